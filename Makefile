@@ -1,0 +1,43 @@
+# Two commands do everything on a fresh machine that has Python 3.11 and make: `make demo` and `make test`.
+PYTHON ?= python3
+# Extra words for `pip install torch`, e.g. TORCH_PIP="--index-url ..." for a build of your own choice.
+TORCH_PIP ?=
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: help demo test test-slow lint format clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+# torch goes first and alone: installed together with the rest, a range could bring another build of it.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "batchnorm needs Python 3.11 or newer; \`$(PYTHON)\` is older. Say which one to use: make PYTHON=python3.11 ..."; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt $(TORCH_PIP) torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## train ConvBNNet on the bundled images, evaluate it, predict a few, draw a contact sheet
+	rm -rf runs/demo
+	$(BIN)/batchnorm train --out runs/demo --seed 0
+	$(BIN)/batchnorm evaluate runs/demo --sheet runs/demo/contact_sheet.png
+
+test: $(STAMP) ## every quick test and doctest
+	$(BIN)/python -m pytest
+
+test-slow: $(STAMP) ## the trainings over several seeds that the documented accuracies come from
+	$(BIN)/python -m pytest -m slow --timeout 2400
+
+lint: $(STAMP) ## formatting, lint rules and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## write the formatting and the safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove the environment, the caches and the runs
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis runs
