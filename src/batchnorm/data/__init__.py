@@ -1,0 +1,17 @@
+"""Data sets as tensors in memory: where they come from, how they are cut and varied."""
+
+from ._augmentation import Augmentation as Augmentation
+from ._augmentation import random_flip as random_flip
+from ._augmentation import random_shift as random_shift
+from ._batches import Batches as Batches
+from ._cache import cache_folder as cache_folder
+from ._fetch import fetch as fetch
+from ._normalization import Normalization as Normalization
+from ._registry import available as available
+from ._registry import get as get
+from ._source import DatasetInfo as DatasetInfo
+from ._source import Download as Download
+from ._source import Source as Source
+from ._source import SplitName as SplitName
+from ._split import Split as Split
+from ._split import split_off_validation as split_off_validation

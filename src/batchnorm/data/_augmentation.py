@@ -1,0 +1,102 @@
+"""How are training images varied without changing their class?
+
+Each function takes a whole batch and draws one number (or pair) per image from the generator that
+it is given; there is no loop over images and no hidden random state.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror each image left to right with probability 1/2.
+
+    Args:
+        images: (N, C, H, W), any dtype.
+        generator: gives N numbers.
+
+    Returns:
+        A new tensor of the same shape and dtype.
+
+    Example:
+        >>> images = torch.tensor([1, 2]).expand(100, 1, 1, 2)
+        >>> random_flip(images, torch.Generator().manual_seed(0)).flatten(1).unique(dim=0)
+        tensor([[1, 2],
+                [2, 1]])
+    """
+    mirrored = torch.randint(2, (len(images), 1, 1, 1), generator=generator, dtype=torch.bool)
+    return torch.where(mirrored.to(images.device), images.flip(-1), images)
+
+
+def random_shift(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
+    """Move each image by up to `pixels` in both directions; what comes in from outside is 0.
+
+    The same as padding with `pixels` zeros on every side and cutting the old size out at a random
+    place, the usual augmentation of small images (He et al. 2016,
+    https://arxiv.org/abs/1512.03385, section 4.2). Use it on pixels, before they are normalized:
+    there 0 is the background, afterwards it would be the mean grey.
+
+    Args:
+        images: (N, C, H, W), any dtype.
+        pixels: the largest distance, >= 0; every distance from -pixels to pixels is equally likely.
+        generator: gives 2 N numbers.
+
+    Returns:
+        A new tensor of the same shape and dtype.
+
+    Raises:
+        ValueError: `pixels` is negative.
+
+    Example:
+        >>> images = torch.tensor([0, 1, 0]).expand(100, 1, 1, 3)
+        >>> random_shift(images, 1, torch.Generator().manual_seed(0)).flatten(1).unique(dim=0)
+        tensor([[0, 0, 0],
+                [0, 0, 1],
+                [0, 1, 0],
+                [1, 0, 0]])
+    """
+    if pixels < 0:
+        raise ValueError(f"random_shift: expected pixels >= 0, got {pixels}")
+    count, _, height, width = images.shape
+    top, left = torch.randint(2 * pixels + 1, (2, count), generator=generator).to(images.device)
+    padded = F.pad(images, (pixels, pixels, pixels, pixels))
+    # A view of every possible crop, (N, C, top, left, H, W); the index then copies one per image.
+    crops = padded.unfold(2, height, 1).unfold(3, width, 1)
+    return crops[torch.arange(count, device=images.device), :, top, left]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Which of the random changes are made, and how far.
+
+    Args:
+        flip: mirror half of the images.
+        shift: move by up to so many pixels; 0 does not move.
+
+    Raises:
+        ValueError: `shift` is negative.
+
+    Example:
+        >>> images = torch.zeros(2, 1, 28, 28, dtype=torch.uint8)
+        >>> Augmentation(flip=True, shift=2)(images, torch.Generator().manual_seed(0)).shape
+        torch.Size([2, 1, 28, 28])
+    """
+
+    flip: bool
+    shift: int
+
+    def __post_init__(self) -> None:
+        """Refuse a negative distance before training begins."""
+        if self.shift < 0:
+            raise ValueError(f"Augmentation: expected shift >= 0, got {self.shift}")
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Change a batch of pixels, (N, C, H, W)."""
+        if self.flip:
+            images = random_flip(images, generator)
+        if self.shift:
+            images = random_shift(images, self.shift, generator)
+        return images

@@ -1,0 +1,131 @@
+"""Which images come together in a step, in which order, and how varied?
+
+Every random number follows from (seed, epoch, step) alone. So nothing has to be saved to go on in
+the middle of an epoch: `epoch(seed, epoch, start_step=k)` gives the batches that the interrupted
+run would have got, bit for bit.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._augmentation import Augmentation
+from ._normalization import Normalization
+from ._split import Split
+
+
+class Batches:
+    """A split, cut into batches of normalized images and their labels, as often as it is asked for.
+
+    Args:
+        split: the images, in memory.
+        batch_size: images per batch, >= 1; the last batch may be smaller.
+        normalization: the constants of the training split.
+        augmentation: varies the pixels before they are normalized; for training.
+        shuffle: for training: a new order in every epoch, and a last batch of one image is left
+            out: where a layer sees one value per channel, batch norm has no variance. A
+            `batch_size` of 1 is taken at its word: nothing is left out.
+        channels_last: give the images in torch's channels_last layout.
+
+    Raises:
+        ValueError: `batch_size` below 1, or a split that gives no batch.
+
+    Example:
+        >>> split = Split(torch.zeros(5, 1, 28, 28, dtype=torch.uint8), torch.arange(5))
+        >>> training = Batches(split, 2, Normalization((0.5,), (0.5,)), shuffle=True)
+        >>> len(training), training.left_out
+        (2, 1)
+        >>> whole = [labels for images, labels in training.epoch(seed=0, epoch=7)]
+        >>> rest = [labels for images, labels in training.epoch(seed=0, epoch=7, start_step=1)]
+        >>> len(whole), len(rest), torch.equal(whole[1], rest[0])
+        (2, 1, True)
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        normalization: Normalization,
+        *,
+        augmentation: Augmentation | None = None,
+        shuffle: bool = False,
+        channels_last: bool = False,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"Batches: expected batch_size >= 1, got {batch_size}")
+        self.split = split
+        self.batch_size = batch_size
+        self.normalization = normalization
+        self.augmentation = augmentation
+        self.shuffle = shuffle
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        if not len(self):
+            raise ValueError(
+                f"Batches: a split of {len(split)} image(s) gives no batch;"
+                " training needs at least 2 images, evaluation 1"
+            )
+
+    @property
+    def left_out(self) -> int:
+        """How many images an epoch leaves out: 1 if its last batch would be one image, else 0."""
+        return int(self.shuffle and self.batch_size > 1 and len(self.split) % self.batch_size == 1)
+
+    @property
+    def images_per_epoch(self) -> int:
+        """How many images an epoch gives."""
+        return len(self.split) - self.left_out
+
+    def __len__(self) -> int:
+        """The number of steps in an epoch."""
+        return math.ceil(self.images_per_epoch / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give epoch 0 of seed 0, as a loader would; training asks `epoch` for the right one."""
+        return self.epoch()
+
+    def epoch(
+        self, seed: int = 0, epoch: int = 0, *, start_step: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of one epoch, from `start_step` on.
+
+        Args:
+            seed: the run's seed, >= 0.
+            epoch: the epoch's number, >= 0; with `seed` it fixes the order and the augmentation.
+            start_step: how many steps of this epoch were done already.
+
+        Returns:
+            Pairs of images (float32, (B, C, H, W)) and labels (int64, (B,)).
+
+        Raises:
+            ValueError: a negative number, or a `start_step` past the end.
+        """
+        if seed < 0 or epoch < 0 or not 0 <= start_step <= len(self):
+            raise ValueError(
+                f"epoch: expected seed >= 0, epoch >= 0 and 0 <= start_step <= {len(self)},"
+                f" got seed={seed}, epoch={epoch}, start_step={start_step}"
+            )
+        return self._steps(seed, epoch, start_step)
+
+    def _steps(self, seed: int, epoch: int, start_step: int) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.arange(len(self.split))
+        if self.shuffle:
+            order = torch.randperm(len(order), generator=_generator(seed, epoch))
+        for step in range(start_step, len(self)):
+            index = order[step * self.batch_size : (step + 1) * self.batch_size]
+            images = self.split.images[index]
+            if self.augmentation is not None:
+                images = self.augmentation(images, _generator(seed, epoch, step))
+            yield self.normalization.apply(images, self.memory_format), self.split.labels[index]
+
+
+def _generator(seed: int, *key: int) -> torch.Generator:
+    """A generator of its own for each (seed, key): neighbouring keys give independent numbers.
+
+    The key is a spawn key, and no part of the entropy, because entropies that differ in trailing
+    zeros are the same to numpy.
+    """
+    state = np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]))

@@ -1,0 +1,129 @@
+"""By which constants are pixels scaled before a net sees them?"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Mean and standard deviation of each channel, of pixel values scaled to 0..1.
+
+    `y = (pixel / 255 - mean) / std`. The constants belong to the model: they are taken from its
+    training images once and saved with its weights.
+
+    Args:
+        mean: one finite number per channel.
+        std: one finite number > 0 per channel.
+
+    Raises:
+        ValueError: no channel, unequal lengths, a number that is not finite, or a `std` <= 0.
+
+    Example:
+        >>> images = torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1)
+        >>> normalization = Normalization.of(images)
+        >>> normalization
+        Normalization(mean=(0.5,), std=(0.5,))
+        >>> normalization.apply(images).flatten()
+        tensor([-1.,  1.])
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse constants that would give NaN or Inf."""
+        if not self.mean or len(self.mean) != len(self.std):
+            raise ValueError(
+                "Normalization: mean and std must have one number per channel,"
+                f" got {len(self.mean)} and {len(self.std)}"
+            )
+        if not all(map(math.isfinite, self.mean + self.std)) or min(self.std) <= 0:
+            raise ValueError(
+                "Normalization: expected finite means and finite std > 0,"
+                f" got mean={self.mean}, std={self.std}"
+            )
+
+    @classmethod
+    def of(cls, images: Tensor) -> "Normalization":
+        """The constants of these images (uint8, (N, C, H, W)): give it training images only.
+
+        The moments are the population's (the variance is divided by the count), in float64. They
+        are taken from how often each of the 256 values occurs, so no float copy of the images is
+        made. A constant channel carries nothing; it gets `std` 1, so that it comes out as 0.
+
+        Raises:
+            ValueError: another dtype or shape, or no pixel.
+        """
+        if images.dtype != torch.uint8 or images.dim() != 4 or not images.numel():
+            raise ValueError(
+                "Normalization.of: expected at least one image, uint8 of shape (N, C, H, W),"
+                f" got {images.dtype} of shape {tuple(images.shape)}"
+            )
+        value = torch.arange(256, dtype=torch.float64) / 255
+        moments = [
+            _moments(value, torch.bincount(c.flatten(), minlength=256)) for c in images.unbind(1)
+        ]
+        mean, var = zip(*moments, strict=True)
+        return cls(mean, tuple(math.sqrt(v) or 1.0 for v in var))
+
+    def apply(
+        self, images: Tensor, memory_format: torch.memory_format = torch.preserve_format
+    ) -> Tensor:
+        """Scale pixels (uint8, (N, C, H, W)) to float32 of the same shape.
+
+        Args:
+            images: pixel values from 0 to 255.
+            memory_format: the layout of the result, `torch.channels_last` for example.
+
+        Raises:
+            ValueError: another dtype, or not as many channels as constants.
+        """
+        if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != len(self.mean):
+            raise ValueError(
+                f"Normalization.apply: expected uint8 of shape (N, {len(self.mean)}, H, W),"
+                f" got {images.dtype} of shape {tuple(images.shape)}"
+            )
+        # y = pixel * scale + shift, the pair taken in float64 and rounded once.
+        std = torch.tensor(self.std, dtype=torch.float64, device=images.device).reshape(-1, 1, 1)
+        mean = torch.tensor(self.mean, dtype=torch.float64, device=images.device).reshape(-1, 1, 1)
+        pixels = images.to(torch.float32, memory_format=memory_format)
+        return pixels.mul_((1 / (255 * std)).float()).sub_((mean / std).float())
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """The constants as plain lists, for a file's metadata."""
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, object]) -> "Normalization":
+        """What `to_dict` gave, read back.
+
+        Raises:
+            InputError: it is something else.
+        """
+        try:
+            mean, std = (_numbers(data[key]) for key in ("mean", "std"))
+            return cls(mean, std)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"normalization: expected lists of numbers 'mean' and 'std',"
+                f" got {dict(data)!r} ({error})"
+            ) from None
+
+
+def _moments(value: Tensor, counts: Tensor) -> tuple[float, float]:
+    """Mean and biased variance of values that occur `counts` times."""
+    weight = counts.double() / counts.sum()
+    mean = (weight * value).sum()
+    return float(mean), float((weight * (value - mean).square()).sum())
+
+
+def _numbers(entry: object) -> tuple[float, ...]:
+    if not isinstance(entry, list | tuple):
+        raise TypeError(f"expected a list, got {type(entry).__name__}")
+    return tuple(float(number) for number in entry)

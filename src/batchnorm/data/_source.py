@@ -1,0 +1,86 @@
+"""What does a data set promise, wherever its images come from?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ._split import Split
+
+SplitName = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file of a data set at its official address.
+
+    Args:
+        url: where it lies.
+        size: its length in bytes.
+        sha256: its SHA-256 in hexadecimal digits: what was fetched is used only if it agrees.
+    """
+
+    url: str
+    size: int
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        """The last part of the address, which is the file's name on this machine too."""
+        return self.url.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a data set before a file is opened.
+
+    Args:
+        name: the name that `get` and `--data` take.
+        summary: one line for a table.
+        classes: the classes' names; a label is a place in this tuple.
+        in_channels: colours of an image: 1 or 3.
+        image_size: height and width of an image in pixels.
+        train_size: number of training images.
+        test_size: number of test images.
+        licence: the licence's short name.
+        homepage: where the data set is described.
+        flippable: whether an image's mirror image still belongs to its class (clothes: yes,
+            digits: no).
+        downloads: the files at the official address; empty if there is nothing to fetch.
+        debian_package: the Debian package with the files, if there is one.
+    """
+
+    name: str
+    summary: str
+    classes: tuple[str, ...]
+    in_channels: int
+    image_size: int
+    train_size: int
+    test_size: int
+    licence: str
+    homepage: str
+    flippable: bool
+    downloads: tuple[Download, ...] = ()
+    debian_package: str | None = None
+
+
+class Source(Protocol):
+    """A data set: it says what it is and where it lies, and loads a split when asked.
+
+    This is all that training, evaluation and the command line know of data. A new kind of data (a
+    folder of images, CIFAR) is a new class with these three members and an entry in `available`.
+    """
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What is known without opening a file."""
+
+    def locate(self) -> Path | None:
+        """The folder where the files lie, or None if they are not here; opens no file."""
+
+    def load(self, split: SplitName) -> Split:
+        """Read one split into memory; never fetches anything.
+
+        Raises:
+            InputError: the files are missing or broken; the message names them and says what to do.
+            ValueError: `split` is neither `"train"` nor `"test"`.
+        """
