@@ -1,0 +1,17 @@
+"""Tensors in, tensors out: the four steps of batch normalization, and the function made of them."""
+
+from ._activation import ACTIVATIONS as ACTIVATIONS
+from ._activation import Activation as Activation
+from ._activation import activate as activate
+from ._activation import check_activation as check_activation
+from ._batch_norm import batch_norm as batch_norm
+from ._moments import Moments as Moments
+from ._moments import batch_moments as batch_moments
+from ._routes import ROUTES as ROUTES
+from ._routes import check_route as check_route
+from ._routes import route_table as route_table
+from ._running import cumulative_momentum as cumulative_momentum
+from ._running import update_running_stats as update_running_stats
+from ._steps import affine as affine
+from ._steps import normalize as normalize
+from ._steps import scale_shift as scale_shift

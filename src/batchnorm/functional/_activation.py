@@ -1,0 +1,75 @@
+"""Which function does the name of an activation stand for?"""
+
+from collections.abc import Callable
+from functools import partial
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ._names import unknown_name
+
+Activation = str | Callable[[Tensor], Tensor] | None
+"""What `activation=` takes: a name in `ACTIVATIONS`, a module or function of a tensor, or None."""
+
+ACTIVATIONS: MappingProxyType[str, Callable[[Tensor], Tensor]] = MappingProxyType(
+    {
+        "celu": F.celu,
+        "elu": F.elu,
+        "gelu": F.gelu,
+        "gelu_tanh": partial(F.gelu, approximate="tanh"),
+        "hardsigmoid": F.hardsigmoid,
+        "hardswish": F.hardswish,
+        "hardtanh": F.hardtanh,
+        "leaky_relu": F.leaky_relu,
+        "mish": F.mish,
+        "relu": F.relu,
+        "relu6": F.relu6,
+        "selu": F.selu,
+        "sigmoid": torch.sigmoid,
+        "silu": F.silu,
+        "softplus": F.softplus,
+        "tanh": torch.tanh,
+    }
+)
+"""The activations that have a name, each with torch's default arguments."""
+
+
+def activate(y: Tensor, activation: Activation = None) -> Tensor:
+    """Apply an activation by name, or a module or function of one tensor; None gives `y` back.
+
+    Raises:
+        ValueError: a name that is not in `ACTIVATIONS`; the message has the near ones.
+        TypeError: neither a name nor something that can be called.
+
+    Example:
+        >>> activate(torch.tensor([-1.0, 2.0]), "relu")
+        tensor([0., 2.])
+        >>> activate(torch.tensor([1.0]), "rleu")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: activation: expected a known name, got 'rleu'. Did you mean relu or relu6? ...
+    """
+    if activation is None:
+        return y
+    if isinstance(activation, str) and activation in ACTIVATIONS:
+        return ACTIVATIONS[activation](y)
+    check_activation(activation)
+    return activation(y)  # type: ignore[operator]  # check_activation lets no name pass
+
+
+def check_activation(activation: Activation) -> None:
+    """Refuse what `activate` cannot apply, before anything has been computed or changed.
+
+    Raises:
+        ValueError: an unknown name.
+        TypeError: neither a name nor something that can be called.
+    """
+    if isinstance(activation, str):
+        if activation not in ACTIVATIONS:
+            raise unknown_name("activation", activation, ACTIVATIONS)
+    elif activation is not None and not callable(activation):
+        raise TypeError(
+            "activation: expected a name, a module or a function of one tensor, got "
+            f"{type(activation).__name__}. Names: {', '.join(ACTIVATIONS)}."
+        )

@@ -1,0 +1,173 @@
+"""Can these arguments be batch-normalized? One check for every route, with torch's exceptions."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._activation import Activation
+from ._channels import HALF_TYPES
+
+
+class Arguments(NamedTuple):
+    """The arguments of one call of `batch_norm`, as every route takes them."""
+
+    x: Tensor
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    weight: Tensor | None
+    bias: Tensor | None
+    training: bool
+    momentum: float | Tensor
+    eps: float
+    activation: Activation
+
+
+def check_arguments(a: Arguments) -> None:
+    """Refuse what torch's function refuses, with its exception type and a message that helps.
+
+    It runs before every call, so it asks little of each tensor; the messages are made elsewhere.
+    """
+    _check_types(a.x, a.training, a.momentum)
+    if a.x.dim() < 2:
+        raise _too_few_axes(a)
+    if a.training:
+        _check_training(a)
+    elif a.running_mean is None or a.running_var is None:
+        raise RuntimeError(
+            f"batch_norm: {_missing(a)} must be given in evaluation mode, got None. Pass the "
+            "running statistics, or training=True to normalize by the batch's own."
+        )
+    if a.eps < 0:
+        raise _eps("non-negative", a.eps)
+    if a.running_mean is not None and a.running_var is not None:
+        _check_buffers(a.x, a.running_mean, a.running_var)
+    _check_fit(a)
+
+
+def _check_types(x: object, training: object, momentum: object) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"batch_norm: x must be a tensor of shape (N, C, *), got {type(x).__name__}. "
+            "Convert it first, e.g. torch.as_tensor(x)."
+        )
+    if not x.is_floating_point():
+        # torch's type here, too; it is a RuntimeError.
+        raise NotImplementedError(
+            f"batch_norm: x must be of a floating-point dtype, got {x.dtype}. "
+            "Convert it first, e.g. x.float()."
+        )
+    if not isinstance(training, bool):
+        raise TypeError(
+            f"batch_norm: training must be a bool, got {type(training).__name__}. "
+            "Pass True or False."
+        )
+    if isinstance(momentum, Tensor):
+        if momentum.dim():
+            raise _momentum(f"a tensor of shape {tuple(momentum.shape)}")
+    elif not isinstance(momentum, float | int):
+        raise _momentum(repr(momentum))
+
+
+def _check_training(a: Arguments) -> None:
+    channels = a.x.shape[1]
+    if a.x.numel() == channels and channels:
+        raise ValueError(
+            "batch_norm: expected more than 1 value per channel when training, got x of shape "
+            f"{tuple(a.x.shape)}: one value has no variance. Use a larger batch, drop a last batch "
+            "of 1 (DataLoader(drop_last=True)), or evaluate (model.eval())."
+        )
+    if (a.running_mean is None) != (a.running_var is None):
+        raise ValueError(
+            "batch_norm: running_mean and running_var must both be given or both be None, got "
+            f"{_missing(a)}=None. Pass both to have them updated, or neither."
+        )
+    if a.eps == 0:
+        raise _eps("positive during training", a.eps)
+
+
+def _check_buffers(x: Tensor, running_mean: Tensor, running_var: Tensor) -> None:
+    if running_mean.dim() != 1 or running_var.dim() != 1:
+        raise RuntimeError(
+            f"batch_norm: running_mean and running_var must have the shape ({x.shape[1]},), got "
+            f"{tuple(running_mean.shape)} and {tuple(running_var.shape)}. Flatten them first."
+        )
+    if x.shape[1] == 0:
+        raise IndexError(
+            f"batch_norm: x must have channels (axis 1) beside running statistics, got shape "
+            f"{tuple(x.shape)}. Pass None for both statistics, or skip the layer."
+        )
+    if (running_mean.requires_grad or running_var.requires_grad) and torch.is_grad_enabled():
+        raise RuntimeError(
+            "batch_norm: running_mean and running_var must not require a gradient, got one that "
+            "does. Detach it, or use normalize(x, mean, var, eps), which is differentiable by both."
+        )
+
+
+def _check_fit(a: Arguments) -> None:
+    """Statistics and parameters: one value for each channel, one dtype that suits x, its device."""
+    channels, device = a.x.shape[1], a.x.device
+    dtype = None
+    for name, values in zip(
+        _FITTING, (a.running_mean, a.running_var, a.weight, a.bias), strict=True
+    ):
+        if values is not None:
+            if values.numel() != channels or values.device != device:
+                raise _misfit(a.x, name, values)
+            if values.dtype is not dtype:
+                if dtype is not None or not _dtype_suits(a.x.dtype, values.dtype):
+                    raise _wrong_dtype(a.x, name, values, dtype)
+                dtype = values.dtype
+
+
+_FITTING = ("running_mean", "running_var", "weight", "bias")
+
+
+def _dtype_suits(x: torch.dtype, values: torch.dtype) -> bool:
+    return values is x or (values is torch.float32 and x in HALF_TYPES)
+
+
+def _missing(a: Arguments) -> str:
+    return "running_mean" if a.running_mean is None else "running_var"
+
+
+def _momentum(got: str) -> TypeError:
+    return TypeError(
+        f"batch_norm: momentum must be a number or a tensor without axes, got {got}. For a "
+        "cumulative average pass 1 / (number of batches); a layer with momentum=None does so."
+    )
+
+
+def _eps(expected: str, got: float) -> ValueError:
+    return ValueError(f"batch_norm: eps must be {expected}, got {got}. The usual value is 1e-5.")
+
+
+def _too_few_axes(a: Arguments) -> Exception:
+    message = (
+        f"batch_norm: x must have the shape (N, C, *), got {tuple(a.x.shape)}. "
+        "Add the missing axes, e.g. x[None]."
+    )
+    # torch fails at different places, with different types.
+    return IndexError(message) if a.running_mean is None else RuntimeError(message)
+
+
+def _misfit(x: Tensor, name: str, values: Tensor) -> RuntimeError:
+    if values.numel() != x.shape[1]:
+        return RuntimeError(
+            f"batch_norm: {name} must have {x.shape[1]} values, one for each channel (axis 1) of x "
+            f"{tuple(x.shape)}, got {values.numel()}. Make num_features the number of channels, or "
+            "bring x into the order (N, C, *)."
+        )
+    return RuntimeError(
+        f"batch_norm: {name} must be on the device of x, {x.device}, got {values.device}. "
+        "Move the layer or x with .to()."
+    )
+
+
+def _wrong_dtype(x: Tensor, name: str, values: Tensor, dtype: torch.dtype | None) -> RuntimeError:
+    allowed = f"{x.dtype} or torch.float32" if x.dtype in HALF_TYPES else f"{x.dtype}"
+    expected = f"{dtype}, as those before it" if dtype else f"{allowed} beside x of {x.dtype}"
+    return RuntimeError(
+        f"batch_norm: {name} must have the dtype {expected}, got {values.dtype}. "
+        "Convert x, or the layer as a whole, with .to()."
+    )

@@ -1,0 +1,84 @@
+"""torch's `batch_norm`, with an activation as its last step and a choice of implementation."""
+
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function_variadic
+
+from ._activation import Activation, check_activation
+from ._arguments import Arguments, check_arguments
+from ._routes import implementation
+
+
+def batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,  # noqa: FBT001  # torch's signature, which takes it by position
+    momentum: float | Tensor = 0.1,
+    eps: float = 1e-5,
+    *,
+    activation: Activation = None,
+    route: str = "auto",
+) -> Tensor:
+    """Batch-normalize `x` (N, C, *) by channel: `torch.nn.functional.batch_norm`, and more.
+
+        mean, var = training ? batch_moments(x) : (running_mean, running_var)
+        out = activate(affine(normalize(x, mean, var, eps), weight, bias), activation)
+
+    In training the running statistics, if given, move towards the batch by `update_running_stats`.
+    The output has the dtype and the memory format of `x`; inside, half types are computed in
+    float32.
+
+    Args:
+        x: (N, C, *), floating point.
+        running_mean: (C,), or None in training to track nothing; updated in place in training.
+        running_var: (C,), the same for the unbiased variance.
+        weight: (C,) or None.
+        bias: (C,) or None; independent of `weight`.
+        training: normalize by the batch's own statistics (True) or by the running ones.
+        momentum: the weight of the NEW batch; a number or a tensor without axes.
+        eps: added to the variance inside the square root.
+        activation: the last step: a name of `ACTIVATIONS`, a module or function of one tensor, or
+            None.
+        route: "auto" (see `route_table`), "composed" or "native". A route asked for by name is the
+            one taken.
+
+    Statistics, weight and bias share one dtype: that of `x`, or float32 beside a half `x`.
+
+    Raises:
+        ValueError: one value per channel in training, one of the running statistics without the
+            other, `eps` out of range, an unknown activation or route.
+        RuntimeError: evaluation without running statistics; a wrong number of channels, dtype or
+            device.
+        TypeError: `x` is no tensor, `training` no bool, `momentum` neither number nor tensor
+            without axes.
+
+    Example:
+        >>> import torch
+        >>> x = torch.tensor([[1.0], [3.0]])
+        >>> batch_norm(x, None, None, training=True, eps=1e-12, activation="relu")
+        tensor([[0.],
+                [1.]])
+
+    Source: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
+    Internal Covariate Shift", 2015.
+    """
+    tensors = (x, running_mean, running_var, weight, bias)
+    if has_torch_function_variadic(*tensors):
+        # Tensor subclasses, modes, and torch.fx, which records the call as one node.
+        result: Tensor = handle_torch_function(
+            batch_norm,
+            tensors,
+            *tensors,
+            training,
+            momentum,
+            eps,
+            activation=activation,
+            route=route,
+        )
+        return result
+    arguments = Arguments(*tensors, training, momentum, eps, activation)
+    check_activation(activation)
+    check_arguments(arguments)
+    return implementation(route, arguments)(arguments)

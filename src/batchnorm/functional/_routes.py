@@ -1,0 +1,79 @@
+"""Which implementation computes a batch norm? The one place where that is decided, by one table."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import NamedTuple
+
+from torch import Tensor
+
+from ._arguments import Arguments
+from ._composed import composed
+from ._names import unknown_name
+from ._native import native
+from ._transforms import inside_transform
+
+Route = Callable[[Arguments], Tensor]
+
+
+class Row(NamedTuple):
+    """One line of the table: `route` is taken if `holds(arguments)`, and no line above did."""
+
+    route: str
+    when: str
+    why: str
+    holds: Callable[[Arguments], bool]
+
+
+ROUTES: MappingProxyType[str, Route] = MappingProxyType({"composed": composed, "native": native})
+
+AUTO = (
+    Row(
+        "composed",
+        "inside a torch.func transform",
+        "plain operations follow any nesting of grad, jvp and vmap",
+        lambda arguments: inside_transform(),
+    ),
+    Row(
+        "native",
+        "everything else",
+        "torch's kernel for the device, one pass over memory less",
+        lambda arguments: True,
+    ),
+)
+
+
+def implementation(route: str, arguments: Arguments) -> Route:
+    """The implementation of that name; for "auto" that of the first line of the table that holds.
+
+    Raises:
+        ValueError: an unknown name; the message has the near ones.
+    """
+    if route == "auto":
+        route = next(row.route for row in AUTO if row.holds(arguments))
+    else:
+        check_route(route)
+    return ROUTES[route]
+
+
+def check_route(route: str) -> None:
+    """Refuse a route that does not exist.
+
+    Raises:
+        ValueError: the message has the near names.
+    """
+    if route != "auto" and route not in ROUTES:
+        raise unknown_name("route", route, ("auto", *ROUTES))
+
+
+def route_table() -> str:
+    """The table by which `route="auto"` chooses, as Markdown: the first line that holds wins.
+
+    Example:
+        >>> print(route_table())  # doctest: +ELLIPSIS
+        | route | when | why |
+        |---|---|---|
+        | composed | inside a torch.func transform | ... |
+        | native | everything else | ... |
+    """
+    lines = ["| route | when | why |", "|---|---|---|"]
+    return "\n".join(lines + [f"| {row.route} | {row.when} | {row.why} |" for row in AUTO])

@@ -1,0 +1,96 @@
+"""How does a batch move the running statistics?"""
+
+import torch
+from torch import Tensor
+
+from ._channels import widen
+from ._moments import Moments
+from ._transforms import inside_transform
+
+
+def update_running_stats(
+    running_mean: Tensor, running_var: Tensor, moments: Moments, momentum: float | Tensor
+) -> None:
+    """Move the running statistics towards the moments of a batch, in place and outside of autograd.
+
+        running_mean = (1 - momentum) * running_mean + momentum * moments.mean
+        running_var  = (1 - momentum) * running_var  + momentum * moments.unbiased_var
+
+    `momentum` is the weight of the NEW batch, and the UNBIASED variance is stored, as torch does.
+    As a tensor (one value, no axes) it is never read back to Python. Momentum 0 and moments of
+    count 0 change nothing, not even when the batch holds infinities; all arithmetic is done in
+    float32 or wider.
+
+    Raises:
+        ValueError: the moments are those of one value per channel, which has no unbiased variance.
+        RuntimeError: inside a torch.func transform that cannot write into statistics from outside
+            of it.
+
+    Example:
+        >>> from batchnorm.functional import batch_moments
+        >>> mean, var = torch.zeros(1), torch.ones(1)
+        >>> moments = batch_moments(torch.tensor([[0.0], [2.0]]))
+        >>> update_running_stats(mean, var, moments, momentum=0.1)
+        >>> mean, var
+        (tensor([0.1000]), tensor([1.1000]))
+    """
+    if isinstance(moments.count, int) and moments.count < 2:
+        if moments.count == 0:
+            return
+        raise ValueError(
+            "update_running_stats: moments has a count of 1, expected at least 2: one value per "
+            "channel has no unbiased variance. Merge it with other batches first (Moments.merge)."
+        )
+    move_running_stats(running_mean, running_var, moments.mean, moments.unbiased_var, momentum)
+
+
+def move_running_stats(
+    running_mean: Tensor,
+    running_var: Tensor,
+    mean: Tensor,
+    unbiased_var: Tensor,
+    momentum: float | Tensor,
+) -> None:
+    """`update_running_stats` for a variance that is unbiased already."""
+    if not isinstance(momentum, Tensor) and momentum == 0:
+        return
+    try:
+        with torch.no_grad():
+            _move(running_mean, mean, momentum)
+            _move(running_var, unbiased_var, momentum)
+    except RuntimeError as error:
+        if not inside_transform():
+            raise
+        raise RuntimeError(
+            "batch_norm: inside a torch.func transform the running statistics cannot be updated in "
+            "place, for running_mean and running_var came from outside of it while x belongs to "
+            "it. Use evaluation mode, track_running_stats=False "
+            "(torch.func.replace_all_batch_norm_modules_), or hand the buffers in as arguments of "
+            "the transformed function (torch.func.functional_call)."
+        ) from error
+
+
+def _move(running: Tensor, new: Tensor, momentum: float | Tensor) -> None:
+    dtype = torch.promote_types(widen(running).dtype, new.dtype)
+    old, new = running.to(dtype), new.to(dtype)
+    if isinstance(momentum, Tensor):
+        moved = torch.lerp(old, new, momentum.to(dtype))
+        # A weight of 0 times an infinity is NaN; nobody may ask a tensor for its value here, so it
+        # is masked.
+        moved = torch.where(momentum == 0, old, moved)
+    else:
+        moved = torch.lerp(old, new, momentum)
+    running.copy_(moved)
+
+
+def cumulative_momentum(num_batches_tracked: Tensor, running_mean: Tensor) -> Tensor:
+    """The weight of the next batch in a plain average of all: 1 / (num_batches_tracked + 1).
+
+    It stays a tensor, so that `momentum=None` neither waits for the device nor breaks a graph; its
+    dtype is that of `running_mean`, but float32 at least.
+
+    Example:
+        >>> cumulative_momentum(torch.tensor(3), torch.zeros(2))
+        tensor(0.2500)
+    """
+    return (num_batches_tracked + 1).to(widen(running_mean).dtype).reciprocal()

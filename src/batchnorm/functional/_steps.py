@@ -1,0 +1,63 @@
+"""How do moments, weight and bias make the output? Two steps, and both as one pair per channel."""
+
+import torch
+from torch import Tensor
+
+from ._channels import per_channel
+
+
+def normalize(x: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
+    """Shift and scale every channel of `x` (N, C, *) by its mean and biased variance.
+
+        x_hat = (x - mean) / sqrt(var + eps)
+
+    `mean` and `var`: (C,). The dtype follows torch's promotion: bfloat16 `x` with float32 moments
+    gives float32.
+
+    Example:
+        >>> x = torch.tensor([[1.0], [3.0]])
+        >>> normalize(x, torch.tensor([2.0]), torch.tensor([1.0]), eps=0.0)
+        tensor([[-1.],
+                [ 1.]])
+
+    Source: Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 1.
+    """
+    return (x - per_channel(mean, x)) * per_channel(torch.rsqrt(var + eps), x)
+
+
+def affine(x_hat: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
+    """Multiply every channel by `weight` and add `bias`, each of shape (C,) and each optional.
+
+        y = x_hat * weight + bias
+
+    Example:
+        >>> affine(torch.ones(1, 2), weight=torch.tensor([2.0, 3.0]))
+        tensor([[2., 3.]])
+    """
+    y = x_hat if weight is None else x_hat * per_channel(weight, x_hat)
+    return y if bias is None else y + per_channel(bias, x_hat)
+
+
+def scale_shift(
+    mean: Tensor,
+    var: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> tuple[Tensor, Tensor]:
+    """`normalize` and `affine` together as one pair (scale, shift), each of shape (C,).
+
+        scale = weight / sqrt(var + eps);  shift = bias - mean * scale;  y = x * scale + shift
+
+    Equal to the two steps up to rounding: where |mean| is large against the standard deviation, `x
+    * scale` and `shift` nearly cancel, and the two steps are the more exact way.
+
+    Example:
+        >>> scale_shift(torch.tensor([2.0]), torch.tensor([4.0]), eps=0.0)
+        (tensor([0.5000]), tensor([-1.]))
+    """
+    scale = torch.rsqrt(var + eps)
+    if weight is not None:
+        scale = scale * weight
+    shift = -mean * scale
+    return scale, shift if bias is None else shift + bias

@@ -1,0 +1,8 @@
+"""The layers: they own weight, bias and running statistics, and hold no arithmetic."""
+
+from ._layers import BatchNorm1d as BatchNorm1d
+from ._layers import BatchNorm2d as BatchNorm2d
+from ._layers import BatchNorm3d as BatchNorm3d
+from ._lazy import LazyBatchNorm1d as LazyBatchNorm1d
+from ._lazy import LazyBatchNorm2d as LazyBatchNorm2d
+from ._lazy import LazyBatchNorm3d as LazyBatchNorm3d

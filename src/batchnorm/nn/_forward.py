@@ -1,0 +1,105 @@
+"""What do all layers do when they are called? They hand their state to `batch_norm`."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from batchnorm.functional import (
+    Activation,
+    batch_norm,
+    check_activation,
+    check_route,
+    cumulative_momentum,
+)
+
+from ._guard import GuardedEps
+
+
+class Forward(torch.nn.modules.batchnorm._BatchNorm):
+    """torch's state, a forward that is one call, and the two options that torch does not have."""
+
+    shapes: ClassVar[dict[int, str]]
+    eps = GuardedEps()
+    activation: Activation
+    route: str
+
+    def _take_options(self, activation: Activation, route: str) -> None:
+        check_activation(activation)
+        check_route(route)
+        self.activation = activation
+        self.route = route
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
+        """Normalize, scale, shift and activate `input`; in training move the running statistics."""
+        self._check_input_dim(input)
+        counter = self._counter(input)
+        running_mean, running_var = self.running_mean, self.running_var
+        by_batch = self.training or (running_mean is None and running_var is None)
+        if self.training and not self.track_running_stats:
+            running_mean = running_var = None
+        activation = self.activation
+        named = activation if isinstance(activation, str) else None
+        output = batch_norm(
+            input,
+            running_mean,
+            running_var,
+            self.weight,
+            self.bias,
+            by_batch,
+            self._momentum(counter, running_mean),
+            self.__dict__["eps"],  # past the guard, which is for others and would break a graph
+            activation=named,
+            route=self.route,
+        )
+        if counter is not None:
+            counter.add_(1)  # afterwards: a batch that was refused has not been tracked
+        # A module is called as one, so that its hooks run and a tracer sees it.
+        return activation(output) if callable(activation) else output
+
+    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002  # torch's name
+        if is_proxy(input) or input.dim() in self.shapes:
+            return
+        raise ValueError(
+            f"{type(self).__name__}: expected input of shape {' or '.join(self.shapes.values())}, "
+            f"got {tuple(input.shape)}. {_LAYERS.get(input.dim(), 'Add the missing axes first')}."
+        )
+
+    def _counter(self, x: Tensor) -> Tensor | None:
+        """`num_batches_tracked` if this call is to move the running statistics, else None."""
+        if not self.training or not self.track_running_stats:
+            return None
+        if is_proxy(x):
+            raise RuntimeError(
+                f"{type(self).__name__}: torch.fx cannot trace a layer in training mode, for its "
+                "graph would not update the running statistics. Call model.eval() first, or make "
+                "the layer a leaf of your tracer (Tracer.is_leaf_module)."
+            )
+        return self.num_batches_tracked
+
+    def _momentum(self, counter: Tensor | None, running_mean: Tensor | None) -> float | Tensor:
+        if self.momentum is not None:
+            return self.momentum
+        if counter is None or running_mean is None:
+            return 0.0
+        return cumulative_momentum(counter, running_mean)
+
+    def extra_repr(self) -> str:
+        """The text of torch, and what differs from torch's layer."""
+        text: str = super().extra_repr()  # type: ignore[no-untyped-call]  # torch's
+        if self.activation is not None and not isinstance(self.activation, torch.nn.Module):
+            text += f", activation={self.activation!r}"
+        return text if self.route == "auto" else f"{text}, route={self.route!r}"
+
+
+def is_proxy(x: object) -> bool:
+    """Whether `x` stands for a tensor while torch.fx traces: it has no shape to be looked at."""
+    return isinstance(x, torch.fx.Proxy)
+
+
+_LAYERS = {
+    2: "For (N, C) use BatchNorm1d, or add the missing axes with unsqueeze",
+    3: "For (N, C, L) use BatchNorm1d; a single image needs its batch axis, image[None]",
+    4: "For (N, C, H, W) use BatchNorm2d",
+    5: "For (N, C, D, H, W) use BatchNorm3d",
+}

@@ -1,0 +1,79 @@
+"""The lazy twins, which take the number of channels from the first input."""
+
+from typing import ClassVar
+
+import torch
+
+from batchnorm.functional import Activation
+
+from ._forward import Forward
+from ._layers import BatchNorm1d, BatchNorm2d, BatchNorm3d
+
+
+class LazyLayer(Forward):
+    """The constructor of the three: that of the layers without `num_features`.
+
+    torch's lazy constructor passes nothing on that it does not know, hence one of our own.
+    """
+
+    def __init__(
+        self,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,  # noqa: FBT001  # torch's signature, here and below
+        track_running_stats: bool = True,  # noqa: FBT001
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        bias: bool = True,
+        activation: Activation = None,
+        route: str = "auto",
+    ) -> None:
+        super().__init__(  # type: ignore[call-arg]  # the next class is torch's lazy one
+            eps=eps,
+            momentum=momentum,
+            affine=affine,
+            track_running_stats=track_running_stats,
+            device=device,
+            dtype=dtype,
+            bias=bias,
+        )
+        self._take_options(activation, route)
+
+
+class LazyBatchNorm1d(LazyLayer, torch.nn.LazyBatchNorm1d):
+    """A `BatchNorm1d` that takes `num_features` from its first input, and is one from then on.
+
+    Example:
+        >>> layer = LazyBatchNorm1d(activation="relu")
+        >>> _ = layer(torch.randn(8, 3))
+        >>> type(layer).__name__, layer.num_features
+        ('BatchNorm1d', 3)
+    """
+
+    cls_to_become = BatchNorm1d
+    shapes: ClassVar[dict[int, str]] = BatchNorm1d.shapes
+
+
+class LazyBatchNorm2d(LazyLayer, torch.nn.LazyBatchNorm2d):
+    """A `BatchNorm2d` that takes `num_features` from its first input, and is one from then on.
+
+    Example:
+        >>> LazyBatchNorm2d()(torch.randn(2, 3, 4, 4)).shape
+        torch.Size([2, 3, 4, 4])
+    """
+
+    cls_to_become = BatchNorm2d
+    shapes: ClassVar[dict[int, str]] = BatchNorm2d.shapes
+
+
+class LazyBatchNorm3d(LazyLayer, torch.nn.LazyBatchNorm3d):
+    """A `BatchNorm3d` that takes `num_features` from its first input, and is one from then on.
+
+    Example:
+        >>> LazyBatchNorm3d()(torch.randn(2, 3, 4, 4, 4)).shape
+        torch.Size([2, 3, 4, 4, 4])
+    """
+
+    cls_to_become = BatchNorm3d
+    shapes: ClassVar[dict[int, str]] = BatchNorm3d.shapes
