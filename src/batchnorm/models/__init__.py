@@ -1,0 +1,16 @@
+"""Image classifiers with batch normalization, without it, or with any other norm in its place.
+
+Every net takes the same first arguments `(num_classes, in_channels, image_size, width)` and the
+same keywords `norm`, `activation` and `norm_place`. `docs/models.md` shows them side by side.
+"""
+
+from ._build import BuiltIn as BuiltIn
+from ._build import available as available
+from ._build import build as build
+from ._build import is_builtin as is_builtin
+from ._conv_bn_net import ConvBNNet as ConvBNNet
+from ._mlp import MLP as MLP
+from ._plain_net import PlainNet as PlainNet
+from ._resnet import ResNet as ResNet
+from ._resnet import resnet18 as resnet18
+from ._resnet import resnet20 as resnet20

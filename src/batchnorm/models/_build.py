@@ -1,0 +1,128 @@
+"""Which model is meant by a name, and which names are there?"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from ..errors import InputError
+from ..functional import Activation
+from ._arguments import did_you_mean
+from ._conv_bn_net import ConvBNNet
+from ._mlp import MLP
+from ._norm_act import Norm, NormPlace
+from ._own_model import build_own
+from ._plain_net import PlainNet
+from ._resnet import resnet18, resnet20
+
+
+class BuiltIn(NamedTuple):
+    """A model of this library: its name, and what it is in one line."""
+
+    name: str
+    summary: str
+
+
+_MODELS: dict[BuiltIn, Callable[..., nn.Module]] = {
+    BuiltIn("ConvBNNet", "two convolutions with batch norm, the default"): ConvBNNet,
+    BuiltIn("MLP", "hidden linear layers with BatchNorm1d"): MLP,
+    BuiltIn("resnet20", "three stages of residual blocks, 0.27 million parameters"): resnet20,
+    BuiltIn("resnet18", "four stages of residual blocks, 11 million parameters"): resnet18,
+    BuiltIn("PlainNet", "convolutions of any depth without skips"): PlainNet,
+}
+_BY_NAME = {entry.name.casefold(): (entry, model) for entry, model in _MODELS.items()}
+
+
+def available() -> tuple[BuiltIn, ...]:
+    """Give the names that `build` knows, each with a line about the model.
+
+    Example:
+        >>> [entry.name for entry in available()]
+        ['ConvBNNet', 'MLP', 'resnet20', 'resnet18', 'PlainNet']
+    """
+    return tuple(_MODELS)
+
+
+def is_builtin(name: str) -> bool:
+    """Whether a name means a model of this library, whatever its case.
+
+    A model file may name only these: a file is data, and must never choose code that is imported.
+
+    Example:
+        >>> is_builtin("convbnnet"), is_builtin("os:system")
+        (True, False)
+    """
+    return name.casefold() in _BY_NAME
+
+
+def build(
+    name: str,
+    *,
+    num_classes: int,
+    in_channels: int,
+    image_size: int,
+    norm: Norm = "batchnorm",
+    activation: Activation = "relu",
+    norm_place: NormPlace = "before",
+    **model_args: Any,
+) -> nn.Module:
+    """Make the model that a name means: a model of this library, or a function of one's own.
+
+    A function of one's own, `package.module:function`, is imported (the current folder comes
+    first) and called with those of the named arguments that its signature has, and with all of
+    `model_args`. A `norm`, an `activation` or a `norm_place` that was asked for and that it has no
+    parameter for is an error, never silently dropped.
+
+    Args:
+        name: a name of `available()` in any case, or `package.module:function`.
+        num_classes: outputs.
+        in_channels: channels of the images.
+        image_size: height and width of the images.
+        norm: as for `ConvBNNet`.
+        activation: as for `ConvBNNet`.
+        norm_place: as for `ConvBNNet`.
+        model_args: further arguments of this model, e.g. `width` or `depth`.
+
+    Raises:
+        InputError: an unknown name, arguments that the model cannot take, or a function that
+            raises or returns no Module.
+
+    Example:
+        >>> model = build("MLP", num_classes=3, in_channels=1, image_size=8, width=16)
+        >>> model.get_submodule("fc")
+        Linear(in_features=16, out_features=3, bias=True)
+        >>> build("ConvBNet", num_classes=3, in_channels=1, image_size=8)
+        Traceback (most recent call last):
+        batchnorm.errors.InputError: model: unknown name 'ConvBNet'. Did you mean 'ConvBNNet'? ...
+    """
+    style = {"norm": norm, "activation": activation, "norm_place": norm_place}
+    shape = {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}
+    if ":" in name:
+        asked = {key: value for key, value in style.items() if value != _STYLE_DEFAULTS[key]}
+        return build_own(name, shape | style, asked | model_args)
+    if not is_builtin(name):
+        names = tuple(entry.name for entry in _MODELS)
+        raise InputError(
+            f"model: unknown name {name!r}.{did_you_mean(name, names)} "
+            f"Expected one of {', '.join(names)}, or package.module:function."
+        )
+    return _build_in(name, shape | style, model_args)
+
+
+_STYLE_DEFAULTS = {"norm": "batchnorm", "activation": "relu", "norm_place": "before"}
+
+
+def _build_in(name: str, arguments: dict[str, Any], model_args: dict[str, Any]) -> nn.Module:
+    entry, make = _BY_NAME[name.casefold()]
+    own = tuple(key for key in inspect.signature(make).parameters if key not in arguments)
+    for key in model_args:
+        if key not in own:
+            raise InputError(
+                f"model {entry.name}: unknown argument {key!r}.{did_you_mean(key, own)} "
+                f"Expected one of {', '.join(own)}."
+            )
+    try:
+        return make(**arguments, **model_args)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"model {entry.name}: {error}") from error

@@ -1,0 +1,107 @@
+"""Which norm and which activation follow a layer, and in which order? One answer for all nets."""
+
+import copy
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ..functional import Activation, activate, check_activation
+from ..nn import BatchNorm1d, BatchNorm2d
+from ._arguments import check_one_of
+
+Norm = str | Callable[[int], nn.Module] | None
+NormPlace = Literal["before", "after"]
+
+_OURS = {1: BatchNorm1d, 2: BatchNorm2d}
+_TORCHS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
+
+
+class NormAct:
+    """The norm and the activation behind the layers of one net.
+
+    With this library's norm before the activation, the activation is the norm's own last step, so
+    that both can run as one. Everywhere else it is a module of its own. A module that has
+    parameters always stands alone: so neither the kind of batch norm nor its place changes a net's
+    `state_dict` keys.
+
+    Args:
+        norm: `"batchnorm"` for this library's layers, `"torch"` for PyTorch's, `None` or `"none"`
+            for no norm, or a function `num_features -> nn.Module`.
+        activation: a name of `batchnorm.functional.ACTIVATIONS`, a function, a module (each place
+            gets a copy), or `None` or `"none"`.
+        norm_place: `"before"` or `"after"` the activation.
+        dim: 1 for (N, C), 2 for (N, C, H, W).
+
+    Raises:
+        ValueError: an unknown norm, activation or place.
+        TypeError: an activation that is neither a name nor something that can be called.
+
+    Example:
+        >>> list(NormAct("batchnorm", "relu", "before").layers("1", 8))
+        ['bn1']
+        >>> list(NormAct("torch", "relu", "after").layers("1", 8))
+        ['act1', 'bn1']
+    """
+
+    def __init__(
+        self, norm: Norm, activation: Activation, norm_place: NormPlace, dim: Literal[1, 2] = 2
+    ) -> None:
+        self.norm = None if norm == "none" else norm
+        self.activation = None if activation == "none" else activation
+        self.norm_place = norm_place
+        self.dim = dim
+        if self.norm is not None and not callable(norm):
+            own = "Or give a function num_features -> nn.Module."
+            check_one_of("norm", norm, ("batchnorm", "torch", "none"), own)
+        check_activation(self.activation)
+        check_one_of("norm_place", norm_place, ("before", "after"))
+
+    @property
+    def bias(self) -> bool:
+        """Whether a layer needs a bias of its own: only where no norm brings one."""
+        return self.norm is None
+
+    def layers(self, suffix: str, num_features: int) -> dict[str, nn.Module]:
+        """Make `bn<suffix>` and `act<suffix>`, as far as needed, in the order in which they run."""
+        if self._is_one_layer():
+            both = _OURS[self.dim](num_features, activation=copy.deepcopy(self.activation))
+            return {f"bn{suffix}": both}
+        norm = self.norm_alone(suffix, num_features)
+        act = {} if self.activation is None else {f"act{suffix}": self.activation_alone()}
+        return norm | act if self.norm_place == "before" else act | norm
+
+    def norm_alone(self, suffix: str, num_features: int) -> dict[str, nn.Module]:
+        """Make `bn<suffix>` for a place where nothing is to be activated."""
+        if self.norm is None:
+            return {}
+        if callable(self.norm):
+            return {f"bn{suffix}": self.norm(num_features)}
+        kinds = _OURS if self.norm == "batchnorm" else _TORCHS
+        return {f"bn{suffix}": kinds[self.dim](num_features)}
+
+    def activation_alone(self) -> nn.Module:
+        """Make the activation as a module of its own; the identity where there is none."""
+        if isinstance(self.activation, nn.Module):
+            return copy.deepcopy(self.activation)
+        return nn.Identity() if self.activation is None else ActivationLayer(self.activation)
+
+    def _is_one_layer(self) -> bool:
+        has_state = isinstance(self.activation, nn.Module) and bool(self.activation.state_dict())
+        return self.norm == "batchnorm" and self.norm_place == "before" and not has_state
+
+
+class ActivationLayer(nn.Module):
+    """`batchnorm.functional.activate` as a module, where no norm brings the activation."""
+
+    def __init__(self, activation: Activation) -> None:
+        super().__init__()
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Activate `x`."""
+        return activate(x, self.activation)
+
+    def extra_repr(self) -> str:
+        """Show the activation's name."""
+        return repr(self.activation)
