@@ -1,0 +1,82 @@
+"""`batchnorm data list` and `batchnorm data fetch`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.table import Table
+from tyro.conf import Positional, arg
+
+from .. import data
+
+
+@dataclass
+class List:
+    """Say which data sets there are, how large, and where they lie on this machine.
+
+    Example: batchnorm data list
+    """
+
+    json: bool = False
+    """print one JSON array instead of a table"""
+
+    def run(self) -> int:
+        """Print, return 0."""
+        rows = [
+            {
+                "name": source.info.name,
+                "train": source.info.train_size,
+                "test": source.info.test_size,
+                "classes": list(source.info.classes),
+                "channels": source.info.in_channels,
+                "size": source.info.image_size,
+                "licence": source.info.licence,
+                "summary": source.info.summary,
+                "folder": str(place) if (place := source.locate()) else None,
+            }
+            for source in data.available()
+        ]
+        if self.json:
+            print(json.dumps(rows))
+            return 0
+        table = Table()
+        for heading in ("name", "images", "licence", "what", "where"):
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            where = row["folder"] or f"not here: batchnorm data fetch {row['name']}"
+            table.add_row(str(row["name"]), f"{row['train']:,} + {row['test']:,}", str(row["licence"]), str(row["summary"]), str(where))
+        Console().print(table)
+        return 0
+
+
+@dataclass
+class Fetch:
+    """Download a data set from its official address, checked by SHA-256; a download that was cut off goes on.
+
+    Example: batchnorm data fetch fashion-mnist
+    """
+
+    name: Annotated[Positional[str], arg(metavar="NAME")]
+    """a name of `batchnorm data list`"""
+    to: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """another folder than the cache"""
+    quiet: bool = False
+    """no progress"""
+
+    def run(self) -> int:
+        """Fetch, say where it is, return 0."""
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=Console(stderr=True), disable=self.quiet) as progress:
+            tasks: dict[str, TaskID] = {}
+
+            def show(file: str, done: int, total: int) -> None:
+                if file not in tasks:
+                    tasks[file] = progress.add_task(file, total=total)
+                progress.update(tasks[file], completed=done)
+
+            folder = data.fetch(self.name, destination=self.to, on_progress=show)
+        print(folder)
+        return 0

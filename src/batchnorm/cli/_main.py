@@ -1,0 +1,108 @@
+"""`batchnorm COMMAND`: reads the arguments, runs the command, turns what went wrong into one message and a code.
+
+Exit codes: 0 done; 1 a failure; 2 the caller's mistake; 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from inspect import cleandoc
+from operator import or_
+from typing import Annotated, Protocol
+
+import tyro
+
+from ..errors import InputError
+from ._data import Fetch, List
+from ._evaluate import Evaluate
+from ._info import Info
+from ._predict import Predict
+from ._train import Train
+
+
+class Command(Protocol):
+    """What every command is: a dataclass with its options as fields, whose docstring is its help, and a `run`."""
+
+    def run(self) -> int:
+        """Do it and return the exit code."""
+        ...
+
+
+@dataclass
+class Data:
+    """The image data sets: list them, fetch one."""
+
+
+COMMANDS: dict[str, type] = {
+    "train": Train,
+    "evaluate": Evaluate,
+    "predict": Predict,
+    "info": Info,
+    "data": Data,
+}
+DATA_COMMANDS: dict[str, type] = {"list": List, "fetch": Fetch}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    name = f"batchnorm {arguments[0]}" if arguments and arguments[0] in COMMANDS else "batchnorm"
+    try:
+        return read_arguments(arguments).run()
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else 2
+    except InputError as error:
+        return _say(name, error, 2)
+    except KeyboardInterrupt as interrupt:
+        return _say(name, str(interrupt) or "interrupted", 130)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): nothing is left to say, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (RuntimeError, OSError) as error:
+        if os.environ.get("BATCHNORM_TRACEBACK"):
+            raise
+        return _say(name, f"{error}\n(BATCHNORM_TRACEBACK=1 shows where)", 1)
+
+
+def read_arguments(arguments: list[str]) -> Command:
+    """Return the command that `arguments` ask for, with its options.
+
+    Raises:
+        SystemExit: help was asked for (0), or an option or a command is misspelt (2); the text is printed.
+        InputError: a file that holds options cannot be used.
+    """
+    if arguments[:1] == ["data"]:
+        return _read("batchnorm data", Data, DATA_COMMANDS, arguments[1:])
+    about = type("About", (), {"__doc__": "Train, evaluate and use image classifiers with batch normalization."})
+    return _read("batchnorm", about, COMMANDS, arguments)
+
+
+def _read(prog: str, about: type, commands: dict[str, type], arguments: list[str]) -> Command:
+    if not arguments or arguments[0] not in commands:
+        _show_commands(prog, about, commands, arguments or ["--help"])
+    name, rest = arguments[0], arguments[1:]
+    kind = commands[name]
+    # The defaults of `train` may come from a file, which has to be read before the rest is.
+    default = Train.with_defaults_from(rest) if kind is Train else tyro.MISSING_NONPROP
+    command: Command = tyro.cli(
+        kind, prog=f"{prog} {name}", description=cleandoc(kind.__doc__ or ""), args=rest, default=default
+    )
+    return command
+
+
+def _show_commands(prog: str, about: type, commands: dict[str, type], arguments: list[str]) -> None:
+    """Print the commands, or the one that was nearly meant, and leave."""
+    described = [
+        Annotated[kind, tyro.conf.subcommand(name, description=cleandoc(kind.__doc__ or "").splitlines()[0])]
+        for name, kind in commands.items()
+    ]
+    tyro.cli(reduce(or_, described), prog=prog, description=about.__doc__, args=arguments)  # type: ignore[arg-type]  # a union
+    raise SystemExit(2)
+
+
+def _say(name: str, what: object, code: int) -> int:
+    print(f"{name}: {what}", file=sys.stderr)
+    return code

@@ -1,0 +1,79 @@
+"""`batchnorm train`."""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import OmitArgPrefixes, arg
+
+from ..errors import InputError
+from ..records import to_json
+from ..training import RunFolder, TrainConfig, differences, fit, read_config, resume
+from ._progress import watch
+
+
+@dataclass
+class Train:
+    """Train a net and test it once, at the end; the run's folder has the model and all that is known of it.
+
+    Example: batchnorm train --data fashion-mnist --epochs 3 --out runs/first
+    """
+
+    training: Annotated[OmitArgPrefixes[TrainConfig], arg(help="")] = field(default_factory=TrainConfig)
+    config: Annotated[Path | None, arg(metavar="FILE.toml")] = None
+    """options from a file; those given here go before"""
+    out: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """the new run's folder (runs/<time>-<model>-<data>)"""
+    resume: Annotated[Path | None, arg(metavar="RUN")] = None
+    """go on with a run that was stopped"""
+    quiet: bool = False
+    """no progress"""
+    json: bool = False
+    """the last line is the result as one JSON object"""
+
+    @classmethod
+    def with_defaults_from(cls, arguments: Sequence[str]) -> "Train":
+        """Return the defaults: those of `--config FILE` or of the run in `--resume RUN`, where one is named."""
+        ahead = ArgumentParser(add_help=False, allow_abbrev=False)
+        ahead.add_argument("--config", type=Path)
+        ahead.add_argument("--resume", type=Path)
+        try:
+            known, _ = ahead.parse_known_args(arguments)
+        except SystemExit:
+            return cls()  # an option without its value: the real parser says so
+        if known.config and known.resume:
+            raise InputError("--resume goes on with the run's own options: leave --config out")
+        if known.resume:
+            return cls(training=RunFolder.open(known.resume).read_config())
+        return cls(training=read_config(known.config)) if known.config else cls()
+
+    def run(self) -> int:
+        """Train, print the result, return 0."""
+        with watch(quiet=self.quiet) as watcher:
+            if self.resume:
+                self._refuse_other_options(self.resume)
+                trained = resume(self.resume, model=self._own_model(), watcher=watcher)
+            else:
+                out = self.out or RunFolder.default_path(self.training)
+                trained = fit(self.training, out=out, watcher=watcher)
+        result = trained.result
+        if not self.quiet:
+            print(f"test accuracy {result.test_accuracy:.4f}, loss {result.test_loss:.4f}; the run is in {result.run}")
+        if self.json:
+            print(to_json(result))
+        sys.stdout.flush()
+        return 0
+
+    def _refuse_other_options(self, run: Path) -> None:
+        other = differences(self.training, RunFolder.open(run).read_config())
+        if other:
+            raise InputError(f"--resume goes on with the run's own options, but these were given anew: {', '.join(other)}")
+        if self.out:
+            raise InputError("--resume goes on in the run's own folder: leave --out out")
+
+    def _own_model(self) -> str | None:
+        # The run's config names the model; one that is not built in was written there by its owner's own hand.
+        return self.training.model

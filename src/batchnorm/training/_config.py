@@ -1,0 +1,196 @@
+"""Every option of a training, once: the same dataclass is read by Python, by TOML and by the command line."""
+
+import math
+import tomllib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from ..errors import InputError
+
+ModelArgument = int | float | str | bool
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a net is trained: which net on which images, by which rule, for how long.
+
+    Every value is checked when the object is made, all mistakes are named together.
+
+    Raises:
+        InputError: a value is out of its range.
+
+    Example:
+        >>> TrainConfig(epochs=3, lr=0.05).schedule
+        'one-cycle'
+        >>> TrainConfig(epochs=-1)
+        Traceback (most recent call last):
+        batchnorm.errors.InputError: epochs: expected an integer of at least 1, got -1
+    """
+
+    model: str = "ConvBNNet"
+    """the net: a name of `batchnorm info`, or package.module:function"""
+    model_args: dict[str, ModelArgument] = field(default_factory=dict)
+    """further arguments of the net, as: width 16"""
+    norm: str = "batchnorm"
+    """batchnorm (ours), torch (torch's own) or none"""
+    activation: str = "relu"
+    """relu, silu, gelu, ..."""
+    norm_place: Literal["before", "after"] = "before"
+    """the norm stands before or after the activation"""
+    data: str = "fashion-mnist-mini"
+    """the images: a name of `batchnorm data list`"""
+    epochs: int = 12
+    """passes over the training images"""
+    batch_size: int = 128
+    """images per step"""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """SGD with Nesterov momentum, or AdamW"""
+    lr: float = 0.1
+    """highest learning rate"""
+    momentum: float = 0.9
+    """momentum of SGD, beta1 of AdamW (not batch norm's)"""
+    weight_decay: float = 5e-4
+    """decay of the weights per step and unit of lr"""
+    decay_norm_and_bias: bool = False
+    """decay norm parameters and biases too"""
+    schedule: Literal["one-cycle", "cosine"] = "one-cycle"
+    """how lr moves over the training"""
+    warmup: float = 0.2
+    """fraction of the training in which lr rises"""
+    label_smoothing: float = 0.05
+    """probability spread over the other classes"""
+    clip_norm: float = 0.0
+    """largest gradient norm of a step; 0: no clipping"""
+    ema_decay: float = 0.0
+    """keep an average of the weights, e.g. 0.999; 0: none"""
+    flip: bool = True
+    """mirror every other image"""
+    shift: int = 0
+    """crop shifted by up to so many pixels"""
+    val_fraction: float = 0.05
+    """part of the training images held out; 0: train on all"""
+    seed: int = 0
+    """of weights, order and augmentation"""
+    amp: Literal["off", "bf16"] = "off"
+    """automatic mixed precision"""
+    channels_last: bool = True
+    """memory format of images and weights"""
+    deterministic: bool = False
+    """only deterministic algorithms of torch"""
+    device: str = "auto"
+    """auto (a GPU where there is one), cpu, cuda, cuda:1"""
+    threads: int = 0
+    """CPU threads; 0: as many as torch takes"""
+
+    def __post_init__(self) -> None:
+        """Check every value against `RANGES`, and name all that are wrong."""
+        wrong = []
+        for name, (expected, holds) in RANGES.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not holds(value):
+                wrong.append(f"{name}: expected {expected}, got {value!r}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                wrong.append(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        if wrong:
+            raise InputError("\n".join(wrong))
+
+
+def _whole(lowest: int) -> tuple[str, Callable[[float], bool]]:
+    return f"an integer of at least {lowest}", lambda value: isinstance(value, int) and value >= lowest
+
+
+def _within(low: float, high: float) -> tuple[str, Callable[[float], bool]]:
+    return f"a number from {low:g} up to, not including, {high:g}", lambda value: low <= value < high
+
+
+POSITIVE: tuple[str, Callable[[float], bool]] = (
+    "a finite number above 0",
+    lambda value: math.isfinite(value) and value > 0,
+)
+NOT_NEGATIVE: tuple[str, Callable[[float], bool]] = (
+    "a finite number of at least 0",
+    lambda value: math.isfinite(value) and value >= 0,
+)
+
+# Field -> what is expected, in words and as a test. NaN fails every comparison, so it fails every row.
+RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
+    "epochs": _whole(1),
+    "batch_size": _whole(1),
+    "lr": POSITIVE,
+    "momentum": _within(0, 1),
+    "weight_decay": NOT_NEGATIVE,
+    "warmup": _within(0, 1),
+    "label_smoothing": _within(0, 1),
+    "clip_norm": NOT_NEGATIVE,
+    "ema_decay": _within(0, 1),
+    "shift": _whole(0),
+    "val_fraction": _within(0, 1),
+    "seed": ("an integer from 0 to 2**63 - 1", lambda value: isinstance(value, int) and 0 <= value < 2**63),
+    "threads": _whole(0),
+}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "norm_place": ("before", "after"),
+    "optimizer": ("sgd", "adamw"),
+    "schedule": ("one-cycle", "cosine"),
+    "amp": ("off", "bf16"),
+}
+
+
+def read_config(path: Path | str) -> TrainConfig:
+    """Read a `TrainConfig` from a TOML file; what the file leaves out keeps its default.
+
+    Raises:
+        InputError: no such file, no TOML, an unknown key (the near one is named), a value of a wrong type or
+            out of its range.
+    """
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a TOML file with the options of `batchnorm train`: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: the config cannot be read ({error.strerror}); check the path") from None
+    wrong = [message for name, value in values.items() if (message := _mistake(name, value))]
+    if wrong:
+        raise InputError("\n".join(f"{path}: {message}" for message in wrong))
+    try:
+        return TrainConfig(**values)
+    except InputError as error:
+        raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
+
+
+def write_config(config: TrainConfig) -> str:
+    """Return `config` as the text of a TOML file that `read_config` reads back equal."""
+    import tomli_w
+
+    return tomli_w.dumps(asdict(config))
+
+
+def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
+    """Return the names of the options in which two configs differ."""
+    return [entry.name for entry in fields(TrainConfig) if getattr(one, entry.name) != getattr(other, entry.name)]
+
+
+def _mistake(name: str, value: Any) -> str | None:
+    """Return what is wrong with one key of a TOML file, or `None`."""
+    from difflib import get_close_matches
+
+    from typeguard import TypeCheckError, check_type
+
+    hints = get_type_hints(TrainConfig)
+    if name not in hints:
+        near = get_close_matches(name.replace("-", "_"), hints, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "see `batchnorm train --help`, with _ for -"
+        return f"unknown key {name!r}; {hint}"
+    try:
+        # Python counts a bool as an int; an option that wants a number does not.
+        if isinstance(value, bool) and hints[name] is not bool:
+            raise TypeCheckError("is a boolean")
+        check_type(value, hints[name])
+    except TypeCheckError:
+        wanted = getattr(hints[name], "__name__", str(hints[name]).replace("typing.", ""))
+        return f"{name}: expected {wanted}, got {value!r} ({type(value).__name__})"
+    return None

@@ -1,0 +1,56 @@
+"""The process-wide settings of torch that a training changes, and changes back."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ..errors import InputError
+from ._config import TrainConfig
+
+
+@contextmanager
+def torch_settings(config: TrainConfig) -> Iterator[torch.device]:
+    """Seed torch, set its threads and its determinism as `config` says, give the device; all is put back at the end.
+
+    Raises:
+        InputError: the device is unknown or not on this machine.
+    """
+    device = pick_device(config.device)
+    threads = torch.get_num_threads()
+    strict = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        try:
+            torch.manual_seed(config.seed)
+            if config.threads:
+                torch.set_num_threads(config.threads)
+            if config.deterministic:
+                torch.use_deterministic_algorithms(True)
+            yield device
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device of that name; `auto` is the GPU where there is one.
+
+    Raises:
+        InputError: torch knows no such device, or it is not on this machine.
+
+    Example:
+        >>> pick_device("cpu")
+        device(type='cpu')
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"device: expected auto, cpu, cuda or cuda:<number>, got {name!r}") from None
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device: expected auto, cpu, cuda or cuda:<number>, got {name!r}")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"device: this machine has {torch.cuda.device_count()} CUDA devices, got {name!r}; try cpu")
+    return device

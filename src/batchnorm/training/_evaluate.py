@@ -1,0 +1,98 @@
+"""A trained run, judged on a split of its data: by the running statistics, and by each batch's own."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+
+from .. import data
+from ..data import Batches, Split
+from ..errors import InputError
+from ..records import Evaluation
+from ..statistics import use_batch_statistics
+from ._environment import pick_device
+from ._model_file import ModelCard, load_model
+from ._preparation import EVALUATION_BATCH
+from ._run_folder import RunFolder
+from ._scores import collect_outputs, score
+
+
+def find_model_file(run: Path | str) -> Path:
+    """Return the model file of a run folder, or the file itself if `run` is one.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(run)
+    if path.is_file():
+        return path
+    folder = RunFolder.open(path)
+    if not folder.model.is_file():
+        raise InputError(f"{path}: this run has no model yet; it was stopped before its first checkpoint")
+    return folder.model
+
+
+def load_run(run: Path | str, model: str | None = None) -> tuple[nn.Module, ModelCard]:
+    """Load the trained net of a run folder or model file, in evaluation mode, with its card.
+
+    Args:
+        run: the folder, or a `model.safetensors`.
+        model: the own `package.module:function`, if the net is not one of this package.
+
+    Raises:
+        InputError: nothing usable is there.
+    """
+    return load_model(find_model_file(run), model)
+
+
+def evaluate(
+    run: Path | str,
+    *,
+    dataset: str | None = None,
+    split: Literal["train", "test"] = "test",
+    batch_size: int = 128,
+    model: str | None = None,
+    device: str = "auto",
+) -> Evaluation:
+    """Judge a run twice: normalizing by the running statistics, and by each batch's own.
+
+    The second pass takes the images in a fixed shuffled order in batches of `batch_size`, as training did; all that
+    differs from the first is whose statistics normalize (dropout is off in both).
+
+    Args:
+        run: the run's folder, or a `model.safetensors`.
+        dataset: another data set than the run's; its images and classes must fit.
+        split: `"test"` or `"train"` (all training images, those held out included).
+        batch_size: images per batch of the second pass; at least 2.
+        model: the own `package.module:function`, if the net is not one of this package.
+        device: as in `TrainConfig`.
+
+    Raises:
+        InputError: the run, the data or the batch size cannot be used.
+    """
+    if batch_size < 2:
+        raise InputError(f"batch_size: expected an integer of at least 2, got {batch_size}")
+    place = pick_device(device)
+    net, card = load_run(run, model)
+    images = _fitting_images(dataset or card.data, split, card)
+    net.to(place)
+    running = score(*collect_outputs(net, Batches(images, EVALUATION_BATCH, card.normalization), place), card.classes)
+    batch = None
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules()):
+        with use_batch_statistics(net):
+            # In training order a class would not fill a batch of its own; a lone last image is left out.
+            shuffled = Batches(images, batch_size, card.normalization, shuffle=True)
+            batch = score(*collect_outputs(net, shuffled.epoch(seed=0, epoch=0), place), card.classes)
+    return Evaluation(str(run), dataset or card.data, split, batch_size, running, batch)
+
+
+def _fitting_images(name: str, split: Literal["train", "test"], card: ModelCard) -> Split:
+    source = data.get(name)
+    info = source.info
+    if (info.in_channels, info.image_size, info.classes) != (card.in_channels, card.image_size, card.classes):
+        raise InputError(
+            f"data: the net was trained for {len(card.classes)} classes on {card.in_channels}x{card.image_size}x"
+            f"{card.image_size} images of {card.data}; {name} has other images or classes"
+        )
+    return source.load(split)

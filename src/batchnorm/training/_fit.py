@@ -1,0 +1,218 @@
+"""The training loop: one step, one epoch, the whole; how it starts, goes on and ends."""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..data import Source
+from ..errors import InputError
+from ..models import is_builtin
+from ..records import EpochRecord, TrainResult
+from ._checkpoint import Position, load_checkpoint, save_checkpoint
+from ._config import TrainConfig
+from ._environment import torch_settings
+from ._finite import first_nonfinite
+from ._messages import announce, how_to_go_on, what_to_try
+from ._model_file import ModelCard, save_model
+from ._preparation import Job, evaluation_batches, prepare
+from ._run_folder import RunFolder
+from ._scores import collect_outputs, loss_and_accuracy
+from ._stopping import StopRequest, TrainingInterrupted, listen_for_stop
+from ._watcher import StepReport, Watcher
+
+
+class TrainingDiverged(RuntimeError):
+    """A loss or a weight stopped being finite; the message names the step, the place and what to try."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the net (in evaluation mode, on its device), its card, its result and its epochs."""
+
+    model: nn.Module
+    card: ModelCard
+    result: TrainResult
+    history: tuple[EpochRecord, ...]
+
+
+def fit(
+    config: TrainConfig | None = None,
+    *,
+    out: Path | str | None = None,
+    model: nn.Module | str | None = None,
+    source: Source | None = None,
+    watcher: Watcher | None = None,
+) -> Trained:
+    """Train a net, test it once at the end, and leave a run folder that can be evaluated, used and gone on with.
+
+    Torch's random state, threads and determinism are put back; a given `model` is trained in place.
+
+    Args:
+        config: the options; `TrainConfig()` if left out.
+        out: the folder of the run, new or empty; `None` writes nothing.
+        model: an own net, or its `package.module:function`, instead of `config.model`.
+        source: own data instead of `config.data`.
+        watcher: hears of every step and epoch.
+
+    Raises:
+        InputError: something that was given cannot be used; nothing has been written.
+        TrainingDiverged: the loss stopped being finite; the last checkpoint is kept.
+        TrainingInterrupted: SIGINT or SIGTERM came; all is saved.
+
+    Example:
+        >>> trained = fit(TrainConfig(epochs=2, lr=0.05))  # doctest: +SKIP
+        >>> trained.result.test_accuracy  # doctest: +SKIP
+        0.86
+    """
+    config = config or TrainConfig()
+    folder = None if out is None else RunFolder.plan(out)
+    with torch_settings(config) as device:
+        job = prepare(config, device, model, source)
+        if folder:
+            folder.create(config)
+        return _run(job, folder, watcher or Watcher())
+
+
+def resume(
+    run: Path | str,
+    *,
+    model: nn.Module | str | None = None,
+    source: Source | None = None,
+    watcher: Watcher | None = None,
+) -> Trained:
+    """Go on with a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
+
+    Args:
+        run: its folder.
+        model: the own net that it was started with; needed if it is not one of this package, for a file must not
+            choose which code runs.
+        source: the own data that it was started with.
+        watcher: hears of every step and epoch.
+
+    Raises:
+        InputError: there is nothing to go on with, or it does not fit; further as `fit`.
+    """
+    folder = RunFolder.open(run)
+    config = folder.read_config()
+    if model is None and not is_builtin(config.model):
+        raise InputError(f"the run's net is no net of this package; if you trust it, say so: --model {config.model}")
+    position, states = load_checkpoint(folder.checkpoint)
+    with torch_settings(config) as device:
+        job = prepare(config, device, model, source)
+        job.restore(position, states)
+        folder.cut_metrics(position.epoch)
+        return _run(job, folder, watcher or Watcher())
+
+
+def _run(job: Job, folder: RunFolder | None, watcher: Watcher) -> Trained:
+    announce(job, watcher)
+    history = folder.read_metrics() if folder else []
+    with listen_for_stop() as stop:
+        while job.position.epoch < job.config.epochs:
+            _train_epoch(job, folder, stop, watcher)
+            record = _finish_epoch(job, folder)
+            history.append(record)
+            if folder:
+                folder.append(record)
+            _save(job, folder)
+            watcher.epoch(record)
+    result = _test(job, folder, history)
+    if folder:
+        folder.write_result(result)
+    return Trained(job.best.eval(), job.card, result, tuple(history))
+
+
+def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+    """Do the steps of the running epoch that are still to be done."""
+    here, before, start = job.position, job.position.epoch_seconds, time.perf_counter()
+    job.model.train()
+    for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step):
+        _step(job, folder, images.to(job.device), labels.to(job.device))
+        here.epoch_seconds = before + time.perf_counter() - start
+        speed = here.seen / here.epoch_seconds
+        watcher.step(StepReport(here.epoch + 1, here.step, here.loss / here.seen, here.correct / here.seen, speed))
+        if stop.signal:
+            _save(job, folder)
+            raise TrainingInterrupted(how_to_go_on(job, folder, stop.signal))
+
+
+def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) -> None:
+    """One update of the weights, and of the epoch's sums."""
+    config, here = job.config, job.position
+    with torch.autocast(job.device.type, torch.bfloat16, enabled=config.amp == "bf16"):
+        outputs = job.model(images)
+        loss = F.cross_entropy(outputs, labels, label_smoothing=config.label_smoothing)
+    value = loss.item()
+    if not math.isfinite(value):
+        place = first_nonfinite(job.model, images)
+        raise TrainingDiverged(what_to_try(job, folder, f"the loss became {value}; first not finite: {place}"))
+    job.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    if config.clip_norm:
+        nn.utils.clip_grad_norm_(job.model.parameters(), config.clip_norm)
+    job.optimizer.step()
+    job.scheduler.step()
+    if job.average is not None:
+        job.average.update_parameters(job.model)
+    here.step += 1
+    here.seen += len(labels)
+    here.loss += value * len(labels)
+    here.correct += int((outputs.argmax(1) == labels).sum())
+
+
+def _finish_epoch(job: Job, folder: RunFolder | None) -> EpochRecord:
+    """Validate, write down what the epoch came to, and move the position to the next one."""
+    here = job.position
+    # The last update is the only one whose weights no later loss has tried.
+    broken = [name for name, tensor in job.model.named_parameters() if not bool(tensor.isfinite().all())]
+    if broken:
+        raise TrainingDiverged(what_to_try(job, folder, f"the last update made {broken[0]} infinite or NaN"))
+    start = time.perf_counter()
+    val_loss, val_accuracy = None, None
+    if job.val is not None:
+        val_loss, val_accuracy = loss_and_accuracy(*collect_outputs(job.best.eval(), job.val, job.device))
+    seconds = here.epoch_seconds + time.perf_counter() - start
+    record = EpochRecord(
+        epoch=here.epoch + 1,
+        steps=here.step,
+        train_loss=here.loss / here.seen,
+        train_accuracy=here.correct / here.seen,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+        lr=float(job.optimizer.param_groups[0]["lr"]),
+        seconds=seconds,
+        images_per_second=here.seen / here.epoch_seconds,
+    )
+    job.position = Position(epoch=here.epoch + 1, seconds=here.seconds + seconds)
+    return record
+
+
+def _test(job: Job, folder: RunFolder | None, history: list[EpochRecord]) -> TrainResult:
+    """Look at the test images, for the first and only time."""
+    batches = evaluation_batches(job.source.load("test"), job.card.normalization, job.config)
+    loss, accuracy = loss_and_accuracy(*collect_outputs(job.best.eval(), batches, job.device))
+    return TrainResult(
+        test_accuracy=accuracy,
+        test_loss=loss,
+        seconds=job.position.seconds,
+        run=str(folder.path) if folder else None,
+        model=job.card.model,
+        data=job.card.data,
+        epochs=job.config.epochs,
+        steps=job.config.epochs * len(job.train),
+        seed=job.config.seed,
+        parameters=sum(parameter.numel() for parameter in job.model.parameters()),
+        val_accuracy=history[-1].val_accuracy,
+        val_loss=history[-1].val_loss,
+    )
+
+
+def _save(job: Job, folder: RunFolder | None) -> None:
+    if folder:
+        save_model(folder.model, job.best, job.card)
+        save_checkpoint(folder.checkpoint, job.position, job.states())

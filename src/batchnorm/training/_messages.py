@@ -1,0 +1,50 @@
+"""What a training says to its user: what lies ahead, how to go on, what to try after a divergence."""
+
+from ._preparation import Job
+from ._run_folder import RunFolder
+from ._watcher import Plan, Watcher
+
+
+def announce(job: Job, watcher: Watcher) -> None:
+    """Tell `watcher` what lies ahead, and what the user might not expect."""
+    watcher.started(
+        Plan(
+            model=job.card.model,
+            data=job.card.data,
+            device=str(job.device),
+            parameters=sum(parameter.numel() for parameter in job.model.parameters()),
+            images=job.train.images_per_epoch,
+            epochs=job.config.epochs,
+            steps_per_epoch=len(job.train),
+            first_epoch=job.position.epoch,
+            first_step=job.position.step,
+        )
+    )
+    if job.train.left_out:
+        watcher.note(
+            "the last batch of an epoch would hold a single image, of which batch norm learns nothing: "
+            "each epoch leaves one image out"
+        )
+    if job.config.batch_size == 1:
+        watcher.note("batch size 1: every image is normalized by its own statistics; expect a poor evaluation")
+    if job.config.flip and not job.source.info.flippable:
+        watcher.note(f"{job.card.data}: mirrored images would be other classes, so --flip is off")
+
+
+def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> str:
+    """Return what an interrupted user needs to know."""
+    here = job.position
+    place = f"{signal}: stopped in epoch {here.epoch + 1} after step {here.step} of {len(job.train)}"
+    if folder is None:
+        return f"{place}; nothing is saved, for no folder was given (out=)"
+    return f"{place}; all is saved, go on with: batchnorm train --resume {folder.path}"
+
+
+def what_to_try(job: Job, folder: RunFolder | None, fault: str) -> str:
+    """Return where a training stopped being finite, what is left of it, and what helps most often."""
+    here, config = job.position, job.config
+    message = f"epoch {here.epoch + 1}, step {here.step + 1} of {len(job.train)}: {fault}. "
+    if folder is not None and folder.checkpoint.exists():
+        message += f"The last good checkpoint stays in {folder.checkpoint}. "
+    advice = f"a lower lr (now {config.lr:g})"
+    return message + f"Try {advice}." if config.clip_norm else message + f"Try {advice}, or clip_norm 1."

@@ -1,0 +1,137 @@
+"""The shipped model: weights in a safetensors file whose metadata says how to build the net and feed it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..data import Normalization
+from ..errors import InputError
+from ..files import atomic_write
+from ..models import build, is_builtin
+
+FORMAT = "batchnorm.model"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """All that is needed, beside the weights, to use a trained net on an image.
+
+    `model` and `arguments` rebuild the net; `classes` name its outputs; `normalization` holds the constants of the
+    training images; `data` is the name of the set that they came from.
+    """
+
+    model: str
+    arguments: dict[str, Any]
+    classes: tuple[str, ...]
+    in_channels: int
+    image_size: int
+    normalization: Normalization
+    data: str
+
+    def build(self, model: str | None = None) -> nn.Module:
+        """Build the net, untrained.
+
+        Args:
+            model: the caller's own `package.module:function`; a net that is not built in is built only when its
+                user names it, for a file must not choose which code runs.
+
+        Raises:
+            InputError: the card names a net that is not built in and `model` is `None`, or it cannot be built.
+        """
+        if model is None and not is_builtin(self.model):
+            raise InputError(
+                f"the model file names {self.model!r}, which is not a net of this package, and a file may not choose "
+                f"which code runs; if you trust it, say so: --model {self.model}"
+            )
+        return build(
+            model or self.model,
+            num_classes=len(self.classes),
+            in_channels=self.in_channels,
+            image_size=self.image_size,
+            **self.arguments,
+        )
+
+
+def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
+    """Write `model`'s state and `card` to one safetensors file, atomically.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    from safetensors.torch import save
+
+    # A clone is contiguous and its own: safetensors refuses shared storages and strides.
+    tensors = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.state_dict().items()
+    }
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "model": card.model,
+        "data": card.data,
+        "arguments": json.dumps(card.arguments),
+        "classes": json.dumps(card.classes),
+        "images": json.dumps({"channels": card.in_channels, "size": card.image_size}),
+        "normalization": json.dumps(card.normalization.to_dict()),
+    }
+    with atomic_write(path) as file:
+        file.write(save(tensors, metadata))
+
+
+def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, ModelCard]:
+    """Build the net that `path` describes, load its weights, and return it in evaluation mode with its card.
+
+    Args:
+        path: a `model.safetensors` that `save_model` wrote.
+        model: the caller's own `package.module:function`, see `ModelCard.build`.
+
+    Raises:
+        InputError: no such file, a broken or foreign one, or weights that do not fit the net.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: expected a model file, found none; check the path")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: expected a safetensors file, and this is none or is cut off ({error})") from None
+    card = _read_card(path, metadata)
+    net = card.build(model)
+    try:
+        net.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(f"{path}: its weights do not fit {model or card.model}: {error}") from None
+    return net.eval(), card
+
+
+def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
+    """Read the card from the file's metadata; whatever is missing or odd makes the file a foreign one."""
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"{path}: a safetensors file, but not one that `batchnorm train` wrote (no card in its metadata)")
+    if metadata.get("version") != str(VERSION):
+        raise InputError(
+            f"{path}: written in version {metadata.get('version')} of the format, this batchnorm reads version {VERSION}"
+        )
+    try:
+        images = json.loads(metadata["images"])
+        return ModelCard(
+            model=metadata["model"],
+            arguments=dict(json.loads(metadata["arguments"])),
+            classes=tuple(map(str, json.loads(metadata["classes"]))),
+            in_channels=int(images["channels"]),
+            image_size=int(images["size"]),
+            normalization=Normalization.from_dict(json.loads(metadata["normalization"])),
+            data=metadata["data"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: the card in its metadata is broken ({error!r}); train it again or use a copy") from None

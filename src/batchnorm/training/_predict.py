@@ -1,0 +1,96 @@
+"""What a trained run says of image files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..records import Prediction
+from ._model_file import ModelCard
+
+
+def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tuple[Tensor, tuple[str, ...]]:
+    """Read an image file as the pixels that the card's net takes, and say what had to be done for it.
+
+    The image is turned as its EXIF data say, converted to the net's colours (one channel: grey), and fitted into the
+    net's square: scaled to it, with black bars beside it if it is not square.
+
+    Args:
+        path: any file that Pillow reads.
+        card: says how many channels and pixels the net wants.
+        invert: swap dark and light, for sets whose objects are light on black (Fashion-MNIST) and photographs on white.
+
+    Returns:
+        uint8 of shape (C, H, W), and the conversions in words.
+
+    Raises:
+        InputError: no such file, or none that Pillow can read.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    wanted, size = {1: "L", 3: "RGB"}.get(card.in_channels), card.image_size
+    if wanted is None:
+        raise InputError(f"the net takes {card.in_channels} channels; image files have 1 or 3")
+    notes = []
+    try:
+        with Image.open(path) as opened:
+            image = ImageOps.exif_transpose(opened)
+            image.load()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such image; check the path") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: cannot be read as an image ({error})") from None
+    if image.mode != wanted:
+        notes.append(f"colours {image.mode} converted to {wanted}")
+        image = image.convert(wanted)
+    if invert:
+        notes.append("inverted")
+        image = ImageOps.invert(image)
+    if image.size != (size, size):
+        notes.append(f"{image.width}x{image.height} fitted into {size}x{size}")
+        image = ImageOps.pad(image, (size, size))
+    pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+    return pixels.reshape(size, size, card.in_channels).permute(2, 0, 1).contiguous(), tuple(notes)
+
+
+@torch.no_grad()
+def predict(
+    net: nn.Module,
+    card: ModelCard,
+    images: Tensor,
+    names: Sequence[str],
+    *,
+    top: int = 3,
+    notes: Sequence[tuple[str, ...]] = (),
+    labels: Sequence[int] = (),
+) -> list[Prediction]:
+    """Return the `top` most probable classes of each image.
+
+    Args:
+        net: in evaluation mode, from `load_run`.
+        card: its card.
+        images: uint8 of shape (N, C, H, W).
+        names: what to call each image, N of them.
+        top: how many classes; no more than there are.
+        notes: what was done to each image before; N of them or none.
+        labels: the true class numbers; N of them or none.
+
+    Raises:
+        InputError: `top` is below 1.
+    """
+    if top < 1:
+        raise InputError(f"top: expected an integer of at least 1, got {top}")
+    probabilities = net(card.normalization.apply(images)).float().softmax(1)
+    values, places = probabilities.topk(min(top, len(card.classes)))
+    return [
+        Prediction(
+            image=str(name),
+            classes=tuple(card.classes[place] for place in places[index].tolist()),
+            probabilities=tuple(values[index].tolist()),
+            notes=notes[index] if notes else (),
+            label=card.classes[labels[index]] if labels else None,
+        )
+        for index, name in enumerate(names)
+    ]

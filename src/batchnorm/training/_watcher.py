@@ -1,0 +1,53 @@
+"""What a training tells while it runs: the loop calls, a bar, a log or a notebook listens."""
+
+from dataclasses import dataclass
+
+from ..records import EpochRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What lies ahead when a training starts or goes on."""
+
+    model: str
+    data: str
+    device: str
+    parameters: int
+    images: int
+    epochs: int
+    steps_per_epoch: int
+    first_epoch: int
+    first_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """The state of the running epoch after one step: means over its images so far."""
+
+    epoch: int
+    step: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+
+
+class Watcher:
+    """Hears of every event of a training; each method may be overridden, none needs to be.
+
+    Example:
+        >>> class Printer(Watcher):
+        ...     def epoch(self, record):
+        ...         print(record.epoch, record.val_accuracy)
+    """
+
+    def started(self, plan: Plan) -> None:
+        """Hear what lies ahead, once, before the first step."""
+
+    def step(self, report: StepReport) -> None:
+        """Hear of one step."""
+
+    def epoch(self, record: EpochRecord) -> None:
+        """Hear of one whole epoch."""
+
+    def note(self, message: str) -> None:
+        """Hear something that the user should know, in one sentence."""

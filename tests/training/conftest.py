@@ -1,0 +1,44 @@
+"""Small real data and a small net: what the tests of training share."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from batchnorm import data
+from batchnorm.data import DatasetInfo, Split, SplitName
+from batchnorm.training import TrainConfig
+
+
+class FewImages:
+    """The first images of the bundled Fashion-MNIST, as a source."""
+
+    def __init__(self, train: int = 300, test: int = 100) -> None:
+        self.bundled = data.get("fashion-mnist-mini")
+        self.sizes = {"train": train, "test": test}
+        self.loaded: list[SplitName] = []
+
+    @property
+    def info(self) -> DatasetInfo:
+        return replace(self.bundled.info, name="few", train_size=self.sizes["train"], test_size=self.sizes["test"])
+
+    def locate(self) -> Path | None:
+        return self.bundled.locate()
+
+    def load(self, split: SplitName) -> Split:
+        self.loaded.append(split)
+        return self.bundled.load(split).subset(torch.arange(self.sizes[split]))
+
+
+@pytest.fixture
+def few() -> FewImages:
+    return FewImages()
+
+
+@pytest.fixture
+def quick() -> TrainConfig:
+    """Two epochs of a net of a few thousand parameters, with everything on that has a state."""
+    return TrainConfig(
+        model_args={"width": 4}, epochs=2, batch_size=64, lr=0.05, shift=1, ema_decay=0.9, threads=1, val_fraction=0.1
+    )

@@ -1,0 +1,118 @@
+import math
+from dataclasses import fields
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchnorm.errors import InputError
+from batchnorm.training import TrainConfig, differences, read_config, write_config
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", -1),
+        ("epochs", 1.5),
+        ("epochs", True),
+        ("batch_size", 0),
+        ("lr", math.nan),
+        ("lr", math.inf),
+        ("lr", 0.0),
+        ("lr", -0.1),
+        ("momentum", 1.0),
+        ("weight_decay", -1e-9),
+        ("label_smoothing", 1.0),
+        ("warmup", 1.0),
+        ("clip_norm", math.nan),
+        ("ema_decay", 1.0),
+        ("shift", -1),
+        ("val_fraction", 1.0),
+        ("seed", -1),
+        ("seed", 2**63),
+        ("threads", -2),
+        ("optimizer", "adam"),
+        ("schedule", "step"),
+        ("amp", "fp16"),
+        ("norm_place", "beside"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(InputError, match=rf"^{name}: expected .*, got {value!r}$"):
+        TrainConfig(**{name: value})
+
+
+def test_all_wrong_values_are_named_together() -> None:
+    with pytest.raises(InputError, match=r"(?s)epochs: .*\nbatch_size: .*\nlr: "):
+        TrainConfig(epochs=0, batch_size=0, lr=0.0)
+
+
+def test_every_option_has_a_help_text_in_the_source() -> None:
+    from tyro._docstrings import get_field_docstring
+
+    missing = [entry.name for entry in fields(TrainConfig) if not get_field_docstring(TrainConfig, entry.name, ())]
+    assert missing == []
+
+
+@settings(derandomize=True, deadline=None)
+@given(
+    epochs=st.integers(1, 10**6),
+    lr=st.floats(1e-12, 1e6),
+    seed=st.integers(0, 2**63 - 1),
+    data=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    flip=st.booleans(),
+    args=st.dictionaries(st.text("abc_", min_size=1), st.one_of(st.integers(-99, 99), st.booleans(), st.text("xyz"))),
+)
+def test_what_is_written_as_toml_reads_back_equal(tmp_path_factory, **values: object) -> None:
+    values["model_args"] = values.pop("args")
+    config = TrainConfig(**values)
+    path = tmp_path_factory.getbasetemp() / "config.toml"
+    path.write_bytes(write_config(config).encode())
+    assert read_config(path) == config
+
+
+def test_a_toml_file_may_leave_options_out(tmp_path) -> None:
+    (tmp_path / "c.toml").write_text("epochs = 3\n")
+    assert read_config(tmp_path / "c.toml") == TrainConfig(epochs=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs = ", r"c\.toml: expected a TOML file"),
+        ("epoch = 3", r"c\.toml: unknown key 'epoch'; did you mean 'epochs'\?"),
+        ("zzzzzzz = 3", r"c\.toml: unknown key 'zzzzzzz'; see `batchnorm train --help`"),
+        ('epochs = "three"', r"c\.toml: epochs: expected int, got 'three' \(str\)"),
+        ("epochs = true", r"c\.toml: epochs: expected int, got True \(bool\)"),
+        ("flip = 1", r"c\.toml: flip: expected bool, got 1 \(int\)"),
+        ("epochs = 1.0", r"c\.toml: epochs: expected int, got 1\.0 \(float\)"),
+        ("lr = nan", r"c\.toml: lr: expected a finite number above 0, got nan"),
+        ('optimizer = "adam"', r"c\.toml: optimizer: expected .*'sgd', 'adamw'.*, got 'adam'"),
+        ("[model_args]\nwidth = [1]", r"c\.toml: model_args: expected dict"),
+    ],
+)
+def test_a_config_file_with_a_mistake_is_refused_with_the_place(tmp_path, text: str, message: str) -> None:
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_config(tmp_path / "c.toml")
+
+
+def test_a_config_file_of_bytes_is_refused(tmp_path) -> None:
+    (tmp_path / "c.toml").write_bytes(b"\x80\x02\xff")
+    with pytest.raises(InputError, match="expected a TOML file"):
+        read_config(tmp_path / "c.toml")
+
+
+def test_a_missing_config_file_is_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"none\.toml: the config cannot be read \(No such file"):
+        read_config(tmp_path / "none.toml")
+
+
+def test_an_integer_is_taken_where_a_float_is_wanted(tmp_path) -> None:
+    (tmp_path / "c.toml").write_text("lr = 1")
+    assert read_config(tmp_path / "c.toml").lr == 1
+
+
+def test_differences_names_what_differs() -> None:
+    assert differences(TrainConfig(), TrainConfig(lr=0.3, epochs=5)) == ["epochs", "lr"]
