@@ -131,8 +131,7 @@ def _request(download: Download, offset: int) -> Iterator[tuple[int, Iterator[by
         with error:
             raise ConnectionError(f"{download.url}: the server says {error}") from None
     except OSError as error:
-        reason = getattr(error, "reason", error)
-        raise ConnectionError(f"{download.url}: cannot be reached ({reason})") from None
+        raise ConnectionError(f"{download.url}: cannot be reached ({_reason(error)})") from None
     with response:
         begin = offset if response.status == HTTPStatus.PARTIAL_CONTENT else 0
         length = response.headers.get("Content-Length", str(download.size - begin))
@@ -142,6 +141,12 @@ def _request(download: Download, offset: int) -> Iterator[tuple[int, Iterator[by
                 f" {length}: another file, or a page that asks for a login. Try another network"
             )
         yield begin, _pieces(response, download, download.size - begin)
+
+
+def _reason(error: OSError) -> object:
+    """What went wrong in words: urllib wraps the system's error, which has a number and words."""
+    cause = getattr(error, "reason", error)
+    return getattr(cause, "strerror", None) or cause
 
 
 def _pieces(response: IO[bytes], download: Download, remaining: int) -> Iterator[bytes]:

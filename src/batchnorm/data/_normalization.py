@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..functional import scale_shift
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ class Normalization:
                 f"Normalization.apply: expected uint8 of shape (N, {len(self.mean)}, H, W),"
                 f" got {images.dtype} of shape {tuple(images.shape)}"
             )
-        # y = pixel * scale + shift, the pair taken in float64 and rounded once.
-        std = torch.tensor(self.std, dtype=torch.float64, device=images.device).reshape(-1, 1, 1)
-        mean = torch.tensor(self.mean, dtype=torch.float64, device=images.device).reshape(-1, 1, 1)
+        # The pair is taken in float64 and rounded once. Pixels are 0..255, so nothing cancels.
+        mean, std = (255 * torch.tensor(n, dtype=torch.float64) for n in (self.mean, self.std))
+        scale, shift = scale_shift(mean, std.square(), eps=0.0)
         pixels = images.to(torch.float32, memory_format=memory_format)
-        return pixels.mul_((1 / (255 * std)).float()).sub_((mean / std).float())
+        return pixels.mul_(_per_channel(scale, images)).add_(_per_channel(shift, images))
 
     def to_dict(self) -> dict[str, list[float]]:
         """The constants as plain lists, for a file's metadata."""
@@ -114,6 +115,10 @@ class Normalization:
                 f"normalization: expected lists of numbers 'mean' and 'std',"
                 f" got {dict(data)!r} ({error})"
             ) from None
+
+
+def _per_channel(values: Tensor, images: Tensor) -> Tensor:
+    return values.reshape(-1, 1, 1).to(images.device, torch.float32)
 
 
 def _moments(value: Tensor, counts: Tensor) -> tuple[float, float]:

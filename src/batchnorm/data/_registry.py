@@ -23,18 +23,18 @@ def get(name: str) -> Source:
     """The data set with this name.
 
     Raises:
-        InputError: there is none; the message has the nearest, or all if none is near.
+        InputError: there is none; the message names the nearest and all.
 
     Example:
         >>> get("fashion-mnist-mini").info.classes[9]
         'Ankle boot'
-        >>> get("fasion-mnist")
+        >>> get("fashion")
         Traceback (most recent call last):
-        batchnorm.errors.InputError: unknown data set 'fasion-mnist', did you mean 'fashion-mnist'?
+        batchnorm.errors.InputError: unknown data set 'fashion', did you mean 'fashion-mnist'? ...
     """
     known = {source.info.name: source for source in available()}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
-    raise InputError(f"unknown data set '{name}', {hint}")
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    hint = f", did you mean '{near[0]}'?" if near else "."
+    raise InputError(f"unknown data set '{name}'{hint} Known: {', '.join(known)}")
