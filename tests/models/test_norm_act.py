@@ -1,0 +1,167 @@
+"""Norm, activation and their order: the same answer in every net."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import batchnorm.nn
+from batchnorm.models import MLP, ConvBNNet, PlainNet, resnet18, resnet20
+
+NETS = {
+    "ConvBNNet": ConvBNNet,
+    "MLP": MLP,
+    "resnet20": resnet20,
+    "resnet18": resnet18,
+    "PlainNet": PlainNet,
+}
+PLACES = ("before", "after")
+
+
+def make(name: str, **args: object) -> nn.Module:
+    torch.manual_seed(0)
+    return NETS[name](image_size=8, width=4, **args)
+
+
+def hand_written_conv_bn_net(x: Tensor, state: dict[str, Tensor], place: str) -> Tensor:
+    for stage in ("1", "2"):
+        x = F.conv2d(x, state[f"conv{stage}.weight"], state[f"conv{stage}.bias"], padding=1)
+        x = F.silu(x) if place == "after" else x
+        weight, bias = state[f"bn{stage}.weight"], state[f"bn{stage}.bias"]
+        x = F.batch_norm(x, None, None, weight, bias, training=True)
+        x = F.silu(x) if place == "before" else x
+        x = F.max_pool2d(x, 2)
+    return F.linear(x.flatten(1), state["fc.weight"], state["fc.bias"])
+
+
+@pytest.mark.parametrize("kind", ["batchnorm", "torch"])
+@pytest.mark.parametrize("place", PLACES)
+def test_norm_and_activation_run_in_the_order_that_was_asked_for(place, kind):
+    net = make("ConvBNNet", norm=kind, norm_place=place, activation="silu").double()
+    for parameter in net.parameters():
+        nn.init.normal_(parameter)
+    x = torch.randn(5, 1, 8, 8, dtype=torch.float64)
+    expected = hand_written_conv_bn_net(x, dict(net.named_parameters()), place)
+    torch.testing.assert_close(net(x), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_neither_the_kind_of_batch_norm_nor_its_place_changes_the_state(name):
+    states = [
+        make(name, norm=kind, norm_place=place).state_dict() for kind in ("batchnorm", "torch") for place in PLACES
+    ]
+    shapes = [{key: value.shape for key, value in state.items()} for state in states]
+    assert all(shape == shapes[0] for shape in shapes)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", NETS)
+def test_our_norm_gives_the_output_of_torchs_with_the_same_weights(name, place, training):
+    ours = make(name, norm="batchnorm", norm_place=place).double()
+    torchs = make(name, norm="torch", norm_place=place).double()
+    for value in ours.state_dict().values():
+        if value.is_floating_point():
+            nn.init.uniform_(value, 0.1, 0.9)
+    torchs.load_state_dict(ours.state_dict(), strict=True)
+    x = torch.randn(6, 1, 8, 8, dtype=torch.float64)
+    ours.train(training)
+    torchs.train(training)
+    torch.testing.assert_close(ours(x), torchs(x), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_before_the_activation_our_norm_brings_it_as_its_last_step(name):
+    net = make(name)
+    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    alone = [key for key, _ in net.named_modules() if key.split(".")[-1].startswith("act")]
+    assert {m.activation for m in norms} <= {"relu", None}
+    assert all(key.endswith(".act") for key in alone)  # behind the sum of a residual block
+
+
+@pytest.mark.parametrize("kind", ["batchnorm", "torch"])
+def test_after_the_activation_the_norm_is_alone(kind):
+    net = make("ConvBNNet", norm=kind, norm_place="after")
+    names = [key for key, _ in net.named_children()]
+    assert names[:4] == ["conv1", "act1", "bn1", "pool1"]
+
+
+def test_the_kinds_of_norm_are_the_classes_that_they_name():
+    kinds = {
+        "batchnorm": batchnorm.nn.BatchNorm2d,
+        "torch": nn.BatchNorm2d,
+        nn.InstanceNorm2d: nn.InstanceNorm2d,
+    }
+    assert all(type(make("ConvBNNet", norm=kind).bn1) is cls for kind, cls in kinds.items())
+
+
+def test_the_mlp_has_the_norm_for_features():
+    assert type(make("MLP").bn1) is batchnorm.nn.BatchNorm1d
+    assert type(make("MLP", norm="torch").bn1) is nn.BatchNorm1d
+
+
+@pytest.mark.parametrize("none", [None, "none"])
+@pytest.mark.parametrize("name", NETS)
+def test_without_a_norm_there_is_none_and_every_layer_has_its_bias(name, none):
+    net = make(name, norm=none)
+    assert not [m for m in net.modules() if "Norm" in type(m).__name__]
+    weighted = [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert all(m.bias is not None for m in weighted)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("none", [None, "none"])
+@pytest.mark.parametrize("kind", ["batchnorm", "torch"])
+def test_a_net_without_an_activation_is_affine_in_evaluation(kind, none, place):
+    net = make("PlainNet", norm=kind, activation=none, norm_place=place).double().eval()
+    x, y = torch.randn(2, 4, 1, 8, 8, dtype=torch.float64)
+    middle = (net(x) + net(y)) / 2
+    torch.testing.assert_close(net((x + y) / 2), middle, rtol=1e-12, atol=1e-12)
+
+
+def test_an_activation_module_is_copied_for_every_place():
+    activation = nn.PReLU()
+    net = make("ConvBNNet", activation=activation, norm="torch")
+    assert len({id(m) for m in net.modules() if isinstance(m, nn.PReLU)} | {id(activation)}) == 3
+
+
+def test_an_activation_with_parameters_keeps_its_name_under_every_norm_and_place():
+    states = [
+        set(make("ConvBNNet", activation=nn.PReLU(), norm=kind, norm_place=place).state_dict())
+        for kind in ("batchnorm", "torch")
+        for place in PLACES
+    ]
+    assert "act1.weight" in states[0]
+    assert all(state == states[0] for state in states)
+
+
+def test_an_activation_may_be_a_function():
+    net = make("MLP", activation=torch.sin, norm="torch", depth=1).eval()
+    x = torch.randn(2, 1, 8, 8)
+    hidden = torch.sin(net.bn1(net.linear1(x.flatten(1))))
+    assert torch.equal(net(x), net.fc(hidden))
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_an_unknown_norm_is_named_with_the_near_one(name):
+    with pytest.raises(ValueError, match=r"^norm: .* got 'batchnrom'. Did you mean 'batchnorm'\?"):
+        make(name, norm="batchnrom")
+
+
+@pytest.mark.parametrize("norm", [3, ""])
+def test_a_norm_that_is_neither_name_nor_function_is_named(norm):
+    with pytest.raises(ValueError, match=r"^norm: .* Or give a function num_features -> nn\.Module"):
+        make("MLP", norm=norm)
+
+
+@pytest.mark.parametrize("norm", ["batchnorm", "torch", None])
+@pytest.mark.parametrize("name", NETS)
+def test_an_unknown_activation_is_named_with_the_near_one(name, norm):
+    with pytest.raises(ValueError, match=r"^activation: .* got 'rleu'. Did you mean .*relu"):
+        make(name, activation="rleu", norm=norm)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_an_unknown_place_is_named_with_the_near_one(name):
+    with pytest.raises(ValueError, match=r"^norm_place: .* got 'befor'. Did you mean 'before'\?"):
+        make(name, norm_place="befor")
