@@ -1,0 +1,3 @@
+"""Storey 3: whose moments normalize, and who may move the running ones."""
+
+from ._batch_statistics import use_batch_statistics as use_batch_statistics

@@ -1,0 +1,68 @@
+"""What does a model compute when every batch norm takes the batch's own statistics?"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parameter import is_lazy
+
+
+@contextmanager
+def use_batch_statistics(model: nn.Module) -> Iterator[None]:
+    """Let every batch norm normalize by its own batch inside the block, and update nothing.
+
+    The output is that of training mode for the norms (every subclass of PyTorch's `_BatchNorm`,
+    frozen ones too) and that of evaluation mode for all the rest: dropout is off. No buffer is
+    touched, no `num_batches_tracked` counts. When the block ends, by whatever is raised, every
+    module has its `training` and every norm its `track_running_stats` back. Two modes that differ
+    on the same images show statistics that do not fit: the train/eval gap.
+
+    The flags are set on the modules themselves and not by `train()`, which a frozen norm may
+    answer in its own way. They are the model's: do not run it from another thread meanwhile.
+
+    Args:
+        model: any module; the ones that are its children when the block begins are meant.
+
+    Raises:
+        RuntimeError: a lazy norm that has not seen a batch yet has no channels.
+
+    Example:
+        >>> import torch
+        >>> norm = nn.BatchNorm1d(1).eval()
+        >>> x = torch.tensor([[0.0], [2.0]])
+        >>> norm(x).flatten()
+        tensor([0.0000, 2.0000], grad_fn=<...>)
+        >>> with use_batch_statistics(norm):
+        ...     norm(x).flatten()
+        tensor([-1.0000,  1.0000], grad_fn=<...>)
+        >>> norm.training, norm.num_batches_tracked
+        (False, tensor(0))
+    """
+    _check_materialized(model)
+    training = [(module, module.training) for module in model.modules()]
+    norms = [module for module, _ in training if isinstance(module, _BatchNorm)]
+    tracking = [(norm, norm.track_running_stats) for norm in norms]
+    try:
+        for module, _ in training:
+            module.training = isinstance(module, _BatchNorm)
+        for norm in norms:
+            # The one state of torch's layer that reads the batch alone although there are buffers.
+            norm.track_running_stats = False
+        yield
+    finally:
+        for module, flag in training:
+            module.training = flag
+        for norm, flag in tracking:
+            norm.track_running_stats = flag
+
+
+def _check_materialized(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        tensors = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+        if isinstance(module, _BatchNorm) and any(is_lazy(tensor) for tensor in tensors):
+            raise RuntimeError(
+                f"use_batch_statistics: expected norms that know their channels, got "
+                f"{name or 'the model'} ({type(module).__name__}), which has seen no batch yet. "
+                "Run one batch through the model first."
+            )
