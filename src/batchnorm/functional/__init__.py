@@ -12,6 +12,12 @@ from ._routes import check_route as check_route
 from ._routes import route_table as route_table
 from ._running import cumulative_momentum as cumulative_momentum
 from ._running import update_running_stats as update_running_stats
+from ._scaling import MinMax as MinMax
+from ._scaling import ZScore as ZScore
+from ._scaling import minmax as minmax
+from ._scaling import minmax_inverse as minmax_inverse
+from ._scaling import zscore as zscore
+from ._scaling import zscore_inverse as zscore_inverse
 from ._steps import affine as affine
 from ._steps import normalize as normalize
 from ._steps import scale_shift as scale_shift

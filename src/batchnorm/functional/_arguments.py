@@ -54,14 +54,10 @@ def _check_types(x: object, training: object, momentum: object) -> None:
     if not x.is_floating_point():
         # torch's type here, too; it is a RuntimeError.
         raise NotImplementedError(
-            f"batch_norm: x must be of a floating-point dtype, got {x.dtype}. "
-            "Convert it first, e.g. x.float()."
+            f"batch_norm: x must be of a floating-point dtype, got {x.dtype}. Convert it first, e.g. x.float()."
         )
     if not isinstance(training, bool):
-        raise TypeError(
-            f"batch_norm: training must be a bool, got {type(training).__name__}. "
-            "Pass True or False."
-        )
+        raise TypeError(f"batch_norm: training must be a bool, got {type(training).__name__}. Pass True or False.")
     if isinstance(momentum, Tensor):
         if momentum.dim():
             raise _momentum(f"a tensor of shape {tuple(momentum.shape)}")
@@ -92,11 +88,6 @@ def _check_buffers(x: Tensor, running_mean: Tensor, running_var: Tensor) -> None
             f"batch_norm: running_mean and running_var must have the shape ({x.shape[1]},), got "
             f"{tuple(running_mean.shape)} and {tuple(running_var.shape)}. Flatten them first."
         )
-    if x.shape[1] == 0:
-        raise IndexError(
-            f"batch_norm: x must have channels (axis 1) beside running statistics, got shape "
-            f"{tuple(x.shape)}. Pass None for both statistics, or skip the layer."
-        )
     if (running_mean.requires_grad or running_var.requires_grad) and torch.is_grad_enabled():
         raise RuntimeError(
             "batch_norm: running_mean and running_var must not require a gradient, got one that "
@@ -108,23 +99,24 @@ def _check_fit(a: Arguments) -> None:
     """Statistics and parameters: one value for each channel, one dtype that suits x, its device."""
     channels, device = a.x.shape[1], a.x.device
     dtype = None
-    for name, values in zip(
-        _FITTING, (a.running_mean, a.running_var, a.weight, a.bias), strict=True
-    ):
+    for values in (a.running_mean, a.running_var, a.weight, a.bias):
         if values is not None:
-            if values.numel() != channels or values.device != device:
-                raise _misfit(a.x, name, values)
-            if values.dtype is not dtype:
-                if dtype is not None or not _dtype_suits(a.x.dtype, values.dtype):
-                    raise _wrong_dtype(a.x, name, values, dtype)
+            if dtype is None:
                 dtype = values.dtype
+                if dtype is not a.x.dtype and not _widens(a.x.dtype, dtype):
+                    raise _wrong_dtype(a, values, None)
+            if values.numel() != channels or values.device != device:
+                raise _misfit(a, values)
+            if values.dtype is not dtype:
+                raise _wrong_dtype(a, values, dtype)
 
 
-_FITTING = ("running_mean", "running_var", "weight", "bias")
+def _widens(x: torch.dtype, values: torch.dtype) -> bool:
+    return values is torch.float32 and x in HALF_TYPES
 
 
-def _dtype_suits(x: torch.dtype, values: torch.dtype) -> bool:
-    return values is x or (values is torch.float32 and x in HALF_TYPES)
+def _name(a: Arguments, values: Tensor) -> str:
+    return next(name for name in Arguments._fields if getattr(a, name) is values)
 
 
 def _missing(a: Arguments) -> str:
@@ -144,30 +136,30 @@ def _eps(expected: str, got: float) -> ValueError:
 
 def _too_few_axes(a: Arguments) -> Exception:
     message = (
-        f"batch_norm: x must have the shape (N, C, *), got {tuple(a.x.shape)}. "
-        "Add the missing axes, e.g. x[None]."
+        f"batch_norm: x must have the shape (N, C, *), got {tuple(a.x.shape)}. Add the missing axes, e.g. x[None]."
     )
     # torch fails at different places, with different types.
     return IndexError(message) if a.running_mean is None else RuntimeError(message)
 
 
-def _misfit(x: Tensor, name: str, values: Tensor) -> RuntimeError:
-    if values.numel() != x.shape[1]:
+def _misfit(a: Arguments, values: Tensor) -> RuntimeError:
+    name = _name(a, values)
+    if values.numel() != a.x.shape[1]:
         return RuntimeError(
-            f"batch_norm: {name} must have {x.shape[1]} values, one for each channel (axis 1) of x "
-            f"{tuple(x.shape)}, got {values.numel()}. Make num_features the number of channels, or "
-            "bring x into the order (N, C, *)."
+            f"batch_norm: {name} must have {a.x.shape[1]} values, one per channel (axis 1) of "
+            f"x {tuple(a.x.shape)}, got {values.numel()}. Make num_features the number of "
+            "channels, or bring x into the order (N, C, *)."
         )
     return RuntimeError(
-        f"batch_norm: {name} must be on the device of x, {x.device}, got {values.device}. "
+        f"batch_norm: {name} must be on the device of x, {a.x.device}, got {values.device}. "
         "Move the layer or x with .to()."
     )
 
 
-def _wrong_dtype(x: Tensor, name: str, values: Tensor, dtype: torch.dtype | None) -> RuntimeError:
-    allowed = f"{x.dtype} or torch.float32" if x.dtype in HALF_TYPES else f"{x.dtype}"
-    expected = f"{dtype}, as those before it" if dtype else f"{allowed} beside x of {x.dtype}"
+def _wrong_dtype(a: Arguments, values: Tensor, dtype: torch.dtype | None) -> RuntimeError:
+    allowed = f"{a.x.dtype} or torch.float32" if a.x.dtype in HALF_TYPES else f"{a.x.dtype}"
+    expected = f"{dtype}, as those before it" if dtype else f"{allowed} beside x of {a.x.dtype}"
     return RuntimeError(
-        f"batch_norm: {name} must have the dtype {expected}, got {values.dtype}. "
+        f"batch_norm: {_name(a, values)} must have the dtype {expected}, got {values.dtype}. "
         "Convert x, or the layer as a whole, with .to()."
     )

@@ -75,12 +75,9 @@ class Moments(NamedTuple):
             >>> a.merge(b).var
             tensor([0.2500])
         """
-        a, b = self, other
-        if not isinstance(a.count, Tensor) and not isinstance(b.count, Tensor):
-            share: float | Tensor = b.count / max(a.count + b.count, 1)
-        else:
-            share = _share(a.count, b.count, torch.promote_types(a.mean.dtype, b.mean.dtype))
-        a, b = a._unless_empty(b), b._unless_empty(a)
+        dtype = torch.promote_types(self.mean.dtype, other.mean.dtype)
+        a, b = self._known(other, dtype), other._known(self, dtype)
+        share = _share(self.count, other.count, dtype)
         delta = b.mean - a.mean
         return Moments(
             a.mean + delta * share,
@@ -88,22 +85,22 @@ class Moments(NamedTuple):
             self.count + other.count,
         )
 
-    def _unless_empty(self, other: "Moments") -> "Moments":
-        """These moments, or the other's mean and variance where these have count 0."""
-        if isinstance(self.count, Tensor):
-            seen = self.count > 0
-            return Moments(
-                torch.where(seen, self.mean, other.mean),
-                torch.where(seen, self.var, other.var),
-                self.count,
-            )
-        return self if self.count else other._replace(count=0)
+    def _known(self, other: "Moments", dtype: torch.dtype) -> "Moments":
+        """These moments, or the other's where these have count 0 and may hold anything."""
+        if not isinstance(self.count, Tensor):
+            known = self if self.count else other
+            return Moments(known.mean.to(dtype), known.var.to(dtype), self.count)
+        seen = self.count > 0
+        mean = torch.where(seen, self.mean, other.mean)
+        return Moments(mean.to(dtype), torch.where(seen, self.var, other.var).to(dtype), self.count)
 
 
-def _share(count: int | Tensor, other: int | Tensor, dtype: torch.dtype) -> Tensor:
+def _share(count: int | Tensor, other: int | Tensor, dtype: torch.dtype) -> float | Tensor:
     """How much of all values are the other's, in [0, 1]; no tensor is read back to Python."""
-    total = torch.as_tensor(count + other).clamp(min=1)
-    return torch.as_tensor(other, device=total.device).to(dtype) / total.to(dtype)
+    total = count + other
+    if isinstance(total, Tensor):
+        return torch.as_tensor(other, device=total.device).to(dtype) / total.clamp(min=1).to(dtype)
+    return other / max(total, 1)
 
 
 def batch_moments(x: Tensor) -> Moments:

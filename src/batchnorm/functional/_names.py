@@ -9,6 +9,4 @@ def unknown_name(argument: str, got: str, known: Iterable[str]) -> ValueError:
     known = list(known)
     near = difflib.get_close_matches(got, known, n=3, cutoff=0.6)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return ValueError(
-        f"{argument}: expected a known name, got {got!r}.{hint} Known: {', '.join(known)}."
-    )
+    return ValueError(f"{argument}: expected a known name, got {got!r}.{hint} Known: {', '.join(known)}.")

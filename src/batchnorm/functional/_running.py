@@ -8,9 +8,7 @@ from ._moments import Moments
 from ._transforms import inside_transform
 
 
-def update_running_stats(
-    running_mean: Tensor, running_var: Tensor, moments: Moments, momentum: float | Tensor
-) -> None:
+def update_running_stats(running_mean: Tensor, running_var: Tensor, moments: Moments, momentum: float | Tensor) -> None:
     """Move the running statistics towards the moments of a batch, in place and outside of autograd.
 
         running_mean = (1 - momentum) * running_mean + momentum * moments.mean

@@ -1,0 +1,153 @@
+"""Outputs, buffers and gradients of both routes, against float64 NumPy and against torch's error."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from batch_norm_oracle import batch_norm_oracle
+
+from batchnorm.functional import batch_norm
+
+SHAPES = [(16, 5), (8, 3, 7), (4, 3, 6, 5), (3, 2, 4, 3, 5)]
+MODES = {"training": (True, True), "untracked": (True, False), "evaluation": (False, True)}
+AFFINE = {"both": (True, True), "weight": (True, False), "bias": (False, True), "none": (False,) * 2}
+BOUND = {torch.float32: 1e-5, torch.float64: 1e-12}
+
+
+def make_case(shape, *, dtype, tracked=True, weight=True, bias=True, parameters=None, seed=0):
+    """Arguments x, running_mean, running_var, weight, bias and a gradient dy, drawn from one seed."""
+    generator = torch.Generator().manual_seed(seed)
+    channels = shape[1]
+    parameters = parameters or dtype
+
+    def draw(*sizes):
+        return torch.randn(*sizes, generator=generator, dtype=torch.float64)
+
+    offset = draw(channels).reshape(1, -1, *(1,) * (len(shape) - 2))
+    arguments = [
+        (draw(*shape) * 2 + 3 * offset).to(dtype),
+        draw(channels).to(parameters) if tracked else None,
+        (draw(channels).abs() + 0.1).to(parameters) if tracked else None,
+        draw(channels).to(parameters) if weight else None,
+        draw(channels).to(parameters) if bias else None,
+    ]
+    return arguments, draw(*shape).to(dtype)
+
+
+def run(function, arguments, dy, **options):
+    """Everything that a call and its backward change or return, by name, in float64."""
+    x, mean, var, weight, bias = (None if a is None else a.clone() for a in arguments)
+    leaves = {"dx": x, "dweight": weight, "dbias": bias}
+    leaves = {name: leaf.requires_grad_() for name, leaf in leaves.items() if leaf is not None}
+    y = function(x, mean, var, weight, bias, **options)
+    y.backward(dy)
+    found = {"y": y, "running_mean": mean, "running_var": var}
+    found |= {name: leaf.grad for name, leaf in leaves.items()}
+    return {name: t.detach().double().numpy() for name, t in found.items() if t is not None}
+
+
+def errors(found, expected):
+    """For every name the largest error, as a share of the largest value or of 1."""
+    return {
+        name: np.abs(values - getattr(expected, name)).max() / max(1.0, np.abs(getattr(expected, name)).max())
+        for name, values in found.items()
+    }
+
+
+@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("dtype", BOUND, ids=str)
+@pytest.mark.parametrize("affine", AFFINE)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_outputs_buffers_and_gradients_are_right(shape, mode, affine, dtype, route):
+    training, tracked = MODES[mode]
+    weight, bias = AFFINE[affine]
+    arguments, dy = make_case(shape, dtype=dtype, tracked=tracked, weight=weight, bias=bias)
+    expected = batch_norm_oracle(*arguments, dy, training=training)
+    ours = errors(run(batch_norm, arguments, dy, training=training, route=route), expected)
+    torchs = errors(run(F.batch_norm, arguments, dy, training=training), expected)
+    # Sums of this few values err by a few roundings in an order of their own: those are granted.
+    few = 16 * torch.finfo(dtype).eps
+    assert set(ours) == set(torchs)
+    assert {k: v for k, v in ours.items() if v > BOUND[dtype]} == {}
+    assert {k: v for k, v in ours.items() if v > 2 * torchs[k] + few} == {}
+
+
+@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("training", [True, False])
+def test_errors_over_many_values_are_at_most_twice_torchs(training, route):
+    arguments, dy = make_case((32, 8, 28, 28), dtype=torch.float32)
+    expected = batch_norm_oracle(*arguments, dy, training=training)
+    ours = errors(run(batch_norm, arguments, dy, training=training, route=route), expected)
+    torchs = errors(run(F.batch_norm, arguments, dy, training=training), expected)
+    one = torch.finfo(torch.float32).eps
+    assert {k: (v, torchs[k]) for k, v in ours.items() if v > 2 * max(torchs[k], one)} == {}
+
+
+@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("parameters", ["float32", "own"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_half_types_err_at_most_twice_as_much_as_torch(dtype, parameters, training, route):
+    parameters = torch.float32 if parameters == "float32" else dtype
+    arguments, dy = make_case((6, 4, 5, 5), dtype=dtype, parameters=parameters)
+    expected = batch_norm_oracle(*arguments, dy, training=training)
+    ours = errors(run(batch_norm, arguments, dy, training=training, route=route), expected)
+    torchs = errors(run(F.batch_norm, arguments, dy, training=training), expected)
+    one = torch.finfo(dtype).eps
+    assert {k: (v, torchs[k]) for k, v in ours.items() if v > 2 * max(torchs[k], one)} == {}
+
+
+@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize(
+    ("dtype", "parameters"),
+    [(d, p) for d, p in product([torch.bfloat16, torch.float16], ["own", "float32"])],
+    ids=str,
+)
+def test_the_output_has_the_dtype_of_x(dtype, parameters, route):
+    parameters = torch.float32 if parameters == "float32" else dtype
+    arguments, _ = make_case((6, 4), dtype=dtype, parameters=parameters)
+    assert batch_norm(*arguments, training=True, route=route).dtype is dtype
+
+
+@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("momentum", [0, 0.0, 0.1, 0.9, 1, 1.0])
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_momentum_is_the_weight_of_the_new_batch(momentum, as_tensor, route):
+    arguments, dy = make_case((6, 4, 5), dtype=torch.float64)
+    expected = batch_norm_oracle(*arguments, dy, training=True, momentum=momentum)
+    given = torch.tensor(momentum, dtype=torch.float64) if as_tensor else momentum
+    found = run(batch_norm, arguments, dy, training=True, momentum=given, route=route)
+    worst = max(errors(found, expected).values())
+    assert worst <= 1e-12
+
+
+@pytest.mark.parametrize("route", ["composed", "native"])
+def test_running_var_stores_the_unbiased_variance(route):
+    mean, var = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    x = torch.tensor([[0.0], [2.0], [4.0]], dtype=torch.float64)
+    batch_norm(x, mean, var, training=True, momentum=1.0, route=route)
+    assert var.item() == pytest.approx(4.0, abs=1e-12)  # 8 / 2, not 8 / 3
+
+
+@pytest.mark.parametrize("as_tensor", [False, True])
+@pytest.mark.parametrize("route", ["composed", "native"])
+def test_momentum_zero_keeps_the_statistics_from_an_infinite_batch(route, as_tensor):
+    mean, var = torch.full((3,), 0.5), torch.full((3,), 2.0)
+    momentum = torch.tensor(0.0) if as_tensor else 0.0
+    x = torch.full((4, 3), float("inf"))
+    batch_norm(x, mean, var, training=True, momentum=momentum, route=route)
+    torch.testing.assert_close((mean, var), (torch.full((3,), 0.5), torch.full((3,), 2.0)))
+
+
+@pytest.mark.parametrize("route", ["composed", "native"])
+def test_half_buffers_are_moved_without_an_error_of_more_than_two_roundings(route):
+    arguments, dy = make_case((64, 4), dtype=torch.bfloat16)
+    expected = batch_norm_oracle(*arguments, dy, training=True, momentum=0.25)
+    momentum = torch.tensor(0.25)
+    found = run(batch_norm, arguments, dy, training=True, momentum=momentum, route=route)
+    error = errors(found, expected)
+    eps = torch.finfo(torch.bfloat16).eps
+    assert (error["running_mean"] <= eps, error["running_var"] <= eps) == (True, True)

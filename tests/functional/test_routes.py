@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from batchnorm.functional import ROUTES, batch_norm, check_route, route_table
+
+X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+
+
+def operators(function):
+    """The names of the operators that a call runs."""
+    with torch.profiler.profile() as profile:
+        function()
+    return {event.key for event in profile.key_averages()}
+
+
+def call(route):
+    return batch_norm(X, None, None, training=True, route=route)
+
+
+def test_composed_does_not_call_torchs_operator():
+    assert "aten::batch_norm" not in operators(lambda: call("composed"))
+
+
+@pytest.mark.parametrize("route", ["native", "auto"])
+def test_native_and_auto_call_torchs_operator(route):
+    assert "aten::batch_norm" in operators(lambda: call(route))
+
+
+def test_auto_is_composed_inside_a_transform():
+    found = operators(lambda: torch.func.vmap(lambda x: call_on(x, "auto"))(X[None]))
+    assert "aten::var_mean" in found
+    assert "aten::batch_norm" not in found
+
+
+def call_on(x, route):
+    return batch_norm(x, None, None, training=True, route=route)
+
+
+def test_native_asked_for_by_name_stays_native_inside_a_transform():
+    found = operators(lambda: torch.func.grad(lambda x: call_on(x, "native").sum())(X))
+    assert "aten::var_mean" not in found
+
+
+@pytest.mark.parametrize("check", [check_route, call])
+def test_an_unknown_route_is_an_error_with_the_near_ones(check):
+    with pytest.raises(ValueError, match=r"route: .* got 'nativ'. Did you mean native\?"):
+        check("nativ")
+
+
+def test_the_routes_are_the_ones_that_the_docs_name():
+    assert sorted(ROUTES) == ["composed", "native"]
+
+
+def test_the_table_ends_with_a_line_for_everything_else():
+    last = route_table().splitlines()[-1]
+    assert last.startswith("| native | everything else |")
