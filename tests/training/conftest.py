@@ -21,7 +21,12 @@ class FewImages:
 
     @property
     def info(self) -> DatasetInfo:
-        return replace(self.bundled.info, name="few", train_size=self.sizes["train"], test_size=self.sizes["test"])
+        return replace(
+            self.bundled.info,
+            name="few",
+            train_size=self.sizes["train"],
+            test_size=self.sizes["test"],
+        )
 
     def locate(self) -> Path | None:
         return self.bundled.locate()
@@ -29,6 +34,11 @@ class FewImages:
     def load(self, split: SplitName) -> Split:
         self.loaded.append(split)
         return self.bundled.load(split).subset(torch.arange(self.sizes[split]))
+
+
+@pytest.fixture
+def few_images() -> type[FewImages]:
+    return FewImages
 
 
 @pytest.fixture
@@ -40,5 +50,12 @@ def few() -> FewImages:
 def quick() -> TrainConfig:
     """Two epochs of a net of a few thousand parameters, with everything on that has a state."""
     return TrainConfig(
-        model_args={"width": 4}, epochs=2, batch_size=64, lr=0.05, shift=1, ema_decay=0.9, threads=1, val_fraction=0.1
+        model_args={"width": 4},
+        epochs=2,
+        batch_size=64,
+        lr=0.05,
+        shift=1,
+        ema_decay=0.9,
+        threads=1,
+        val_fraction=0.1,
     )

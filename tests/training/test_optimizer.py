@@ -6,7 +6,12 @@ from torch import nn
 
 from batchnorm.models import ConvBNNet
 from batchnorm.training import TrainConfig
-from batchnorm.training._optimizer import make_average, make_optimizer, make_scheduler, parameter_groups
+from batchnorm.training._optimizer import (
+    make_average,
+    make_optimizer,
+    make_scheduler,
+    parameter_groups,
+)
 
 
 def rates(steps: int, **options: object) -> list[float]:
@@ -25,7 +30,11 @@ def rates(steps: int, **options: object) -> list[float]:
 def test_only_matrices_and_kernels_decay_by_default() -> None:
     net = ConvBNNet()
     decays, spared = parameter_groups(net, 0.1, decay_norm_and_bias=False)
-    assert [p.shape for p in decays["params"]] == [net.conv1.weight.shape, net.conv2.weight.shape, net.fc.weight.shape]
+    assert [p.shape for p in decays["params"]] == [
+        net.conv1.weight.shape,
+        net.conv2.weight.shape,
+        net.fc.weight.shape,
+    ]
     assert (decays["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
     assert len(spared["params"]) == 7
 

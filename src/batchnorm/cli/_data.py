@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from tyro.conf import Positional, arg
 
@@ -47,7 +54,13 @@ class List:
             table.add_column(heading, overflow="fold")
         for row in rows:
             where = row["folder"] or f"not here: batchnorm data fetch {row['name']}"
-            table.add_row(str(row["name"]), f"{row['train']:,} + {row['test']:,}", str(row["licence"]), str(row["summary"]), str(where))
+            table.add_row(
+                str(row["name"]),
+                f"{row['train']:,} + {row['test']:,}",
+                str(row["licence"]),
+                str(row["summary"]),
+                str(where),
+            )
         Console().print(table)
         return 0
 
@@ -68,7 +81,12 @@ class Fetch:
 
     def run(self) -> int:
         """Fetch, say where it is, return 0."""
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+        )
         with Progress(*columns, console=Console(stderr=True), disable=self.quiet) as progress:
             tasks: dict[str, TaskID] = {}
 

@@ -50,7 +50,11 @@ class Evaluate:
         if self.json:
             print(to_json(evaluation))
         else:
-            for table in (_modes(evaluation), _classes(evaluation.running), _confusion(evaluation.running)):
+            for table in (
+                _modes(evaluation),
+                _classes(evaluation.running),
+                _confusion(evaluation.running),
+            ):
                 console.print(table)
         self._draw(evaluation, console)
         return 0
@@ -70,15 +74,26 @@ class Evaluate:
 
 
 def _modes(evaluation: Evaluation) -> Table:
-    table = Table(title=f"{evaluation.run} on {evaluation.running.images:,} {evaluation.split} images of {evaluation.data}")
+    table = Table(
+        title=f"{evaluation.run} on {evaluation.running.images:,} {evaluation.split} images of {evaluation.data}"
+    )
     table.add_column("normalized by")
     table.add_column("loss", justify="right")
     table.add_column("accuracy", justify="right")
     running, batch = evaluation.running, evaluation.batch
     table.add_row("running statistics", f"{running.loss:.4f}", f"{running.accuracy:.4f}")
     if batch is not None:
-        table.add_row(f"each batch's own ({evaluation.batch_size})", f"{batch.loss:.4f}", f"{batch.accuracy:.4f}")
-        table.add_row("gap", f"{batch.loss - running.loss:+.4f}", f"{batch.accuracy - running.accuracy:+.4f}", end_section=True)
+        table.add_row(
+            f"each batch's own ({evaluation.batch_size})",
+            f"{batch.loss:.4f}",
+            f"{batch.accuracy:.4f}",
+        )
+        table.add_row(
+            "gap",
+            f"{batch.loss - running.loss:+.4f}",
+            f"{batch.accuracy - running.accuracy:+.4f}",
+            end_section=True,
+        )
     return table
 
 
@@ -88,7 +103,13 @@ def _classes(scores: Scores) -> Table:
     for name in ("precision", "recall", "F1", "images"):
         table.add_column(name, justify="right")
     for entry in scores.classes:
-        table.add_row(entry.name, f"{entry.precision:.3f}", f"{entry.recall:.3f}", f"{entry.f1:.3f}", str(entry.support))
+        table.add_row(
+            entry.name,
+            f"{entry.precision:.3f}",
+            f"{entry.recall:.3f}",
+            f"{entry.f1:.3f}",
+            str(entry.support),
+        )
     return table
 
 

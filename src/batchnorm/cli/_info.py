@@ -54,8 +54,6 @@ def collect() -> dict[str, Any]:
         "devices": ["cpu", *cuda],
         "libraries": {name: version(name) for name in SHOWN},
         "models": {model.name: model.summary for model in models.available()},
-        "data": {
-            source.info.name: str(place) if (place := source.locate()) else None for source in data.available()
-        },
+        "data": {source.info.name: str(place) if (place := source.locate()) else None for source in data.available()},
         "routes": route_table().splitlines(),
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import reduce
 from inspect import cleandoc
 from operator import or_
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import tyro
 
@@ -76,7 +76,11 @@ def read_arguments(arguments: list[str]) -> Command:
     """
     if arguments[:1] == ["data"]:
         return _read("batchnorm data", Data, DATA_COMMANDS, arguments[1:])
-    about = type("About", (), {"__doc__": "Train, evaluate and use image classifiers with batch normalization."})
+    about = type(
+        "About",
+        (),
+        {"__doc__": "Train, evaluate and use image classifiers with batch normalization."},
+    )
     return _read("batchnorm", about, COMMANDS, arguments)
 
 
@@ -88,18 +92,25 @@ def _read(prog: str, about: type, commands: dict[str, type], arguments: list[str
     # The defaults of `train` may come from a file, which has to be read before the rest is.
     default = Train.with_defaults_from(rest) if kind is Train else tyro.MISSING_NONPROP
     command: Command = tyro.cli(
-        kind, prog=f"{prog} {name}", description=cleandoc(kind.__doc__ or ""), args=rest, default=default
+        kind,
+        prog=f"{prog} {name}",
+        description=cleandoc(kind.__doc__ or ""),
+        args=rest,
+        default=default,
     )
     return command
 
 
 def _show_commands(prog: str, about: type, commands: dict[str, type], arguments: list[str]) -> None:
     """Print the commands, or the one that was nearly meant, and leave."""
-    described = [
-        Annotated[kind, tyro.conf.subcommand(name, description=cleandoc(kind.__doc__ or "").splitlines()[0])]
+    described: list[Any] = [
+        Annotated[
+            kind,
+            tyro.conf.subcommand(name, description=cleandoc(kind.__doc__ or "").splitlines()[0]),
+        ]
         for name, kind in commands.items()
     ]
-    tyro.cli(reduce(or_, described), prog=prog, description=about.__doc__, args=arguments)  # type: ignore[arg-type]  # a union
+    tyro.cli(reduce(or_, described), prog=prog, description=about.__doc__, args=arguments)
     raise SystemExit(2)
 
 

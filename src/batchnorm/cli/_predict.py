@@ -99,7 +99,9 @@ def _print(predictions: list[Prediction]) -> None:
     if any(prediction.label for prediction in predictions):
         table.add_column("true")
     for prediction in predictions:
-        ranked = [f"{name} {value:.1%}" for name, value in zip(prediction.classes, prediction.probabilities, strict=True)]
+        ranked = [
+            f"{name} {value:.1%}" for name, value in zip(prediction.classes, prediction.probabilities, strict=True)
+        ]
         image = "\n".join([prediction.image, *(f"({note})" for note in prediction.notes)])
         row = [image, ranked[0], ", ".join(ranked[1:])]
         if prediction.label:

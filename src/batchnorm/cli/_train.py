@@ -70,7 +70,9 @@ class Train:
     def _refuse_other_options(self, run: Path) -> None:
         other = differences(self.training, RunFolder.open(run).read_config())
         if other:
-            raise InputError(f"--resume goes on with the run's own options, but these were given anew: {', '.join(other)}")
+            raise InputError(
+                f"--resume goes on with the run's own options, but these were given anew: {', '.join(other)}"
+            )
         if self.out:
             raise InputError("--resume goes on in the run's own folder: leave --out out")
 

@@ -1,6 +1,6 @@
 """The state of a training between two steps: everything that is needed to go on as if nothing had happened."""
 
-import pickle
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -47,14 +47,17 @@ def load_checkpoint(path: Path) -> tuple[Position, dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"{path}: expected the checkpoint of a run, found none; was the run stopped before its first?")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        with warnings.catch_warnings(action="ignore"):  # about odd pickles; whether this one will do is said below
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged or hostile pickle can make the reader raise nearly anything
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(
-            f"{path}: not a checkpoint that `batchnorm train` wrote, or a damaged one ({reason[:200]}); nothing of it was run"
+            f"{path}: not a checkpoint that `batchnorm train` wrote, or a damaged one ({reason}); nothing of it was run"
         ) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError(f"{path}: torch can read it, but `batchnorm train` did not write it; give a run's own last.ckpt")
+        raise InputError(
+            f"{path}: torch can read it, but `batchnorm train` did not write it; give a run's own last.ckpt"
+        )
     if content.get("version") != VERSION:
         raise InputError(f"{path}: has version {content.get('version')}, this batchnorm goes on from version {VERSION}")
     try:

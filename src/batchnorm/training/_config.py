@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_origin, get_type_hints
 
 from ..errors import InputError
 
@@ -99,11 +99,17 @@ class TrainConfig:
 
 
 def _whole(lowest: int) -> tuple[str, Callable[[float], bool]]:
-    return f"an integer of at least {lowest}", lambda value: isinstance(value, int) and value >= lowest
+    return (
+        f"an integer of at least {lowest}",
+        lambda value: isinstance(value, int) and value >= lowest,
+    )
 
 
 def _within(low: float, high: float) -> tuple[str, Callable[[float], bool]]:
-    return f"a number from {low:g} up to, not including, {high:g}", lambda value: low <= value < high
+    return (
+        f"a number from {low:g} up to, not including, {high:g}",
+        lambda value: low <= value < high,
+    )
 
 
 POSITIVE: tuple[str, Callable[[float], bool]] = (
@@ -128,7 +134,10 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "ema_decay": _within(0, 1),
     "shift": _whole(0),
     "val_fraction": _within(0, 1),
-    "seed": ("an integer from 0 to 2**63 - 1", lambda value: isinstance(value, int) and 0 <= value < 2**63),
+    "seed": (
+        "an integer from 0 to 2**63 - 1",
+        lambda value: isinstance(value, int) and 0 <= value < 2**63,
+    ),
     "threads": _whole(0),
 }
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -180,7 +189,8 @@ def _mistake(name: str, value: Any) -> str | None:
 
     from typeguard import TypeCheckError, check_type
 
-    hints = get_type_hints(TrainConfig)
+    # That a word is one of the choices is asked later, with all the choices named.
+    hints = {name: str if get_origin(hint) is Literal else hint for name, hint in get_type_hints(TrainConfig).items()}
     if name not in hints:
         near = get_close_matches(name.replace("-", "_"), hints, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "see `batchnorm train --help`, with _ for -"

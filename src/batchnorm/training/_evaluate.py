@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import nn
 
 from .. import data
@@ -77,7 +76,10 @@ def evaluate(
     net, card = load_run(run, model)
     images = _fitting_images(dataset or card.data, split, card)
     net.to(place)
-    running = score(*collect_outputs(net, Batches(images, EVALUATION_BATCH, card.normalization), place), card.classes)
+    running = score(
+        *collect_outputs(net, Batches(images, EVALUATION_BATCH, card.normalization), place),
+        card.classes,
+    )
     batch = None
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules()):
         with use_batch_statistics(net):
@@ -90,7 +92,11 @@ def evaluate(
 def _fitting_images(name: str, split: Literal["train", "test"], card: ModelCard) -> Split:
     source = data.get(name)
     info = source.info
-    if (info.in_channels, info.image_size, info.classes) != (card.in_channels, card.image_size, card.classes):
+    if (info.in_channels, info.image_size, info.classes) != (
+        card.in_channels,
+        card.image_size,
+        card.classes,
+    ):
         raise InputError(
             f"data: the net was trained for {len(card.classes)} classes on {card.in_channels}x{card.image_size}x"
             f"{card.image_size} images of {card.data}; {name} has other images or classes"

@@ -32,7 +32,7 @@ def first_nonfinite(model: nn.Module, images: Tensor) -> str:
         return ask
 
     leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
-    handles = [module.register_forward_hook(watch(name)) for name, module in leaves]  # type: ignore[arg-type]  # object
+    handles = [module.register_forward_hook(watch(name)) for name, module in leaves]
     try:
         with torch.no_grad():
             model(images)

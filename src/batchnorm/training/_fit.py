@@ -26,7 +26,7 @@ from ._stopping import StopRequest, TrainingInterrupted, listen_for_stop
 from ._watcher import StepReport, Watcher
 
 
-class TrainingDiverged(RuntimeError):
+class DivergenceError(RuntimeError):
     """A loss or a weight stopped being finite; the message names the step, the place and what to try."""
 
 
@@ -61,7 +61,7 @@ def fit(
 
     Raises:
         InputError: something that was given cannot be used; nothing has been written.
-        TrainingDiverged: the loss stopped being finite; the last checkpoint is kept.
+        DivergenceError: the loss stopped being finite; the last checkpoint is kept.
         TrainingInterrupted: SIGINT or SIGTERM came; all is saved.
 
     Example:
@@ -150,7 +150,7 @@ def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) ->
     value = loss.item()
     if not math.isfinite(value):
         place = first_nonfinite(job.model, images)
-        raise TrainingDiverged(what_to_try(job, folder, f"the loss became {value}; first not finite: {place}"))
+        raise DivergenceError(what_to_try(job, folder, f"the loss became {value}; first not finite: {place}"))
     job.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     if config.clip_norm:
@@ -171,7 +171,7 @@ def _finish_epoch(job: Job, folder: RunFolder | None) -> EpochRecord:
     # The last update is the only one whose weights no later loss has tried.
     broken = [name for name, tensor in job.model.named_parameters() if not bool(tensor.isfinite().all())]
     if broken:
-        raise TrainingDiverged(what_to_try(job, folder, f"the last update made {broken[0]} infinite or NaN"))
+        raise DivergenceError(what_to_try(job, folder, f"the last update made {broken[0]} infinite or NaN"))
     start = time.perf_counter()
     val_loss, val_accuracy = None, None
     if job.val is not None:

@@ -117,7 +117,9 @@ def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, M
 def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
     """Read the card from the file's metadata; whatever is missing or odd makes the file a foreign one."""
     if metadata.get("format") != FORMAT:
-        raise InputError(f"{path}: a safetensors file, but not one that `batchnorm train` wrote (no card in its metadata)")
+        raise InputError(
+            f"{path}: a safetensors file, but not one that `batchnorm train` wrote (no card in its metadata)"
+        )
     if metadata.get("version") != str(VERSION):
         raise InputError(
             f"{path}: written in version {metadata.get('version')} of the format, this batchnorm reads version {VERSION}"
@@ -134,4 +136,6 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
             data=metadata["data"],
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: the card in its metadata is broken ({error!r}); train it again or use a copy") from None
+        raise InputError(
+            f"{path}: the card in its metadata is broken ({error!r}); train it again or use a copy"
+        ) from None

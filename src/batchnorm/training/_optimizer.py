@@ -15,9 +15,7 @@ NORMS = (
 )
 
 
-def parameter_groups(
-    model: nn.Module, weight_decay: float, *, decay_norm_and_bias: bool
-) -> list[dict[str, object]]:
+def parameter_groups(model: nn.Module, weight_decay: float, *, decay_norm_and_bias: bool) -> list[dict[str, object]]:
     """Split the trainable parameters into those that decay and those that do not.
 
     A norm's weight and bias and every layer's bias do not decay unless `decay_norm_and_bias`: in front of a norm
@@ -72,5 +70,5 @@ def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
     """
     if not decay:
         return None
-    average = get_ema_multi_avg_fn(decay)
+    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return AveragedModel(model, multi_avg_fn=average, use_buffers=True)

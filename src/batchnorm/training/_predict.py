@@ -40,7 +40,13 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
             image.load()
     except FileNotFoundError:
         raise InputError(f"{path}: no such image; check the path") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ) as error:
         raise InputError(f"{path}: cannot be read as an image ({error})") from None
     if image.mode != wanted:
         notes.append(f"colours {image.mode} converted to {wanted}")

@@ -94,9 +94,9 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | str | 
     source = source or data.get(config.data)
     net, arguments = _net(config, model, source)
     net.to(device)
+    prove_takes(net, source, config.batch_size, device)
     if config.channels_last:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
-    prove_takes(net, source, config.batch_size, device)
     train, val = data.split_off_validation(source.load("train"), config.val_fraction, config.seed)
     normalization = Normalization.of(train.images)
     card = ModelCard(
@@ -141,7 +141,9 @@ def prove_takes(net: nn.Module, source: Source, batch_size: int, device: torch.d
     """
     info = source.info
     shape = (min(batch_size, 2), info.in_channels, info.image_size, info.image_size)
-    wanted = f"{info.name}: images of {info.in_channels}x{info.image_size}x{info.image_size}, {len(info.classes)} classes"
+    wanted = (
+        f"{info.name}: images of {info.in_channels}x{info.image_size}x{info.image_size}, {len(info.classes)} classes"
+    )
     images = torch.randn(shape, device=device)
     try:
         with torch.no_grad():

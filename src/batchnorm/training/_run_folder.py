@@ -40,7 +40,9 @@ class RunFolder:
             )
         nearest = next(place for place in (folder.path, *folder.path.absolute().parents) if place.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-            raise InputError(f"out: {folder.path} cannot be made, {nearest} is no folder that may be written; choose another")
+            raise InputError(
+                f"out: {folder.path} cannot be made, {nearest} is no folder that may be written; choose another"
+            )
         return folder
 
     @staticmethod

@@ -10,7 +10,9 @@ from ..records import ClassScores, Scores
 
 
 @torch.no_grad()
-def collect_outputs(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> tuple[Tensor, Tensor]:
+def collect_outputs(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device
+) -> tuple[Tensor, Tensor]:
     """Run `model`, in the modes that its modules are in, over `batches` of (images, labels).
 
     Returns:

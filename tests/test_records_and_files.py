@@ -1,0 +1,74 @@
+import math
+import os
+import stat
+
+import pytest
+
+from batchnorm.errors import InputError
+from batchnorm.files import atomic_write
+from batchnorm.records import EpochRecord, Prediction, TrainResult, from_json, to_json
+
+EPOCH = EpochRecord(1, 79, 0.5, 0.8, None, None, 0.1, 3.0, 1e3)
+
+
+def test_a_record_reads_back_equal() -> None:
+    assert from_json(to_json(EPOCH), EpochRecord) == EPOCH
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "expected a line of JSON that holds a EpochRecord"),
+        ("[1]", r"expected a EpochRecord, got '\[1\]'"),
+        ('{"record": "os.system"}', "expected a EpochRecord, got"),
+        ('{"record": "TrainResult", "version": 1}', "expected a EpochRecord, got"),
+        ('{"record": "EpochRecord", "version": 2}', "has version 2, this batchnorm reads version 1"),
+        ('{"record": "EpochRecord", "version": 1, "epoch": 1}', r"has the fields .*, got \['epoch'\]"),
+    ],
+)
+def test_what_is_no_such_record_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        from_json(text, EpochRecord)
+
+
+def test_a_number_that_json_has_no_word_for_is_refused() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        to_json(Prediction("x", ("a",), (math.nan,)))
+
+
+def test_a_result_says_its_name_and_version_first() -> None:
+    result = TrainResult(0.9, 0.3, 1.0, "runs/x", "ConvBNNet", "few", 1, 5, 0, 50378, None, None)
+    assert to_json(result).startswith('{"record": "TrainResult", "version": 1, "test_accuracy": 0.9')
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path, failure: type[BaseException]) -> None:
+    path = tmp_path / "f"
+    path.write_text("old")
+    with pytest.raises(failure, match="in between"), atomic_write(path, "w") as file:  # noqa: PT012 - the block is the test
+        file.write("half")
+        raise failure("in between")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
+
+
+def test_the_name_appears_only_when_the_content_is_whole(tmp_path) -> None:
+    with atomic_write(tmp_path / "f") as file:
+        file.write(b"x")
+        assert not (tmp_path / "f").exists()
+    assert (tmp_path / "f").read_bytes() == b"x"
+
+
+def test_a_file_gets_the_permissions_of_any_other(tmp_path) -> None:
+    before = os.umask(0o022)
+    try:
+        with atomic_write(tmp_path / "f") as file:
+            file.write(b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o644
+
+
+def test_another_mode_is_refused(tmp_path) -> None:
+    with pytest.raises(ValueError, match="mode must be 'wb' or 'w', got 'a'"), atomic_write(tmp_path / "f", "a"):
+        pass

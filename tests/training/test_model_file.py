@@ -1,0 +1,186 @@
+import json
+import os
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from batchnorm.data import Normalization
+from batchnorm.errors import InputError
+from batchnorm.models import ConvBNNet
+from batchnorm.training import ModelCard, load_model, save_model
+from batchnorm.training._checkpoint import Position, load_checkpoint, save_checkpoint
+
+
+class Bomb:
+    """A pickle that makes a folder when it is loaded as code."""
+
+    def __init__(self, path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (self.path,)
+
+
+@pytest.fixture
+def card() -> ModelCard:
+    return ModelCard(
+        model="ConvBNNet",
+        arguments={"width": 4},
+        classes=("shoe", "Hemd", "外套"),
+        in_channels=1,
+        image_size=28,
+        normalization=Normalization((0.25,), (0.1 + 0.2,)),
+        data="few",
+    )
+
+
+@pytest.fixture
+def net() -> nn.Module:
+    net = ConvBNNet(num_classes=3, width=4)
+    net(torch.randn(4, 1, 28, 28))
+    return net
+
+
+def test_a_model_file_gives_back_every_bit_and_the_card(tmp_path, net, card) -> None:
+    save_model(tmp_path / "m.safetensors", net, card)
+    loaded, read = load_model(tmp_path / "m.safetensors")
+    assert read == card
+    assert not loaded.training
+    for (name, one), other in zip(net.state_dict().items(), loaded.state_dict().values(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_channels_last_weights_and_shared_weights_are_saved(tmp_path, net, card) -> None:
+    net.to(memory_format=torch.channels_last)
+    net.bn2.bias = net.bn2.weight
+    save_model(tmp_path / "m.safetensors", net, card)
+    loaded, _ = load_model(tmp_path / "m.safetensors")
+    assert torch.equal(loaded.conv2.weight, net.conv2.weight)
+    assert torch.equal(loaded.bn2.bias, net.bn2.weight)
+
+
+def test_a_missing_model_file_is_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"none: expected a model file, found none"):
+        load_model(tmp_path / "none")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\xff" * 100, b"PK\x03\x04" + b"0" * 60])
+def test_a_file_that_is_no_safetensors_is_refused(tmp_path, content: bytes) -> None:
+    (tmp_path / "m").write_bytes(content)
+    with pytest.raises(InputError, match=r"m: expected a safetensors file"):
+        load_model(tmp_path / "m")
+
+
+def test_a_model_file_that_was_cut_off_is_refused(tmp_path, net, card) -> None:
+    save_model(tmp_path / "m", net, card)
+    (tmp_path / "m").write_bytes((tmp_path / "m").read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"m: expected a safetensors file, and this is none or is cut off"):
+        load_model(tmp_path / "m")
+
+
+def test_a_foreign_safetensors_file_is_refused(tmp_path) -> None:
+    save_file({"weight": torch.ones(2)}, tmp_path / "m")
+    with pytest.raises(InputError, match=r"not one that `batchnorm train` wrote"):
+        load_model(tmp_path / "m")
+
+
+@pytest.mark.parametrize("key", ["classes", "normalization", "images", "arguments", "model", "data"])
+def test_a_card_without_one_of_its_parts_is_refused(tmp_path, net, card, key: str) -> None:
+    from safetensors import safe_open
+
+    save_model(tmp_path / "m", net, card)
+    with safe_open(tmp_path / "m", framework="pt") as file:
+        metadata = file.metadata()
+    del metadata[key]
+    save_file(net.state_dict(), tmp_path / "m", metadata)
+    with pytest.raises(InputError, match="the card in its metadata is broken"):
+        load_model(tmp_path / "m")
+
+
+def test_a_newer_version_of_the_format_is_refused(tmp_path, net) -> None:
+    save_file({"a": torch.ones(1)}, tmp_path / "m", {"format": "batchnorm.model", "version": "2"})
+    with pytest.raises(InputError, match="written in version 2 of the format, this batchnorm reads version 1"):
+        load_model(tmp_path / "m")
+
+
+def test_weights_of_another_net_are_refused(tmp_path, card) -> None:
+    save_model(tmp_path / "m", ConvBNNet(num_classes=3, width=6), card)
+    with pytest.raises(InputError, match="its weights do not fit ConvBNNet"):
+        load_model(tmp_path / "m")
+
+
+def test_a_model_file_cannot_choose_code(tmp_path, monkeypatch) -> None:
+    (tmp_path / "evil.py").write_text("import os\nos.mkdir('ran')\n")
+    monkeypatch.chdir(tmp_path)
+    metadata = {
+        "format": "batchnorm.model", "version": "1", "model": "evil:net", "data": "few", "arguments": "{}",
+        "classes": '["a"]', "images": json.dumps({"channels": 1, "size": 28}),
+        "normalization": json.dumps({"mean": [0.0], "std": [1.0]}),
+    }  # fmt: skip
+    save_file({"a": torch.ones(1)}, tmp_path / "m", metadata)
+    with pytest.raises(InputError, match=r"a file may not choose which code runs; if you trust it.*--model evil:net"):
+        load_model("m")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_pickle_in_place_of_a_model_is_never_run(tmp_path) -> None:
+    (tmp_path / "m").write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
+    with pytest.raises(InputError, match="expected a safetensors file"):
+        load_model(tmp_path / "m")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_checkpoint_with_code_in_it_is_never_run(tmp_path, protocol: int) -> None:
+    torch.save({"format": "batchnorm.checkpoint", "states": Bomb(tmp_path / "ran")}, tmp_path / "c", pickle_protocol=protocol)
+    with pytest.raises(InputError, match="nothing of it was run"):
+        load_checkpoint(tmp_path / "c")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_bare_pickle_in_place_of_a_checkpoint_is_never_run(tmp_path) -> None:
+    (tmp_path / "c").write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
+    with pytest.raises(InputError, match="nothing of it was run"):
+        load_checkpoint(tmp_path / "c")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_gives_back_position_and_states(tmp_path) -> None:
+    position = Position(epoch=3, step=2, loss=0.1, correct=5, seen=9, seconds=1.5, epoch_seconds=0.5)
+    save_checkpoint(tmp_path / "c", position, {"model": {"w": torch.ones(2)}, "average": None})
+    read, states = load_checkpoint(tmp_path / "c")
+    assert read == position
+    assert torch.equal(states["model"]["w"], torch.ones(2))
+
+
+@pytest.mark.parametrize("content", [b"", b"hello world", b"\x80\x02", b"PK\x03\x04" + b"0" * 60])
+def test_a_broken_checkpoint_is_refused(tmp_path, content: bytes) -> None:
+    (tmp_path / "c").write_bytes(content)
+    with pytest.raises(InputError, match="not a checkpoint that `batchnorm train` wrote, or a damaged one"):
+        load_checkpoint(tmp_path / "c")
+
+
+def test_a_checkpoint_that_was_cut_off_is_refused(tmp_path) -> None:
+    save_checkpoint(tmp_path / "c", Position(), {"w": torch.ones(1000)})
+    (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:2000])
+    with pytest.raises(InputError, match="or a damaged one"):
+        load_checkpoint(tmp_path / "c")
+
+
+@pytest.mark.parametrize("content", [torch.ones(2), {"model": {}}, {"format": "other"}])
+def test_a_foreign_checkpoint_is_refused(tmp_path, content: object) -> None:
+    torch.save(content, tmp_path / "c")
+    with pytest.raises(InputError, match="`batchnorm train` did not write it"):
+        load_checkpoint(tmp_path / "c")
+
+
+def test_a_checkpoint_of_another_version_or_shape_is_refused(tmp_path) -> None:
+    torch.save({"format": "batchnorm.checkpoint", "version": 9}, tmp_path / "c")
+    with pytest.raises(InputError, match="has version 9, this batchnorm goes on from version 1"):
+        load_checkpoint(tmp_path / "c")
+    torch.save({"format": "batchnorm.checkpoint", "version": 1, "position": {"epok": 1}, "states": {}}, tmp_path / "c")
+    with pytest.raises(InputError, match="the checkpoint is damaged"):
+        load_checkpoint(tmp_path / "c")

@@ -1,0 +1,103 @@
+import pytest
+import torch
+from PIL import Image
+
+from batchnorm.data import Normalization
+from batchnorm.errors import InputError
+from batchnorm.models import ConvBNNet
+from batchnorm.training import ModelCard, predict, read_image
+
+
+def card_for(channels: int = 1) -> ModelCard:
+    names = ("a", "b", "c", "d")
+    return ModelCard("ConvBNNet", {}, names, channels, 28, Normalization((0.5,) * channels, (0.5,) * channels), "few")
+
+
+def test_an_image_of_the_right_size_and_colours_comes_in_unchanged(tmp_path) -> None:
+    pixels = torch.randint(256, (28, 28), dtype=torch.uint8)
+    Image.fromarray(pixels.numpy()).save(tmp_path / "i.png")
+    read, notes = read_image(tmp_path / "i.png", card_for())
+    assert torch.equal(read, pixels[None])
+    assert notes == ()
+
+
+def test_colours_come_in_channel_by_channel(tmp_path) -> None:
+    pixels = torch.randint(256, (28, 28, 3), dtype=torch.uint8)
+    Image.fromarray(pixels.numpy()).save(tmp_path / "i.png")
+    read, _ = read_image(tmp_path / "i.png", card_for(3))
+    assert torch.equal(read, pixels.permute(2, 0, 1))
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "RGB", "RGBA", "CMYK", "LA", "I;16"])
+def test_other_colours_are_converted_and_it_is_said(tmp_path, mode: str) -> None:
+    suffix = "tif" if mode == "CMYK" else "png"
+    Image.new(mode, (28, 28)).save(tmp_path / f"i.{suffix}")
+    read, notes = read_image(tmp_path / f"i.{suffix}", card_for())
+    assert read.shape == (1, 28, 28)
+    assert any("converted to L" in note for note in notes)
+
+
+def test_another_size_is_fitted_with_black_bars_and_it_is_said(tmp_path) -> None:
+    Image.new("L", (56, 28), 255).save(tmp_path / "i.png")
+    read, notes = read_image(tmp_path / "i.png", card_for())
+    assert notes == ("56x28 fitted into 28x28",)
+    assert read[0, :7].max() == 0
+    assert read[0, 7:21].min() == 255
+    assert read[0, 21:].max() == 0
+
+
+def test_invert_swaps_dark_and_light(tmp_path) -> None:
+    Image.new("L", (28, 28), 255).save(tmp_path / "i.png")
+    read, notes = read_image(tmp_path / "i.png", card_for(), invert=True)
+    assert read.max() == 0
+    assert notes == ("inverted",)
+
+
+def test_a_photograph_is_turned_as_its_exif_data_say(tmp_path) -> None:
+    image = Image.new("L", (28, 28))
+    image.putpixel((0, 0), 255)
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    image.save(tmp_path / "i.png", exif=exif)
+    read, _ = read_image(tmp_path / "i.png", card_for())
+    assert read[0, 27, 27] == 255
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n" + b"0" * 40])
+def test_a_file_that_is_no_image_is_refused(tmp_path, content: bytes) -> None:
+    (tmp_path / "i.png").write_bytes(content)
+    with pytest.raises(InputError, match=r"i\.png: cannot be read as an image"):
+        read_image(tmp_path / "i.png", card_for())
+
+
+def test_an_image_that_was_cut_off_is_refused(tmp_path) -> None:
+    Image.effect_noise((64, 64), 50).save(tmp_path / "i.png")
+    (tmp_path / "i.png").write_bytes((tmp_path / "i.png").read_bytes()[:900])
+    with pytest.raises(InputError, match=r"i\.png: cannot be read as an image"):
+        read_image(tmp_path / "i.png", card_for())
+
+
+def test_a_missing_image_and_a_folder_are_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"none\.png: no such image; check the path"):
+        read_image(tmp_path / "none.png", card_for())
+    with pytest.raises(InputError, match="cannot be read as an image"):
+        read_image(tmp_path, card_for())
+
+
+def test_predictions_are_the_softmax_in_falling_order() -> None:
+    net = ConvBNNet(num_classes=4, width=4).eval()
+    images = torch.randint(256, (3, 1, 28, 28), dtype=torch.uint8)
+    card = card_for()
+    with torch.no_grad():
+        wanted = net((images / 255 - 0.5) / 0.5).double().softmax(1)
+    for row, prediction in zip(wanted, predict(net, card, images, ["x", "y", "z"], top=4), strict=True):
+        order = row.argsort(descending=True)
+        assert prediction.classes == tuple(card.classes[i] for i in order)
+        assert prediction.probabilities == pytest.approx(row[order].tolist(), abs=1e-5)
+
+
+def test_top_is_cut_at_the_number_of_classes_and_refused_below_one() -> None:
+    net, images = ConvBNNet(num_classes=4, width=4).eval(), torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    assert len(predict(net, card_for(), images, ["x"], top=99)[0].classes) == 4
+    with pytest.raises(InputError, match="top: expected an integer of at least 1, got 0"):
+        predict(net, card_for(), images, ["x"], top=0)
