@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from batch_norm_oracle import batch_norm_oracle
 
 from batchnorm.functional import batch_norm
+
+from .batch_norm_oracle import batch_norm_oracle
 
 SHAPES = [(16, 5), (8, 3, 7), (4, 3, 6, 5), (3, 2, 4, 3, 5)]
 MODES = {"training": (True, True), "untracked": (True, False), "evaluation": (False, True)}

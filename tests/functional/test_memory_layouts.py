@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from batch_norm_oracle import batch_norm_oracle
 
 from batchnorm.functional import batch_norm
+
+from .batch_norm_oracle import batch_norm_oracle
 
 SHAPE = (4, 3, 6, 5)
 LAYOUTS = {
