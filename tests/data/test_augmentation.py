@@ -65,9 +65,7 @@ def test_half_of_the_images_are_mirrored():
     st.integers(0, 2**63),
 )
 @settings(derandomize=True, deadline=None, max_examples=60)
-def test_each_image_is_moved_as_a_whole_and_zeros_come_in(
-    count, channels, height, width, pixels, seed
-):
+def test_each_image_is_moved_as_a_whole_and_zeros_come_in(count, channels, height, width, pixels, seed):
     images = numbered_images(count, channels, height, width)
     shifted = random_shift(images, pixels, seeded(seed))
     for image, result in zip(images, shifted, strict=True):
@@ -79,9 +77,7 @@ def test_every_distance_is_equally_likely_in_both_directions():
     images = numbered_images(1, 1, 3, 3).expand(count, 1, 3, 3)
     counts = dict.fromkeys(distances_of_shift(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), 2), 0)
     assert len(counts) == 25
-    for result, number in zip(
-        *random_shift(images, pixels, seeded()).unique(dim=0, return_counts=True), strict=True
-    ):
+    for result, number in zip(*random_shift(images, pixels, seeded()).unique(dim=0, return_counts=True), strict=True):
         (distance,) = distances_of_shift(images[0], result, pixels)
         counts[distance] = int(number)
     # 100 are expected of each; five standard deviations.

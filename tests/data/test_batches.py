@@ -114,15 +114,9 @@ def test_other_random_numbers_between_two_steps_change_nothing():
 
 
 def test_each_step_and_each_epoch_is_augmented_with_its_own_numbers():
-    split = Split(
-        torch.arange(1, 17, dtype=torch.uint8).expand(64, 1, 1, 16), torch.zeros(64).long()
-    )
+    split = Split(torch.arange(1, 17, dtype=torch.uint8).expand(64, 1, 1, 16), torch.zeros(64).long())
     batches = Batches(split, 16, PLAIN, augmentation=Augmentation(flip=True, shift=0))
-    seen = {
-        tuple(images[:, 0, 0, 0].tolist())
-        for epoch in (0, 1)
-        for images, _ in batches.epoch(0, epoch)
-    }
+    seen = {tuple(images[:, 0, 0, 0].tolist()) for epoch in (0, 1) for images, _ in batches.epoch(0, epoch)}
     assert len(seen) == 8
 
 

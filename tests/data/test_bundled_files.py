@@ -66,9 +66,7 @@ def test_the_images_are_the_first_of_each_class_of_the_original(split, per_class
 
 
 @needs_the_full_set
-@pytest.mark.skipif(
-    "zlib-ng" in zlib.ZLIB_RUNTIME_VERSION, reason="zlib-ng packs the same content differently"
-)
+@pytest.mark.skipif("zlib-ng" in zlib.ZLIB_RUNTIME_VERSION, reason="zlib-ng packs the same content differently")
 def test_the_tool_makes_the_same_bytes_again(tmp_path):
     subprocess.run([sys.executable, str(TOOL), str(tmp_path)], check=True, capture_output=True)
     for file in FILES:

@@ -23,6 +23,7 @@ class Server(http.server.ThreadingHTTPServer):
     knows_ranges = True
     breaks_off_after: int | None = None
     stalls = False
+    talks_nonsense = False
     status: int | None = None
 
     def __init__(self) -> None:
@@ -40,6 +41,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = self.headers["Range"]
         self.server.ranges.append(asked)
+        if self.server.talks_nonsense:
+            self.wfile.write(b"SSH-2.0-something\r\n")
+            return
         if self.server.status:
             self.send_error(self.server.status)
             return
@@ -195,6 +199,12 @@ def test_a_server_that_refuses_is_quoted(cache, server):
         fetch("images")
 
 
+def test_a_server_of_another_protocol_is_no_server(cache, server):
+    server.talks_nonsense = True
+    with pytest.raises(ConnectionError, match=r"cannot be reached \(SSH-2\.0-something"):
+        fetch("images")
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/data/images.gz"])
 def test_without_a_server_the_message_says_what_to_do(cache):
     expected = (
@@ -229,6 +239,13 @@ def test_progress_grows(cache):
     done = [report[1] for report in reports]
     assert done == sorted(done)
     assert len(done) > 2
+
+
+def test_progress_of_a_file_that_is_there_is_all_bytes_at_once(cache):
+    fetch("images")
+    reports = []
+    fetch("images", on_progress=lambda *report: reports.append(report))
+    assert reports == [("images.gz", 300_000, 300_000)]
 
 
 def test_progress_begins_where_the_part_ended(cache):

@@ -39,9 +39,7 @@ def test_every_truncation_is_noticed(write_idx):
     for length in range(len(whole)):
         path = write_idx("cut.gz", (2, 3), b"abcdef")
         path.write_bytes(whole[:length])
-        with pytest.raises(
-            InputError, match=r"cut\.gz: (the gzip file is cut|not a sound|expected)"
-        ):
+        with pytest.raises(InputError, match=r"cut\.gz: (the gzip file is cut|not a sound|expected)"):
             read_idx(path, (2, 3))
 
 
@@ -56,9 +54,7 @@ def test_every_flipped_byte_behind_the_gzip_header_is_noticed(write_idx):
             read_idx(path, (2, 3))
 
 
-@pytest.mark.parametrize(
-    "header", [b"\0\0\x09\x01", b"\0\0\x08\x02", b"\0\1\x08\x01", b"PNG!"], ids=bytes.hex
-)
+@pytest.mark.parametrize("header", [b"\0\0\x09\x01", b"\0\0\x08\x02", b"\0\1\x08\x01", b"PNG!"], ids=bytes.hex)
 def test_another_magic_number_is_refused(tmp_path, header):
     (tmp_path / "x.gz").write_bytes(gzip.compress(header + bytes([0, 0, 0, 2]) + b"ab"))
     with pytest.raises(InputError, match=f"begins with 00000801, got {header.hex()}"):

@@ -31,9 +31,7 @@ def official_bytes(filename: str) -> bytes:
     return b"\x1f\x8b\x08\x08" + time + b"\0\x03" + name + packed[10:]
 
 
-@pytest.mark.skipif(
-    not DEBIAN_FOLDER.is_dir(), reason="needs the files: apt-get install dataset-fashion-mnist"
-)
+@pytest.mark.skipif(not DEBIAN_FOLDER.is_dir(), reason="needs the files: apt-get install dataset-fashion-mnist")
 @pytest.mark.parametrize("download", DOWNLOADS, ids=lambda download: download.filename)
 def test_the_checksums_are_those_of_the_official_files(download):
     content = official_bytes(download.filename)

@@ -54,9 +54,7 @@ def test_the_pixels_stay_as_they_were():
 
 
 def test_the_layout_is_the_one_asked_for():
-    normalized = Normalization((0.5,) * 3, (0.5,) * 3).apply(
-        random_images(2, 3, 0), torch.channels_last
-    )
+    normalized = Normalization((0.5,) * 3, (0.5,) * 3).apply(random_images(2, 3, 0), torch.channels_last)
     assert normalized.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -93,9 +91,7 @@ def test_unequal_numbers_of_constants_are_refused(mean, std):
         Normalization(mean, std)
 
 
-@pytest.mark.parametrize(
-    ("mean", "std"), [(float("nan"), 1.0), (0.0, float("inf")), (0.0, 0.0), (0.0, -1.0)]
-)
+@pytest.mark.parametrize(("mean", "std"), [(float("nan"), 1.0), (0.0, float("inf")), (0.0, 0.0), (0.0, -1.0)])
 def test_constants_that_would_give_nan_or_inf_are_refused(mean, std):
     with pytest.raises(ValueError, match="expected finite means and finite std > 0"):
         Normalization((mean,), (std,))

@@ -71,7 +71,7 @@ class Batches:
     @property
     def left_out(self) -> int:
         """How many images an epoch leaves out: 1 if its last batch would be one image, else 0."""
-        return int(self.shuffle and self.batch_size > 1 and len(self.split) % self.batch_size == 1)
+        return int(self.shuffle and len(self.split) % self.batch_size == 1)
 
     @property
     def images_per_epoch(self) -> int:
@@ -86,9 +86,7 @@ class Batches:
         """Give epoch 0 of seed 0, as a loader would; training asks `epoch` for the right one."""
         return self.epoch()
 
-    def epoch(
-        self, seed: int = 0, epoch: int = 0, *, start_step: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, seed: int = 0, epoch: int = 0, *, start_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of one epoch, from `start_step` on.
 
         Args:

@@ -93,8 +93,7 @@ class FashionMnist:
         labels = read_idx(labels_file, (count,)).to(torch.int64)
         if int(labels.max()) >= len(self.info.classes):
             raise InputError(
-                f"{labels_file}: expected labels from 0 to {len(self.info.classes) - 1},"
-                f" got {int(labels.max())}"
+                f"{labels_file}: expected labels from 0 to {len(self.info.classes) - 1}, got {int(labels.max())}"
             )
         return Split(images, labels)
 

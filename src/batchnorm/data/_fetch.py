@@ -19,9 +19,7 @@ _CHUNK_BYTES = 1 << 16
 _TIMEOUT_SECONDS = 30
 
 
-def fetch(
-    name: str, *, destination: Path | str | None = None, on_progress: Progress | None = None
-) -> Path:
+def fetch(name: str, *, destination: Path | str | None = None, on_progress: Progress | None = None) -> Path:
     """Download a data set, check every file by SHA-256, and say in which folder it lies.
 
     Files that are there and sound are kept; a download that broke off goes on where it ended. A
@@ -118,7 +116,8 @@ def _complete(partial: Path, download: Download, on_progress: Progress) -> None:
 @contextmanager
 def _request(download: Download, offset: int) -> Iterator[tuple[int, Iterator[bytes]]]:
     """Ask for the bytes from `offset` on; give where the answer begins, and the answer."""
-    # Here, because urllib.request takes a while to import and only a download needs it.
+    # Here, because they take a while to import and only a download needs them.
+    from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
@@ -130,7 +129,7 @@ def _request(download: Download, offset: int) -> Iterator[tuple[int, Iterator[by
     except HTTPError as error:
         with error:
             raise ConnectionError(f"{download.url}: the server says {error}") from None
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise ConnectionError(f"{download.url}: cannot be reached ({_reason(error)})") from None
     with response:
         begin = offset if response.status == HTTPStatus.PARTIAL_CONTENT else 0
@@ -143,7 +142,7 @@ def _request(download: Download, offset: int) -> Iterator[tuple[int, Iterator[by
         yield begin, _pieces(response, download, download.size - begin)
 
 
-def _reason(error: OSError) -> object:
+def _reason(error: Exception) -> object:
     """What went wrong in words: urllib wraps the system's error, which has a number and words."""
     cause = getattr(error, "reason", error)
     return getattr(cause, "strerror", None) or cause

@@ -38,8 +38,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Tensor:
     magic = bytes([0, 0, _UNSIGNED_BYTE, len(shape)])
     if header[:4] != magic:
         raise InputError(
-            f"{path}: expected an IDX file that begins with {magic.hex()},"
-            f" got {header[:4].hex() or 'nothing'}"
+            f"{path}: expected an IDX file that begins with {magic.hex()}, got {header[:4].hex() or 'nothing'}"
         )
     if len(header) < 4 + 4 * len(shape):
         raise InputError(f"{path}: ends inside its header")

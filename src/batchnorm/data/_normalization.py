@@ -46,8 +46,7 @@ class Normalization:
             )
         if not all(map(math.isfinite, self.mean + self.std)) or min(self.std) <= 0:
             raise ValueError(
-                "Normalization: expected finite means and finite std > 0,"
-                f" got mean={self.mean}, std={self.std}"
+                f"Normalization: expected finite means and finite std > 0, got mean={self.mean}, std={self.std}"
             )
 
     @classmethod
@@ -67,15 +66,11 @@ class Normalization:
                 f" got {images.dtype} of shape {tuple(images.shape)}"
             )
         value = torch.arange(256, dtype=torch.float64) / 255
-        moments = [
-            _moments(value, torch.bincount(c.flatten(), minlength=256)) for c in images.unbind(1)
-        ]
+        moments = [_moments(value, torch.bincount(c.flatten(), minlength=256)) for c in images.unbind(1)]
         mean, var = zip(*moments, strict=True)
         return cls(mean, tuple(math.sqrt(v) or 1.0 for v in var))
 
-    def apply(
-        self, images: Tensor, memory_format: torch.memory_format = torch.preserve_format
-    ) -> Tensor:
+    def apply(self, images: Tensor, memory_format: torch.memory_format = torch.preserve_format) -> Tensor:
         """Scale pixels (uint8, (N, C, H, W)) to float32 of the same shape.
 
         Args:
@@ -112,8 +107,7 @@ class Normalization:
             return cls(mean, std)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"normalization: expected lists of numbers 'mean' and 'std',"
-                f" got {dict(data)!r} ({error})"
+                f"normalization: expected lists of numbers 'mean' and 'std', got {dict(data)!r} ({error})"
             ) from None
 
 

@@ -96,6 +96,5 @@ def _stratified_draw(labels: Tensor, fraction: float, seed: int) -> Tensor:
 def _expect(tensor: Tensor, name: str, dtype: torch.dtype, shape: str, *, dimensions: int) -> None:
     if tensor.dtype != dtype or tensor.dim() != dimensions:
         raise ValueError(
-            f"Split: {name} must be {dtype} of shape {shape},"
-            f" got {tensor.dtype} of shape {tuple(tensor.shape)}"
+            f"Split: {name} must be {dtype} of shape {shape}, got {tensor.dtype} of shape {tuple(tensor.shape)}"
         )
