@@ -98,6 +98,21 @@ def test_the_plain_net_of_19_convolutions_is_resnet20_without_its_skips():
     assert [tuple(p.shape) for p in PlainNet(width=16, depth=19).parameters()] == with_skips
 
 
+@pytest.mark.parametrize(
+    ("net", "shape"),
+    [
+        (PlainNet(image_size=8, width=3, depth=1), (3, 8, 8)),
+        (PlainNet(image_size=8, width=3, depth=2), (6, 4, 4)),
+        (PlainNet(image_size=8, width=3, depth=7), (12, 2, 2)),
+        (resnet20(image_size=8, width=3), (12, 2, 2)),
+        (resnet18(image_size=8, width=3), (24, 1, 1)),
+    ],
+)
+def test_every_stage_but_the_first_halves_the_image_and_doubles_the_channels(net, shape):
+    pool = [name for name, _ in net.named_children()].index("pool")
+    assert net[:pool](torch.randn(2, 1, 8, 8)).shape[1:] == shape
+
+
 def test_conv_bn_net_has_exactly_the_five_documented_names():
     names = [key.split(".")[0] for key in ConvBNNet().state_dict()]
     assert list(dict.fromkeys(names)) == ["conv1", "bn1", "conv2", "bn2", "fc"]
