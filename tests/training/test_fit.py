@@ -32,8 +32,8 @@ def weights(path) -> dict[str, torch.Tensor]:
 
 def assert_same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
     assert one.keys() == other.keys()
-    for name in one:
-        assert torch.equal(one[name], other[name]), name
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
 
 
 def without_times(record: EpochRecord) -> EpochRecord:
@@ -101,7 +101,7 @@ def test_one_step_of_plain_sgd_is_the_formula(few) -> None:
     images = Normalization.of(train.images).apply(train.images)
     F.cross_entropy(twin(images), train.labels, label_smoothing=0.1).backward()
     trained = fit(config, source=few)
-    for (name, wanted), got in zip(twin.named_parameters(), trained.model.parameters(), strict=True):
+    for wanted, got in zip(twin.parameters(), trained.model.parameters(), strict=True):
         torch.testing.assert_close(got, wanted - 0.1 * wanted.grad, rtol=1e-4, atol=1e-5)
 
 
@@ -217,7 +217,8 @@ def test_an_interruption_without_a_folder_says_that_nothing_is_saved(few, quick)
 
 def test_a_diverging_run_names_the_step_and_the_layer(few, quick) -> None:
     with pytest.raises(
-        DivergenceError, match=r"epoch 1, step \d+ of 5: the loss became (nan|inf); first not finite: output of conv2 .*lower lr"
+        DivergenceError,
+        match=r"epoch 1, step \d+ of 5: the loss became (nan|inf); first not finite: output of conv2 .*lower lr",
     ):
         fit(replace(quick, lr=1e30, norm="none"), source=few)
 

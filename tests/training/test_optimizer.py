@@ -29,7 +29,7 @@ def rates(steps: int, **options: object) -> list[float]:
 
 def test_only_matrices_and_kernels_decay_by_default() -> None:
     net = ConvBNNet()
-    decays, spared = parameter_groups(net, 0.1, decay_norm_and_bias=False)
+    decays, spared = parameter_groups(net, 0.1, decay_all=False)
     assert [p.shape for p in decays["params"]] == [
         net.conv1.weight.shape,
         net.conv2.weight.shape,
@@ -41,12 +41,12 @@ def test_only_matrices_and_kernels_decay_by_default() -> None:
 
 @pytest.mark.parametrize("norm", [nn.GroupNorm(1, 4), nn.LayerNorm(4), nn.RMSNorm(4), nn.BatchNorm1d(4)])
 def test_no_norm_of_any_kind_decays(norm: nn.Module) -> None:
-    decays, _ = parameter_groups(norm, 0.1, decay_norm_and_bias=False)
+    decays, _ = parameter_groups(norm, 0.1, decay_all=False)
     assert decays["params"] == []
 
 
 def test_everything_decays_when_asked() -> None:
-    decays, spared = parameter_groups(ConvBNNet(), 0.1, decay_norm_and_bias=True)
+    decays, spared = parameter_groups(ConvBNNet(), 0.1, decay_all=True)
     assert len(decays["params"]) == 10
     assert spared["params"] == []
 
@@ -54,7 +54,7 @@ def test_everything_decays_when_asked() -> None:
 def test_a_frozen_parameter_is_in_no_group() -> None:
     net = nn.Linear(2, 2)
     net.bias.requires_grad_(requires_grad=False)
-    decays, spared = parameter_groups(net, 0.1, decay_norm_and_bias=False)
+    decays, spared = parameter_groups(net, 0.1, decay_all=False)
     assert [len(decays["params"]), len(spared["params"])] == [1, 0]
 
 

@@ -75,7 +75,7 @@ class Fetch:
     name: Annotated[Positional[str], arg(metavar="NAME")]
     """a name of `batchnorm data list`"""
     to: Annotated[Path | None, arg(metavar="FOLDER")] = None
-    """another folder than the cache"""
+    """put it into FOLDER/NAME; BATCHNORM_CACHE=FOLDER finds it there"""
     quiet: bool = False
     """no progress"""
 

@@ -97,6 +97,7 @@ def _read(prog: str, about: type, commands: dict[str, type], arguments: list[str
         description=cleandoc(kind.__doc__ or ""),
         args=rest,
         default=default,
+        config=(tyro.conf.FlagCreatePairsOff,),
     )
     return command
 

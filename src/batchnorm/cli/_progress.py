@@ -117,7 +117,9 @@ def describe(plan: Plan) -> str:
         f"{plan.model}, {plan.parameters:,} parameters, on {plan.data}: {plan.images:,} images, "
         f"{plan.epochs} epochs of {plan.steps_per_epoch} steps, {plan.device}"
     )
-    if plan.first_epoch or plan.first_step:
+    if plan.first_epoch == plan.epochs:
+        line += "; all epochs are done, only the test is left"
+    elif plan.first_epoch or plan.first_step:
         line += f"; going on in epoch {plan.first_epoch + 1} after step {plan.first_step}"
     return line
 

@@ -10,6 +10,7 @@ from typing import Annotated
 from tyro.conf import OmitArgPrefixes, arg
 
 from ..errors import InputError
+from ..models import is_builtin
 from ..records import to_json
 from ..training import RunFolder, TrainConfig, differences, fit, read_config, resume
 from ._progress import watch
@@ -23,8 +24,8 @@ class Train:
     """
 
     training: Annotated[OmitArgPrefixes[TrainConfig], arg(help="")] = field(default_factory=TrainConfig)
-    config: Annotated[Path | None, arg(metavar="FILE.toml")] = None
-    """options from a file; those given here go before"""
+    config: Annotated[Path | None, arg(metavar="FILE")] = None
+    """options from a TOML file; those given here go before"""
     out: Annotated[Path | None, arg(metavar="FOLDER")] = None
     """the new run's folder (runs/<time>-<model>-<data>)"""
     resume: Annotated[Path | None, arg(metavar="RUN")] = None
@@ -40,6 +41,7 @@ class Train:
         ahead = ArgumentParser(add_help=False, allow_abbrev=False)
         ahead.add_argument("--config", type=Path)
         ahead.add_argument("--resume", type=Path)
+        ahead.add_argument("--model")
         try:
             known, _ = ahead.parse_known_args(arguments)
         except SystemExit:
@@ -47,7 +49,11 @@ class Train:
         if known.config and known.resume:
             raise InputError("--resume goes on with the run's own options: leave --config out")
         if known.resume:
-            return cls(training=RunFolder.open(known.resume).read_config())
+            config = RunFolder.open(known.resume).read_config()
+            if not is_builtin(config.model) and known.model is None:
+                # Only what the caller types may name code that runs: the config is a file like any other.
+                raise InputError(f"the run's net is your own; if you trust it, say so: --model {config.model}")
+            return cls(training=config)
         return cls(training=read_config(known.config)) if known.config else cls()
 
     def run(self) -> int:
@@ -55,7 +61,9 @@ class Train:
         with watch(quiet=self.quiet) as watcher:
             if self.resume:
                 self._refuse_other_options(self.resume)
-                trained = resume(self.resume, model=self._own_model(), watcher=watcher)
+                trained = resume(
+                    self.resume, model=None if is_builtin(self.training.model) else self.training.model, watcher=watcher
+                )
             else:
                 out = self.out or RunFolder.default_path(self.training)
                 trained = fit(self.training, out=out, watcher=watcher)
@@ -75,7 +83,3 @@ class Train:
             )
         if self.out:
             raise InputError("--resume goes on in the run's own folder: leave --out out")
-
-    def _own_model(self) -> str | None:
-        # The run's config names the model; one that is not built in was written there by its owner's own hand.
-        return self.training.model

@@ -6,8 +6,8 @@ from ._config import read_config as read_config
 from ._config import write_config as write_config
 from ._evaluate import evaluate as evaluate
 from ._evaluate import load_run as load_run
-from ._fit import Trained as Trained
 from ._fit import DivergenceError as DivergenceError
+from ._fit import Trained as Trained
 from ._fit import fit as fit
 from ._fit import resume as resume
 from ._model_file import ModelCard as ModelCard

@@ -5,7 +5,9 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
+
+from tyro.conf import arg
 
 from ..errors import InputError
 
@@ -30,17 +32,17 @@ class TrainConfig:
     """
 
     model: str = "ConvBNNet"
-    """the net: a name of `batchnorm info`, or package.module:function"""
-    model_args: dict[str, ModelArgument] = field(default_factory=dict)
-    """further arguments of the net, as: width 16"""
+    """a name of `batchnorm info`, or package.module:function"""
+    model_args: Annotated[dict[str, ModelArgument], arg(metavar="K V ...")] = field(default_factory=dict)
+    """further arguments of the net: width 16"""
     norm: str = "batchnorm"
     """batchnorm (ours), torch (torch's own) or none"""
     activation: str = "relu"
     """relu, silu, gelu, ..."""
-    norm_place: Literal["before", "after"] = "before"
-    """the norm stands before or after the activation"""
+    norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
+    """where the norm stands, before or after the activation"""
     data: str = "fashion-mnist-mini"
-    """the images: a name of `batchnorm data list`"""
+    """a name of `batchnorm data list`"""
     epochs: int = 12
     """passes over the training images"""
     batch_size: int = 128
@@ -53,10 +55,10 @@ class TrainConfig:
     """momentum of SGD, beta1 of AdamW (not batch norm's)"""
     weight_decay: float = 5e-4
     """decay of the weights per step and unit of lr"""
-    decay_norm_and_bias: bool = False
+    decay_all: bool = False
     """decay norm parameters and biases too"""
-    schedule: Literal["one-cycle", "cosine"] = "one-cycle"
-    """how lr moves over the training"""
+    schedule: Annotated[Literal["one-cycle", "cosine"], arg(metavar="WORD")] = "one-cycle"
+    """the way of lr: one-cycle or cosine"""
     warmup: float = 0.2
     """fraction of the training in which lr rises"""
     label_smoothing: float = 0.05

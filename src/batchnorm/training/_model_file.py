@@ -122,7 +122,7 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
         )
     if metadata.get("version") != str(VERSION):
         raise InputError(
-            f"{path}: written in version {metadata.get('version')} of the format, this batchnorm reads version {VERSION}"
+            f"{path}: its format has version {metadata.get('version')}, this batchnorm reads version {VERSION}"
         )
     try:
         images = json.loads(metadata["images"])

@@ -15,10 +15,10 @@ NORMS = (
 )
 
 
-def parameter_groups(model: nn.Module, weight_decay: float, *, decay_norm_and_bias: bool) -> list[dict[str, object]]:
+def parameter_groups(model: nn.Module, weight_decay: float, *, decay_all: bool) -> list[dict[str, object]]:
     """Split the trainable parameters into those that decay and those that do not.
 
-    A norm's weight and bias and every layer's bias do not decay unless `decay_norm_and_bias`: in front of a norm
+    A norm's weight and bias and every layer's bias do not decay unless `decay_all`: in front of a norm
     the scale of a weight has no effect, its own parameters do (He et al. 2019, "Bag of Tricks", section 3.1).
     A parameter that two modules share counts once, and decays only if both would let it.
     """
@@ -29,7 +29,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, *, decay_norm_and_bi
         if isinstance(module, NORMS) or name.endswith("bias")
     }
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if decay_norm_and_bias:
+    if decay_all:
         spared = set()
     return [
         {"params": [p for p in parameters if p not in spared], "weight_decay": weight_decay},
@@ -39,7 +39,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, *, decay_norm_and_bi
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """Return SGD with Nesterov momentum, or AdamW with `momentum` as its first beta."""
-    groups = parameter_groups(model, config.weight_decay, decay_norm_and_bias=config.decay_norm_and_bias)
+    groups = parameter_groups(model, config.weight_decay, decay_all=config.decay_all)
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
     return torch.optim.AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999))

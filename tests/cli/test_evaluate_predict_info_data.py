@@ -1,0 +1,171 @@
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+
+def test_evaluate_prints_both_ways_to_normalize_and_every_class(batchnorm, run, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    said = batchnorm("evaluate", run, "--png", "confusion.png")
+    assert said.code == 0
+    for text in ("running statistics", "each batch's own (128)", "gap", "precision", "recall", "F1", "Ankle boot"):
+        assert text in said.out
+    with Image.open("confusion.png") as picture:
+        assert picture.format == "PNG"
+
+
+def test_evaluate_json_is_one_object_with_both_scores(batchnorm, run) -> None:
+    said = batchnorm("evaluate", run, "--json")
+    assert len(said.out.splitlines()) == 1
+    result = json.loads((run / "result.json").read_text())
+    assert said.json["running"]["accuracy"] == pytest.approx(result["test_accuracy"])
+    assert said.json["running"]["images"] == said.json["batch"]["images"] == 2000
+    assert len(said.json["running"]["classes"]) == 10
+    assert sum(map(sum, said.json["running"]["confusion"])) == 2000
+
+
+def test_evaluate_draws_the_confusion_matrix_beside_the_model(batchnorm, run) -> None:
+    batchnorm("evaluate", run, "--json")
+    assert (run / "confusion_matrix.png").exists()
+
+
+def test_predict_names_the_most_probable_classes(batchnorm, run) -> None:
+    Image.new("RGB", (40, 30), "white").save("photo.png")
+    said = batchnorm("predict", run, "photo.png", "--json", "--top", 4)
+    (prediction,) = said.json
+    assert said.code == 0
+    assert prediction["image"] == "photo.png"
+    assert prediction["notes"] == ["colours RGB converted to L", "40x30 fitted into 28x28"]
+    assert len(prediction["classes"]) == 4
+    assert prediction["probabilities"] == sorted(prediction["probabilities"], reverse=True)
+
+
+def test_predict_says_what_it_did_to_an_image(batchnorm, run, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    Image.new("L", (40, 30)).save("photo.png")
+    assert "(40x30 fitted into 28x28)" in batchnorm("predict", run, "photo.png").out
+
+
+def test_predict_draws_test_images_with_right_and_wrong(batchnorm, run) -> None:
+    said = batchnorm("predict", run, "--test-images", 7, "--sheet", "sheet.png", "--json")
+    assert said.code == 0
+    assert [prediction["label"] is not None for prediction in said.json] == [True] * 7
+    with Image.open("sheet.png") as picture:
+        assert min(picture.size) > 100
+
+
+def test_predict_draws_own_images_without_right_and_wrong(batchnorm, run) -> None:
+    Image.new("L", (28, 28)).save("photo.png")
+    assert batchnorm("predict", run, "photo.png", "--sheet", "sheet.png").code == 0
+    assert Path("sheet.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected image files, or --test-images N"),
+        (["none.png"], "none.png: no such image"),
+        (["broken.png"], "broken.png: cannot be read as an image"),
+        (["--test-images", "-1"], "--test-images: expected an integer of at least 0"),
+        (["--test-images", "1", "--top", "0"], "top: expected an integer of at least 1"),
+        (["--test-images", "1", "--sheet", "sheet.jpg"], "png"),
+    ],
+)
+def test_a_mistake_of_predict_is_one_message_and_code_2(batchnorm, run, arguments: list[str], message: str) -> None:
+    Path("broken.png").write_bytes(b"no image")
+    said = batchnorm("predict", run, *arguments)
+    assert said.code == 2
+    assert message in said.err
+    assert "Traceback" not in said.err
+    assert sorted(path.name for path in Path().iterdir()) == ["broken.png"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_a_broken_or_missing_run_is_one_message_and_code_2(batchnorm, command: str) -> None:
+    extra = ["--test-images", 1] if command == "predict" else []
+    Path("m.safetensors").write_bytes(b"\xff" * 40)
+    for path, message in (("nowhere", "found none; check the path"), ("m.safetensors", "expected a safetensors file")):
+        said = batchnorm(command, path, *extra)
+        assert (said.code, message in said.err) == (2, True)
+
+
+def test_a_picture_that_cannot_be_written_is_a_failure(batchnorm, run) -> None:
+    said = batchnorm("evaluate", run, "--json", "--png", "no/such/folder/c.png")
+    assert said.code == 1
+    assert "no/such/folder" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_evaluate_without_matplotlib_says_how_to_get_the_picture(batchnorm, run, monkeypatch) -> None:
+    import sys
+
+    import torchmetrics.functional.classification  # noqa: F401 - it looks for matplotlib when it is first imported
+
+    for name in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setenv("COLUMNS", "200")
+    said = batchnorm("evaluate", run, "--png", "c.png")
+    assert said.code == 0
+    assert "pip install 'batchnorm[plots]'" in said.out
+    assert not Path("c.png").exists()
+
+
+def test_info_names_versions_threads_devices_and_routes(batchnorm) -> None:
+    said = batchnorm("info", "--json")
+    facts = said.json
+    assert facts["libraries"]["torch"] == torch.__version__
+    assert facts["threads"] == torch.get_num_threads()
+    assert facts["devices"][0] == "cpu"
+    assert "ConvBNNet" in facts["models"]
+    assert "fashion-mnist-mini" in facts["data"]
+    assert any("native" in row for row in facts["routes"])
+    assert torch.__version__ in batchnorm("info").out
+
+
+def test_data_list_says_what_there_is_and_where(batchnorm) -> None:
+    rows = {row["name"]: row for row in batchnorm("data", "list", "--json").json}
+    assert rows["fashion-mnist-mini"]["train"] == 10_000
+    assert rows["fashion-mnist-mini"]["folder"] is not None
+    assert rows["fashion-mnist"]["train"] == 60_000
+    assert batchnorm("data", "list").code == 0
+
+
+def test_fetching_an_unknown_set_is_a_mistake(batchnorm) -> None:
+    said = batchnorm("data", "fetch", "fashion-mnst")
+    assert said.code == 2
+    assert "fashion-mnist" in said.err
+
+
+def test_a_broken_data_file_is_named(batchnorm, monkeypatch) -> None:
+    """All four files are there, under the right names, and one is cut off."""
+    from batchnorm import data
+    from batchnorm.data import _fashion_mnist
+
+    monkeypatch.setenv("BATCHNORM_CACHE", str(Path("cache").absolute()))
+    monkeypatch.setattr(_fashion_mnist, "DEBIAN_FOLDER", Path("nowhere"))
+    folder = Path("cache") / "fashion-mnist"
+    folder.mkdir(parents=True)
+    bundled = data.get("fashion-mnist-mini").locate()
+    for file in bundled.glob("*.gz"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"\x00\x00\x08\x03" + b"\x00" * 9))
+    said = batchnorm("train", "--data", "fashion-mnist", "--out", "run")
+    assert said.code == 2
+    assert "train-images-idx3-ubyte.gz" in said.err
+    assert "Traceback" not in said.err
+    assert not Path("run").exists()
+
+
+def test_output_that_nobody_reads_is_no_traceback(tmp_path) -> None:
+    import subprocess
+    import sys
+
+    code = "import sys; from batchnorm.cli import main; sys.exit(main(['info']))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait()

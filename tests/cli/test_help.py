@@ -1,0 +1,53 @@
+import pytest
+
+COMMANDS = [["train"], ["evaluate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"]]
+SCREEN_LINES, SCREEN_COLUMNS = 45, 100
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_fits_one_screen_and_has_an_example(batchnorm, monkeypatch, command: list[str]) -> None:
+    monkeypatch.setenv("COLUMNS", str(SCREEN_COLUMNS))
+    said = batchnorm(*command, "--help")
+    lines = said.out.splitlines()
+    assert said.code == 0
+    assert len(lines) <= SCREEN_LINES
+    assert max(map(len, lines)) <= SCREEN_COLUMNS
+    assert f"Example: batchnorm {' '.join(command)}" in said.out
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_the_bare_command_lists_all_commands(batchnorm, arguments: list[str]) -> None:
+    said = batchnorm(*arguments)
+    assert said.code == 0
+    assert all(command[0] in said.out for command in COMMANDS)
+
+
+def test_the_examples_in_the_help_texts_are_read_without_a_mistake() -> None:
+    """Each example is parsed by the parser of its command (not run)."""
+    from batchnorm.cli._main import COMMANDS, DATA_COMMANDS, read_arguments
+
+    examples = [
+        line.split("batchnorm ", 1)[1].split()
+        for kind in (*COMMANDS.values(), *DATA_COMMANDS.values())
+        for line in (kind.__doc__ or "").splitlines()
+        if line.strip().startswith("Example:")
+    ]
+    assert len(examples) >= 6
+    for example in examples:
+        assert read_arguments(example)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["trian"], "train, evaluate, predict, info, data"),
+        (["data", "lst"], "list, fetch"),
+        (["train", "--epoch", "3"], "--epochs INT"),
+        (["evaluate", "x", "--batchsize", "3"], "--batch-size"),
+    ],
+)
+def test_a_misspelt_word_is_refused_and_the_near_one_named(batchnorm, arguments: list[str], near: str) -> None:
+    said = batchnorm(*arguments)
+    assert said.code == 2
+    assert near in said.err
+    assert "Traceback" not in said.err

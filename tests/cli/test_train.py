@@ -1,0 +1,251 @@
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from batchnorm.records import TrainResult, from_json
+from batchnorm.training import RunFolder, load_model
+
+OWN_MODEL = """
+import torch
+from torch import nn
+
+def net(num_classes, image_size, hidden=8):
+    first, last = nn.Linear(image_size**2, hidden), nn.Linear(hidden, num_classes)
+    return nn.Sequential(nn.Flatten(), first, nn.BatchNorm1d(hidden), last)
+
+def no_net():
+    return 42
+"""
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start the command line in a process of its own."""
+    command = [sys.executable, "-c", "import sys; from batchnorm.cli import main; sys.exit(main())", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, out + err
+
+
+def wait_for_epochs(run: Path, count: int, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 240
+    metrics = run / "metrics.jsonl"
+    while not metrics.exists() or len(metrics.read_text().splitlines()) < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_last_line_of_json_is_the_result(batchnorm, small) -> None:
+    said = batchnorm("train", "--epochs", 1, "--out", "run", "--json", *small)
+    assert said.code == 0
+    assert 0 <= said.json["test_accuracy"] <= 1
+    assert said.json["test_loss"] > 0
+    assert said.json["seconds"] > 0
+    assert said.json["run"] == "run"
+    assert from_json(said.out.splitlines()[-1], TrainResult) == RunFolder.open("run").read_result()
+
+
+def test_without_a_terminal_each_epoch_is_one_plain_line(batchnorm, small) -> None:
+    said = batchnorm("train", "--epochs", 2, "--out", "run", *small)
+    lines = said.out.splitlines()
+    assert lines[0].startswith("ConvBNNet, 4,290 parameters, on fashion-mnist-mini: 9,500 images, 2 epochs of 38 steps")
+    assert [line.split()[1] for line in lines if line.startswith("epoch")] == ["1/2", "2/2"]
+    assert "\x1b" not in said.out
+
+
+def test_on_a_terminal_there_is_a_bar(batchnorm, small) -> None:
+    import pty
+
+    controller, terminal = pty.openpty()
+    command = [sys.executable, "-c", "import sys; from batchnorm.cli import main; sys.exit(main())"]
+    arguments = ["train", "--epochs", "1", "--out", "run", *small]
+    process = subprocess.Popen(
+        [*command, *arguments], stdout=terminal, stderr=terminal, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    )
+    os.close(terminal)
+    shown = b""
+    try:
+        while chunk := os.read(controller, 4096):
+            shown += chunk
+    except OSError:
+        pass  # Linux answers EIO when the other side has closed
+    os.close(controller)
+    assert process.wait() == 0
+    text = shown.decode()
+    assert "img/s" in text
+    assert "━" in text
+    assert "test accuracy" in text
+
+
+def test_quiet_says_nothing(batchnorm, small) -> None:
+    said = batchnorm("train", "--epochs", 1, "--out", "run", "--quiet", *small)
+    assert (said.code, said.out, said.err) == (0, "", "")
+
+
+def test_the_default_folder_is_named_after_time_model_and_data(batchnorm, small) -> None:
+    assert batchnorm("train", "--epochs", 1, "--quiet", *small).code == 0
+    (run,) = Path("runs").iterdir()
+    assert run.name.endswith("-ConvBNNet-fashion-mnist-mini")
+
+
+def test_options_come_from_the_file_and_those_given_go_before(batchnorm, small) -> None:
+    Path("c.toml").write_text("epochs = 9\nlr = 0.07\nflip = false\n")
+    assert batchnorm("train", "--config", "c.toml", "--epochs", 1, "--out", "run", "--quiet", *small).code == 0
+    config = RunFolder.open("run").read_config()
+    assert (config.epochs, config.lr, config.flip) == (1, 0.07, False)
+
+
+def test_an_own_model_is_trained_and_used_when_it_is_named(batchnorm, small) -> None:
+    Path("mine.py").write_text(OWN_MODEL)
+    own = ["--model", "mine:net"]
+    arguments = ["--model-args", "hidden", "5", *small[3:]]
+    assert batchnorm("train", *own, "--epochs", 1, "--out", "run", "--quiet", *arguments).code == 0
+    unnamed = batchnorm("evaluate", "run")
+    assert unnamed.code == 2
+    assert "--model mine:net" in unnamed.err
+    assert batchnorm("evaluate", "run", *own).code == 0
+    assert batchnorm("predict", "run", "--test-images", 2, *own).code == 0
+    assert batchnorm("train", "--resume", "run").code == 2
+    assert batchnorm("train", "--resume", "run", "--quiet", *own).code == 0
+
+
+# Each mistake: the arguments and what the one message must hold. Nothing may be written, no data read.
+MISTAKES = {
+    "a data name with a typo": (["--data", "fashion-mnist-mni"], "fashion-mnist-mini"),
+    "epochs": (["--epochs", "-1"], "epochs: expected an integer of at least 1, got -1"),
+    "learning rate": (["--lr", "nan"], "lr: expected a finite number above 0, got nan"),
+    "batch size": (["--batch-size", "0"], "batch_size: expected an integer of at least 1, got 0"),
+    "no integer": (["--epochs", "two"], "--epochs"),
+    "a model with a typo": (["--model", "ConvBNet"], "ConvBNNet"),
+    "a norm with a typo": (["--norm", "batchnrm"], "batchnorm"),
+    "an activation with a typo": (["--activation", "rellu"], "relu"),
+    "an unknown model argument": (["--model-args", "widht", "4"], "width"),
+    "no such module": (["--model", "nowhere.at_all:net"], "nowhere"),
+    "no such function": (["--model", "mine:nett"], "net"),
+    "no module returned": (["--model", "mine:no_net"], "42"),
+    "a device that is not there": (["--device", "cuda:99"], "cuda:99"),
+    "a batch of one for a net that cannot": (["--model", "MLP", "--batch-size", "1"], "give 2 or more"),
+    "a config that is not there": (["--config", "nowhere.toml"], "nowhere.toml"),
+    "a config that is no TOML": (["--config", "bad.toml"], "expected a TOML file"),
+    "a config with an unknown key": (["--config", "key.toml"], "did you mean 'epochs'?"),
+    "a config with a wrong type": (["--config", "type.toml"], "epochs: expected int, got 'three'"),
+    "a folder in use": (["--out", "used"], "used holds files"),
+    "a folder below a file": (["--out", "mine.py/run"], "cannot be made"),
+    "a run that is not there": (["--resume", "nowhere"], "nowhere"),
+    "a run that is none": (["--resume", "used"], "has no config.toml"),
+    "resume with a config": (["--resume", "used", "--config", "key.toml"], "leave --config out"),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_one_message_and_code_2_and_leaves_nothing(batchnorm, monkeypatch, case: str) -> None:
+    from batchnorm.data import Split
+
+    def read(self: Split) -> None:
+        raise RuntimeError("images were read before the mistake was found")
+
+    monkeypatch.setattr(Split, "__post_init__", read)
+    arguments, message = MISTAKES[case]
+    Path("mine.py").write_text(OWN_MODEL)
+    Path("bad.toml").write_text("epochs = = 3")
+    Path("key.toml").write_text("epoch = 3")
+    Path("type.toml").write_text("epochs = 'three'")
+    Path("used").mkdir()
+    Path("used/file").write_text("")
+    before = sorted(path for path in Path().rglob("*") if "__pycache__" not in path.parts)
+    said = batchnorm("train", *arguments)
+    assert said.code == 2
+    assert message in " ".join(said.err.replace("│", " ").split())
+    assert "Traceback" not in said.err
+    assert sorted(path for path in Path().rglob("*") if "__pycache__" not in path.parts) == before
+
+
+def test_a_diverging_run_is_one_message_and_code_1(batchnorm, small) -> None:
+    said = batchnorm("train", "--lr", "1e30", "--norm", "none", "--out", "run", *small)
+    assert said.code == 1
+    assert "first not finite: output of" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_full_disk_is_one_message_and_code_1(batchnorm, small, monkeypatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    said = batchnorm("train", "--epochs", 1, "--out", "run", *small)
+    assert said.code == 1
+    assert "No space left on device" in said.err
+    assert not [path for path in Path("run").iterdir() if path.name.endswith(".part")]
+
+
+def test_a_folder_without_write_permission_is_refused(batchnorm, small, monkeypatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, who may write anywhere
+    said = batchnorm("train", "--epochs", 1, "--out", "locked/run", *small)
+    assert said.code == 2
+    assert "may be written" in said.err
+
+
+def test_a_checkpoint_with_code_in_it_is_refused_and_never_run(batchnorm, run) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.mkdir, ("ran",)
+
+    Path("copy").mkdir()
+    for name in ("config.toml", "metrics.jsonl"):
+        (Path("copy") / name).write_bytes((run / name).read_bytes())
+    Path("copy/last.ckpt").write_bytes(pickle.dumps(Bomb()))
+    said = batchnorm("train", "--resume", "copy")
+    assert said.code == 2
+    assert "nothing of it was run" in said.err
+    assert not Path("ran").exists()
+
+
+def test_resume_refuses_other_options(batchnorm, run) -> None:
+    said = batchnorm("train", "--resume", run, "--lr", "0.5", "--epochs", "7")
+    assert said.code == 2
+    assert "these were given anew: epochs, lr" in said.err
+    assert batchnorm("train", "--resume", run, "--out", "x").code == 2
+
+
+def test_a_run_that_was_killed_goes_on_with_the_same_bits(tmp_path, small) -> None:
+    """4 epochs = 2, kill -9, 2 more; in processes of their own."""
+    whole = start(tmp_path, "train", "--epochs", "4", "--out", "whole", "--ema-decay", "0.9", "--shift", "1", *small)
+    finish(whole)
+    killed = start(tmp_path, "train", "--epochs", "4", "--out", "parts", "--ema-decay", "0.9", "--shift", "1", *small)
+    wait_for_epochs(tmp_path / "parts", 2, killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    resumed = start(tmp_path, "train", "--resume", "parts")
+    finish(resumed)
+    one, other = (load_model(tmp_path / name / "model.safetensors")[0].state_dict() for name in ("whole", "parts"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    lines = [
+        [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+        for name in ("whole", "parts")
+    ]
+    for expected, got in zip(*lines, strict=True):
+        for key in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr"):
+            assert expected[key] == got[key]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(tmp_path, small, number: int) -> None:
+    process = start(tmp_path, "train", "--epochs", "50", "--out", "run", *small)
+    wait_for_epochs(tmp_path / "run", 1, process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "go on with: batchnorm train --resume run" in err
+    assert "Traceback" not in err
+    load_model(tmp_path / "run" / "model.safetensors")
