@@ -72,9 +72,9 @@ def test_a_class_that_never_occurs_is_an_empty_row(tmp_path, figure):
 
 
 def test_dollars_and_line_breaks_of_a_class_name_are_drawn_as_text(tmp_path, figure):
-    confusion_matrix_figure([[1, 0], [0, 1]], ("$x_", "two\nlines"), tmp_path / "matrix.png")
+    confusion_matrix_figure([[1, 0], [0, 1]], ("$x_$", "two\nlines"), tmp_path / "matrix.png")
     labels = [label.get_text() for label in figure[0].axes[0].get_xticklabels()]
-    assert labels == ["$x_", "two lines"]
+    assert labels == ["$x_$", "two lines"]
 
 
 @pytest.mark.parametrize("classes", [1, 10, 30])
