@@ -31,6 +31,10 @@ def check_arguments(a: Arguments) -> None:
     _check_types(a.x, a.training, a.momentum)
     if a.x.dim() < 2:
         raise _too_few_axes(a)
+    if a.eps < 0:
+        raise _eps("non-negative", a.eps)
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # not in its stubs
+        return  # sizes are traced values here, and comparing them would be recorded as a constant
     if a.training:
         _check_training(a)
     elif a.running_mean is None or a.running_var is None:
@@ -38,8 +42,6 @@ def check_arguments(a: Arguments) -> None:
             f"batch_norm: {_missing(a)} must be given in evaluation mode, got None. Pass the "
             "running statistics, or training=True to normalize by the batch's own."
         )
-    if a.eps < 0:
-        raise _eps("non-negative", a.eps)
     if a.running_mean is not None and a.running_var is not None:
         _check_buffers(a.x, a.running_mean, a.running_var)
     _check_fit(a)

@@ -1,0 +1,139 @@
+"""Tools of torch that take a batch norm apart: right, or an error, but never without the activation."""
+
+import pickle
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+
+import batchnorm.nn as bn
+
+with warnings.catch_warnings():
+    # torch scripts parts of itself when these are imported, and warns of it.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from torch.ao.quantization import fuse_modules, fuse_modules_qat
+    from torch.fx.experimental.optimization import fuse
+
+IMAGES = torch.randn(4, 2, 6, 6, generator=torch.Generator().manual_seed(0))
+ROWS = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+ACTIVATIONS = ["relu", nn.PReLU(init=0.3), torch.square]
+
+
+def trained(*layers):
+    """The layers in a row, with statistics that are not the initial ones, in evaluation mode."""
+    model = nn.Sequential(*layers)
+    x = IMAGES if isinstance(layers[0], nn.Conv2d) else ROWS
+    for _ in range(3):
+        model(x * 3 + 1)
+    with torch.no_grad():
+        for parameter in layers[1].parameters():
+            parameter.add_(0.25)
+    return model.eval()
+
+
+def conv_bn(**options):
+    return trained(nn.Conv2d(2, 3, 3), bn.BatchNorm2d(3, eps=0.01, **options))
+
+
+def linear_bn(**options):
+    return trained(nn.Linear(2, 3), bn.BatchNorm1d(3, eps=0.01, **options))
+
+
+def test_a_layer_without_activation_folds_into_a_conv_as_torchs_does():
+    model = conv_bn()
+    torch.testing.assert_close(fuse_conv_bn_eval(*model)(IMAGES), model(IMAGES))
+
+
+def test_a_layer_without_activation_folds_into_a_linear_as_torchs_does():
+    model = linear_bn()
+    torch.testing.assert_close(fuse_linear_bn_eval(*model)(ROWS), model(ROWS))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+def test_folding_a_layer_with_activation_into_a_conv_is_an_error(activation):
+    with pytest.raises(RuntimeError, match=r"BatchNorm2d: torch.*fuse_conv_bn_eval would drop the"):
+        fuse_conv_bn_eval(*conv_bn(activation=activation))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+def test_folding_a_layer_with_activation_into_a_linear_is_an_error(activation):
+    with pytest.raises(RuntimeError, match=r"BatchNorm1d: torch.*fuse_linear_bn_eval would drop"):
+        fuse_linear_bn_eval(*linear_bn(activation=activation))
+
+
+def test_the_advice_of_the_error_works():
+    model = conv_bn(activation="relu")
+    expected = model(IMAGES)
+    model[1].activation = None
+    folded = nn.Sequential(fuse_conv_bn_eval(*model), nn.ReLU())
+    torch.testing.assert_close(folded(IMAGES), expected)
+
+
+def test_conversion_to_sync_batch_norm_keeps_state_and_eps():
+    layer = conv_bn()[1]
+    converted = nn.SyncBatchNorm.convert_sync_batchnorm(layer)
+    assert type(converted) is nn.SyncBatchNorm
+    assert converted.eps == 0.01
+    torch.testing.assert_close(converted.state_dict(), layer.state_dict())
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+def test_conversion_to_sync_batch_norm_of_a_layer_with_activation_is_an_error(activation):
+    with pytest.raises(RuntimeError, match="convert_sync_batchnorm would drop the activation"):
+        nn.SyncBatchNorm.convert_sync_batchnorm(conv_bn(activation=activation))
+
+
+def test_anybody_else_may_read_eps():
+    layer = bn.BatchNorm2d(3, eps=0.25, activation="relu")
+    assert (layer.eps, vars(layer)["eps"]) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize("activation", [None, "relu", nn.PReLU(init=0.3)], ids=str)
+@pytest.mark.parametrize("make", [conv_bn, linear_bn])
+def test_fx_fuse_gives_the_same_outputs(make, activation):
+    model = make(activation=activation)
+    x = IMAGES if make is conv_bn else ROWS
+    torch.testing.assert_close(fuse(model)(x), model(x))
+
+
+@pytest.mark.parametrize("activation", [None, "relu", nn.PReLU(init=0.3), nn.ReLU()], ids=str)
+def test_a_trace_in_evaluation_gives_the_same_outputs(activation):
+    model = conv_bn(activation=activation)
+    torch.testing.assert_close(torch.fx.symbolic_trace(model)(IMAGES), model(IMAGES))
+
+
+def test_a_trace_shows_a_layer_as_one_call_with_its_state():
+    traced = torch.fx.symbolic_trace(conv_bn(activation="relu"))
+    calls = [node for node in traced.graph.nodes if node.op == "call_function"]
+    assert [call.target.__name__ for call in calls] == ["batch_norm"]
+    assert calls[0].kwargs["activation"] == "relu"
+    assert [argument.target for argument in calls[0].args[1:3]] == ["1.running_mean", "1.running_var"]
+
+
+def test_a_trace_survives_pickling():
+    model = conv_bn(activation="relu")
+    copy = pickle.loads(pickle.dumps(torch.fx.symbolic_trace(model)))  # noqa: S301  # ours
+    torch.testing.assert_close(copy(IMAGES), model(IMAGES))
+
+
+def test_a_trace_without_statistics_normalizes_by_the_batch():
+    layer = bn.BatchNorm2d(2, track_running_stats=False)
+    torch.testing.assert_close(torch.fx.symbolic_trace(layer)(IMAGES), layer(IMAGES))
+
+
+def test_a_trace_in_training_mode_is_an_error_and_counts_nothing():
+    layer = bn.BatchNorm2d(2)
+    with pytest.raises(RuntimeError, match=r"cannot trace a layer in training mode.*model.eval"):
+        torch.fx.symbolic_trace(layer)
+    assert layer.num_batches_tracked == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.ao.quantization is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("tool", [fuse_modules, fuse_modules_qat])
+def test_quantizations_fuse_modules_refuses_our_layers(tool, activation):
+    model = conv_bn(activation=activation).train(tool is fuse_modules_qat)
+    with pytest.raises(AssertionError, match="did not find fuser method"):
+        tool(model, ["0", "1"])

@@ -1,0 +1,30 @@
+"""What does `import batchnorm` bring along? Not more than torch does, and nothing heavy."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"numba", "rich", "matplotlib", "scipy", "plotly", "ray", "torchmetrics", "PIL", "tyro", "triton"}
+
+
+def modules_after(statement):
+    """The top-level modules that a fresh interpreter has loaded after a statement."""
+    code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def torchs():
+    return modules_after("import torch")
+
+
+@pytest.mark.parametrize("statement", ["import batchnorm", "import batchnorm.functional, batchnorm.nn"])
+def test_importing_loads_nothing_heavy_that_torch_does_not(statement, torchs):
+    assert (modules_after(statement) - torchs) & HEAVY == set()
+
+
+def test_the_layers_bring_nothing_but_themselves_and_the_standard_library(torchs):
+    extra = modules_after("import batchnorm.functional, batchnorm.nn") - torchs
+    assert extra - set(sys.stdlib_module_names) <= {"batchnorm"}
