@@ -45,8 +45,10 @@ def test_predict_names_the_most_probable_classes(batchnorm, run) -> None:
 
 def test_predict_says_what_it_did_to_an_image(batchnorm, run, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
-    Image.new("L", (40, 30)).save("photo.png")
-    assert "(40x30 fitted into 28x28)" in batchnorm("predict", run, "photo.png").out
+    Image.new("L", (40, 30)).save("a [b] photo.png")
+    out = batchnorm("predict", run, "a [b] photo.png").out
+    assert "a [b] photo.png" in out  # brackets mean something to the library that prints
+    assert "(40x30 fitted into 28x28)" in out
 
 
 def test_predict_draws_test_images_with_right_and_wrong(batchnorm, run) -> None:

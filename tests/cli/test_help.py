@@ -1,7 +1,7 @@
 import pytest
 
 COMMANDS = [["train"], ["evaluate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"]]
-SCREEN_LINES, SCREEN_COLUMNS = 45, 100
+SCREEN_LINES, SCREEN_COLUMNS = 46, 100
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -133,7 +133,7 @@ MISTAKES = {
     "an unknown model argument": (["--model-args", "widht", "4"], "width"),
     "no such module": (["--model", "nowhere.at_all:net"], "nowhere"),
     "no such function": (["--model", "mine:nett"], "net"),
-    "no module returned": (["--model", "mine:no_net"], "42"),
+    "no module returned": (["--model", "mine:no_net"], "got an object of type int"),
     "a device that is not there": (["--device", "cuda:99"], "cuda:99"),
     "a batch of one for a net that cannot": (["--model", "MLP", "--batch-size", "1"], "give 2 or more"),
     "a config that is not there": (["--config", "nowhere.toml"], "nowhere.toml"),

@@ -67,7 +67,7 @@ class List:
 
 @dataclass
 class Fetch:
-    """Download a data set from its official address, checked by SHA-256; a download that was cut off goes on.
+    """Download a data set from its official address; a download that was cut off goes on.
 
     Example: batchnorm data fetch fashion-mnist
     """

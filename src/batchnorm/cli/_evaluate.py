@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from tyro.conf import Positional, arg
 
@@ -14,7 +15,7 @@ from ..training import evaluate
 
 @dataclass
 class Evaluate:
-    """Judge a trained run on the test images: loss, accuracy, each class, and what batch norm's two modes differ by.
+    """Judge a run on the test images: loss, accuracy, each class, and how batch norm's modes differ.
 
     Example: batchnorm evaluate runs/first
     """
@@ -68,15 +69,14 @@ class Evaluate:
         try:
             confusion_matrix_figure(scores.confusion, [entry.name for entry in scores.classes], path)
         except ImportError as error:
-            console.print(f"no picture of the confusion matrix: {error}", highlight=False, soft_wrap=True)
+            console.print(f"no picture of the confusion matrix: {error}", highlight=False, markup=False, soft_wrap=True)
         else:
-            console.print(f"confusion matrix: {path}", highlight=False, soft_wrap=True)
+            console.print(f"confusion matrix: {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _modes(evaluation: Evaluation) -> Table:
-    table = Table(
-        title=f"{evaluation.run} on {evaluation.running.images:,} {evaluation.split} images of {evaluation.data}"
-    )
+    images = f"{evaluation.running.images:,} {evaluation.split} images of {evaluation.data}"
+    table = Table(title=escape(f"{evaluation.run} on {images}"))
     table.add_column("normalized by")
     table.add_column("loss", justify="right")
     table.add_column("accuracy", justify="right")
@@ -104,7 +104,7 @@ def _classes(scores: Scores) -> Table:
         table.add_column(name, justify="right")
     for entry in scores.classes:
         table.add_row(
-            entry.name,
+            escape(entry.name),
             f"{entry.precision:.3f}",
             f"{entry.recall:.3f}",
             f"{entry.f1:.3f}",
@@ -120,5 +120,5 @@ def _confusion(scores: Scores) -> Table:
         table.add_column(str(number), justify="right")
     for number, (entry, row) in enumerate(zip(scores.classes, scores.confusion, strict=True)):
         cells = [f"[green]{count}[/]" if column == number else str(count or "·") for column, count in enumerate(row)]
-        table.add_row(f"{number} {entry.name}", *cells)
+        table.add_row(escape(f"{number} {entry.name}"), *cells)
     return table

@@ -16,7 +16,7 @@ SHOWN = ("torch", "numpy", "safetensors", "torchmetrics", "pillow", "rich", "tyr
 
 @dataclass
 class Info:
-    """Say what is here: versions, threads, devices, nets, data sets, and which route computes batch norm.
+    """Say what is here: versions, threads, devices, nets, data sets, routes of batch norm.
 
     Example: batchnorm info --json
     """

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 from tyro.conf import Positional, arg
@@ -20,7 +21,7 @@ from ..training import ModelCard, load_run, predict, read_image
 
 @dataclass
 class Predict:
-    """Say what a trained run sees in images: files of any size and colour, or test images of its own data.
+    """Say what a run sees in image files of any size and colour, or in test images of its own data.
 
     Example: batchnorm predict runs/first shirt.png shoe.jpg
 
@@ -106,6 +107,6 @@ def _print(predictions: list[Prediction]) -> None:
         row = [image, ranked[0], ", ".join(ranked[1:])]
         if prediction.label:
             right = prediction.label == prediction.classes[0]
-            row.append(f"[{'green' if right else 'red'}]{prediction.label}[/]")
-        table.add_row(*row)
+            row.append(f"[{'green' if right else 'red'}]{escape(prediction.label)}[/]")
+        table.add_row(*map(escape, row[:3]), *row[3:])
     Console().print(table)

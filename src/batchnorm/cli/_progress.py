@@ -79,7 +79,7 @@ class Bar(Watcher):
     def started(self, plan: Plan) -> None:
         """Print what lies ahead and draw the bar."""
         self.epochs, self.steps = plan.epochs, plan.steps_per_epoch
-        self.console.print(describe(plan), highlight=False)
+        self.console.print(describe(plan), highlight=False, markup=False)
         self.task = self.progress.add_task(
             "train",
             total=plan.epochs * plan.steps_per_epoch,
@@ -108,7 +108,7 @@ class Bar(Watcher):
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""
-        self.console.print(f"note: {message}", style="yellow", highlight=False)
+        self.console.print(f"note: {message}", style="yellow", highlight=False, markup=False)
 
 
 def describe(plan: Plan) -> str:

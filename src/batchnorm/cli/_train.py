@@ -18,7 +18,7 @@ from ._progress import watch
 
 @dataclass
 class Train:
-    """Train a net and test it once, at the end; the run's folder has the model and all that is known of it.
+    """Train a net and test it once, at the end; all that comes of it lies in the run's folder.
 
     Example: batchnorm train --data fashion-mnist --epochs 3 --out runs/first
     """
