@@ -21,8 +21,10 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## train ConvBNNet on the bundled images, evaluate it, predict a few, draw a contact sheet
 	rm -rf runs/demo
-	$(BIN)/batchnorm train --out runs/demo --seed 0
-	$(BIN)/batchnorm evaluate runs/demo --sheet runs/demo/contact_sheet.png
+	$(BIN)/batchnorm train --out runs/demo
+	$(BIN)/batchnorm evaluate runs/demo
+	$(BIN)/batchnorm predict runs/demo --test-images 30 --sheet runs/demo/contact_sheet.png
+	@echo "look at runs/demo/contact_sheet.png: green is right, red is wrong"
 
 test: $(STAMP) ## every quick test and doctest
 	$(BIN)/python -m pytest
