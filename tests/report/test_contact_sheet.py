@@ -168,6 +168,7 @@ def test_a_full_disk_leaves_the_older_sheet_and_nothing_else(tmp_path, monkeypat
         ({"titles": ["a"]}, "^titles: expected 2 values"),
         ({"probabilities": [0.5, 1.01]}, "^probabilities: .* from 0 to 1, got 1.01"),
         ({"probabilities": [0.5, float("nan")]}, "^probabilities: .* from 0 to 1, got nan"),
+        ({"probabilities": [0.5, -0.01]}, "^probabilities: .* from 0 to 1, got -0.01"),
         ({"probabilities": []}, "^probabilities: expected 2 values"),
     ],
 )
