@@ -194,9 +194,27 @@ def test_what_was_written_after_the_checkpoint_is_cut_from_the_metrics(few, quic
     assert [record.epoch for record in folder.read_metrics()] == [1, 2]
 
 
-def test_a_finished_run_resumes_to_its_result(few, quick, tmp_path) -> None:
+def test_a_finished_run_resumes_to_its_result_without_another_look_at_the_test_images(few, quick, tmp_path) -> None:
     done = fit(quick, out=tmp_path, source=few)
     assert resume(tmp_path, source=few).result == done.result
+    assert few.loaded.count("test") == 1
+
+
+def test_an_own_net_is_not_taken_for_one_of_the_package(few, quick, tmp_path) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    assert fit(quick, out=tmp_path, model=net, source=few).card.model == "torch.nn.modules.container:Sequential"
+    with pytest.raises(InputError, match="a file may not choose which code runs"):
+        load_model(tmp_path / "model.safetensors")
+
+
+def test_a_net_given_by_its_name_is_the_configs(few, quick, tmp_path) -> None:
+    fit(replace(quick, model_args={}), out=tmp_path, model="MLP", source=few)
+    assert RunFolder.open(tmp_path).read_config().model == "MLP"
+
+
+def test_a_validation_part_that_leaves_nothing_to_train_on_is_refused(few_images, quick) -> None:
+    with pytest.raises(InputError, match="val_fraction: leaves 1 training images, expected at least 2"):
+        fit(replace(quick, val_fraction=0.0), source=few_images(1, 1))
 
 
 def test_a_net_that_draws_random_numbers_resumes_with_the_same_bits(few, quick, tmp_path) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -69,7 +69,7 @@ def fit(
         >>> trained.result.test_accuracy  # doctest: +SKIP
         0.86
     """
-    config = config or TrainConfig()
+    config, model = _name_model(config or TrainConfig(), model)
     folder = None if out is None else RunFolder.plan(out)
     with torch_settings(config) as device:
         job = prepare(config, device, model, source)
@@ -101,12 +101,18 @@ def resume(
     config = folder.read_config()
     if model is None and not is_builtin(config.model):
         raise InputError(f"the run's net is no net of this package; if you trust it, say so: --model {config.model}")
+    config, model = _name_model(config, model)
     position, states = load_checkpoint(folder.checkpoint)
     with torch_settings(config) as device:
         job = prepare(config, device, model, source)
         job.restore(position, states)
         folder.cut_metrics(position.epoch)
         return _run(job, folder, watcher or Watcher())
+
+
+def _name_model(config: TrainConfig, model: nn.Module | str | None) -> tuple[TrainConfig, nn.Module | None]:
+    """Let a net that is given by its name be the config's."""
+    return (replace(config, model=model), None) if isinstance(model, str) else (config, model)
 
 
 def _run(job: Job, folder: RunFolder | None, watcher: Watcher) -> Trained:
@@ -121,7 +127,8 @@ def _run(job: Job, folder: RunFolder | None, watcher: Watcher) -> Trained:
                 folder.append(record)
             _save(job, folder)
             watcher.epoch(record)
-    result = _test(job, folder, history)
+    # A finished run keeps its result: the test images are looked at once, however often it is resumed.
+    result = (folder and folder.read_result()) or _test(job, folder, history)
     if folder:
         folder.write_result(result)
     return Trained(job.best.eval(), job.card, result, tuple(history))

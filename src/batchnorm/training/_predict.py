@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..records import Prediction
 from ._model_file import ModelCard
+from ._preparation import EVALUATION_BATCH
 
 
 def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tuple[Tensor, tuple[str, ...]]:
@@ -88,7 +89,8 @@ def predict(
     """
     if top < 1:
         raise InputError(f"top: expected an integer of at least 1, got {top}")
-    probabilities = net(card.normalization.apply(images)).float().softmax(1)
+    outputs = [net(card.normalization.apply(part)).float() for part in torch.split(images, EVALUATION_BATCH)]
+    probabilities = torch.cat(outputs).softmax(1)
     values, places = probabilities.topk(min(top, len(card.classes)))
     return [
         Prediction(

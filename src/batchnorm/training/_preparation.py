@@ -79,20 +79,20 @@ class Job:
         self.position = position
 
 
-def prepare(config: TrainConfig, device: torch.device, model: nn.Module | str | None, source: Source | None) -> Job:
+def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, source: Source | None) -> Job:
     """Find the data, build the net, prove that it takes the images, read them, set up the rule.
 
     Args:
         config: the options.
         device: where the net runs.
-        model: the caller's own net, or its `package.module:function`; `None` builds what `config.model` names.
+        model: the caller's own net; `None` builds what `config.model` names.
         source: the caller's own data; `None` takes what `config.data` names.
 
     Raises:
         InputError: the data or the net cannot be used.
     """
     source = source or data.get(config.data)
-    net, arguments = _net(config, model, source)
+    net, name, arguments = _net(config, model, source)
     net.to(device)
     prove_takes(net, source, config.batch_size, device)
     if config.channels_last:
@@ -100,7 +100,7 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | str | 
     train, val = data.split_off_validation(source.load("train"), config.val_fraction, config.seed)
     normalization = Normalization.of(train.images)
     card = ModelCard(
-        model=model if isinstance(model, str) else config.model,
+        model=name,
         arguments=arguments,
         classes=source.info.classes,
         in_channels=source.info.in_channels,
@@ -109,10 +109,16 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | str | 
         data=source.info.name,
     )
     augmentation = Augmentation(flip=config.flip and source.info.flippable, shift=config.shift)
+    if len(train) < 2:
+        raise InputError(f"val_fraction: leaves {len(train)} training images, expected at least 2; hold fewer out")
     batches = Batches(
-        train, config.batch_size, normalization,
-        augmentation=augmentation, shuffle=True, channels_last=config.channels_last,
-    )  # fmt: skip
+        train,
+        config.batch_size,
+        normalization,
+        augmentation=augmentation,
+        shuffle=True,
+        channels_last=config.channels_last,
+    )
     optimizer = make_optimizer(net, config)
     return Job(
         config=config,
@@ -159,19 +165,22 @@ def prove_takes(net: nn.Module, source: Source, batch_size: int, device: torch.d
         raise InputError(f"model: expected outputs of shape {(shape[0], len(info.classes))} for {wanted}; got {got}")
 
 
-def _net(config: TrainConfig, model: nn.Module | str | None, source: Source) -> tuple[nn.Module, dict[str, Any]]:
-    """Return the net, and the arguments beside the data's with which it can be built again."""
-    if isinstance(model, nn.Module):
-        return model, {}
+def _net(config: TrainConfig, model: nn.Module | None, source: Source) -> tuple[nn.Module, str, dict[str, Any]]:
+    """Return the net, the name and, beside the data's, the arguments with which it can be built again."""
+    if model is not None:
+        return model, f"{type(model).__module__}:{type(model).__qualname__}", {}
     arguments: dict[str, Any] = {
-        "norm": config.norm, "activation": config.activation, "norm_place": config.norm_place, **config.model_args
-    }  # fmt: skip
+        "norm": config.norm,
+        "activation": config.activation,
+        "norm_place": config.norm_place,
+        **config.model_args,
+    }
     info = source.info
     net = build(
-        model or config.model,
+        config.model,
         num_classes=len(info.classes),
         in_channels=info.in_channels,
         image_size=info.image_size,
         **arguments,
     )
-    return net, arguments
+    return net, config.model, arguments
