@@ -45,7 +45,7 @@ class TrainConfig:
     """a name of `batchnorm data list`"""
     epochs: int = 12
     """passes over the training images"""
-    batch_size: int = 128
+    batch_size: int = 64
     """images per step"""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with Nesterov momentum, or AdamW"""
@@ -53,7 +53,7 @@ class TrainConfig:
     """highest learning rate"""
     momentum: float = 0.9
     """momentum of SGD, beta1 of AdamW (not batch norm's)"""
-    weight_decay: float = 5e-4
+    weight_decay: float = 1e-4
     """decay of the weights per step and unit of lr"""
     decay_all: bool = False
     """decay norm parameters and biases too"""
