@@ -1,11 +1,9 @@
-"""docs/models.md says what is true: its numbers are counted, its examples run."""
+"""docs/models.md says what is true: its numbers are counted."""
 
-import doctest
 import re
 from pathlib import Path
 
 import pytest
-import torch
 
 from batchnorm.models import available, build
 
@@ -23,14 +21,6 @@ def test_the_table_has_every_model():
 
 @pytest.mark.parametrize(("name", "parameters", "smallest"), ROWS)
 def test_the_numbers_of_the_table_are_counted(name, parameters, smallest):
-    with torch.device("meta"):
-        net = build(name, num_classes=10, in_channels=1, image_size=28)
-        build(name, num_classes=10, in_channels=1, image_size=smallest)
+    net = build(name, num_classes=10, in_channels=1, image_size=28)
+    build(name, num_classes=10, in_channels=1, image_size=smallest)
     assert sum(parameter.numel() for parameter in net.parameters()) == parameters
-
-
-def test_the_examples_of_the_page_run():
-    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    result = doctest.testfile(str(PAGE), module_relative=False, optionflags=options)
-    assert result.attempted > 5
-    assert result.failed == 0

@@ -44,9 +44,7 @@ class NormAct:
         ['act1', 'bn1']
     """
 
-    def __init__(
-        self, norm: Norm, activation: Activation, norm_place: NormPlace, dim: Literal[1, 2] = 2
-    ) -> None:
+    def __init__(self, norm: Norm, activation: Activation, norm_place: NormPlace, dim: Literal[1, 2] = 2) -> None:
         self.norm = None if norm == "none" else norm
         self.activation = None if activation == "none" else activation
         self.norm_place = norm_place

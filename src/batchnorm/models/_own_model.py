@@ -73,9 +73,7 @@ def _imported(name: str, module_name: str) -> ModuleType:
                 f"model {name!r}: there is no module {missing!r}, neither in {Path.cwd()} nor "
                 "installed. Run from the folder that holds it, or install its package."
             ) from None
-        raise InputError(
-            f"model {name!r}: importing {module_name} raised {_described(error)}"
-        ) from error
+        raise InputError(f"model {name!r}: importing {module_name} raised {_described(error)}") from error
 
 
 def _arguments_for(
@@ -87,9 +85,7 @@ def _arguments_for(
     try:
         signature = inspect.signature(function)
     except ValueError as error:
-        raise InputError(
-            f"model {name!r}: expected a function written in Python; {error}."
-        ) from None
+        raise InputError(f"model {name!r}: expected a function written in Python; {error}.") from None
     kinds = {parameter.name: parameter.kind for parameter in signature.parameters.values()}
     takes_all = inspect.Parameter.VAR_KEYWORD in kinds.values()
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

@@ -57,23 +57,17 @@ class PlainNet(Chain):
         activation: Activation = "relu",
         norm_place: NormPlace = "before",
     ) -> None:
-        check_at_least(
-            1, num_classes=num_classes, in_channels=in_channels, width=width, depth=depth
-        )
+        check_at_least(1, num_classes=num_classes, in_channels=in_channels, width=width, depth=depth)
         stages = [3 * layer // depth for layer in range(depth)]
         smallest = 2 ** stages[-1]
-        check_at_least(
-            smallest, "The later stages halve it: enlarge the images.", image_size=image_size
-        )
+        check_at_least(smallest, "The later stages halve it: enlarge the images.", image_size=image_size)
         norm_act = NormAct(norm, activation, norm_place)
         layers = OrderedDict[str, nn.Module]()
         channels = in_channels
         for layer, stage in enumerate(stages):
             stride = 2 if layer > 0 and stage > stages[layer - 1] else 1
             out_channels = width * 2**stage
-            layers[f"conv{layer + 1}"] = he_conv(
-                channels, out_channels, stride=stride, bias=norm_act.bias
-            )
+            layers[f"conv{layer + 1}"] = he_conv(channels, out_channels, stride=stride, bias=norm_act.bias)
             layers.update(norm_act.layers(str(layer + 1), out_channels))
             channels = out_channels
         layers.update(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten())

@@ -46,9 +46,7 @@ class BasicBlock(nn.Module):
     activation, norm, and the sum stays as it is: nothing stands on the direct way through the net.
     """
 
-    def __init__(
-        self, in_channels: int, channels: int, stride: int, shortcut: Shortcut, norm_act: NormAct
-    ) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int, shortcut: Shortcut, norm_act: NormAct) -> None:
         super().__init__()
         activates_sum = norm_act.norm_place == "before"
         self.residual = nn.Sequential(
@@ -68,9 +66,7 @@ class BasicBlock(nn.Module):
         return out
 
 
-def _shortcut(
-    in_channels: int, channels: int, stride: int, shortcut: Shortcut, norm_act: NormAct
-) -> nn.Module:
+def _shortcut(in_channels: int, channels: int, stride: int, shortcut: Shortcut, norm_act: NormAct) -> nn.Module:
     if stride == 1 and channels == in_channels:
         return nn.Identity()
     if shortcut == "pad":
