@@ -21,7 +21,7 @@ REFUSED = {
     "channels of var": ((X, ZEROS, torch.ones(1)), {}, "running_var must have 3 values.*got 1"),
     "channels of weight": ((X, ZEROS, ONES, torch.ones(1)), {}, "weight must have 3 values.*got 1"),
     "channels of bias": ((X, ZEROS, ONES, None, torch.ones(6)), {}, "bias must have 3 values"),
-    "axes of mean": ((X, torch.zeros(3, 1), torch.ones(3, 1)), {}, "must have the shape"),
+    "axes of mean": ((X, torch.zeros(3, 1), torch.ones(3, 1)), {}, "must have one axis"),
     "integers": ((X.int(), ZEROS, ONES), {}, "floating-point dtype, got torch.int32"),
     "complex numbers": ((X.cfloat(), None, None), {"training": True}, "got torch.complex64"),
     "no axes": ((torch.tensor(1.0), ZEROS, ONES), {}, "shape \\(N, C, \\*\\), got \\(\\)"),

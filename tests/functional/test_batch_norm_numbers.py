@@ -101,6 +101,18 @@ def test_half_types_err_at_most_twice_as_much_as_torch(dtype, parameters, traini
     assert {k: (v, torchs[k]) for k, v in ours.items() if v > 2 * max(torchs[k], one)} == {}
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("parameters", ["float32", "own"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_composed_half_outputs_are_rounded_once_at_the_end(dtype, parameters, training):
+    parameters = torch.float32 if parameters == "float32" else dtype
+    arguments, dy = make_case((6, 4, 5, 5), dtype=dtype, parameters=parameters)
+    expected = batch_norm_oracle(*arguments, dy, training=training).y
+    found = batch_norm(*arguments, training=training, route="composed").double().numpy()
+    half_a_step = torch.finfo(dtype).eps / 2
+    np.testing.assert_allclose(found, expected, rtol=1.01 * half_a_step, atol=1e-5)
+
+
 @pytest.mark.parametrize("route", ["composed", "native"])
 @pytest.mark.parametrize(
     ("dtype", "parameters"),

@@ -31,20 +31,13 @@ def check_arguments(a: Arguments) -> None:
     _check_types(a.x, a.training, a.momentum)
     if a.x.dim() < 2:
         raise _too_few_axes(a)
-    if a.eps < 0:
-        raise _eps("non-negative", a.eps)
-    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # not in its stubs
-        return  # sizes are traced values here, and comparing them would be recorded as a constant
-    if a.training:
-        _check_training(a)
-    elif a.running_mean is None or a.running_var is None:
-        raise RuntimeError(
-            f"batch_norm: {_missing(a)} must be given in evaluation mode, got None. Pass the "
-            "running statistics, or training=True to normalize by the batch's own."
-        )
-    if a.running_mean is not None and a.running_var is not None:
-        _check_buffers(a.x, a.running_mean, a.running_var)
-    _check_fit(a)
+    if a.eps < 0 or (a.training and a.eps == 0):
+        bound = "positive during training" if a.training else "non-negative"
+        raise ValueError(f"batch_norm: eps must be {bound}, got {a.eps}. The usual value is 1e-5.")
+    _check_statistics(a)
+    # Sizes are traced values under torch.jit.trace, and comparing them would be taken for a constant.
+    if not torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
+        _check_sizes(a)
 
 
 def _check_types(x: object, training: object, momentum: object) -> None:
@@ -67,40 +60,42 @@ def _check_types(x: object, training: object, momentum: object) -> None:
         raise _momentum(repr(momentum))
 
 
-def _check_training(a: Arguments) -> None:
-    channels = a.x.shape[1]
-    if a.x.numel() == channels and channels:
-        raise ValueError(
-            "batch_norm: expected more than 1 value per channel when training, got x of shape "
-            f"{tuple(a.x.shape)}: one value has no variance. Use a larger batch, drop a last batch "
-            "of 1 (DataLoader(drop_last=True)), or evaluate (model.eval())."
-        )
-    if (a.running_mean is None) != (a.running_var is None):
-        raise ValueError(
-            "batch_norm: running_mean and running_var must both be given or both be None, got "
-            f"{_missing(a)}=None. Pass both to have them updated, or neither."
-        )
-    if a.eps == 0:
-        raise _eps("positive during training", a.eps)
-
-
-def _check_buffers(x: Tensor, running_mean: Tensor, running_var: Tensor) -> None:
-    if running_mean.dim() != 1 or running_var.dim() != 1:
+def _check_statistics(a: Arguments) -> None:
+    mean, var = a.running_mean, a.running_var
+    if mean is None or var is None:
+        missing = "running_mean" if mean is None else "running_var"
+        if not a.training:
+            raise RuntimeError(
+                f"batch_norm: {missing} must be given in evaluation mode, got None. Pass the "
+                "running statistics, or training=True to normalize by the batch's own."
+            )
+        if mean is not var:
+            raise ValueError(
+                "batch_norm: running_mean and running_var must both be given or both be None, got "
+                f"{missing}=None. Pass both to have them updated, or neither."
+            )
+        return
+    if mean.dim() != 1 or var.dim() != 1:
         raise RuntimeError(
-            f"batch_norm: running_mean and running_var must have the shape ({x.shape[1]},), got "
-            f"{tuple(running_mean.shape)} and {tuple(running_var.shape)}. Flatten them first."
+            f"batch_norm: running_mean and running_var must have one axis, the channels', got shapes "
+            f"{tuple(mean.shape)} and {tuple(var.shape)}. Flatten them first."
         )
-    if (running_mean.requires_grad or running_var.requires_grad) and torch.is_grad_enabled():
+    if (mean.requires_grad or var.requires_grad) and torch.is_grad_enabled():
         raise RuntimeError(
             "batch_norm: running_mean and running_var must not require a gradient, got one that "
             "does. Detach it, or use normalize(x, mean, var, eps), which is differentiable by both."
         )
 
 
-def _check_fit(a: Arguments) -> None:
-    """Statistics and parameters: one value for each channel, one dtype that suits x, its device."""
-    channels, device = a.x.shape[1], a.x.device
-    dtype = None
+def _check_sizes(a: Arguments) -> None:
+    """More than one value per channel; statistics and parameters that fit x and each other."""
+    channels, device, dtype = a.x.shape[1], a.x.device, None
+    if a.training and a.x.numel() == channels and channels:
+        raise ValueError(
+            "batch_norm: expected more than 1 value per channel when training, got x of shape "
+            f"{tuple(a.x.shape)}: one value has no variance. Use a larger batch, drop a last batch "
+            "of 1 (DataLoader(drop_last=True)), or evaluate (model.eval())."
+        )
     for values in (a.running_mean, a.running_var, a.weight, a.bias):
         if values is not None:
             if dtype is None:
@@ -121,19 +116,11 @@ def _name(a: Arguments, values: Tensor) -> str:
     return next(name for name in Arguments._fields if getattr(a, name) is values)
 
 
-def _missing(a: Arguments) -> str:
-    return "running_mean" if a.running_mean is None else "running_var"
-
-
 def _momentum(got: str) -> TypeError:
     return TypeError(
         f"batch_norm: momentum must be a number or a tensor without axes, got {got}. For a "
         "cumulative average pass 1 / (number of batches); a layer with momentum=None does so."
     )
-
-
-def _eps(expected: str, got: float) -> ValueError:
-    return ValueError(f"batch_norm: eps must be {expected}, got {got}. The usual value is 1e-5.")
 
 
 def _too_few_axes(a: Arguments) -> Exception:

@@ -26,9 +26,7 @@ class Layer(Forward):
         activation: Activation = None,
         route: str = "auto",
     ) -> None:
-        super().__init__(
-            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
-        )
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self._take_options(activation, route)
 
 
