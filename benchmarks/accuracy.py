@@ -53,15 +53,15 @@ def main() -> None:
 def print_table(config: TrainConfig, results: list[TrainResult], arguments: str) -> None:
     """Print what was run, on what, and each seed's accuracy with mean, standard deviation and standard error."""
     accuracies = [result.test_accuracy for result in results]
-    spread = stdev(accuracies) if len(accuracies) > 1 else math.nan
+    spread = stdev(accuracies) if len(accuracies) > 1 else None
     print(f"\ncommand: python benchmarks/accuracy.py {arguments}")
     print(f"machine: {processor()}, {torch.get_num_threads()} threads (config: {config.threads or 'torch default'})")
     print(f"versions: batchnorm {__version__}, torch {torch.__version__}, python {platform.python_version()}\n")
     print("| seed | test accuracy | test loss | minutes |\n|---|---|---|---|")
     for result in results:
         print(f"| {result.seed} | {result.test_accuracy:.4f} | {result.test_loss:.4f} | {result.seconds / 60:.1f} |")
-    error = spread / math.sqrt(len(accuracies))
-    print(f"\nmean {mean(accuracies):.4f}, sd {spread:.4f}, se {error:.4f}, n = {len(accuracies)}")
+    shown = f"sd {spread:.4f}, se {spread / math.sqrt(len(accuracies)):.4f}, " if spread is not None else ""
+    print(f"\nmean {mean(accuracies):.4f}, {shown}n = {len(accuracies)}")
     print(json.dumps({"config": config.__dict__, "accuracies": accuracies, "mean": mean(accuracies), "sd": spread}))
 
 

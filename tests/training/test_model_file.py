@@ -1,6 +1,7 @@
 import json
 import os
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -186,3 +187,9 @@ def test_a_checkpoint_of_another_version_or_shape_is_refused(tmp_path) -> None:
     torch.save({"format": "batchnorm.checkpoint", "version": 1, "position": {"epok": 1}, "states": {}}, tmp_path / "c")
     with pytest.raises(InputError, match="the checkpoint is damaged"):
         load_checkpoint(tmp_path / "c")
+
+
+def test_arguments_of_a_card_cannot_overrule_its_images(tmp_path, net, card) -> None:
+    save_model(tmp_path / "m", net, replace(card, arguments={"width": 4, "num_classes": 7}))
+    loaded, _ = load_model(tmp_path / "m")
+    assert loaded.fc.out_features == 3

@@ -48,13 +48,8 @@ class ModelCard:
                 f"the model file names {self.model!r}, which is not a net of this package, and a file may not choose "
                 f"which code runs; if you trust it, say so: --model {self.model}"
             )
-        return build(
-            model or self.model,
-            num_classes=len(self.classes),
-            in_channels=self.in_channels,
-            image_size=self.image_size,
-            **self.arguments,
-        )
+        shape = {"num_classes": len(self.classes), "in_channels": self.in_channels, "image_size": self.image_size}
+        return build(model or self.model, **{**self.arguments, **shape})
 
 
 def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
