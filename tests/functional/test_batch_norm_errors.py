@@ -89,6 +89,14 @@ def test_a_call_that_is_refused_changes_no_statistics(broken, route):
 
 
 @pytest.mark.parametrize("route", ["composed", "native"])
+def test_statistics_that_require_a_gradient_are_fine_where_none_is_taken(route):
+    mean, var = ZEROS.clone().requires_grad_(), ONES.clone().requires_grad_()
+    with torch.no_grad():
+        y = batch_norm(X, mean, var, route=route)
+        torch.testing.assert_close(y, F.batch_norm(X, mean, var))
+
+
+@pytest.mark.parametrize("route", ["composed", "native"])
 def test_a_weight_with_more_axes_is_taken_as_torch_takes_it(route):
     weight = torch.tensor([[1.0], [2.0], [3.0]])
     y = batch_norm(X, ZEROS, ONES, weight, route=route)

@@ -69,6 +69,13 @@ def test_extra_repr_is_torchs_and_what_differs(options, text):
     assert bn.BatchNorm2d(3, **options).extra_repr() == nn.BatchNorm2d(3).extra_repr() + text
 
 
+@pytest.mark.parametrize(("route", "native"), [("composed", False), ("native", True), ("auto", True)])
+def test_a_layer_takes_its_route(route, native):
+    with torch.profiler.profile() as profile:
+        bn.BatchNorm2d(3, route=route)(X)
+    assert ("aten::batch_norm" in {event.key for event in profile.key_averages()}) == native
+
+
 def test_an_activation_module_is_shown_as_a_child():
     assert "(activation): ReLU()" in repr(bn.BatchNorm2d(3, activation=nn.ReLU()))
 
