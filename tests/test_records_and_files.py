@@ -31,6 +31,23 @@ def test_what_is_no_such_record_is_refused(text: str, message: str) -> None:
         from_json(text, EpochRecord)
 
 
+def test_a_field_of_another_type_is_refused() -> None:
+    text = to_json(EPOCH).replace('"train_loss": 0.5', '"train_loss": "x"')
+    with pytest.raises(InputError, match="has other types in train_loss"):
+        from_json(text, EpochRecord)
+
+
+def test_a_whole_number_may_stand_for_a_float() -> None:
+    text = to_json(EPOCH).replace('"train_loss": 0.5', '"train_loss": 1')
+    assert from_json(text, EpochRecord).train_loss == 1
+
+
+def test_a_long_name_that_the_system_takes_is_taken(tmp_path) -> None:
+    with atomic_write(tmp_path / ("n" * 250)) as file:
+        file.write(b"x")
+    assert (tmp_path / ("n" * 250)).read_bytes() == b"x"
+
+
 def test_a_number_that_json_has_no_word_for_is_refused() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_json(Prediction("x", ("a",), (math.nan,)))

@@ -6,7 +6,7 @@ so that a reader knows what it holds; reading looks the name up in `RECORDS`, so
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 from .errors import InputError
 
@@ -159,4 +159,13 @@ def from_json(text: str, kind: type[Flat]) -> Flat:
     expected = {entry.name for entry in fields(kind)}
     if set(data) != expected:
         raise InputError(f"a {kind.__name__} has the fields {sorted(expected)}, got {sorted(data)}")
+    wrong = [entry.name for entry in fields(kind) if type(data[entry.name]).__name__ not in _json_types(entry.type)]
+    if wrong:
+        raise InputError(f"a {kind.__name__} has other types in {', '.join(wrong)}: {text[:80]!r}")
     return kind(**data)
+
+
+def _json_types(annotation: Any) -> set[str]:
+    """Return the names of the types that JSON may give for a field; a whole number may stand for a float."""
+    names = {getattr(part, "__name__", "NoneType") for part in get_args(annotation) or (annotation,)}
+    return names | ({"int"} if "float" in names else set())

@@ -95,7 +95,8 @@ def test_a_batch_of_one_has_no_statistics_of_its_own(run) -> None:
 
 
 def test_a_run_without_a_model_is_refused(tmp_path) -> None:
-    RunFolder(tmp_path).create(TrainConfig())
+    with RunFolder(tmp_path).created(TrainConfig()):
+        pass
     with pytest.raises(InputError, match="this run has no model yet"):
         evaluate(tmp_path)
 

@@ -23,6 +23,7 @@ from batchnorm.training import (
     fit,
     load_model,
     resume,
+    write_config,
 )
 
 
@@ -120,7 +121,7 @@ def test_the_run_folder_holds_the_five_files_and_nothing_half_written(few, quick
 def test_the_folder_tells_the_config_the_epochs_and_the_result(few, quick, tmp_path) -> None:
     trained = fit(quick, out=tmp_path, source=few)
     folder = RunFolder.open(tmp_path)
-    assert folder.read_config() == quick
+    assert folder.read_config() == replace(quick, data="few")
     assert folder.read_metrics() == list(trained.history)
     assert folder.read_result() == trained.result
 
@@ -185,13 +186,15 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_bits(few, quick, tmp_path,
     assert replace(resumed.result, seconds=0, run="") == replace(whole.result, seconds=0, run="")
 
 
-def test_what_was_written_after_the_checkpoint_is_cut_from_the_metrics(few, quick, tmp_path) -> None:
+def test_metrics_that_are_ahead_of_the_checkpoint_or_gone_are_written_anew(few, quick, tmp_path) -> None:
     with pytest.raises(TrainingInterrupted, match="epoch 2"):
         fit(quick, out=tmp_path, source=few, watcher=Stopper(6))
     folder = RunFolder.open(tmp_path)
-    folder.append(replace(folder.read_metrics()[0], epoch=2))
+    folder.write_metrics([*folder.read_metrics(), replace(folder.read_metrics()[0], epoch=2)])
     assert [record.epoch for record in resume(tmp_path, source=few).history] == [1, 2]
     assert [record.epoch for record in folder.read_metrics()] == [1, 2]
+    folder.metrics.write_bytes(b"\xff\xfe")
+    assert [record.epoch for record in resume(tmp_path, source=few).history] == [1, 2]
 
 
 def test_a_finished_run_resumes_to_its_result_without_another_look_at_the_test_images(few, quick, tmp_path) -> None:
@@ -267,15 +270,49 @@ def test_an_update_that_breaks_the_weights_in_the_last_step_is_never_saved(few, 
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["config.toml"]
 
 
-def test_a_full_disk_leaves_the_last_checkpoint_whole(few, quick, tmp_path, monkeypatch) -> None:
+def test_a_stop_right_after_an_update_that_breaks_the_weights_saves_nothing(few, quick, tmp_path) -> None:
+    config = replace(quick, batch_size=270, lr=1e38, momentum=0.0, norm="none", warmup=0.0, weight_decay=1e38)
+    with pytest.raises(DivergenceError, match=r"the last update made .* infinite or NaN"):
+        fit(config, out=tmp_path, source=few, watcher=Stopper(1))
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["config.toml"]
+
+
+def test_running_statistics_that_are_not_finite_are_never_saved(few, quick, tmp_path) -> None:
+    class Poison(Watcher):
+        def step(self, report: StepReport) -> None:
+            net.bn2.running_var.fill_(math.inf)
+
+    net = ConvBNNet(width=4)
+    with pytest.raises(DivergenceError, match=r"the last update made bn2\.running_var infinite or NaN"):
+        fit(replace(quick, ema_decay=0.0), out=tmp_path, model=net, source=few, watcher=Poison())
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_a_validation_loss_that_is_not_finite_names_the_place(few, quick) -> None:
+    class Overflow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.flatten, self.fc = nn.Flatten(), nn.Linear(784, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.fc(self.flatten(x))
+            return y if self.training else y * torch.inf
+
+    with pytest.raises(DivergenceError, match=r"the validation loss became nan; first not finite: output of the net"):
+        fit(quick, model=Overflow(), source=few)
+
+
+@pytest.mark.parametrize("full_at", [2, 4, 6])
+def test_a_full_disk_leaves_the_last_checkpoint_whole(few, quick, tmp_path, monkeypatch, full_at: int) -> None:
+    """Config; then model, checkpoint and metrics of each epoch: the disk is full at one of them."""
     synced = []
 
-    def full_after_four(descriptor: int) -> None:
+    def full(descriptor: int) -> None:
         synced.append(descriptor)
-        if len(synced) > 4:  # config, then model and checkpoint of epoch 1, then the model of epoch 2
+        if len(synced) >= full_at:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full_after_four)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left on device"):
         fit(quick, out=tmp_path, source=few)
     monkeypatch.undo()
@@ -285,7 +322,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(few, quick, tmp_path, monk
 
 def test_a_folder_that_holds_files_is_refused_before_anything_is_read(few, quick, tmp_path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"out: expected a new or an empty folder, .* holds files.*--resume"):
+    with pytest.raises(InputError, match=r"out: expected a new or an empty folder, .* holds files; choose another"):
         fit(quick, out=tmp_path, source=few)
     assert few.loaded == []
 
@@ -300,6 +337,27 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(few, qu
 def test_a_net_with_another_number_of_outputs_is_refused_before_images_are_read(few, quick) -> None:
     with pytest.raises(InputError, match=r"model: expected outputs of shape \(2, 10\) .*; got \(2, 7\)"):
         fit(quick, model=ConvBNNet(num_classes=7), source=few)
+    assert few.loaded == []
+
+
+def test_a_net_that_raises_anything_at_all_is_the_callers_mistake(few, quick) -> None:
+    class Faulty(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return {}[3]
+
+    with pytest.raises(InputError, match="model: the net cannot take few"):
+        fit(quick, model=Faulty(), source=few)
+
+
+def test_a_net_with_nothing_to_train_is_refused_before_images_are_read(few, quick) -> None:
+    with pytest.raises(InputError, match="there is nothing to train"):
+        fit(quick, model=ConvBNNet().requires_grad_(requires_grad=False), source=few)
+    assert few.loaded == []
+
+
+def test_a_shift_of_the_whole_image_is_refused_before_images_are_read(few, quick) -> None:
+    with pytest.raises(InputError, match="shift: expected less than the images' 28 pixels, got 28"):
+        fit(replace(quick, shift=28), source=few)
     assert few.loaded == []
 
 
@@ -345,10 +403,104 @@ def test_a_device_that_is_not_there_is_refused(few, quick) -> None:
         fit(replace(quick, device="gpu"), source=few)
 
 
-def test_a_run_without_a_checkpoint_cannot_be_resumed(quick, tmp_path) -> None:
-    RunFolder(tmp_path).create(quick)
-    with pytest.raises(InputError, match=r"last\.ckpt: expected the checkpoint of a run, found none"):
+def test_a_run_without_a_checkpoint_begins_anew(few, quick, tmp_path) -> None:
+    config = replace(quick, data="few")
+    with RunFolder(tmp_path / "run").created(config):
+        pass
+    assert_same_bits(resume(tmp_path / "run", source=few).model.state_dict(), fit(quick, source=few).model.state_dict())
+
+
+@pytest.mark.parametrize("change", [{"epochs": 4}, {"batch_size": 32}, {"lr": 0.5}])
+def test_a_run_whose_config_was_edited_is_not_resumed(few, quick, tmp_path, change: dict[str, float]) -> None:
+    fit(quick, out=tmp_path, source=few)
+    config = replace(RunFolder.open(tmp_path).read_config(), **change)
+    (tmp_path / "config.toml").write_text(write_config(config))
+    with pytest.raises(
+        InputError, match=f"the run was started with other options: {next(iter(change))}; put them back"
+    ):
+        resume(tmp_path, source=few)
+
+
+def test_a_run_is_not_resumed_on_other_data(few, few_images, quick, tmp_path) -> None:
+    fit(quick, out=tmp_path, source=few)
+    with pytest.raises(InputError, match="other options: number of training images"):
+        resume(tmp_path, source=few_images(400, 100))
+    with pytest.raises(InputError, match="few"):
         resume(tmp_path)
+
+
+def test_another_thread_count_is_said(few, quick, tmp_path) -> None:
+    fit(replace(quick, threads=0), out=tmp_path, source=few)
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    torch.save({**state, "threads": state["threads"] + 1}, tmp_path / "last.ckpt")
+    notes = []
+
+    class Listener(Watcher):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+    resume(tmp_path, source=few, watcher=Listener())
+    assert any("not bit for bit" in note for note in notes)
+
+
+def test_a_folder_in_which_another_process_trains_is_refused(few, quick, tmp_path) -> None:
+    fit(quick, out=tmp_path, source=few)
+    with RunFolder(tmp_path).held(), pytest.raises(InputError, match="another process trains in this folder"):
+        resume(tmp_path, source=few)
+
+
+class StopWhileLoading:
+    """A source that sends a signal when a split is loaded."""
+
+    def __init__(self, few, split: str, number: int) -> None:
+        self.few, self.split, self.number = few, split, number
+        self.info = few.info
+
+    def locate(self):
+        return self.few.locate()
+
+    def load(self, split: str):
+        if split == self.split:
+            os.kill(os.getpid(), self.number)
+        return self.few.load(split)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_images_are_read_stops_before_the_first_step(few, quick, tmp_path, number: int) -> None:
+    with pytest.raises(TrainingInterrupted, match="epoch 1 after step 0 of 5; all is saved"):
+        fit(quick, out=tmp_path, source=StopWhileLoading(few, "train", number))
+    assert_same_bits(resume(tmp_path, source=few).model.state_dict(), fit(quick, source=few).model.state_dict())
+
+
+def test_a_signal_during_the_test_lets_it_end(few, quick, tmp_path) -> None:
+    done = fit(quick, out=tmp_path, source=StopWhileLoading(few, "test", signal.SIGTERM))
+    assert RunFolder.open(tmp_path).read_result() == done.result
+
+
+def test_a_signal_in_the_last_validation_leaves_only_the_test(few, quick, tmp_path) -> None:
+    class AtTheEnd(Watcher):
+        def epoch(self, record: EpochRecord) -> None:
+            if record.epoch == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(TrainingInterrupted, match="after the last epoch, before the test"):
+        fit(quick, out=tmp_path, source=few, watcher=AtTheEnd())
+    assert resume(tmp_path, source=few).result.epochs == 2
+
+
+def test_signals_that_were_ignored_stay_ignored(few, quick) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert len(fit(quick, source=few, watcher=Stopper(2)).history) == 2
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_how_to_go_on_is_a_command_that_works(few, quick, tmp_path) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    with pytest.raises(TrainingInterrupted, match=r"--resume '.*a b' --model torch\.nn\.modules\.container:Sequential"):
+        fit(quick, out=tmp_path / "a b", model=net, source=few, watcher=Stopper(1))
 
 
 def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path) -> None:
@@ -359,15 +511,17 @@ def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path) -> None:
 
 
 def test_a_run_with_an_own_net_is_resumed_only_when_its_owner_names_the_net(quick, tmp_path) -> None:
-    RunFolder(tmp_path).create(replace(quick, model="os:system"))
+    with RunFolder(tmp_path).created(replace(quick, model="os:system")):
+        pass
     with pytest.raises(InputError, match=r"if you trust it, say so: --model os:system"):
         resume(tmp_path)
 
 
 def test_a_checkpoint_of_another_net_is_refused(few, quick, tmp_path) -> None:
     fit(quick, out=tmp_path / "a", source=few)
-    fit(replace(quick, model_args={"width": 6}), out=tmp_path / "b", source=few)
-    (tmp_path / "a" / "last.ckpt").write_bytes((tmp_path / "b" / "last.ckpt").read_bytes())
+    state = torch.load(tmp_path / "a" / "last.ckpt", weights_only=True)
+    state["states"]["model"] = ConvBNNet(width=6).state_dict()
+    torch.save(state, tmp_path / "a" / "last.ckpt")
     with pytest.raises(InputError, match="the checkpoint does not fit this run's config"):
         resume(tmp_path / "a", source=few)
 

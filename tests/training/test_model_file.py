@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import pickle
@@ -11,8 +12,9 @@ from torch import nn
 from batchnorm.data import Normalization
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
+from batchnorm.records import EpochRecord
 from batchnorm.training import ModelCard, load_model, save_model
-from batchnorm.training._checkpoint import Position, load_checkpoint, save_checkpoint
+from batchnorm.training._checkpoint import Checkpoint, Position, load_checkpoint, save_checkpoint
 
 
 class Bomb:
@@ -151,12 +153,34 @@ def test_a_bare_pickle_in_place_of_a_checkpoint_is_never_run(tmp_path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_checkpoint_gives_back_position_and_states(tmp_path) -> None:
-    position = Position(epoch=3, step=2, loss=0.1, correct=5, seen=9, seconds=1.5, epoch_seconds=0.5)
-    save_checkpoint(tmp_path / "c", position, {"model": {"w": torch.ones(2)}, "average": None})
-    read, states = load_checkpoint(tmp_path / "c")
-    assert read == position
-    assert torch.equal(states["model"]["w"], torch.ones(2))
+@pytest.fixture
+def checkpoint() -> Checkpoint:
+    return Checkpoint(
+        position=Position(epoch=1, step=2, loss=0.1, correct=5, seen=9, seconds=1.5, epoch_seconds=0.5),
+        history=[EpochRecord(1, 79, 0.5, 0.8, None, None, 0.1, 3.0, 1e3)],
+        circumstances={"epochs": 3, "model_args": {"width": 4}},
+        threads=2,
+        states={"model": {"w": torch.ones(1000)}, "average": None},
+    )
+
+
+def test_a_checkpoint_reads_back_equal(tmp_path, checkpoint) -> None:
+    save_checkpoint(tmp_path / "c", checkpoint)
+    read = load_checkpoint(tmp_path / "c")
+    assert torch.equal(read.states["model"]["w"], checkpoint.states["model"]["w"])
+    assert replace(read, states={}) == replace(checkpoint, states={})
+
+
+def test_a_full_disk_is_named_by_the_system(tmp_path, checkpoint) -> None:
+    """A file that can hold nothing, through torch's own writer: the reason must come through."""
+
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError, match="No space left on device"):  # noqa: PT012 - the patch must end with it
+        patch.setattr(type(tmp_path), "open", lambda self, *arguments, **options: Full())
+        save_checkpoint(tmp_path / "c", checkpoint)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello world", b"\x80\x02", b"PK\x03\x04" + b"0" * 60])
@@ -166,8 +190,8 @@ def test_a_broken_checkpoint_is_refused(tmp_path, content: bytes) -> None:
         load_checkpoint(tmp_path / "c")
 
 
-def test_a_checkpoint_that_was_cut_off_is_refused(tmp_path) -> None:
-    save_checkpoint(tmp_path / "c", Position(), {"w": torch.ones(1000)})
+def test_a_checkpoint_that_was_cut_off_is_refused(tmp_path, checkpoint) -> None:
+    save_checkpoint(tmp_path / "c", checkpoint)
     (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:2000])
     with pytest.raises(InputError, match="or a damaged one"):
         load_checkpoint(tmp_path / "c")
@@ -193,3 +217,10 @@ def test_arguments_of_a_card_cannot_overrule_its_images(tmp_path, net, card) -> 
     save_model(tmp_path / "m", net, replace(card, arguments={"width": 4, "num_classes": 7}))
     loaded, _ = load_model(tmp_path / "m")
     assert loaded.fc.out_features == 3
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, net, card) -> None:
+    net.bn2.running_var[1] = float("nan")
+    save_model(tmp_path / "m", net, card)
+    with pytest.raises(InputError, match=r"bn2\.running_var holds values that are not finite"):
+        load_model(tmp_path / "m")

@@ -91,17 +91,27 @@ def test_sgd_without_momentum_is_plain() -> None:
 def test_the_average_follows_its_formula_buffers_included() -> None:
     torch.manual_seed(0)
     net = nn.BatchNorm1d(3).double()
-    average = make_average(net, 0.75)
+    average = make_average(net, 0.35)
     expected = None
-    for _ in range(4):
+    for n in range(12):
         net(torch.randn(8, 3, dtype=torch.double))
         with torch.no_grad():
             net.weight.add_(torch.randn(3))
         now = torch.stack([net.weight.detach(), net.running_mean, net.running_var])
-        expected = now.clone() if expected is None else 0.75 * expected + 0.25 * now
+        d = min(0.35, (1 + n) / (10 + n))  # rises up to n = 3
+        expected = now.clone() if expected is None else d * expected + (1 - d) * now
         average.update_parameters(net)
     held = average.module
     torch.testing.assert_close(torch.stack([held.weight, held.running_mean, held.running_var]), expected)
+
+
+def test_the_average_copies_counters() -> None:
+    net = nn.BatchNorm1d(3)
+    average = make_average(net, 0.999)
+    for _ in range(25):
+        net(torch.randn(8, 3))
+        average.update_parameters(net)
+    assert average.module.num_batches_tracked == 25
 
 
 def test_no_average_is_kept_unless_asked() -> None:

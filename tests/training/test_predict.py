@@ -37,6 +37,20 @@ def test_other_colours_are_converted_and_it_is_said(tmp_path, mode: str) -> None
     assert any("converted to L" in note for note in notes)
 
 
+def test_sixteen_bits_are_scaled_and_not_cut_off(tmp_path) -> None:
+    ramp = torch.linspace(0, 65535, 28 * 28).round().reshape(28, 28).to(torch.uint16)
+    Image.fromarray(ramp.numpy()).save(tmp_path / "i.png")
+    read, _ = read_image(tmp_path / "i.png", card_for())
+    assert torch.equal(read[0], (ramp.int() // 257).to(torch.uint8))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_is_transparent_becomes_black(tmp_path, mode: str) -> None:
+    Image.new(mode, (28, 28), (255, 255, 255, 0) if mode == "RGBA" else (255, 0)).save(tmp_path / "i.png")
+    read, _ = read_image(tmp_path / "i.png", card_for())
+    assert read.max() == 0
+
+
 def test_another_size_is_fitted_with_black_bars_and_it_is_said(tmp_path) -> None:
     Image.new("L", (56, 28), 255).save(tmp_path / "i.png")
     read, notes = read_image(tmp_path / "i.png", card_for())

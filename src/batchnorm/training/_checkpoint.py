@@ -1,5 +1,6 @@
 """The state of a training between two steps: everything that is needed to go on as if nothing had happened."""
 
+import io
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 
 from ..errors import InputError
 from ..files import atomic_write
+from ..records import EpochRecord
 
 FORMAT = "batchnorm.checkpoint"
 VERSION = 1
@@ -31,21 +33,55 @@ class Position:
     epoch_seconds: float = 0.0
 
 
-def save_checkpoint(path: Path, position: Position, states: dict[str, Any]) -> None:
-    """Write `position` and the named state dictionaries (with torch's RNG among them) to `path`, atomically."""
-    content = {"format": FORMAT, "version": VERSION, "position": asdict(position), "states": states}
+@dataclass
+class Checkpoint:
+    """A training between two steps.
+
+    Attributes:
+        position: where it stands.
+        history: the epochs that are done.
+        circumstances: what must be the same when it goes on: the options, the data, the number of images.
+        threads: CPU threads; with another number it goes on, but not bit for bit.
+        states: the state dictionaries of all that moves, torch's random numbers among them.
+    """
+
+    position: Position
+    history: list[EpochRecord]
+    circumstances: dict[str, Any]
+    threads: int
+    states: dict[str, Any]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write `checkpoint` to `path`, atomically.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "position": asdict(checkpoint.position),
+        "history": [asdict(record) for record in checkpoint.history],
+        "circumstances": checkpoint.circumstances,
+        "threads": checkpoint.threads,
+        "states": checkpoint.states,
+    }
+    # By way of memory: where the disk is full, torch's own writer hides the reason.
+    memory = io.BytesIO()
+    torch.save(content, memory)
     with atomic_write(path) as file:
-        torch.save(content, file)
+        file.write(memory.getbuffer())
 
 
-def load_checkpoint(path: Path) -> tuple[Position, dict[str, Any]]:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Read what `save_checkpoint` wrote; a pickle that holds anything but tensors and plain values is never run.
 
     Raises:
         InputError: no such file, a broken or foreign one, or one with code in it.
     """
     if not path.is_file():
-        raise InputError(f"{path}: expected the checkpoint of a run, found none; was the run stopped before its first?")
+        raise InputError(f"{path}: expected the checkpoint of a run, found none; check the path")
     try:
         with warnings.catch_warnings(action="ignore"):  # about odd pickles; whether this one will do is said below
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -61,6 +97,12 @@ def load_checkpoint(path: Path) -> tuple[Position, dict[str, Any]]:
     if content.get("version") != VERSION:
         raise InputError(f"{path}: has version {content.get('version')}, this batchnorm goes on from version {VERSION}")
     try:
-        return Position(**content["position"]), dict(content["states"])
-    except (KeyError, TypeError) as error:
+        return Checkpoint(
+            position=Position(**content["position"]),
+            history=[EpochRecord(**record) for record in content["history"]],
+            circumstances=dict(content["circumstances"]),
+            threads=int(content["threads"]),
+            states=dict(content["states"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: the checkpoint is damaged ({error!r})") from None

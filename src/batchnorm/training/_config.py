@@ -4,8 +4,9 @@ import math
 import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from tyro.conf import arg
 
@@ -87,24 +88,39 @@ class TrainConfig:
     """CPU threads; 0: as many as torch takes"""
 
     def __post_init__(self) -> None:
-        """Check every value against `RANGES`, and name all that are wrong."""
-        wrong = []
-        for name, (expected, holds) in RANGES.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not holds(value):
-                wrong.append(f"{name}: expected {expected}, got {value!r}")
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                wrong.append(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        """Check the type of every value, then its range, and name all that are wrong."""
+        wrong = [message for entry in fields(self) if (message := _misfit(entry.name, getattr(self, entry.name)))]
         if wrong:
             raise InputError("\n".join(wrong))
 
 
-def _whole(lowest: int) -> tuple[str, Callable[[float], bool]]:
-    return (
-        f"an integer of at least {lowest}",
-        lambda value: isinstance(value, int) and value >= lowest,
-    )
+def _misfit(name: str, value: Any) -> str | None:
+    """Return what is wrong with the value of one option, or `None`."""
+    from typeguard import TypeCheckError, check_type
+
+    hint = get_type_hints(TrainConfig)[name]
+    try:
+        # Python counts a bool as an int; an option that wants a number does not. Words are compared below.
+        if isinstance(value, bool) and hint is not bool:
+            raise TypeCheckError("is a boolean")
+        check_type(value, str if name in CHOICES else hint)
+    except TypeCheckError:
+        wanted = "str" if name in CHOICES else str(getattr(hint, "__name__", hint))
+        if name in RANGES:
+            wanted = RANGES[name][0]
+        return f"{name}: expected {wanted}, got {value!r} ({type(value).__name__})"
+    if name in CHOICES and value not in CHOICES[name]:
+        return f"{name}: expected one of {', '.join(CHOICES[name])}, got {value!r}"
+    if name in RANGES and not RANGES[name][1](value):
+        return f"{name}: expected {RANGES[name][0]}, got {value!r}"
+    if name == "model_args" and (taken := RESERVED & set(value)):
+        return f"model_args: {', '.join(sorted(taken))} follow from the data and from options of that name; leave out"
+    return None
+
+
+def _whole(lowest: int, highest: int = 2**31 - 1) -> tuple[str, Callable[[float], bool]]:
+    words = f"an integer of at least {lowest}" + ("" if highest > 2**30 else f" and at most {highest}")
+    return words, lambda value: isinstance(value, int) and lowest <= value <= highest
 
 
 def _within(low: float, high: float) -> tuple[str, Callable[[float], bool]]:
@@ -140,8 +156,9 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
         "an integer from 0 to 2**63 - 1",
         lambda value: isinstance(value, int) and 0 <= value < 2**63,
     ),
-    "threads": _whole(0),
+    "threads": _whole(0, 1024),
 }
+RESERVED = {"name", "num_classes", "in_channels", "image_size", "norm", "activation", "norm_place"}
 CHOICES: dict[str, tuple[str, ...]] = {
     "norm_place": ("before", "after"),
     "optimizer": ("sgd", "adamw"),
@@ -164,10 +181,10 @@ def read_config(path: Path | str) -> TrainConfig:
         raise InputError(f"{path}: expected a TOML file with the options of `batchnorm train`: {error}") from None
     except OSError as error:
         raise InputError(f"{path}: the config cannot be read ({error.strerror}); check the path") from None
-    wrong = [message for name, value in values.items() if (message := _mistake(name, value))]
-    if wrong:
-        raise InputError("\n".join(f"{path}: {message}" for message in wrong))
+    unknown = [_unknown(name) for name in values if name not in TrainConfig.__dataclass_fields__]
     try:
+        if unknown:
+            raise InputError("\n".join(unknown))
         return TrainConfig(**values)
     except InputError as error:
         raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
@@ -185,24 +202,8 @@ def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
     return [entry.name for entry in fields(TrainConfig) if getattr(one, entry.name) != getattr(other, entry.name)]
 
 
-def _mistake(name: str, value: Any) -> str | None:
-    """Return what is wrong with one key of a TOML file, or `None`."""
-    from difflib import get_close_matches
-
-    from typeguard import TypeCheckError, check_type
-
-    # That a word is one of the choices is asked later, with all the choices named.
-    hints = {name: str if get_origin(hint) is Literal else hint for name, hint in get_type_hints(TrainConfig).items()}
-    if name not in hints:
-        near = get_close_matches(name.replace("-", "_"), hints, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "see `batchnorm train --help`, with _ for -"
-        return f"unknown key {name!r}; {hint}"
-    try:
-        # Python counts a bool as an int; an option that wants a number does not.
-        if isinstance(value, bool) and hints[name] is not bool:
-            raise TypeCheckError("is a boolean")
-        check_type(value, hints[name])
-    except TypeCheckError:
-        wanted = getattr(hints[name], "__name__", str(hints[name]).replace("typing.", ""))
-        return f"{name}: expected {wanted}, got {value!r} ({type(value).__name__})"
-    return None
+def _unknown(name: str) -> str:
+    """Return what to say of a key that is no option."""
+    near = get_close_matches(name.replace("-", "_"), TrainConfig.__dataclass_fields__, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "see `batchnorm train --help`, with _ for -"
+    return f"unknown key {name!r}; {hint}"

@@ -1,5 +1,6 @@
 """A trained run, judged on a split of its data: by the running statistics, and by each batch's own."""
 
+import contextlib
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +25,9 @@ def find_model_file(run: Path | str) -> Path:
         InputError: there is none.
     """
     path = Path(run)
-    if path.is_file():
-        return path
+    with contextlib.suppress(OSError):  # a name that the system cannot take; `open` says so
+        if path.is_file():
+            return path
     folder = RunFolder.open(path)
     if not folder.model.is_file():
         raise InputError(f"{path}: this run has no model yet; it was stopped before its first checkpoint")

@@ -1,5 +1,6 @@
 """The training loop: one step, one epoch, the whole; how it starts, goes on and ends."""
 
+import contextlib
 import math
 import time
 from dataclasses import dataclass, replace
@@ -9,17 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data import Source
+from ..data import Batches, Source
 from ..errors import InputError
 from ..models import is_builtin
 from ..records import EpochRecord, TrainResult
 from ._checkpoint import Position, load_checkpoint, save_checkpoint
 from ._config import TrainConfig
 from ._environment import torch_settings
-from ._finite import first_nonfinite
+from ._finite import first_nonfinite, nonfinite_entry
 from ._messages import announce, how_to_go_on, what_to_try
 from ._model_file import ModelCard, save_model
-from ._preparation import Job, evaluation_batches, prepare
+from ._preparation import Job, evaluation_batches, name_of, prepare
 from ._run_folder import RunFolder
 from ._scores import collect_outputs, loss_and_accuracy
 from ._stopping import StopRequest, TrainingInterrupted, listen_for_stop
@@ -50,7 +51,8 @@ def fit(
 ) -> Trained:
     """Train a net, test it once at the end, and leave a run folder that can be evaluated, used and gone on with.
 
-    Torch's random state, threads and determinism are put back; a given `model` is trained in place.
+    Torch's random state, threads and determinism are put back. A given `model` is trained in place; with `ema_decay`
+    the returned net is its average.
 
     Args:
         config: the options; `TrainConfig()` if left out.
@@ -69,13 +71,15 @@ def fit(
         >>> trained.result.test_accuracy  # doctest: +SKIP
         0.86
     """
-    config, model = _name_model(config or TrainConfig(), model)
+    given = config or TrainConfig()
+    # The options that are saved are those that were effective.
+    config = replace(given, model=name_of(model) or given.model, data=source.info.name if source else given.data)
     folder = None if out is None else RunFolder.plan(out)
-    with torch_settings(config) as device:
-        job = prepare(config, device, model, source)
+    with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
+        job = prepare(config, device, None if isinstance(model, str) else model, source)
         if folder:
-            folder.create(config)
-        return _run(job, folder, watcher or Watcher())
+            held.enter_context(folder.created(config))
+        return _run(job, folder, stop, watcher or Watcher())
 
 
 def resume(
@@ -101,37 +105,38 @@ def resume(
     config = folder.read_config()
     if model is None and not is_builtin(config.model):
         raise InputError(f"the run's net is no net of this package; if you trust it, say so: --model {config.model}")
-    config, model = _name_model(config, model)
-    position, states = load_checkpoint(folder.checkpoint)
-    with torch_settings(config) as device:
-        job = prepare(config, device, model, source)
-        job.restore(position, states)
-        folder.cut_metrics(position.epoch)
-        return _run(job, folder, watcher or Watcher())
+    config = replace(config, model=name_of(model) or config.model)
+    # A run that was stopped before its first checkpoint begins anew: its seed says all.
+    checkpoint = load_checkpoint(folder.checkpoint) if folder.checkpoint.exists() else None
+    with listen_for_stop() as stop, torch_settings(config) as device, folder.held():
+        job = prepare(config, device, None if isinstance(model, str) else model, source)
+        if checkpoint:
+            job.restore(checkpoint)
+            if checkpoint.threads != torch.get_num_threads() and watcher:
+                watcher.note(f"the run had {checkpoint.threads} threads: it goes on, but not bit for bit")
+        return _run(job, folder, stop, watcher or Watcher())
 
 
-def _name_model(config: TrainConfig, model: nn.Module | str | None) -> tuple[TrainConfig, nn.Module | None]:
-    """Let a net that is given by its name be the config's."""
-    return (replace(config, model=model), None) if isinstance(model, str) else (config, model)
-
-
-def _run(job: Job, folder: RunFolder | None, watcher: Watcher) -> Trained:
+def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
     announce(job, watcher)
-    history = folder.read_metrics() if folder else []
-    with listen_for_stop() as stop:
-        while job.position.epoch < job.config.epochs:
-            _train_epoch(job, folder, stop, watcher)
-            record = _finish_epoch(job, folder)
-            history.append(record)
-            if folder:
-                folder.append(record)
-            _save(job, folder)
-            watcher.epoch(record)
+    _stop_if_asked(job, folder, stop)
+    while job.position.epoch < job.config.epochs:
+        _train_epoch(job, folder, stop, watcher)
+        _finish_epoch(job, folder)
+        _save(job, folder)
+        watcher.epoch(job.history[-1])
+        _stop_if_asked(job, folder, stop)
     # A finished run keeps its result: the test images are looked at once, however often it is resumed.
-    result = (folder and folder.read_result()) or _test(job, folder, history)
+    result = (folder and folder.read_result()) or _test(job, folder)
     if folder:
         folder.write_result(result)
-    return Trained(job.best.eval(), job.card, result, tuple(history))
+    return Trained(job.best.eval(), job.card, result, tuple(job.history))
+
+
+def _stop_if_asked(job: Job, folder: RunFolder | None, stop: StopRequest) -> None:
+    if stop.signal:
+        _save(job, folder)
+        raise TrainingInterrupted(how_to_go_on(job, folder, stop.signal))
 
 
 def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
@@ -143,21 +148,19 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds
         watcher.step(StepReport(here.epoch + 1, here.step, here.loss / here.seen, here.correct / here.seen, speed))
-        if stop.signal:
-            _save(job, folder)
-            raise TrainingInterrupted(how_to_go_on(job, folder, stop.signal))
+        _stop_if_asked(job, folder, stop)
 
 
 def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) -> None:
     """One update of the weights, and of the epoch's sums."""
     config, here = job.config, job.position
-    with torch.autocast(job.device.type, torch.bfloat16, enabled=config.amp == "bf16"):
+    with job.precision():
         outputs = job.model(images)
         loss = F.cross_entropy(outputs, labels, label_smoothing=config.label_smoothing)
-    value = loss.item()
-    if not math.isfinite(value):
-        place = first_nonfinite(job.model, images)
-        raise DivergenceError(what_to_try(job, folder, f"the loss became {value}; first not finite: {place}"))
+        value = loss.item()
+        if not math.isfinite(value):
+            place = first_nonfinite(job.model, images)
+            raise DivergenceError(what_to_try(job, folder, f"the loss became {value}; first not finite: {place}"))
     job.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     if config.clip_norm:
@@ -172,37 +175,49 @@ def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) ->
     here.correct += int((outputs.argmax(1) == labels).sum())
 
 
-def _finish_epoch(job: Job, folder: RunFolder | None) -> EpochRecord:
+def _finish_epoch(job: Job, folder: RunFolder | None) -> None:
     """Validate, write down what the epoch came to, and move the position to the next one."""
     here = job.position
-    # The last update is the only one whose weights no later loss has tried.
-    broken = [name for name, tensor in job.model.named_parameters() if not bool(tensor.isfinite().all())]
-    if broken:
-        raise DivergenceError(what_to_try(job, folder, f"the last update made {broken[0]} infinite or NaN"))
     start = time.perf_counter()
-    val_loss, val_accuracy = None, None
-    if job.val is not None:
-        val_loss, val_accuracy = loss_and_accuracy(*collect_outputs(job.best.eval(), job.val, job.device))
+    val_loss, val_accuracy = _judge(job, folder, job.val, "validation") if job.val is not None else (None, None)
     seconds = here.epoch_seconds + time.perf_counter() - start
-    record = EpochRecord(
-        epoch=here.epoch + 1,
-        steps=here.step,
-        train_loss=here.loss / here.seen,
-        train_accuracy=here.correct / here.seen,
-        val_loss=val_loss,
-        val_accuracy=val_accuracy,
-        lr=float(job.optimizer.param_groups[0]["lr"]),
-        seconds=seconds,
-        images_per_second=here.seen / here.epoch_seconds,
+    job.history.append(
+        EpochRecord(
+            epoch=here.epoch + 1,
+            steps=here.step,
+            train_loss=here.loss / here.seen,
+            train_accuracy=here.correct / here.seen,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            lr=float(job.optimizer.param_groups[0]["lr"]),
+            seconds=seconds,
+            images_per_second=here.seen / here.epoch_seconds,
+        )
     )
     job.position = Position(epoch=here.epoch + 1, seconds=here.seconds + seconds)
-    return record
 
 
-def _test(job: Job, folder: RunFolder | None, history: list[EpochRecord]) -> TrainResult:
+def _judge(job: Job, folder: RunFolder | None, batches: Batches, name: str) -> tuple[float, float]:
+    """Return loss and accuracy of the net to ship."""
+    # The last update is the only one whose weights no training loss has tried.
+    _refuse_nonfinite(job, folder)
+    loss, accuracy = loss_and_accuracy(*collect_outputs(job.best.eval(), batches, job.device))
+    if not math.isfinite(loss):
+        place = first_nonfinite(job.best, next(iter(batches))[0].to(job.device))
+        raise DivergenceError(what_to_try(job, folder, f"the {name} loss became {loss}; first not finite: {place}"))
+    return loss, accuracy
+
+
+def _refuse_nonfinite(job: Job, folder: RunFolder | None) -> None:
+    name = nonfinite_entry(job.model) or nonfinite_entry(job.best)
+    if name:
+        raise DivergenceError(what_to_try(job, folder, f"the last update made {name} infinite or NaN"))
+
+
+def _test(job: Job, folder: RunFolder | None) -> TrainResult:
     """Look at the test images, for the first and only time."""
     batches = evaluation_batches(job.source.load("test"), job.card.normalization, job.config)
-    loss, accuracy = loss_and_accuracy(*collect_outputs(job.best.eval(), batches, job.device))
+    loss, accuracy = _judge(job, folder, batches, "test")
     return TrainResult(
         test_accuracy=accuracy,
         test_loss=loss,
@@ -214,12 +229,15 @@ def _test(job: Job, folder: RunFolder | None, history: list[EpochRecord]) -> Tra
         steps=job.config.epochs * len(job.train),
         seed=job.config.seed,
         parameters=sum(parameter.numel() for parameter in job.model.parameters()),
-        val_accuracy=history[-1].val_accuracy,
-        val_loss=history[-1].val_loss,
+        val_accuracy=job.history[-1].val_accuracy,
+        val_loss=job.history[-1].val_loss,
     )
 
 
 def _save(job: Job, folder: RunFolder | None) -> None:
+    """Write model, checkpoint and metrics, in an order in which a crash between two of them loses nothing."""
+    _refuse_nonfinite(job, folder)
     if folder:
         save_model(folder.model, job.best, job.card)
-        save_checkpoint(folder.checkpoint, job.position, job.states())
+        save_checkpoint(folder.checkpoint, job.checkpoint())
+        folder.write_metrics(job.history)

@@ -1,5 +1,8 @@
 """What a training says to its user: what lies ahead, how to go on, what to try after a divergence."""
 
+import shlex
+
+from ..models import is_builtin
 from ._preparation import Job
 from ._run_folder import RunFolder
 from ._watcher import Plan, Watcher
@@ -35,15 +38,21 @@ def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> str:
     """Return what an interrupted user needs to know."""
     here = job.position
     place = f"{signal}: stopped in epoch {here.epoch + 1} after step {here.step} of {len(job.train)}"
+    if here.epoch == job.config.epochs:
+        place = f"{signal}: stopped after the last epoch, before the test"
     if folder is None:
         return f"{place}; nothing is saved, for no folder was given (out=)"
-    return f"{place}; all is saved, go on with: batchnorm train --resume {folder.path}"
+    command = f"batchnorm train --resume {shlex.quote(str(folder.path))}"
+    if not is_builtin(job.config.model):
+        command += f" --model {shlex.quote(job.config.model)}"
+    return f"{place}; all is saved, go on with: {command}"
 
 
 def what_to_try(job: Job, folder: RunFolder | None, fault: str) -> str:
     """Return where a training stopped being finite, what is left of it, and what helps most often."""
     here, config = job.position, job.config
-    message = f"epoch {here.epoch + 1}, step {here.step + 1} of {len(job.train)}: {fault}. "
+    step = min(here.step + 1, len(job.train))
+    message = f"epoch {min(here.epoch + 1, config.epochs)}, step {step} of {len(job.train)}: {fault}. "
     if folder is not None and folder.checkpoint.exists():
         message += f"The last good checkpoint stays in {folder.checkpoint}. "
     advice = f"a lower lr (now {config.lr:g})"

@@ -12,6 +12,7 @@ from ..data import Normalization
 from ..errors import InputError
 from ..files import atomic_write
 from ..models import build, is_builtin
+from ._finite import nonfinite_entry
 
 FORMAT = "batchnorm.model"
 VERSION = 1
@@ -92,9 +93,9 @@ def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, M
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: expected a model file, found none; check the path")
     try:
+        if not path.is_file():
+            raise InputError(f"{path}: expected a model file, found none; check the path")
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
@@ -106,6 +107,9 @@ def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, M
         net.load_state_dict(tensors)
     except RuntimeError as error:
         raise InputError(f"{path}: its weights do not fit {model or card.model}: {error}") from None
+    broken = nonfinite_entry(net)
+    if broken:
+        raise InputError(f"{path}: {broken} holds values that are not finite; the file is damaged or badly trained")
     return net.eval(), card
 
 

@@ -1,9 +1,9 @@
 """The update rule: which parameters decay, how they move, and how the learning rate runs over the training."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from ._config import TrainConfig
 
@@ -13,6 +13,9 @@ NORMS = (
     nn.LayerNorm,
     nn.RMSNorm,
 )
+
+
+Tensors = list[Tensor] | tuple[Tensor, ...]
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, *, decay_all: bool) -> list[dict[str, object]]:
@@ -66,9 +69,19 @@ def make_scheduler(optimizer: torch.optim.Optimizer, config: TrainConfig, steps:
 def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
     """Return an exponential moving average of `model`'s parameters and buffers, or `None` for a decay of 0.
 
-    The buffers are averaged too: running statistics belong to the weights that they were measured under.
+    After the update number n (from 0), `average = d * average + (1 - d) * model` with
+    `d = min(decay, (1 + n) / (10 + n))`: the first steps, whose weights are poor, are forgotten soon. The buffers are
+    averaged too, for running statistics belong to the weights that they were measured under; counters are copied.
     """
     if not decay:
         return None
-    average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+
+    @torch.no_grad()
+    def update(averaged: Tensors, current: Tensors, updates: Tensor | int) -> None:
+        n = int(updates)
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+        else:
+            torch._foreach_copy_(averaged, current)
+
+    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)

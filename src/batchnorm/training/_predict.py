@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,9 @@ from ..errors import InputError
 from ..records import Prediction
 from ._model_file import ModelCard
 from ._preparation import EVALUATION_BATCH
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tuple[Tensor, tuple[str, ...]]:
@@ -51,7 +56,7 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         raise InputError(f"{path}: cannot be read as an image ({error})") from None
     if image.mode != wanted:
         notes.append(f"colours {image.mode} converted to {wanted}")
-        image = image.convert(wanted)
+        image = _convert(image, wanted)
     if invert:
         notes.append("inverted")
         image = ImageOps.invert(image)
@@ -60,6 +65,18 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         image = ImageOps.pad(image, (size, size))
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.reshape(size, size, card.in_channels).permute(2, 0, 1).contiguous(), tuple(notes)
+
+
+def _convert(image: "Image.Image", wanted: str) -> "Image.Image":
+    """Convert an image's colours: 16 bits are scaled, not cut off, and what is transparent becomes black."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    return image.convert(wanted)
 
 
 @torch.no_grad()

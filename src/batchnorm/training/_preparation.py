@@ -1,7 +1,7 @@
 """Everything that a training needs, found and proved before its first step."""
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ from .. import data
 from ..data import Augmentation, Batches, Normalization, Source
 from ..errors import InputError
 from ..models import build
-from ._checkpoint import Position
+from ..records import EpochRecord
+from ._checkpoint import Checkpoint, Position
 from ._config import TrainConfig
 from ._model_file import ModelCard
 from ._optimizer import make_average, make_optimizer, make_scheduler
@@ -37,6 +38,7 @@ class Job:
     optimizer: torch.optim.Optimizer
     scheduler: LRScheduler
     position: Position = field(default_factory=Position)
+    history: list[EpochRecord] = field(default_factory=list)
 
     @property
     def best(self) -> nn.Module:
@@ -46,25 +48,39 @@ class Job:
         averaged: nn.Module = self.average.module
         return averaged
 
-    def states(self) -> dict[str, Any]:
-        """Return all that moves, for a checkpoint; torch's random numbers too, for a net may draw them (dropout)."""
+    def precision(self) -> torch.autocast:
+        """Return the context in which a training pass runs."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.amp == "bf16")
+
+    def circumstances(self) -> dict[str, Any]:
+        """Return what must be the same when the training goes on another time."""
+        return {**asdict(self.config), "number of training images": len(self.train.split)}
+
+    def checkpoint(self) -> Checkpoint:
+        """Return all that is needed to go on; torch's random numbers too, for a net may draw them (dropout)."""
         states = {
             "model": self.model.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
-        if self.device.type == "cuda":
-            states["cuda_rng"] = torch.cuda.get_rng_state(self.device)
-        return states
+        return Checkpoint(self.position, self.history, self.circumstances(), torch.get_num_threads(), states)
 
-    def restore(self, position: Position, states: dict[str, Any]) -> None:
-        """Put back what `states` gave.
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Put back what `checkpoint` gave.
 
         Raises:
-            InputError: the states are another net's or another rule's.
+            InputError: it was made with other options, other data or another net.
         """
+        now, then = self.circumstances(), checkpoint.circumstances
+        changed = [name for name in now if now[name] != then.get(name)]
+        if changed:
+            raise InputError(
+                f"the run was started with other options: {', '.join(changed)}; put them back, or start a new run"
+            )
+        states = checkpoint.states
         try:
             self.model.load_state_dict(states["model"])
             if self.average is not None:
@@ -72,11 +88,16 @@ class Job:
             self.optimizer.load_state_dict(states["optimizer"])
             self.scheduler.load_state_dict(states["scheduler"])
             torch.set_rng_state(states["rng"])
-            if self.device.type == "cuda" and "cuda_rng" in states:
+            if self.device.type == "cuda" and states["cuda_rng"] is not None:
                 torch.cuda.set_rng_state(states["cuda_rng"], self.device)
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise InputError(f"the checkpoint does not fit this run's config: {error}") from None
-        self.position = position
+        self.position, self.history = checkpoint.position, checkpoint.history
+
+
+def name_of(model: nn.Module | str | None) -> str | None:
+    """Return the name under which a caller's own net is saved; nothing is ever imported by it unasked."""
+    return f"{type(model).__module__}:{type(model).__qualname__}" if isinstance(model, nn.Module) else model
 
 
 def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, source: Source | None) -> Job:
@@ -92,21 +113,23 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
         InputError: the data or the net cannot be used.
     """
     source = source or data.get(config.data)
-    net, name, arguments = _net(config, model, source)
+    if config.shift >= source.info.image_size:
+        raise InputError(f"shift: expected less than the images' {source.info.image_size} pixels, got {config.shift}")
+    net, arguments = _net(config, model, source)
     net.to(device)
-    prove_takes(net, source, config.batch_size, device)
+    prove_takes(net, source, config, device)
     if config.channels_last:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
     train, val = data.split_off_validation(source.load("train"), config.val_fraction, config.seed)
     normalization = Normalization.of(train.images)
     card = ModelCard(
-        model=name,
+        model=config.model,
         arguments=arguments,
         classes=source.info.classes,
         in_channels=source.info.in_channels,
         image_size=source.info.image_size,
         normalization=normalization,
-        data=source.info.name,
+        data=config.data,
     )
     augmentation = Augmentation(flip=config.flip and source.info.flippable, shift=config.shift)
     if len(train) < 2:
@@ -139,36 +162,44 @@ def evaluation_batches(split: data.Split, normalization: Normalization, config: 
     return Batches(split, EVALUATION_BATCH, normalization, channels_last=config.channels_last)
 
 
-def prove_takes(net: nn.Module, source: Source, batch_size: int, device: torch.device) -> None:
+def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: torch.device) -> None:
     """Run one small training batch through a copy of `net`, so that a misfit is told before any image is read.
 
     Raises:
-        InputError: the net refuses the images' shape, or a batch of this size, or gives another number of classes.
+        InputError: the net refuses the images' shape, or a batch of this size, gives another number of classes, or
+            has nothing to train.
     """
     info = source.info
-    shape = (min(batch_size, 2), info.in_channels, info.image_size, info.image_size)
     wanted = (
         f"{info.name}: images of {info.in_channels}x{info.image_size}x{info.image_size}, {len(info.classes)} classes"
     )
-    images = torch.randn(shape, device=device)
-    try:
-        with torch.no_grad():
+    images = torch.randn((2, info.in_channels, info.image_size, info.image_size), device=device)
+    amp = torch.autocast(device.type, torch.bfloat16, enabled=config.amp == "bf16")
+    with torch.no_grad(), amp:
+        try:
             if any(is_lazy(parameter) for parameter in net.parameters()):
                 net.eval()(images)  # gives a lazy net its shapes; evaluation moves no statistics
             outputs = copy.deepcopy(net).train()(images)
-    except (ValueError, RuntimeError, TypeError) as error:
-        if batch_size == 1:
-            raise InputError(f"batch_size: this net cannot train on single images, give 2 or more ({error})") from None
-        raise InputError(f"model: the net cannot take {wanted}: {error}") from None
-    got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
-    if got != (shape[0], len(info.classes)):
-        raise InputError(f"model: expected outputs of shape {(shape[0], len(info.classes))} for {wanted}; got {got}")
+        except Exception as error:  # the caller's own net may raise anything
+            raise InputError(f"model: the net cannot take {wanted}: {error}") from error
+        got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+        if got != (2, len(info.classes)):
+            raise InputError(f"model: expected outputs of shape {(2, len(info.classes))} for {wanted}; got {got}")
+        if config.batch_size == 1:
+            try:
+                copy.deepcopy(net).train()(images[:1])
+            except Exception as error:  # as above
+                raise InputError(
+                    f"batch_size: this net cannot train on single images, give 2 or more ({error})"
+                ) from error
+    if not any(parameter.requires_grad for parameter in net.parameters()):
+        raise InputError("model: the net has no parameter that requires a gradient; there is nothing to train")
 
 
-def _net(config: TrainConfig, model: nn.Module | None, source: Source) -> tuple[nn.Module, str, dict[str, Any]]:
-    """Return the net, the name and, beside the data's, the arguments with which it can be built again."""
+def _net(config: TrainConfig, model: nn.Module | None, source: Source) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the net and, beside the data's, the arguments with which it can be built again."""
     if model is not None:
-        return model, f"{type(model).__module__}:{type(model).__qualname__}", {}
+        return model, {}
     arguments: dict[str, Any] = {
         "norm": config.norm,
         "activation": config.activation,
@@ -183,4 +214,4 @@ def _net(config: TrainConfig, model: nn.Module | None, source: Source) -> tuple[
         image_size=info.image_size,
         **arguments,
     )
-    return net, config.model, arguments
+    return net, arguments

@@ -1,6 +1,10 @@
 """A run on disk: `config.toml`, `metrics.jsonl`, `model.safetensors`, `last.ckpt`, `result.json`."""
 
+import contextlib
+import itertools
 import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,12 +13,17 @@ from ..files import atomic_write
 from ..records import EpochRecord, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]  # a module, or none
+
 
 class RunFolder:
     """The files of one run, each written whole or not at all.
 
     Args:
-        path: the folder; `plan` names a new one and `create` makes it, `open` takes one that exists.
+        path: the folder; `plan` names a new one and `created` makes it, `open` takes one that exists.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -33,12 +42,11 @@ class RunFolder:
             InputError: the path holds something already, or a folder cannot be made there.
         """
         folder = cls(path)
-        if folder.path.is_dir() and any(folder.path.iterdir()):
-            raise InputError(
-                f"out: expected a new or an empty folder, {folder.path} holds files; choose another, "
-                f"or go on with that run: batchnorm train --resume {folder.path}"
-            )
-        nearest = next(place for place in (folder.path, *folder.path.absolute().parents) if place.exists())
+        try:
+            folder._refuse_files()
+            nearest = next(place for place in (folder.path, *folder.path.absolute().parents) if place.exists())
+        except OSError as error:
+            raise InputError(f"out: {folder.path} cannot be made ({error.strerror}); choose another") from None
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise InputError(
                 f"out: {folder.path} cannot be made, {nearest} is no folder that may be written; choose another"
@@ -49,17 +57,51 @@ class RunFolder:
     def default_path(config: TrainConfig) -> Path:
         """Return `runs/<time>-<model>-<data>` for a run that starts now."""
         model = config.model.replace(":", ".").replace("/", ".")
-        return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{model}-{config.data}"
+        path = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{model}-{config.data}"
+        taken = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+        return path if not path.exists() else next(other for other in taken if not other.exists())
 
-    def create(self, config: TrainConfig) -> None:
-        """Make the folder and write the config into it.
+    @contextlib.contextmanager
+    def created(self, config: TrainConfig) -> Iterator[None]:
+        """Make the folder, write the config into it, and hold it against other processes for the time of the block.
 
         Raises:
+            InputError: another process was faster.
             OSError: it cannot be written.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with atomic_write(self.config, "w") as file:
-            file.write(write_config(config))
+        with self.held():
+            self._refuse_files()
+            with atomic_write(self.config, "w") as file:
+                file.write(write_config(config))
+            yield
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder against other processes for the time of the block, where the system can.
+
+        Raises:
+            InputError: another process trains in it.
+        """
+        if fcntl is None:
+            yield
+            return
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"{self.path}: another process trains in this folder; wait for it") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _refuse_files(self) -> None:
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise InputError(
+                f"out: expected a new or an empty folder, {self.path} holds files; choose another"
+                + (f", or go on with that run: batchnorm train --resume {self.path}" if self.config.is_file() else "")
+            )
 
     @classmethod
     def open(cls, path: Path | str) -> "RunFolder":
@@ -69,9 +111,13 @@ class RunFolder:
             InputError: there is no folder, or it is not a run's.
         """
         folder = cls(path)
-        if not folder.path.is_dir():
+        try:
+            found, has_config = folder.path.is_dir(), folder.config.is_file()
+        except OSError as error:
+            raise InputError(f"{folder.path}: cannot be a run ({error.strerror}); check the path") from None
+        if not found:
             raise InputError(f"{folder.path}: expected the folder of a run, found none; check the path")
-        if not folder.config.is_file():
+        if not has_config:
             raise InputError(f"{folder.path}: expected the folder of a run, but it has no config.toml")
         return folder
 
@@ -79,23 +125,20 @@ class RunFolder:
         """Return the config that the run was started with."""
         return read_config(self.config)
 
-    def append(self, record: EpochRecord) -> None:
-        """Add one epoch to the metrics."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(to_json(record) + "\n")
-
-    def cut_metrics(self, epochs: int) -> None:
-        """Keep the first `epochs` lines: what was written after the checkpoint is about to happen again."""
-        if self.metrics.exists():
-            lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-            with atomic_write(self.metrics, "w") as file:
-                file.writelines(lines[:epochs])
+    def write_metrics(self, history: Sequence[EpochRecord]) -> None:
+        """Write one line for each epoch."""
+        with atomic_write(self.metrics, "w") as file:
+            file.writelines(to_json(record) + "\n" for record in history)
 
     def read_metrics(self) -> list[EpochRecord]:
-        """Return the epochs that are written so far."""
+        """Return the epochs that are written so far.
+
+        Raises:
+            InputError: the file holds something else.
+        """
         if not self.metrics.exists():
             return []
-        return [from_json(line, EpochRecord) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+        return [from_json(line, EpochRecord) for line in _read(self.metrics).splitlines()]
 
     def write_result(self, result: TrainResult) -> None:
         """Write the result; a run that has one is finished."""
@@ -103,7 +146,22 @@ class RunFolder:
             file.write(to_json(result) + "\n")
 
     def read_result(self) -> TrainResult | None:
-        """Return the result, `None` while the run is not finished."""
+        """Return the result, `None` while the run is not finished.
+
+        Raises:
+            InputError: the file holds something else.
+        """
         if not self.result.exists():
             return None
-        return from_json(self.result.read_text(encoding="utf-8"), TrainResult)
+        try:
+            result = from_json(_read(self.result), TrainResult)
+        except InputError as error:
+            raise InputError(f"{self.result}: {error}") from None
+        return replace(result, run=str(self.path))  # the folder may have been moved since
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); restore the file or remove it") from None

@@ -35,7 +35,12 @@ def listen_for_stop() -> Iterator[StopRequest]:
             raise KeyboardInterrupt
         request.signal = signal.Signals(number).name
 
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What was ignored when we came (nohup, a job in the background) stays ignored; `None` is a handler that Python
+    # did not set and could not put back.
+    heard = [
+        number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) not in (signal.SIG_IGN, None)
+    ]
+    before = {number: signal.signal(number, hear) for number in heard}
     try:
         yield request
     finally:
