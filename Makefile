@@ -41,5 +41,5 @@ format: $(STAMP) ## write the formatting and the safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove the environment, the caches and the runs
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis runs
+clean: ## remove the environment, the caches and the demo's run
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis runs/demo
