@@ -22,6 +22,24 @@ def test_the_bare_command_lists_all_commands(batchnorm, arguments: list[str]) ->
     assert all(command[0] in said.out for command in COMMANDS)
 
 
+def test_the_version_is_said_with_torch_s(batchnorm) -> None:
+    from importlib.metadata import version
+
+    from batchnorm import __version__
+
+    said = batchnorm("--version")
+    assert (said.code, said.out) == (0, f"batchnorm {__version__}, torch {version('torch')}\n")
+    assert "--version" in batchnorm("--help").out
+
+
+@pytest.mark.parametrize("option", ["--config", "--resume"])
+def test_an_option_without_its_value_is_one_message(batchnorm, option: str) -> None:
+    said = batchnorm("train", option)
+    assert said.code == 2
+    assert said.err.count(option) == 1
+    assert "usage:" not in said.err
+
+
 def test_the_examples_in_the_help_texts_are_read_without_a_mistake() -> None:
     """Each example is parsed by the parser of its command (not run)."""
     from batchnorm.cli._main import COMMANDS, DATA_COMMANDS, read_arguments

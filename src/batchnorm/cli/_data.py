@@ -1,6 +1,5 @@
 """`batchnorm data list` and `batchnorm data fetch`."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +17,7 @@ from rich.table import Table
 from tyro.conf import Positional, arg
 
 from .. import data
+from ._json import to_line
 
 
 @dataclass
@@ -47,7 +47,7 @@ class List:
             for source in data.available()
         ]
         if self.json:
-            print(json.dumps(rows))
+            print(to_line(rows))
             return 0
         table = Table()
         for heading in ("name", "images", "licence", "what", "where"):

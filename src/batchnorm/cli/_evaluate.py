@@ -9,8 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 from tyro.conf import Positional, arg
 
-from ..records import Evaluation, Scores, to_json
+from ..records import Evaluation, Scores, to_dict
 from ..training import evaluate
+from ._json import to_line
+from ._picture import check_picture
+from ._streams import warn
 
 
 @dataclass
@@ -39,6 +42,8 @@ class Evaluate:
 
     def run(self) -> int:
         """Evaluate, print, draw, return 0."""
+        if self.png:
+            check_picture("--png", self.png)
         console = Console(stderr=self.json)
         evaluation = evaluate(
             self.run_,
@@ -49,7 +54,7 @@ class Evaluate:
             device=self.device,
         )
         if self.json:
-            print(to_json(evaluation))
+            print(to_line(to_dict(evaluation)))
         else:
             for table in (
                 _modes(evaluation),
@@ -70,6 +75,11 @@ class Evaluate:
             confusion_matrix_figure(scores.confusion, [entry.name for entry in scores.classes], path)
         except ImportError as error:
             console.print(f"no picture of the confusion matrix: {error}", highlight=False, markup=False, soft_wrap=True)
+        except OSError as error:
+            if self.png:
+                raise
+            # Nobody asked for it, and a run's folder may be one to read only.
+            warn(f"note: no picture of the confusion matrix: {error}; --png FILE.png draws it elsewhere")
         else:
             console.print(f"confusion matrix: {path}", highlight=False, markup=False, soft_wrap=True)
 

@@ -1,6 +1,5 @@
 """`batchnorm info`."""
 
-import json
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,6 +9,7 @@ import torch
 
 from .. import __version__, data, models
 from ..functional import route_table
+from ._json import to_line
 
 SHOWN = ("torch", "numpy", "safetensors", "torchmetrics", "pillow", "rich", "tyro")
 
@@ -28,7 +28,7 @@ class Info:
         """Print, return 0."""
         facts = collect()
         if self.json:
-            print(json.dumps(facts))
+            print(to_line(facts))
             return 0
         for name in ("batchnorm", "python", "platform", "threads", "devices"):
             value = facts[name]

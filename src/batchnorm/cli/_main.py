@@ -8,17 +8,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from importlib.metadata import version
 from inspect import cleandoc
 from operator import or_
 from typing import Annotated, Any, Protocol
 
 import tyro
 
+from .. import __version__
 from ..errors import InputError
 from ._data import Fetch, List
 from ._evaluate import Evaluate
 from ._info import Info
 from ._predict import Predict
+from ._streams import dependable_streams, warn
 from ._train import Train
 
 
@@ -49,22 +52,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     name = f"batchnorm {arguments[0]}" if arguments and arguments[0] in COMMANDS else "batchnorm"
+    with dependable_streams():
+        return _guarded(name, arguments)
+
+
+def _guarded(name: str, arguments: list[str]) -> int:
+    """Run, and turn what is raised into one message and the exit code."""
     try:
-        return read_arguments(arguments).run()
-    except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else 2
+        code = _run(name, arguments)
+        sys.stdout.flush()  # what fails here can still be told; at exit it could not
+        return code
     except InputError as error:
         return _say(name, error, 2)
     except KeyboardInterrupt as interrupt:
         return _say(name, str(interrupt) or "interrupted", 130)
     except BrokenPipeError:
-        # Whoever read our output has gone (`| head`): nothing is left to say, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 1  # whoever read our output has gone (`| head`): nothing is left to say
     except (RuntimeError, OSError) as error:
         if os.environ.get("BATCHNORM_TRACEBACK"):
             raise
         return _say(name, f"{error}\n(BATCHNORM_TRACEBACK=1 shows where)", 1)
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        print(f"batchnorm {__version__}, torch {version('torch')}")
+        return 0
+    try:
+        return read_arguments(arguments).run()
+    except SystemExit as leave:
+        if isinstance(leave.code, str):  # from a module of the caller's; Python would print it at exit
+            return _say(name, leave.code, 1)
+        return leave.code if isinstance(leave.code, int) else 2
 
 
 def read_arguments(arguments: list[str]) -> Command:
@@ -79,7 +98,10 @@ def read_arguments(arguments: list[str]) -> Command:
     about = type(
         "About",
         (),
-        {"__doc__": "Train, evaluate and use image classifiers with batch normalization."},
+        {
+            "__doc__": "Train, evaluate and use image classifiers with batch normalization; "
+            "--version says which version this is."
+        },
     )
     return _read("batchnorm", about, COMMANDS, arguments)
 
@@ -116,5 +138,5 @@ def _show_commands(prog: str, about: type, commands: dict[str, type], arguments:
 
 
 def _say(name: str, what: object, code: int) -> int:
-    print(f"{name}: {what}", file=sys.stderr)
+    warn(f"{name}: {what}")
     return code

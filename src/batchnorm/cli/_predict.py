@@ -1,7 +1,6 @@
 """`batchnorm predict`."""
 
-import json
-import sys
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,9 @@ from .. import data
 from ..errors import InputError
 from ..records import Prediction, to_dict
 from ..training import ModelCard, load_run, predict, read_image
+from ._json import to_line
+from ._picture import check_picture
+from ._streams import warn
 
 
 @dataclass
@@ -51,11 +53,14 @@ class Predict:
             raise InputError(f"--test-images: expected an integer of at least 0, got {self.test_images}")
         if not self.images and not self.test_images:
             raise InputError("expected image files, or --test-images N; got neither")
+        if self.sheet:
+            check_picture("--sheet", self.sheet)
         net, card = load_run(self.run_, self.model)
         pixels, names, notes, labels = self._read(card)
         predictions = predict(net, card, pixels, names, top=self.top, notes=notes, labels=labels)
+        _refuse_what_is_not_finite(predictions)
         if self.json:
-            print(json.dumps([to_dict(prediction) for prediction in predictions], ensure_ascii=False))
+            print(to_line([to_dict(prediction) for prediction in predictions]))
         else:
             _print(predictions)
         if self.sheet:
@@ -90,7 +95,16 @@ class Predict:
             labels=labels or None,
             titles=None if labels else [Path(entry.image).name for entry in predictions],
         )
-        print(f"contact sheet: {path}", file=sys.stderr)
+        warn(f"contact sheet: {path}")
+
+
+def _refuse_what_is_not_finite(predictions: list[Prediction]) -> None:
+    for prediction in predictions:
+        if not all(map(math.isfinite, prediction.probabilities)):
+            raise RuntimeError(
+                f"{prediction.image}: the net's outputs are not finite, so they say nothing; "
+                "its weights have diverged, or it is your own and divides by zero"
+            )
 
 
 def _print(predictions: list[Prediction]) -> None:

@@ -1,7 +1,7 @@
 """How a training looks on a terminal (a live bar), in a file (one line per epoch), or not at all."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -9,18 +9,31 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column, Table
+from rich.text import Text
 
 from ..records import EpochRecord
 from ..training import Plan, StepReport, Watcher
+from ._streams import tell, warn
+
+NO_NUMBER = "–"  # noqa: RUF001 - a dash, not a minus
+"""What stands for a number until the first step has given one."""
+
+LEAST_BAR = 4
 
 
 @contextmanager
 def watch(*, quiet: bool) -> Iterator[Watcher]:
-    """Give the watcher that suits the standard output; notes go to the standard error even when `quiet`."""
+    """Give the watcher that suits the standard output; notes come even when `quiet`.
+
+    They go to the standard error, or, where there is a bar, above it.
+    """
     if quiet:
         yield Notes()
     elif sys.stdout.isatty():
@@ -35,20 +48,48 @@ class Notes(Watcher):
 
     def note(self, message: str) -> None:
         """Print the note on the standard error."""
-        print(f"note: {message}", file=sys.stderr)
+        warn(f"note: {message}")
 
 
 class Lines(Notes):
-    """Plain text, one line per epoch, for files and pipes."""
+    """Plain text, one line per epoch, for files and pipes; a reader who leaves does not end the training."""
 
     def started(self, plan: Plan) -> None:
         """Print what lies ahead."""
         self.epochs = plan.epochs
-        print(describe(plan), flush=True)
+        tell(describe(plan))
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the epoch in one line."""
-        print(describe_epoch(record, self.epochs), flush=True)
+        tell(describe_epoch(record, self.epochs))
+
+
+class FittingProgress(Progress):
+    """Leaves out what a narrow terminal has no room for, the least important first, instead of cutting it."""
+
+    def __init__(self, console: Console) -> None:
+        whole = Column(no_wrap=True)
+        epoch = TextColumn("epoch {task.fields[epoch]}")
+        bar, steps = BarColumn(bar_width=None), MofNCompleteColumn(table_column=whole)
+        numbers = TextColumn("loss {task.fields[loss]}  acc {task.fields[accuracy]}")
+        speed, left = TextColumn("{task.fields[speed]} img/s"), TimeRemainingColumn(compact=True, table_column=whole)
+        self.all_columns: tuple[ProgressColumn, ...] = (epoch, bar, steps, numbers, speed, left)
+        self.dispensable: tuple[ProgressColumn, ...] = (speed, left, steps, bar)
+        super().__init__(*self.all_columns, console=console)
+
+    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
+        """Return the row of the columns that fit, whenever it is drawn: terminals change their width."""
+        tasks, columns, dispensable = list(tasks), list(self.all_columns), list(self.dispensable)
+        while dispensable and any(_width(columns, task) > self.console.width for task in tasks):
+            columns.remove(dispensable.pop(0))
+        self.columns = tuple(columns)
+        return super().make_tasks_table(tasks)
+
+
+def _width(columns: list[ProgressColumn], task: Task) -> int:
+    """Return the least width of a row: its texts, a bar of `LEAST_BAR`, a space after each but the last."""
+    cells = [column(task) for column in columns]
+    return sum(cell.cell_len if isinstance(cell, Text) else LEAST_BAR for cell in cells) + len(cells) - 1
 
 
 class Bar(Watcher):
@@ -56,15 +97,7 @@ class Bar(Watcher):
 
     def __init__(self) -> None:
         self.console = Console()
-        self.progress = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}  acc {task.fields[accuracy]:.3f}"),
-            TextColumn("{task.fields[speed]:,.0f} img/s"),
-            TimeRemainingColumn(compact=True),
-            console=self.console,
-        )
+        self.progress = FittingProgress(console=self.console)
         self.task: TaskID | None = None
 
     def __enter__(self) -> "Bar":
@@ -85,9 +118,9 @@ class Bar(Watcher):
             total=plan.epochs * plan.steps_per_epoch,
             completed=plan.first_epoch * plan.steps_per_epoch + plan.first_step,
             epoch=f"{min(plan.first_epoch + 1, plan.epochs)}/{plan.epochs}",
-            loss=float("nan"),
-            accuracy=float("nan"),
-            speed=0.0,
+            loss=NO_NUMBER,
+            accuracy=NO_NUMBER,
+            speed=NO_NUMBER,
         )
 
     def step(self, report: StepReport) -> None:
@@ -97,9 +130,9 @@ class Bar(Watcher):
                 self.task,
                 completed=(report.epoch - 1) * self.steps + report.step,
                 epoch=f"{report.epoch}/{self.epochs}",
-                loss=report.loss,
-                accuracy=report.accuracy,
-                speed=report.images_per_second,
+                loss=f"{report.loss:.3f}",
+                accuracy=f"{report.accuracy:.3f}",
+                speed=f"{report.images_per_second:,.0f}",
             )
 
     def epoch(self, record: EpochRecord) -> None:
@@ -115,13 +148,17 @@ def describe(plan: Plan) -> str:
     """Return one line about a training that begins, or goes on."""
     line = (
         f"{plan.model}, {plan.parameters:,} parameters, on {plan.data}: {plan.images:,} images, "
-        f"{plan.epochs} epochs of {plan.steps_per_epoch} steps, {plan.device}"
+        f"{_counted(plan.epochs, 'epoch')} of {_counted(plan.steps_per_epoch, 'step')}, {plan.device}"
     )
     if plan.first_epoch == plan.epochs:
         line += "; all epochs are done, only the test is left"
     elif plan.first_epoch or plan.first_step:
         line += f"; going on in epoch {plan.first_epoch + 1} after step {plan.first_step}"
     return line
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def describe_epoch(record: EpochRecord, epochs: int) -> str:

@@ -1,7 +1,6 @@
 """`batchnorm train`."""
 
-import sys
-from argparse import ArgumentParser
+from argparse import ArgumentError, ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,11 @@ from tyro.conf import OmitArgPrefixes, arg
 
 from ..errors import InputError
 from ..models import is_builtin
-from ..records import to_json
+from ..records import to_dict
 from ..training import RunFolder, TrainConfig, differences, fit, read_config, resume
+from ._json import to_line
 from ._progress import watch
+from ._streams import tell
 
 
 @dataclass
@@ -38,13 +39,13 @@ class Train:
     @classmethod
     def with_defaults_from(cls, arguments: Sequence[str]) -> "Train":
         """Return the defaults: those of `--config FILE` or of the run in `--resume RUN`, where one is named."""
-        ahead = ArgumentParser(add_help=False, allow_abbrev=False)
+        ahead = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
         ahead.add_argument("--config", type=Path)
         ahead.add_argument("--resume", type=Path)
         ahead.add_argument("--model")
         try:
             known, _ = ahead.parse_known_args(arguments)
-        except SystemExit:
+        except ArgumentError:
             return cls()  # an option without its value: the real parser says so
         if known.config and known.resume:
             raise InputError("--resume goes on with the run's own options: leave --config out")
@@ -69,10 +70,9 @@ class Train:
                 trained = fit(self.training, out=out, watcher=watcher)
         result = trained.result
         if not self.quiet:
-            print(f"test accuracy {result.test_accuracy:.4f}, loss {result.test_loss:.4f}; the run is in {result.run}")
+            tell(f"test accuracy {result.test_accuracy:.4f}, loss {result.test_loss:.4f}; the run is in {result.run}")
         if self.json:
-            print(to_json(result))
-        sys.stdout.flush()
+            tell(to_line(to_dict(result)))
         return 0
 
     def _refuse_other_options(self, run: Path) -> None:

@@ -1,0 +1,24 @@
+"""Can a picture be written where the caller wants it? Asked before the work, not after it."""
+
+import os
+from pathlib import Path
+
+from ..errors import InputError
+
+
+def check_picture(option: str, path: Path) -> None:
+    """Raise `InputError`, naming the option, unless a PNG file can be written at `path`.
+
+    Example:
+        >>> check_picture("--png", Path("c.jpg"))
+        Traceback (most recent call last):
+        batchnorm.errors.InputError: --png: expected a name ending in .png, got c.jpg; use c.png
+    """
+    if path.is_dir():
+        raise InputError(f"{option}: expected the name of a file, {path} is a folder; choose another")
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{option}: expected a name ending in .png, got {path}; use {path.with_suffix('.png')}")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{option}: {path} cannot be made, {path.parent} is no folder that may be written; choose another"
+        )

@@ -1,0 +1,65 @@
+"""What if the standard output or error is closed, full, read by nobody, or cannot hold a character?"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from io import TextIOWrapper
+from typing import TextIO
+
+
+@contextmanager
+def dependable_streams() -> Iterator[None]:
+    """Give both standard streams for a while, open, and able to print any file name.
+
+    A closed one is a place where all is lost; a character that the encoding lacks is printed as its escape. What
+    cannot be written at the end is dropped, for Python would complain of it at exit.
+    """
+    before = sys.stdout, sys.stderr
+    with ExitStack() as undo:
+        sys.stdout, sys.stderr = (_opened(stream, undo) for stream in before)
+        try:
+            yield
+        finally:
+            _drop_the_unwritable(sys.stdout)
+            _drop_the_unwritable(sys.stderr)
+            sys.stdout, sys.stderr = before
+
+
+def _opened(stream: TextIO | None, undo: ExitStack) -> TextIO:
+    if stream is None:  # so Python says that the descriptor was closed
+        return undo.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123 - no file, a device
+    if isinstance(stream, TextIOWrapper):
+        undo.callback(stream.reconfigure, errors=stream.errors)
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _drop_the_unwritable(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        silence(stream)
+
+
+def silence(stream: TextIO) -> None:
+    """Lead a stream that can no longer be written into nothing, with what it still holds."""
+    with suppress(OSError), open(os.devnull, "w", encoding="utf-8") as nothing:  # noqa: PTH123 - no file, a device
+        os.dup2(nothing.fileno(), stream.fileno())
+
+
+def warn(text: str) -> None:
+    """Print on the standard error; where that cannot be written there is nobody to tell."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+def tell(text: str) -> None:
+    """Print on the standard output for a training: that nobody reads it any more is said once, and no failure."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        silence(sys.stdout)
+        warn("note: nobody reads the standard output any more; that does not stop the training")

@@ -1,0 +1,67 @@
+"""How a training looks, without one."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from batchnorm.cli import _progress
+from batchnorm.cli._progress import Bar, describe
+from batchnorm.training import Plan, StepReport
+
+PLAN = Plan("ConvBNNet", "fashion-mnist", "cpu", 421_642, 60_000, 12, 456, 0, 0)
+
+
+@pytest.fixture
+def draw(monkeypatch):
+    """Draw the bar at a width, after the step that is given or before the first; return its line."""
+
+    def drawn(width: int, report: StepReport | None = None) -> str:
+        screen = StringIO()
+        console = Console(file=screen, width=width, force_terminal=True, color_system=None)
+        monkeypatch.setattr(_progress, "Console", lambda: console)
+        bar = Bar()
+        bar.started(PLAN)
+        if report:
+            bar.step(report)
+        screen.truncate(screen.seek(0))
+        console.print(bar.progress.get_renderable())
+        return screen.getvalue()
+
+    return drawn
+
+
+STEP = StepReport(epoch=11, step=455, loss=0.2345, accuracy=0.9123, images_per_second=12_345.6)
+
+
+def test_before_the_first_step_there_are_no_numbers(draw) -> None:
+    line = draw(100)
+    assert "nan" not in line
+    assert "loss –  acc –" in line  # noqa: RUF001 - a dash, not a minus
+    assert "– img/s" in line  # noqa: RUF001
+
+
+def test_a_wide_terminal_shows_everything(draw) -> None:
+    line = draw(100, STEP)
+    for text in ("epoch 11/12", "━", "5015/5472", "loss 0.234  acc 0.912", "12,346 img/s"):
+        assert text in line
+
+
+@pytest.mark.parametrize("width", [34, 40, 50, 60, 70, 80])
+def test_a_narrow_terminal_cuts_no_text(draw, width: int) -> None:
+    line = draw(width, STEP)
+    assert "…" not in line
+    assert len(line.splitlines()) == 1
+    assert "epoch 11/12" in line
+    assert "loss 0.234  acc 0.912" in line
+
+
+def test_the_speed_goes_before_the_bar(draw) -> None:
+    line = draw(60, STEP)
+    assert "img/s" not in line
+    assert "━" in line
+
+
+def test_one_epoch_of_one_step_is_not_in_the_plural() -> None:
+    assert "1 epoch of 1 step, cpu" in describe(Plan("MLP", "mine", "cpu", 10, 64, 1, 1, 0, 0))
+    assert "12 epochs of 456 steps, cpu" in describe(PLAN)
