@@ -16,19 +16,25 @@ from statistics import mean, stdev
 import torch
 
 from batchnorm import __version__
-from batchnorm.cli._progress import watch
+from batchnorm.cli import watch
 from batchnorm.records import TrainResult
-from batchnorm.training import RunFolder, TrainConfig, fit, read_config, resume
+from batchnorm.training import RunFolder, TrainConfig, differences, fit, read_config, resume
 
 
 def train(config: TrainConfig, folder: Path) -> TrainResult:
-    """Return the result of the run in `folder`, training it as far as it is not trained yet."""
+    """Return the result of the run in `folder`, training it as far as it is not trained yet.
+
+    Raises:
+        SystemExit: the run there has another config.
+    """
     run = RunFolder(folder)
+    if run.config.exists() and (other := differences(config, run.read_config())):
+        sys.exit(f"{folder}: expected a run of this config, but it differs in {', '.join(other)}; choose other --runs")
     done = run.read_result()
     if done:
         return done
     with watch(quiet=False) as watcher:
-        if run.checkpoint.exists():
+        if run.config.exists():
             return resume(folder, watcher=watcher).result
         return fit(config, out=folder, watcher=watcher).result
 
