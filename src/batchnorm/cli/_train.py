@@ -13,6 +13,7 @@ from ..models import is_builtin
 from ..records import to_dict
 from ..training import RunFolder, TrainConfig, differences, fit, read_config, resume
 from ._json import to_line
+from ._options import Options
 from ._progress import watch
 from ._streams import tell
 
@@ -24,7 +25,7 @@ class Train:
     Example: batchnorm train --data fashion-mnist --epochs 3 --out runs/first
     """
 
-    training: Annotated[OmitArgPrefixes[TrainConfig], arg(help="")] = field(default_factory=TrainConfig)
+    training: Annotated[OmitArgPrefixes[Options], arg(help="")] = field(default_factory=Options)
     config: Annotated[Path | None, arg(metavar="FILE")] = None
     """options from a TOML file; those given here go before"""
     out: Annotated[Path | None, arg(metavar="FOLDER")] = None
@@ -54,20 +55,19 @@ class Train:
             if not is_builtin(config.model) and known.model is None:
                 # Only what the caller types may name code that runs: the config is a file like any other.
                 raise InputError(f"the run's net is your own; if you trust it, say so: --model {config.model}")
-            return cls(training=config)
-        return cls(training=read_config(known.config)) if known.config else cls()
+            return cls(training=Options.of(config))
+        return cls(training=Options.of(read_config(known.config))) if known.config else cls()
 
     def run(self) -> int:
         """Train, print the result, return 0."""
+        config = self.training.config()
         with watch(quiet=self.quiet) as watcher:
             if self.resume:
-                self._refuse_other_options(self.resume)
-                trained = resume(
-                    self.resume, model=None if is_builtin(self.training.model) else self.training.model, watcher=watcher
-                )
+                self._refuse_other_options(self.resume, config)
+                own = None if is_builtin(config.model) else config.model
+                trained = resume(self.resume, model=own, watcher=watcher)
             else:
-                out = self.out or RunFolder.default_path(self.training)
-                trained = fit(self.training, out=out, watcher=watcher)
+                trained = fit(config, out=self.out or RunFolder.default_path(config), watcher=watcher)
         result = trained.result
         if not self.quiet:
             tell(f"test accuracy {result.test_accuracy:.4f}, loss {result.test_loss:.4f}; the run is in {result.run}")
@@ -75,8 +75,8 @@ class Train:
             tell(to_line(to_dict(result)))
         return 0
 
-    def _refuse_other_options(self, run: Path) -> None:
-        other = differences(self.training, RunFolder.open(run).read_config())
+    def _refuse_other_options(self, run: Path, config: TrainConfig) -> None:
+        other = differences(config, RunFolder.open(run).read_config())
         if other:
             raise InputError(
                 f"--resume goes on with the run's own options, but these were given anew: {', '.join(other)}"

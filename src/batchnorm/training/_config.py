@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
-
-from tyro.conf import arg
+from typing import Any, Literal, get_type_hints
 
 from ..errors import InputError
 
@@ -34,13 +32,13 @@ class TrainConfig:
 
     model: str = "ConvBNNet"
     """a name of `batchnorm info`, or package.module:function"""
-    model_args: Annotated[dict[str, ModelArgument], arg(metavar="K V ...")] = field(default_factory=dict)
+    model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the net: width 16"""
     norm: str = "batchnorm"
     """batchnorm (ours), torch (torch's own) or none"""
     activation: str = "relu"
     """relu, silu, gelu, ..."""
-    norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
+    norm_place: Literal["before", "after"] = "before"
     """where the norm stands, before or after the activation"""
     data: str = "fashion-mnist-mini"
     """a name of `batchnorm data list`"""
@@ -58,7 +56,7 @@ class TrainConfig:
     """decay of the weights per step and unit of lr"""
     decay_all: bool = False
     """decay norm parameters and biases too"""
-    schedule: Annotated[Literal["one-cycle", "cosine"], arg(metavar="WORD")] = "one-cycle"
+    schedule: Literal["one-cycle", "cosine"] = "one-cycle"
     """the way of lr: one-cycle or cosine"""
     warmup: float = 0.2
     """fraction of the training in which lr rises"""

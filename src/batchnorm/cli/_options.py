@@ -1,0 +1,29 @@
+"""The options of a training as the command line shows them: `TrainConfig`, with short words for three values."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from ..training import ModelArgument, TrainConfig
+
+
+@dataclass(frozen=True)
+class Options(TrainConfig):
+    """`TrainConfig`, each option on one line of the help; the library itself does not need to know tyro."""
+
+    model_args: Annotated[dict[str, ModelArgument], arg(metavar="K V ...")] = field(default_factory=dict)
+    """further arguments of the net: width 16"""
+    norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
+    """where the norm stands, before or after the activation"""
+    schedule: Annotated[Literal["one-cycle", "cosine"], arg(metavar="WORD")] = "one-cycle"
+    """the way of lr: one-cycle or cosine"""
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> "Options":
+        """Return `config` as the command line's defaults."""
+        return cls(**asdict(config))
+
+    def config(self) -> TrainConfig:
+        """Return the config that the library takes."""
+        return TrainConfig(**asdict(self))
