@@ -4,11 +4,30 @@ The rooms, from below: `functional` (tensors in, tensors out), `nn` (the layers)
 (whose moments normalize) and `training`. The picture of the house is in `docs/architecture.md`.
 """
 
-from . import data as data
-from . import functional as functional
-from . import models as models
-from . import nn as nn
-from . import statistics as statistics
-from . import training as training
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from ._version import __version__ as __version__
 from .errors import InputError as InputError
+
+if TYPE_CHECKING:
+    from . import data as data
+    from . import functional as functional
+    from . import models as models
+    from . import nn as nn
+    from . import statistics as statistics
+    from . import training as training
+
+_ROOMS = ("data", "functional", "models", "nn", "statistics", "training")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Open a room when it is first asked for: the command line starts before torch is imported."""
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS})
