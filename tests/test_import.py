@@ -1,5 +1,6 @@
 """What does `import batchnorm` bring along? Not more than torch does, and nothing heavy."""
 
+import statistics
 import subprocess
 import sys
 
@@ -20,7 +21,10 @@ def torchs():
     return modules_after("import torch")
 
 
-@pytest.mark.parametrize("statement", ["import batchnorm", "import batchnorm.functional, batchnorm.nn"])
+@pytest.mark.parametrize(
+    "statement",
+    ["import batchnorm", "import batchnorm.functional, batchnorm.nn", "import batchnorm.models, batchnorm.training"],
+)
 def test_importing_loads_nothing_heavy_that_torch_does_not(statement, torchs):
     assert (modules_after(statement) - torchs) & HEAVY == set()
 
@@ -28,3 +32,15 @@ def test_importing_loads_nothing_heavy_that_torch_does_not(statement, torchs):
 def test_the_layers_bring_nothing_but_themselves_and_the_standard_library(torchs):
     extra = modules_after("import batchnorm.functional, batchnorm.nn") - torchs
     assert extra - set(sys.stdlib_module_names) <= {"batchnorm"}
+
+
+@pytest.mark.slow
+def test_importing_every_room_costs_at_most_0_3_seconds_over_torch():
+    """A limit that the project states, not a benchmark: the median of five fresh interpreters."""
+    code = (
+        "import torch, time; start = time.perf_counter(); "
+        "import batchnorm.data, batchnorm.models, batchnorm.statistics, batchnorm.training; "
+        "print(time.perf_counter() - start)"
+    )
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(5)]
+    assert statistics.median(float(done.stdout) for done in runs) <= 0.3

@@ -47,7 +47,7 @@ def test_training_gives_every_image_once_but_the_one_left_out(count, batch_size,
 @settings(derandomize=True, deadline=None)
 def test_len_is_the_number_of_steps(count, batch_size, shuffle):
     batches = Batches(numbered(count), batch_size, PLAIN, shuffle=shuffle)
-    assert len(list(batches)) == len(batches)
+    assert len(list(batches.epoch())) == len(batches)
 
 
 def test_images_and_labels_stay_together():
@@ -57,7 +57,7 @@ def test_images_and_labels_stay_together():
 
 def test_a_last_training_batch_of_one_image_is_left_out():
     batches = Batches(numbered(7), 3, PLAIN, shuffle=True)
-    assert [len(labels) for _, labels in batches] == [3, 3]
+    assert [len(labels) for _, labels in batches.epoch()] == [3, 3]
     assert (batches.left_out, batches.images_per_epoch) == (1, 6)
 
 
@@ -74,7 +74,7 @@ def test_a_last_evaluation_batch_of_one_image_is_kept():
 
 
 def test_a_last_training_batch_of_two_images_is_kept():
-    assert [len(labels) for _, labels in Batches(numbered(8), 3, PLAIN, shuffle=True)] == [3, 3, 2]
+    assert [len(labels) for _, labels in Batches(numbered(8), 3, PLAIN, shuffle=True).epoch()] == [3, 3, 2]
 
 
 def test_a_batch_size_of_1_is_taken_at_its_word():
@@ -124,7 +124,7 @@ def test_pixels_are_augmented_before_they_are_normalized():
     split = Split(torch.full((50, 1, 2, 2), 255, dtype=torch.uint8), torch.zeros(50).long())
     normalization = Normalization((0.5,), (0.5,))
     batches = Batches(split, 50, normalization, augmentation=Augmentation(flip=False, shift=1))
-    ((images, _),) = batches
+    ((images, _),) = batches.epoch()
     assert images.unique().tolist() == [-1.0, 1.0]  # what comes in is black, not the mean grey
 
 
@@ -146,9 +146,9 @@ def test_the_split_stays_as_it_was():
     assert torch.equal(split.labels, torch.arange(10))
 
 
-@pytest.mark.parametrize("batch_size", [0, -3])
+@pytest.mark.parametrize("batch_size", [0, -3, 2.5, True])
 def test_a_batch_size_below_1_is_refused(batch_size):
-    with pytest.raises(ValueError, match="expected batch_size >= 1, got"):
+    with pytest.raises(ValueError, match="expected batch_size to be an integer >= 1, got"):
         Batches(numbered(4), batch_size, PLAIN)
 
 
@@ -166,3 +166,9 @@ def test_a_split_that_gives_no_batch_is_refused(count, shuffle):
 def test_a_place_outside_the_run_is_refused_before_the_first_batch(arguments):
     with pytest.raises(ValueError, match="0 <= start_step <= 3, got"):
         Batches(numbered(7), 3, PLAIN).epoch(**arguments)
+
+
+@pytest.mark.parametrize("options", [{"shuffle": True}, {"augmentation": Augmentation(flip=True, shift=0)}])
+def test_a_training_epoch_is_never_given_without_its_number(options):
+    with pytest.raises(TypeError, match=r"the same order and augmentation every time; use epoch\(seed, epoch\)"):
+        iter(Batches(numbered(8), 3, PLAIN, **options))

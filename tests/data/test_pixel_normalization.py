@@ -111,6 +111,12 @@ def test_a_dict_gives_back_the_same_constants():
         {"mean": ["a"], "std": [1]},
         {"mean": [None], "std": [1]},
         {"mean": [0.5], "std": [0]},
+        {"mean": ["0.5"], "std": ["1"]},
+        {"mean": [True], "std": [1]},
+        {"mean": [10**400], "std": [1]},
+        [1],
+        None,
+        3,
     ],
 )
 def test_a_dict_with_something_else_is_the_callers_mistake(data):

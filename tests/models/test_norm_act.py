@@ -165,3 +165,13 @@ def test_an_unknown_activation_is_named_with_the_near_one(name, norm):
 def test_an_unknown_place_is_named_with_the_near_one(name):
     with pytest.raises(ValueError, match=r"^norm_place: .* got 'befor'. Did you mean 'before'\?"):
         make(name, norm_place="befor")
+
+
+def test_a_function_that_returns_no_layer_is_refused_at_construction():
+    with pytest.raises(TypeError, match=r"norm: expected a function that returns a torch\.nn\.Module, got NoneType"):
+        ConvBNNet(norm=lambda num_features: None)
+
+
+def test_a_layer_in_place_of_a_function_that_makes_layers_is_refused():
+    with pytest.raises(TypeError, match=r"norm: expected a name or a function .* got a layer \(BatchNorm2d\)"):
+        ConvBNNet(norm=nn.BatchNorm2d(32))

@@ -54,8 +54,8 @@ class Batches:
         shuffle: bool = False,
         channels_last: bool = False,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"Batches: expected batch_size >= 1, got {batch_size}")
+        if type(batch_size) is not int or batch_size < 1:
+            raise ValueError(f"Batches: expected batch_size to be an integer >= 1, got {batch_size!r}")
         self.split = split
         self.batch_size = batch_size
         self.normalization = normalization
@@ -83,7 +83,15 @@ class Batches:
         return math.ceil(self.images_per_epoch / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give epoch 0 of seed 0, as a loader would; training asks `epoch` for the right one."""
+        """Give all batches, as a loader would, where every epoch is the same.
+
+        Raises:
+            TypeError: the images are shuffled or varied, so that an epoch needs its number.
+        """
+        if self.shuffle or self.augmentation is not None:
+            raise TypeError(
+                "Batches: iterating would give the same order and augmentation every time; use epoch(seed, epoch)"
+            )
         return self.epoch()
 
     def epoch(self, seed: int = 0, epoch: int = 0, *, start_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from ..errors import InputError
+
 
 def cache_folder() -> Path:
     """The folder under which each fetched data set has a folder of its own.
@@ -10,15 +12,21 @@ def cache_folder() -> Path:
     `BATCHNORM_CACHE` if set, else `XDG_CACHE_HOME/batchnorm`, else `~/.cache/batchnorm`. It need
     not exist.
 
+    Raises:
+        InputError: nothing says where it is.
+
     Example:
-        >>> os.environ["BATCHNORM_CACHE"] = "/var/cache/images"
-        >>> cache_folder().as_posix()
+        >>> from unittest.mock import patch
+        >>> with patch.dict(os.environ, BATCHNORM_CACHE="/var/cache/images"):
+        ...     cache_folder().as_posix()
         '/var/cache/images'
-        >>> del os.environ["BATCHNORM_CACHE"]
     """
     own = os.environ.get("BATCHNORM_CACHE")
     if own:
         return Path(own).expanduser()
     shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
     # The XDG base directory specification: a relative path there is to be ignored.
-    return (shared if shared.is_absolute() else Path.home() / ".cache") / "batchnorm"
+    try:
+        return (shared if shared.is_absolute() else Path.home() / ".cache") / "batchnorm"
+    except RuntimeError:  # a user without an entry in the system's list and without HOME
+        raise InputError("there is no home folder for the cache; set BATCHNORM_CACHE to a folder") from None

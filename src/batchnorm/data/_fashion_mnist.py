@@ -116,7 +116,10 @@ def _all_filenames() -> tuple[str, ...]:
 
 
 def _missing(folder: Path) -> list[str]:
-    return [name for name in _all_filenames() if not (folder / name).is_file()]
+    try:
+        return [name for name in _all_filenames() if not (folder / name).is_file()]
+    except OSError:  # a folder that may not be read has nothing for us
+        return list(_all_filenames())
 
 
 def _installed_folders() -> tuple[Path, ...]:

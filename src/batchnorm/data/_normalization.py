@@ -105,9 +105,9 @@ class Normalization:
         try:
             mean, std = (_numbers(data[key]) for key in ("mean", "std"))
             return cls(mean, std)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(
-                f"normalization: expected lists of numbers 'mean' and 'std', got {dict(data)!r} ({error})"
+                f"normalization: expected lists of numbers 'mean' and 'std', got {data!r} ({error})"
             ) from None
 
 
@@ -125,4 +125,7 @@ def _moments(value: Tensor, counts: Tensor) -> tuple[float, float]:
 def _numbers(entry: object) -> tuple[float, ...]:
     if not isinstance(entry, list | tuple):
         raise TypeError(f"expected a list, got {type(entry).__name__}")
+    for number in entry:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise TypeError(f"expected numbers, got {type(number).__name__}")
     return tuple(float(number) for number in entry)

@@ -49,6 +49,11 @@ class NormAct:
         self.activation = None if activation == "none" else activation
         self.norm_place = norm_place
         self.dim = dim
+        if isinstance(norm, nn.Module):
+            raise TypeError(
+                f"norm: expected a name or a function num_features -> nn.Module, got a layer ({type(norm).__name__}). "
+                "Every place needs a layer of its own: give the function that makes it."
+            )
         if self.norm is not None and not callable(norm):
             own = "Or give a function num_features -> nn.Module."
             check_one_of("norm", norm, ("batchnorm", "torch", "none"), own)
@@ -74,7 +79,13 @@ class NormAct:
         if self.norm is None:
             return {}
         if callable(self.norm):
-            return {f"bn{suffix}": self.norm(num_features)}
+            layer = self.norm(num_features)
+            if not isinstance(layer, nn.Module):
+                raise TypeError(
+                    "norm: expected a function that returns a torch.nn.Module, "
+                    f"got {type(layer).__name__} from it. Let it return the layer."
+                )
+            return {f"bn{suffix}": layer}
         kinds = _OURS if self.norm == "batchnorm" else _TORCHS
         return {f"bn{suffix}": kinds[self.dim](num_features)}
 
