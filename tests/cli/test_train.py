@@ -168,7 +168,7 @@ MISTAKES = {
     "a batch of one for a net that cannot": (["--model", "MLP", "--batch-size", "1"], "give 2 or more"),
     "a config that is not there": (["--config", "nowhere.toml"], "nowhere.toml"),
     "a config that is no TOML": (["--config", "bad.toml"], "expected a TOML file"),
-    "a config with an unknown key": (["--config", "key.toml"], "did you mean 'epochs'?"),
+    "a config with an unknown key": (["--config", "key.toml"], "Did you mean 'epochs'?"),
     "a config with a wrong type": (["--config", "type.toml"], "epochs: expected an integer of at least 1, got 'three'"),
     "a folder in use": (["--out", "used"], "used holds files"),
     "a folder below a file": (["--out", "mine.py/run"], "cannot be made"),

@@ -260,7 +260,7 @@ def test_a_bundled_set_is_here_already():
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(InputError, match=r"did you mean 'fashion-mnist'\?"):
+    with pytest.raises(InputError, match=r"Did you mean 'fashion-mnist'"):
         fetch("fashon-mnist")
 
 

@@ -87,8 +87,8 @@ def test_a_toml_file_may_leave_options_out(tmp_path) -> None:
     ("text", "message"),
     [
         ("epochs = ", r"c\.toml: expected a TOML file"),
-        ("epoch = 3", r"c\.toml: unknown key 'epoch'; did you mean 'epochs'\?"),
-        ("zzzzzzz = 3", r"c\.toml: unknown key 'zzzzzzz'; see `batchnorm train --help`"),
+        ("epoch = 3", r"c\.toml: unknown key 'epoch'\. Did you mean 'epochs'\?"),
+        ("zzzzzzz = 3", r"c\.toml: unknown key 'zzzzzzz'\. See `batchnorm train --help`"),
         ('epochs = "three"', r"c\.toml: epochs: expected an integer of at least 1, got 'three' \(str\)"),
         ("epochs = true", r"c\.toml: epochs: expected an integer of at least 1, got True \(bool\)"),
         ("flip = 1", r"c\.toml: flip: expected bool, got 1 \(int\)"),

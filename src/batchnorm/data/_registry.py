@@ -1,8 +1,6 @@
 """Which data sets are known by name?"""
 
-import difflib
-
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ._fashion_mnist import FASHION_MNIST, FASHION_MNIST_MINI
 from ._source import Source
 
@@ -30,11 +28,9 @@ def get(name: str) -> Source:
         'Ankle boot'
         >>> get("fashion")
         Traceback (most recent call last):
-        batchnorm.errors.InputError: unknown data set 'fashion', did you mean 'fashion-mnist'? ...
+        batchnorm.errors.InputError: data: unknown name 'fashion'. Did you mean 'fashion-mnist'...
     """
     known = {source.info.name: source for source in available()}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f", did you mean '{near[0]}'?" if near else "."
-    raise InputError(f"unknown data set '{name}'{hint} Known: {', '.join(known)}")
+    raise InputError(f"data: unknown name {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}.")

@@ -1,6 +1,6 @@
 """Can a net of these arguments be built? Asked before the first layer is made."""
 
-import difflib
+from ..errors import did_you_mean
 
 
 def check_at_least(minimum: int, reason: str = "", **arguments: object) -> None:
@@ -33,15 +33,3 @@ def check_one_of(argument: str, value: object, known: tuple[str, ...], advice: s
     if value not in known:
         advice = f"{did_you_mean(str(value), known)} {advice}".rstrip()
         raise ValueError(f"{argument}: expected one of {', '.join(known)}; got {value!r}.{advice}")
-
-
-def did_you_mean(name: str, known: tuple[str, ...]) -> str:
-    """Give the sentence that names the nearest of the known names, or nothing where none is near.
-
-    Example:
-        >>> did_you_mean("RESNET8", ("resnet18", "MLP"))
-        " Did you mean 'resnet18'?"
-    """
-    folded = {entry.casefold(): entry for entry in known}
-    near = difflib.get_close_matches(name.casefold(), folded, n=2)
-    return f" Did you mean {' or '.join(repr(folded[entry]) for entry in near)}?" if near else ""

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..functional import Activation
-from ._arguments import did_you_mean
 from ._conv_bn_net import ConvBNNet
 from ._mlp import MLP
 from ._norm_act import Norm, NormPlace

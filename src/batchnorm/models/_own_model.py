@@ -11,8 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from ..errors import InputError
-from ._arguments import did_you_mean
+from ..errors import InputError, did_you_mean
 
 
 def build_own(name: str, offered: Mapping[str, Any], required: Mapping[str, Any]) -> nn.Module:

@@ -4,11 +4,10 @@ import math
 import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 
 ModelArgument = int | float | str | bool
 
@@ -202,6 +201,5 @@ def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
 
 def _unknown(name: str) -> str:
     """Return what to say of a key that is no option."""
-    near = get_close_matches(name.replace("-", "_"), TrainConfig.__dataclass_fields__, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "see `batchnorm train --help`, with _ for -"
-    return f"unknown key {name!r}; {hint}"
+    near = did_you_mean(name.replace("-", "_"), TrainConfig.__dataclass_fields__)
+    return f"unknown key {name!r}.{near or ' See `batchnorm train --help`, with _ for -.'}"
