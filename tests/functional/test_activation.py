@@ -62,3 +62,16 @@ def test_an_unknown_name_is_an_error_with_the_near_ones(check):
 def test_what_cannot_be_called_is_a_type_error(check):
     with pytest.raises(TypeError, match=r"expected a name, a module or a function .* got int"):
         check(3)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_activation,
+        lambda kind: activate(Y, kind),
+        lambda kind: batch_norm(Y[:, None], None, None, training=True, activation=kind),
+    ],
+)
+def test_a_class_instead_of_a_module_is_a_type_error(check):
+    with pytest.raises(TypeError, match=r"expected a module, got the class ReLU. Make one: ReLU\(\)\."):
+        check(torch.nn.ReLU)

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 import batchnorm.nn as bn
+from batchnorm.models import ConvBNNet
 
 LAYERS = [bn.BatchNorm1d, bn.BatchNorm2d, bn.BatchNorm3d]
 X = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
@@ -47,6 +48,22 @@ def test_the_activation_can_be_taken_out():
 def test_an_unknown_activation_is_an_error_with_the_near_ones(layer):
     with pytest.raises(ValueError, match=r"got 'rleu'. Did you mean relu"):
         layer(3, activation="rleu")
+
+
+@pytest.mark.parametrize("make", [*LAYERS, bn.LazyBatchNorm2d, ConvBNNet])
+def test_a_class_instead_of_an_activation_module_is_a_type_error(make):
+    with pytest.raises(TypeError, match=r"expected a module, got the class ReLU. Make one: ReLU\(\)\."):
+        make(activation=nn.ReLU) if make in (bn.LazyBatchNorm2d, ConvBNNet) else make(3, activation=nn.ReLU)
+
+
+@pytest.mark.parametrize(("later", "message"), [(3, "got int"), (nn.ReLU, "the class ReLU")], ids=str)
+@pytest.mark.parametrize("route", ["auto", "composed", "native"])
+def test_an_invalid_activation_that_is_assigned_later_is_an_error_and_changes_nothing(later, message, route):
+    layer = bn.BatchNorm2d(3, route=route)
+    layer.activation = later
+    with pytest.raises(TypeError, match=message):
+        layer(X)
+    assert (layer.running_mean.tolist(), layer.num_batches_tracked) == ([0.0] * 3, 0)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -97,3 +114,20 @@ def test_the_attributes_are_torchs_and_two_more():
     ours, torchs = vars(bn.BatchNorm2d(3)), vars(nn.BatchNorm2d(3))
     assert set(ours) - set(torchs) == {"activation", "route"}
     assert set(torchs) <= set(ours)
+
+
+@pytest.mark.parametrize("make", [bn.BatchNorm2d, nn.BatchNorm2d])
+def test_eps_is_no_attribute_of_the_class_as_torchs_is_not(make):
+    with pytest.raises(AttributeError, match="type object 'BatchNorm2d' has no attribute 'eps'"):
+        make.eps  # noqa: B018  # to be read is all that it is for
+
+
+@pytest.mark.parametrize("make", [bn.BatchNorm2d, nn.BatchNorm2d])
+def test_a_deleted_eps_is_missing_as_torchs_is(make):
+    layer = make(3)
+    del layer.eps
+    assert not hasattr(layer, "eps")
+    with pytest.raises(AttributeError, match="'BatchNorm2d' object has no attribute 'eps'"):
+        layer.eps  # noqa: B018
+    with pytest.raises(AttributeError, match="eps"):
+        del layer.eps

@@ -13,8 +13,10 @@ import batchnorm.nn as bn
 with warnings.catch_warnings():
     # torch scripts parts of itself when these are imported, and warns of it.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from torch.ao.quantization import fuse_modules, fuse_modules_qat
+    import torch.ao.nn.quantized as quantized
+    from torch.ao.quantization import MinMaxObserver, fuse_modules, fuse_modules_qat
     from torch.fx.experimental.optimization import fuse
+    from torch.utils.mkldnn import to_mkldnn
 
 IMAGES = torch.randn(4, 2, 6, 6, generator=torch.Generator().manual_seed(0))
 ROWS = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
@@ -83,6 +85,57 @@ def test_conversion_to_sync_batch_norm_keeps_state_and_eps():
 def test_conversion_to_sync_batch_norm_of_a_layer_with_activation_is_an_error(activation):
     with pytest.raises(RuntimeError, match="convert_sync_batchnorm would drop the activation"):
         nn.SyncBatchNorm.convert_sync_batchnorm(conv_bn(activation=activation))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning")
+def test_mkldnn_takes_a_layer_without_activation_as_torchs():
+    ours, torchs = conv_bn(), trained(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3, eps=0.01))
+    torchs.load_state_dict(ours.state_dict())
+    found, expected = (to_mkldnn(model)(IMAGES.to_mkldnn()).to_dense() for model in (ours, torchs))
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+def test_conversion_to_mkldnn_of_a_layer_with_activation_is_an_error(activation):
+    model = conv_bn(activation=activation)
+    with pytest.raises(RuntimeError, match=r"torch\.utils\.mkldnn\.to_mkldnn would drop the activation"):
+        to_mkldnn(model)
+
+
+QUANTIZED = [
+    (quantized.BatchNorm2d, bn.BatchNorm2d, nn.BatchNorm2d, (4, 3, 5, 5)),
+    (quantized.BatchNorm3d, bn.BatchNorm3d, nn.BatchNorm3d, (4, 3, 2, 5, 5)),
+]
+
+
+def observed(layer, shape):
+    """The layer in evaluation mode with an observer that has seen its output."""
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0)) * 3 + 1
+    layer(x)
+    layer.eval().activation_post_process = MinMaxObserver()
+    layer.activation_post_process(layer(x))
+    return layer, torch.quantize_per_tensor(x, 0.1, 64, torch.quint8)
+
+
+@pytest.mark.parametrize(("tool", "make", "torchs", "shape"), QUANTIZED)
+@pytest.mark.filterwarnings("ignore:(torch.quantize_per_tensor|.*reduce_range)")
+def test_quantization_takes_a_layer_without_activation_as_torchs(tool, make, torchs, shape):
+    found, expected = (
+        tool.from_float(layer)(x).dequantize() for layer, x in (observed(kind(3), shape) for kind in (make, torchs))
+    )
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+@pytest.mark.parametrize(("tool", "make", "torchs", "shape"), QUANTIZED)
+@pytest.mark.filterwarnings("ignore:(torch.quantize_per_tensor|.*reduce_range)")
+def test_quantization_of_a_layer_with_activation_is_an_error(tool, make, torchs, shape, activation):
+    layer, _ = observed(make(3, activation=activation), shape)
+    with pytest.raises(RuntimeError, match=r"quantized's from_float would drop the activation"):
+        tool.from_float(layer)
+    with pytest.raises(RuntimeError, match=r"quantized's from_reference would drop the activation"):
+        tool.from_reference(layer, 0.1, 0)
 
 
 def test_anybody_else_may_read_eps():

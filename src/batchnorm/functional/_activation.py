@@ -41,7 +41,7 @@ def activate(y: Tensor, activation: Activation = None) -> Tensor:
 
     Raises:
         ValueError: a name that is not in `ACTIVATIONS`; the message has the near ones.
-        TypeError: neither a name nor something that can be called.
+        TypeError: neither a name nor something that can be called, or a class instead of a module.
 
     Example:
         >>> activate(torch.tensor([-1.0, 2.0]), "relu")
@@ -63,11 +63,15 @@ def check_activation(activation: Activation) -> None:
 
     Raises:
         ValueError: an unknown name.
-        TypeError: neither a name nor something that can be called.
+        TypeError: neither a name nor something that can be called, or a class instead of a module.
     """
     if isinstance(activation, str):
         if activation not in ACTIVATIONS:
             raise unknown_name("activation", activation, ACTIVATIONS)
+    elif isinstance(activation, type):
+        # Calling a class makes an instance: the output would be a module instead of a tensor.
+        name = activation.__name__
+        raise TypeError(f"activation: expected a module, got the class {name}. Make one: {name}().")
     elif activation is not None and not callable(activation):
         raise TypeError(
             "activation: expected a name, a module or a function of one tensor, got "

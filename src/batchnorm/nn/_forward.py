@@ -39,7 +39,8 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
         if self.training and not self.track_running_stats:
             running_mean = running_var = None
         activation = self.activation
-        named = activation if isinstance(activation, str) else None
+        # What cannot be called is batch_norm's to refuse, before anything has changed; so is a class.
+        later = activation if callable(activation) and not isinstance(activation, type) else None
         output = batch_norm(
             input,
             running_mean,
@@ -49,13 +50,13 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
             by_batch,
             self._momentum(counter, running_mean),
             self.__dict__["eps"],  # past the guard, which is for others and would break a graph
-            activation=named,
+            activation=activation if later is None else None,
             route=self.route,
         )
         if counter is not None:
             counter.add_(1)  # afterwards: a batch that was refused has not been tracked
         # A module is called as one, so that its hooks run and a tracer sees it.
-        return activation(output) if callable(activation) else output
+        return output if later is None else later(output)
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002  # torch's name
         if is_proxy(input) or input.dim() in self.shapes:

@@ -1,26 +1,42 @@
 """How does a layer with an activation keep torch's own tools from dropping it without a word?
 
-`SyncBatchNorm.convert_sync_batchnorm` and `torch.nn.utils.fusion` take any subclass of torch's
-layers, read weight, bias, statistics and eps, and build another layer from these. All that they
-have in common is that they read `eps`, so it is there that they are told.
+These tools take any subclass of torch's layers, read weight, bias, statistics and eps, and build
+another layer from these. All that they have in common is that they read `eps`, so it is there that
+they are told. They are known by the names of their module and function: none has to be imported.
 """
 
-import inspect
 import sys
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from torch.nn import Module, SyncBatchNorm
-from torch.nn.utils import fusion
+from torch.nn import Module
 
-_TOOLS: Final[dict[str, Callable[..., Any]]] = {
-    "torch.nn.utils.fusion.fuse_conv_bn_eval": fusion.fuse_conv_bn_eval,
-    "torch.nn.utils.fusion.fuse_linear_bn_eval": fusion.fuse_linear_bn_eval,
-    "SyncBatchNorm.convert_sync_batchnorm": SyncBatchNorm.convert_sync_batchnorm,
+_BLIND: Final = {
+    (
+        "torch.nn.utils.fusion",
+        "fuse_conv_bn_eval",
+    ): "torch.nn.utils.fusion.fuse_conv_bn_eval",
+    (
+        "torch.nn.utils.fusion",
+        "fuse_linear_bn_eval",
+    ): "torch.nn.utils.fusion.fuse_linear_bn_eval",
+    (
+        "torch.nn.modules.batchnorm",
+        "SyncBatchNorm.convert_sync_batchnorm",
+    ): "SyncBatchNorm.convert_sync_batchnorm",
+    (
+        "torch.utils.mkldnn",
+        "MkldnnBatchNorm.__init__",
+    ): "torch.utils.mkldnn.to_mkldnn",
+    (
+        "torch.ao.nn.quantized.modules.batchnorm",
+        "_BatchNorm.from_float",
+    ): "torch.ao.nn.quantized's from_float",
+    (
+        "torch.ao.nn.quantized.modules.batchnorm",
+        "_BatchNorm.from_reference",
+    ): "torch.ao.nn.quantized's from_reference",
 }
-"""The functions of torch that would lose an activation."""
-
-_BLIND: Final = {inspect.unwrap(tool).__code__: name for name, tool in _TOOLS.items()}
+"""The functions of torch that would lose an activation, as (module, function): name in the message."""
 
 
 class GuardedEps:
@@ -29,17 +45,31 @@ class GuardedEps:
     A data descriptor: state, copies, pickles and `extra_repr` are as if it were not there.
     """
 
-    def __get__(self, layer: Module, owner: type[Module] | None = None) -> float:
+    def __get__(self, layer: Module | None, owner: type[Module] | None = None) -> float:
+        if layer is None:
+            raise AttributeError(f"type object {getattr(owner, '__name__', owner)!r} has no attribute 'eps'")
         if getattr(layer, "activation", None) is not None:
-            tool = _BLIND.get(sys._getframe(1).f_code)
+            frame = sys._getframe(1)
+            tool = _BLIND.get((frame.f_globals.get("__name__", ""), frame.f_code.co_qualname))
             if tool is not None:
                 raise RuntimeError(
                     f"{type(layer).__name__}: {tool} would drop the activation "
                     f"({layer.activation!r}) of this layer. Take it out first: put it behind the "
                     "layer as a module of its own and set layer.activation = None."
                 )
+        if "eps" not in layer.__dict__:
+            raise _missing(layer)
         eps: float = layer.__dict__["eps"]
         return eps
 
     def __set__(self, layer: Module, value: float) -> None:
         layer.__dict__["eps"] = value
+
+    def __delete__(self, layer: Module) -> None:
+        if "eps" not in layer.__dict__:
+            raise _missing(layer)
+        del layer.__dict__["eps"]
+
+
+def _missing(layer: Module) -> AttributeError:
+    return AttributeError(f"{type(layer).__name__!r} object has no attribute 'eps'")
