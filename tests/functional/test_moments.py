@@ -141,3 +141,30 @@ def test_merging_in_float32_survives_a_mean_of_ten_thousand():
 def test_moments_pass_through_gradcheck():
     x = draw(0, 6).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: batch_moments(x)[:2], (x,))
+
+
+@pytest.mark.parametrize("other", [1, 4])
+@pytest.mark.parametrize("as_tensor", [False, True])
+def test_merging_moments_of_other_channels_is_an_error(other, as_tensor):
+    a, b = batch_moments(torch.ones(2, 3)), batch_moments(torch.ones(2, other))
+    a = a._replace(count=torch.tensor(2)) if as_tensor else a
+    with pytest.raises(ValueError, match=rf"merge: other must .* shape \(3,\), got \({other},\)\. Merge"):
+        a.merge(b)
+
+
+def test_merging_works_under_vmap():
+    x = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(0))
+    found = torch.func.vmap(lambda x: batch_moments(x[:1]).merge(batch_moments(x[1:])).var)(x)
+    torch.testing.assert_close(found, x.var(1, correction=0))
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool, torch.complex64], ids=str)
+def test_moments_of_what_has_no_floating_point_are_an_error(dtype):
+    with pytest.raises(TypeError, match=rf"batch_moments: x must be of a floating-point dtype, got {dtype}\."):
+        batch_moments(torch.ones(2, 3).to(dtype))
+
+
+@pytest.mark.parametrize("shape", [(), (3,)], ids=str)
+def test_moments_of_fewer_than_two_axes_are_an_error(shape):
+    with pytest.raises(ValueError, match=r"batch_moments: x must have the shape \(N, C, \*\), got \("):
+        batch_moments(torch.ones(shape))

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 
@@ -45,6 +47,15 @@ def test_native_asked_for_by_name_stays_native_inside_a_transform():
 def test_an_unknown_route_is_an_error_with_the_near_ones(check):
     with pytest.raises(ValueError, match=r"route: .* got 'nativ'. Did you mean native\?"):
         check("nativ")
+
+
+@pytest.mark.parametrize("check", [check_route, call])
+@pytest.mark.parametrize("route", [None, ["native"], 3], ids=str)
+def test_a_route_that_is_no_name_is_a_type_error(check, route):
+    with pytest.raises(
+        TypeError, match=rf"route: expected a name, got {re.escape(repr(route))}\. Known: auto, composed"
+    ):
+        check(route)
 
 
 def test_the_routes_are_the_ones_that_the_docs_name():

@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 import torch
 
 from batchnorm.functional import (
     Moments,
     batch_moments,
+    batch_norm,
     cumulative_momentum,
     update_running_stats,
 )
@@ -77,3 +79,42 @@ def test_cumulative_momentum_makes_a_plain_average():
 )
 def test_cumulative_momentum_has_the_buffers_dtype_but_float32_at_least(dtype, expected):
     assert cumulative_momentum(torch.tensor(2), torch.zeros(1, dtype=dtype)).dtype is expected
+
+
+@pytest.mark.parametrize("momentum", [0.5, torch.tensor(0.5)], ids=["number", "tensor"])
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_count_of_zero_or_one_that_is_a_tensor_changes_nothing(count, momentum):
+    mean, var = torch.full((2,), 1.0), torch.full((2,), 3.0)
+    moments = Moments(torch.tensor([7.0, torch.nan]), torch.tensor([0.0, torch.nan]), torch.tensor(count))
+    update_running_stats(mean, var, moments, momentum)
+    assert (mean.tolist(), var.tolist()) == ([1.0, 1.0], [3.0, 3.0])
+
+
+@pytest.mark.parametrize("momentum", [0.3, torch.tensor(0.3, dtype=torch.float64)], ids=["number", "tensor"])
+def test_a_count_that_is_a_tensor_costs_no_precision(momentum):
+    mean, var = torch.full((1,), 1.0).double(), torch.full((1,), 3.0).double()
+    update_running_stats(mean, var, batch_moments(X)._replace(count=torch.tensor(3)), momentum)
+    assert (mean.item(), var.item()) == pytest.approx((0.7 * 1 + 0.3 * 2, 0.7 * 3 + 0.3 * 4), abs=1e-15)
+
+
+@pytest.mark.parametrize(("mean", "var", "name"), [(1, 2, "running_mean"), (2, 1, "running_var")])
+def test_statistics_of_other_channels_are_an_error_and_unchanged(mean, var, name):
+    running = torch.zeros(mean), torch.zeros(var)
+    with pytest.raises(ValueError, match=rf"{name} must have the shape of the moments, \(2,\), got \(1,\)\. Take"):
+        update_running_stats(*running, batch_moments(torch.eye(2)), 0.5)
+    assert not torch.cat(running).any()
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_moments_of_other_channels_are_an_error(channels):
+    with pytest.raises(ValueError, match=r"running_mean must have the shape of the moments"):
+        update_running_stats(torch.zeros(2), torch.ones(2), batch_moments(torch.ones(3, channels)), 0.5)
+
+
+@pytest.mark.parametrize("momentum", [np.float32(0.25), np.float64(0.25), np.int64(1)], ids=repr)
+@pytest.mark.parametrize("route", ["composed", "native"])
+def test_a_momentum_of_numpy_is_taken_as_a_number(momentum, route):
+    mean, var = torch.ones(1).double(), torch.full((1,), 3.0).double()
+    batch_norm(X, mean, var, training=True, momentum=momentum, route=route)
+    share = float(momentum)
+    assert (mean.item(), var.item()) == pytest.approx((1 - share + share * 2, (1 - share) * 3 + share * 4), abs=1e-15)

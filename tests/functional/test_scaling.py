@@ -91,3 +91,40 @@ def test_half_types_stay_and_their_constants_are_float32(dtype, scale, inverse):
 def test_nothing_to_take_constants_from_is_an_error(scale):
     with pytest.raises(ValueError, match=r"x must have values .* got shape \(0, 3\)"):
         scale(torch.empty(0, 3))
+
+
+@pytest.mark.parametrize(("scale", "inverse"), BOTH)
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64], ids=str)
+def test_wide_integers_keep_every_value(dtype, scale, inverse):
+    x = torch.tensor([[2**24], [2**24 + 1], [2**24 + 3]], dtype=dtype)
+    scaled = scale(x)
+    assert scaled.values.dtype is torch.float64
+    assert inverse(*scaled).round().to(dtype).tolist() == x.tolist()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.bool], ids=str)
+@pytest.mark.parametrize("scale", [zscore, minmax])
+def test_short_integers_become_float32(scale, dtype):
+    assert scale(torch.tensor([[0], [1]]).to(dtype)).values.dtype is torch.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: zscore(X, torch.ones(4)), "mean: expected 3 values"),
+        (lambda: zscore(X, None, torch.ones(4)), "std: expected 3 values"),
+        (lambda: minmax(X, torch.ones(4), torch.ones(4)), "low: expected 3 values"),
+        (lambda: minmax_inverse(X, torch.ones(4), torch.ones(4)), "expected 3 values"),
+        (lambda: zscore_inverse(X, torch.ones(4), torch.ones(3)), "mean: expected 3 values"),
+        (lambda: minmax(X[0, 0]), r"x: expected the shape \(N, C, \*\), got \(4,\)"),
+    ],
+)
+def test_constants_or_data_of_another_shape_are_an_error(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("scale", [zscore, minmax])
+def test_complex_data_are_an_error(scale):
+    with pytest.raises(TypeError, match=r"x: expected real numbers, got torch.complex128\. Scale x\.real"):
+        scale(X.to(torch.complex128))

@@ -79,3 +79,23 @@ def test_the_steps_pass_gradgradcheck_by_every_argument():
 def test_scale_shift_passes_gradgradcheck():
     leaves = [t.requires_grad_() for t in (draw(1, 2), draw(4, 2).abs() + 0.5, draw(2, 2))]
     assert torch.autograd.gradgradcheck(scale_shift, leaves)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (lambda x, three, four: affine(x, four), "weight: expected 3 values, .* got shape .4,."),
+        (lambda x, three, four: affine(x, three[:1]), "weight: expected 3 values, .* got shape .1,."),
+        (lambda x, three, four: affine(x, None, four), "bias: expected 3 values"),
+        (lambda x, three, four: normalize(x, four, three, 0.1), "mean: expected 3 values"),
+        (lambda x, three, four: normalize(x, three, four, 0.1), "var: expected 3 values"),
+        (lambda x, three, four: affine(x[0], three), r"x: expected the shape \(N, C, \*\), got \(3,\)"),
+        (lambda x, three, four: normalize(x[0], three, three, 0.1), "x: expected the shape"),
+        (lambda x, three, four: scale_shift(three, four), r"var: expected the shape of mean, \(3,\), got \(4,\)"),
+        (lambda x, three, four: scale_shift(three, three, four), "weight: expected the shape of mean"),
+        (lambda x, three, four: scale_shift(three, three, None, three[:1]), "bias: expected the shape of mean"),
+    ],
+)
+def test_a_wrong_number_of_channels_is_an_error_that_names_the_argument(step, message):
+    with pytest.raises(ValueError, match=message):
+        step(torch.ones(2, 3), torch.ones(3), torch.ones(4))

@@ -1,12 +1,13 @@
 """Can these arguments be batch-normalized? One check for every route, with torch's exceptions."""
 
+from numbers import Real
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ._activation import Activation
-from ._channels import HALF_TYPES
+from ._channels import HALF_TYPES, sizes_are_known
 
 
 class Arguments(NamedTuple):
@@ -28,19 +29,18 @@ def check_arguments(a: Arguments) -> None:
 
     It runs before every call, so it asks little of each tensor; the messages are made elsewhere.
     """
-    _check_types(a.x, a.training, a.momentum)
+    _check_types(a.x, a.training, a.momentum, a.eps)
     if a.x.dim() < 2:
         raise _too_few_axes(a)
     if a.eps < 0 or (a.training and a.eps == 0):
         bound = "positive during training" if a.training else "non-negative"
         raise ValueError(f"batch_norm: eps must be {bound}, got {a.eps}. The usual value is 1e-5.")
     _check_statistics(a)
-    # Sizes are traced values under torch.jit.trace, and comparing them would be taken for a constant.
-    if not torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
+    if sizes_are_known():
         _check_sizes(a)
 
 
-def _check_types(x: object, training: object, momentum: object) -> None:
+def _check_types(x: object, training: object, momentum: object, eps: object) -> None:
     if not isinstance(x, Tensor):
         raise TypeError(
             f"batch_norm: x must be a tensor of shape (N, C, *), got {type(x).__name__}. "
@@ -56,8 +56,10 @@ def _check_types(x: object, training: object, momentum: object) -> None:
     if isinstance(momentum, Tensor):
         if momentum.dim():
             raise _momentum(f"a tensor of shape {tuple(momentum.shape)}")
-    elif not isinstance(momentum, float | int):
+    elif not isinstance(momentum, float | int | Real):
         raise _momentum(repr(momentum))
+    if not isinstance(eps, float | int | Real | Tensor):
+        raise TypeError(f"batch_norm: eps must be a number, got {eps!r}. The usual value is 1e-5.")
 
 
 def _check_statistics(a: Arguments) -> None:

@@ -37,7 +37,8 @@ def batch_norm(
         weight: (C,) or None.
         bias: (C,) or None; independent of `weight`.
         training: normalize by the batch's own statistics (True) or by the running ones.
-        momentum: the weight of the NEW batch; a number or a tensor without axes.
+        momentum: the weight of the NEW batch; a number (Python's or NumPy's) or a tensor without
+            axes.
         eps: added to the variance inside the square root.
         activation: the last step: a name of `ACTIVATIONS`, a module or function of one tensor, or
             None.
@@ -52,7 +53,8 @@ def batch_norm(
         RuntimeError: evaluation without running statistics; a wrong number of channels, dtype or
             device.
         TypeError: `x` is no tensor, `training` no bool, `momentum` neither number nor tensor
-            without axes.
+            without axes, `eps` no number, `route` no name, `activation` neither a name nor a module
+            or function.
 
     Example:
         >>> import torch

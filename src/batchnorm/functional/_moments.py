@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ._channels import reduced_dims, widen
+from ._channels import reduced_dims, sizes_are_known, widen
 
 
 class Moments(NamedTuple):
@@ -70,11 +70,19 @@ class Moments(NamedTuple):
         adds up in float32; start from `Moments.empty(C, dtype=torch.float64)` then, and the result
         stays in float64.
 
+        Raises:
+            ValueError: `other` has another number of channels.
+
         Example:
             >>> a, b = batch_moments(torch.zeros(2, 1)), batch_moments(torch.ones(2, 1))
             >>> a.merge(b).var
             tensor([0.2500])
         """
+        if sizes_are_known() and self.mean.shape != other.mean.shape:
+            raise ValueError(
+                f"merge: other must have the moments of as many channels as these, with a mean of shape "
+                f"{tuple(self.mean.shape)}, got {tuple(other.mean.shape)}. Merge moments of the same layer or data."
+            )
         dtype = torch.promote_types(self.mean.dtype, other.mean.dtype)
         a, b = self._known(other, dtype), other._known(self, dtype)
         share = _share(self.count, other.count, dtype)
@@ -114,12 +122,21 @@ def batch_moments(x: Tensor) -> Moments:
     Differentiable.
 
     Raises:
-        IndexError: `x` has no axis 1.
+        TypeError: `x` is not of a floating-point dtype.
+        ValueError: `x` has fewer than two axes.
 
     Example:
         >>> batch_moments(torch.tensor([[0.0, 1.0], [2.0, 1.0]]))
         Moments(mean=tensor([1., 1.]), var=tensor([1., 0.]), count=2)
     """
+    if not x.is_floating_point():
+        raise TypeError(
+            f"batch_moments: x must be of a floating-point dtype, got {x.dtype}. Convert it first, e.g. x.float()."
+        )
+    if x.dim() < 2:
+        raise ValueError(
+            f"batch_moments: x must have the shape (N, C, *), got {tuple(x.shape)}. Add the missing axes, e.g. x[None]."
+        )
     channels = x.shape[1]
     if x.numel() == 0:
         return Moments.empty(channels, device=x.device, dtype=widen(x).dtype)

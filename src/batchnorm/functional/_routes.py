@@ -47,6 +47,7 @@ def implementation(route: str, arguments: Arguments) -> Route:
 
     Raises:
         ValueError: an unknown name; the message has the near ones.
+        TypeError: `route` is no name at all.
     """
     if route == "auto":
         route = next(row.route for row in AUTO if row.holds(arguments))
@@ -60,7 +61,10 @@ def check_route(route: str) -> None:
 
     Raises:
         ValueError: the message has the near names.
+        TypeError: `route` is no name at all.
     """
+    if not isinstance(route, str):
+        raise TypeError(f"route: expected a name, got {route!r}. Known: auto, {', '.join(ROUTES)}.")
     if route != "auto" and route not in ROUTES:
         raise unknown_name("route", route, ("auto", *ROUTES))
 

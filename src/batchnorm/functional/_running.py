@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ._channels import widen
+from ._channels import sizes_are_known, widen
 from ._moments import Moments
 from ._transforms import inside_transform
 
@@ -17,10 +17,12 @@ def update_running_stats(running_mean: Tensor, running_var: Tensor, moments: Mom
     `momentum` is the weight of the NEW batch, and the UNBIASED variance is stored, as torch does.
     As a tensor (one value, no axes) it is never read back to Python. Momentum 0 and moments of
     count 0 change nothing, not even when the batch holds infinities; all arithmetic is done in
-    float32 or wider.
+    float32 or wider. A count that is a tensor is not read back either: a batch of count 1, which has
+    no unbiased variance, then changes nothing, since refusing it would wait for the device.
 
     Raises:
-        ValueError: the moments are those of one value per channel, which has no unbiased variance.
+        ValueError: the moments are those of one value per channel (a count of 1 that is no tensor),
+            which has no unbiased variance; or of another number of channels than the statistics.
         RuntimeError: inside a torch.func transform that cannot write into statistics from outside
             of it.
 
@@ -32,7 +34,11 @@ def update_running_stats(running_mean: Tensor, running_var: Tensor, moments: Mom
         >>> mean, var
         (tensor([0.1000]), tensor([1.1000]))
     """
-    if isinstance(moments.count, int) and moments.count < 2:
+    _check_channels(running_mean, running_var, moments)
+    if isinstance(moments.count, Tensor):
+        seen = moments.count.to(moments.var.device) > 1
+        momentum = seen.to(moments.var.dtype) * momentum  # 0 changes nothing, see _move
+    elif moments.count < 2:
         if moments.count == 0:
             return
         raise ValueError(
@@ -40,6 +46,18 @@ def update_running_stats(running_mean: Tensor, running_var: Tensor, moments: Mom
             "channel has no unbiased variance. Merge it with other batches first (Moments.merge)."
         )
     move_running_stats(running_mean, running_var, moments.mean, moments.unbiased_var, momentum)
+
+
+def _check_channels(running_mean: Tensor, running_var: Tensor, moments: Moments) -> None:
+    if not sizes_are_known():
+        return
+    for name, running in (("running_mean", running_mean), ("running_var", running_var)):
+        if running.shape != moments.mean.shape:
+            raise ValueError(
+                f"update_running_stats: {name} must have the shape of the moments, "
+                f"{tuple(moments.mean.shape)}, got {tuple(running.shape)}. Take the statistics and the "
+                "moments of the same channels."
+            )
 
 
 def move_running_stats(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ._channels import per_channel
+from ._channels import per_channel, sizes_are_known
 
 
 def normalize(x: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
@@ -14,6 +14,9 @@ def normalize(x: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
     `mean` and `var`: (C,). The dtype follows torch's promotion: bfloat16 `x` with float32 moments
     gives float32.
 
+    Raises:
+        ValueError: `x` has fewer than two axes; `mean` or `var` has not one value per channel.
+
     Example:
         >>> x = torch.tensor([[1.0], [3.0]])
         >>> normalize(x, torch.tensor([2.0]), torch.tensor([1.0]), eps=0.0)
@@ -22,7 +25,7 @@ def normalize(x: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
 
     Source: Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 1.
     """
-    return (x - per_channel(mean, x)) * per_channel(torch.rsqrt(var + eps), x)
+    return (x - per_channel(mean, x, "mean")) * per_channel(torch.rsqrt(var + eps), x, "var")
 
 
 def affine(x_hat: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
@@ -30,12 +33,15 @@ def affine(x_hat: Tensor, weight: Tensor | None = None, bias: Tensor | None = No
 
         y = x_hat * weight + bias
 
+    Raises:
+        ValueError: `x_hat` has fewer than two axes; `weight` or `bias` has not one value per channel.
+
     Example:
         >>> affine(torch.ones(1, 2), weight=torch.tensor([2.0, 3.0]))
         tensor([[2., 3.]])
     """
-    y = x_hat if weight is None else x_hat * per_channel(weight, x_hat)
-    return y if bias is None else y + per_channel(bias, x_hat)
+    y = x_hat if weight is None else x_hat * per_channel(weight, x_hat, "weight")
+    return y if bias is None else y + per_channel(bias, x_hat, "bias")
 
 
 def scale_shift(
@@ -52,10 +58,19 @@ def scale_shift(
     Equal to the two steps up to rounding: where |mean| is large against the standard deviation, `x
     * scale` and `shift` nearly cancel, and the two steps are the more exact way.
 
+    Raises:
+        ValueError: `var`, `weight` or `bias` has another shape than `mean`.
+
     Example:
         >>> scale_shift(torch.tensor([2.0]), torch.tensor([4.0]), eps=0.0)
         (tensor([0.5000]), tensor([-1.]))
     """
+    for name, values in (("var", var), ("weight", weight), ("bias", bias)):
+        if sizes_are_known() and values is not None and values.shape != mean.shape:
+            raise ValueError(
+                f"{name}: expected the shape of mean, {tuple(mean.shape)}, got {tuple(values.shape)}. "
+                "Take all of them from one layer."
+            )
     scale = torch.rsqrt(var + eps)
     if weight is not None:
         scale = scale * weight
