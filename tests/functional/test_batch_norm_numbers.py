@@ -57,23 +57,28 @@ def errors(found, expected):
     }
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("route", ["composed", "native"])
 @pytest.mark.parametrize("dtype", BOUND, ids=str)
 @pytest.mark.parametrize("affine", AFFINE)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_outputs_buffers_and_gradients_are_right(shape, mode, affine, dtype, route):
+def test_native_errs_no_more_and_composed_at_most_twice_as_much_as_torch(shape, mode, affine, dtype, route, seed):
+    """Twice torch's error, or twice 4 roundings (eps of the largest value; 8 for dweight) if that is more."""
     training, tracked = MODES[mode]
     weight, bias = AFFINE[affine]
-    arguments, dy = make_case(shape, dtype=dtype, tracked=tracked, weight=weight, bias=bias)
+    arguments, dy = make_case(shape, dtype=dtype, tracked=tracked, weight=weight, bias=bias, seed=seed)
     expected = batch_norm_oracle(*arguments, dy, training=training)
     ours = errors(run(batch_norm, arguments, dy, training=training, route=route), expected)
     torchs = errors(run(F.batch_norm, arguments, dy, training=training), expected)
-    # Sums of this few values err by a few roundings in an order of their own: those are granted.
-    few = 16 * torch.finfo(dtype).eps
+    # In sums of this few values torch's error can be 0 by luck: a few roundings are granted, and the
+    # most to dweight, whose sum is of products that cancel. Over 40 seeds this is what it takes.
+    eps = torch.finfo(dtype).eps
+    granted = {k: 2 * max(v, (8 if k == "dweight" else 4) * eps) for k, v in torchs.items()}
+    bounds = torchs if route == "native" else granted
     assert set(ours) == set(torchs)
     assert {k: v for k, v in ours.items() if v > BOUND[dtype]} == {}
-    assert {k: v for k, v in ours.items() if v > 2 * torchs[k] + few} == {}
+    assert {k: (v, bounds[k]) for k, v in ours.items() if v > bounds[k]} == {}
 
 
 @pytest.mark.parametrize("route", ["composed", "native"])
