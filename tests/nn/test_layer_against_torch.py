@@ -172,10 +172,11 @@ def test_meta_tensors_give_shapes():
     assert (y.shape, y.device.type) == ((2, 3, 4, 4), "meta")
 
 
+@pytest.mark.parametrize("momentum", [0.0, None])
 @pytest.mark.parametrize("activation", [None, "tanh", nn.Softplus()])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("kind", PAIRS)
-def test_every_layer_passes_gradcheck_and_gradgradcheck_on_the_default_route(kind, training, activation):
+def test_every_layer_passes_gradcheck_and_gradgradcheck_on_the_default_route(kind, training, activation, momentum):
     layer, _, shape = pair(kind, ours={"activation": activation}, dtype=torch.float64)
     layer.train(training)
     layer.momentum = 0.0  # the finite differences are to see one function

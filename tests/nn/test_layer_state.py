@@ -41,13 +41,38 @@ def test_a_named_activation_adds_nothing_to_the_state_dict():
     assert list(layer.state_dict()) == list(nn.BatchNorm2d(3).state_dict())
 
 
-def test_an_old_checkpoint_without_the_counter_loads_strictly():
-    state = trained(nn.BatchNorm2d(3)).state_dict()
-    del state["num_batches_tracked"]
-    state._metadata[""]["version"] = 1
-    layer = bn.BatchNorm2d(3)
+def old_state(model, prefix=""):
+    """The state of a model as torch wrote it before its layers counted batches."""
+    state = model.state_dict()
+    del state[f"{prefix}num_batches_tracked"]
+    state._metadata[prefix.rstrip(".")]["version"] = 1
+    return state
+
+
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("classes", PAIRS)
+def test_an_old_checkpoint_without_the_counter_loads_strictly(classes, activation):
+    state = old_state(trained(classes[1](3)))
+    layer = classes[0](3, activation=activation)
     layer.load_state_dict(state, strict=True)
     assert layer.num_batches_tracked == 0
+    assert layer.running_mean.tolist() == state["running_mean"].tolist()
+
+
+def test_an_old_checkpoint_of_a_model_loads_strictly():
+    state = old_state(nn.Sequential(nn.Conv2d(3, 3, 1), trained(nn.BatchNorm2d(3))), prefix="1.")
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), bn.BatchNorm2d(3, activation="relu"))
+    model.load_state_dict(state, strict=True)
+    assert model[1].num_batches_tracked == 0
+    assert model[1].running_mean.tolist() == state["1.running_mean"].tolist()
+
+
+def test_an_old_checkpoint_fills_a_lazy_layer_as_torchs():
+    state = old_state(trained(nn.BatchNorm2d(3)))
+    layer, reference = bn.LazyBatchNorm2d(activation="relu"), nn.LazyBatchNorm2d()
+    for target in (layer, reference):
+        target.load_state_dict(state, strict=True)
+    torch.testing.assert_close(layer.state_dict(), reference.state_dict())
     assert layer.running_mean.tolist() == state["running_mean"].tolist()
 
 

@@ -53,9 +53,14 @@ class BatchNorm1d(Layer, torch.nn.BatchNorm1d):
             becomes the submodule `activation`) or a function of one tensor.
         route: "auto", "composed" or "native": see `batchnorm.functional.route_table`.
 
+    Returns of a call:
+        The output has the shape, the dtype and the memory format of the input, unless the
+        activation changes them.
+
     Raises:
         ValueError: an unknown activation or route; in a call, an input of another number of axes,
             or one value per channel in training.
+        TypeError: an activation or route of a type that is neither of these.
         RuntimeError: in a call, an input with another number of channels, dtype or device.
 
     Example:
