@@ -1,6 +1,7 @@
 """Two processes on one machine: a layer in DistributedDataParallel, beside torch's."""
 
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -45,7 +46,9 @@ def worker(rank, folder):
 @pytest.fixture(scope="module")
 def states(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ddp")
-    mp.spawn(worker, args=(str(folder),), nprocs=PROCESSES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[1])  # where the new processes find this module
+        mp.spawn(worker, args=(str(folder),), nprocs=PROCESSES)
     return [torch.load(folder / f"{rank}.pt") for rank in range(PROCESSES)]
 
 
