@@ -54,7 +54,7 @@ def test_modules_and_functions_are_called(function):
 
 @pytest.mark.parametrize("check", [check_activation, lambda name: activate(Y, name)])
 def test_an_unknown_name_is_an_error_with_the_near_ones(check):
-    with pytest.raises(ValueError, match=r"got 'rleu6'. Did you mean relu6 or .*Known: celu, elu"):
+    with pytest.raises(ValueError, match=r"got 'rleu6'. Did you mean 'relu6' or .*Known: celu, elu"):
         check("rleu6")
 
 

@@ -45,7 +45,7 @@ def test_native_asked_for_by_name_stays_native_inside_a_transform():
 
 @pytest.mark.parametrize("check", [check_route, call])
 def test_an_unknown_route_is_an_error_with_the_near_ones(check):
-    with pytest.raises(ValueError, match=r"route: .* got 'nativ'. Did you mean native\?"):
+    with pytest.raises(ValueError, match=r"route: .* got 'nativ'. Did you mean 'native'\?"):
         check("nativ")
 
 

@@ -46,7 +46,7 @@ def test_the_activation_can_be_taken_out():
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_an_unknown_activation_is_an_error_with_the_near_ones(layer):
-    with pytest.raises(ValueError, match=r"got 'rleu'. Did you mean relu"):
+    with pytest.raises(ValueError, match=r"got 'rleu'. Did you mean 'relu'"):
         layer(3, activation="rleu")
 
 
@@ -68,7 +68,7 @@ def test_an_invalid_activation_that_is_assigned_later_is_an_error_and_changes_no
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_an_unknown_route_is_an_error_with_the_near_ones(layer):
-    with pytest.raises(ValueError, match=r"got 'nativ'. Did you mean native"):
+    with pytest.raises(ValueError, match=r"got 'nativ'. Did you mean 'native'"):
         layer(3, route="nativ")
 
 
