@@ -188,14 +188,24 @@ def read_config(path: Path | str) -> TrainConfig:
 
 
 def write_config(config: TrainConfig) -> str:
-    """Return `config` as the text of a TOML file that `read_config` reads back equal."""
+    """Return `config` as the text of a TOML file that `read_config` reads back equal.
+
+    Example:
+        >>> write_config(TrainConfig(epochs=3)).splitlines()[5]
+        'epochs = 3'
+    """
     import tomli_w
 
     return tomli_w.dumps(asdict(config))
 
 
 def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
-    """Return the names of the options in which two configs differ."""
+    """Return the names of the options in which two configs differ.
+
+    Example:
+        >>> differences(TrainConfig(), TrainConfig(lr=0.3, epochs=5))
+        ['epochs', 'lr']
+    """
     return [entry.name for entry in fields(TrainConfig) if getattr(one, entry.name) != getattr(other, entry.name)]
 
 

@@ -71,6 +71,15 @@ def evaluate(
 
     Raises:
         InputError: the run, the data or the batch size cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> from batchnorm.training import TrainConfig, fit
+        >>> folder = tempfile.mkdtemp()
+        >>> _ = fit(TrainConfig(epochs=1, val_fraction=0.97, model_args={"width": 4}), out=folder)
+        >>> evaluation = evaluate(folder)
+        >>> evaluation.running.images, evaluation.batch.images, evaluation.running.classes[9].name
+        (2000, 2000, 'Ankle boot')
     """
     if batch_size < 2:
         raise InputError(f"batch_size: expected an integer of at least 2, got {batch_size}")

@@ -67,9 +67,10 @@ def fit(
         TrainingInterrupted: SIGINT or SIGTERM came; all is saved.
 
     Example:
-        >>> trained = fit(TrainConfig(epochs=2, lr=0.05))  # doctest: +SKIP
-        >>> trained.result.test_accuracy  # doctest: +SKIP
-        0.86
+        >>> small = TrainConfig(epochs=2, val_fraction=0.97, model_args={"width": 4})  # trains on 300 images
+        >>> trained = fit(small)
+        >>> trained.result.steps, len(trained.history), trained.model.training
+        (10, 2, False)
     """
     given = config or TrainConfig()
     # The options that are saved are those that were effective.
@@ -100,6 +101,15 @@ def resume(
 
     Raises:
         InputError: there is nothing to go on with, or it does not fit; further as `fit`.
+
+    Example:
+        A finished run gives its result again; the test images are not looked at another time.
+
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> done = fit(TrainConfig(epochs=1, val_fraction=0.97, model_args={"width": 4}), out=folder)
+        >>> resume(folder).result == done.result
+        True
     """
     folder = RunFolder.open(run)
     config = folder.read_config()

@@ -58,6 +58,15 @@ def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
 
     Raises:
         OSError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
+        >>> card = ModelCard("MLP", {"width": 8}, ("shoe", "shirt"), 1, 28, Normalization((0.3,), (0.4,)), "mine")
+        >>> save_model(path, build("MLP", num_classes=2, in_channels=1, image_size=28, width=8), card)
+        >>> net, read = load_model(path)
+        >>> read == card, net.training
+        (True, False)
     """
     from safetensors.torch import save
 

@@ -103,6 +103,15 @@ def predict(
 
     Raises:
         InputError: `top` is below 1.
+
+    Example:
+        >>> from batchnorm.data import Normalization
+        >>> from batchnorm.models import ConvBNNet
+        >>> card = ModelCard("ConvBNNet", {}, ("shoe", "shirt"), 1, 28, Normalization((0.3,), (0.4,)), "mine")
+        >>> black = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+        >>> (prediction,) = predict(ConvBNNet(num_classes=2).eval(), card, black, ["black.png"])
+        >>> sorted(prediction.classes), round(sum(prediction.probabilities), 4)
+        (['shirt', 'shoe'], 1.0)
     """
     if top < 1:
         raise InputError(f"top: expected an integer of at least 1, got {top}")

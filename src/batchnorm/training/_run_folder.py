@@ -24,6 +24,15 @@ class RunFolder:
 
     Args:
         path: the folder; `plan` names a new one and `created` makes it, `open` takes one that exists.
+
+    Example:
+        >>> import tempfile
+        >>> folder = RunFolder.plan(Path(tempfile.mkdtemp()) / "run")
+        >>> with folder.created(TrainConfig(epochs=3)):
+        ...     RunFolder.open(folder.path).read_config().epochs
+        3
+        >>> folder.read_result() is None
+        True
     """
 
     def __init__(self, path: Path | str) -> None:

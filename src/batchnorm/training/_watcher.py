@@ -7,7 +7,10 @@ from ..records import EpochRecord
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What lies ahead when a training starts or goes on."""
+    """What lies ahead when a training starts or goes on.
+
+    `images` are those of one epoch; `first_epoch` epochs and `first_step` steps of the next one are done already.
+    """
 
     model: str
     data: str
@@ -22,7 +25,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """The state of the running epoch after one step: means over its images so far."""
+    """The running epoch (counted from 1) after `step` steps; loss and accuracy (0…1): means over its images so far."""
 
     epoch: int
     step: int
