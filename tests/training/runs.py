@@ -1,0 +1,40 @@
+"""What the tests of trainings compare and how they stop one."""
+
+import os
+import signal
+from dataclasses import replace
+
+import torch
+
+from batchnorm.records import EpochRecord
+from batchnorm.training import (
+    StepReport,
+    Watcher,
+    load_model,
+)
+
+
+def weights(path) -> dict[str, torch.Tensor]:
+    return load_model(path / "model.safetensors")[0].state_dict()
+
+
+def assert_same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+def without_times(record: EpochRecord) -> EpochRecord:
+    return replace(record, seconds=0.0, images_per_second=0.0)
+
+
+class Stopper(Watcher):
+    """Sends a signal to this very process after so many steps."""
+
+    def __init__(self, after: int, number: int = signal.SIGINT) -> None:
+        self.left, self.number = after, number
+
+    def step(self, report: StepReport) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.number)

@@ -1,0 +1,100 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from batchnorm.errors import InputError
+from batchnorm.models import ConvBNNet
+from batchnorm.training import (
+    Watcher,
+    fit,
+)
+
+
+def test_a_validation_part_that_leaves_nothing_to_train_on_is_refused(few_images, quick) -> None:
+    with pytest.raises(InputError, match="val_fraction: leaves 1 training images, expected at least 2"):
+        fit(replace(quick, val_fraction=0.0), source=few_images(1, 1))
+
+
+def test_a_folder_that_holds_files_is_refused_before_anything_is_read(few, quick, tmp_path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"out: expected a new or an empty folder, .* holds files; choose another"):
+        fit(quick, out=tmp_path, source=few)
+    assert few.loaded == []
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(few, quick, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"out: .* cannot be made, .*file is no folder that may be written"):
+        fit(quick, out=tmp_path / "file" / "run", source=few)
+    assert few.loaded == []
+
+
+def test_a_net_with_another_number_of_outputs_is_refused_before_images_are_read(few, quick) -> None:
+    with pytest.raises(InputError, match=r"model: expected outputs of shape \(2, 10\) .*; got \(2, 7\)"):
+        fit(quick, model=ConvBNNet(num_classes=7), source=few)
+    assert few.loaded == []
+
+
+def test_a_net_that_raises_anything_at_all_is_the_callers_mistake(few, quick) -> None:
+    class Faulty(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return {}[3]
+
+    with pytest.raises(InputError, match="model: the net cannot take few"):
+        fit(quick, model=Faulty(), source=few)
+
+
+def test_a_net_with_nothing_to_train_is_refused_before_images_are_read(few, quick) -> None:
+    with pytest.raises(InputError, match="there is nothing to train"):
+        fit(quick, model=ConvBNNet().requires_grad_(requires_grad=False), source=few)
+    assert few.loaded == []
+
+
+def test_a_shift_of_the_whole_image_is_refused_before_images_are_read(few, quick) -> None:
+    with pytest.raises(InputError, match="shift: expected less than the images' 28 pixels, got 28"):
+        fit(replace(quick, shift=28), source=few)
+    assert few.loaded == []
+
+
+def test_a_net_that_cannot_take_the_images_is_refused_before_they_are_read(few, quick) -> None:
+    with pytest.raises(InputError, match=r"model: the net cannot take few: images of 1x28x28, 10 classes: .*"):
+        fit(quick, model=ConvBNNet(image_size=32), source=few)
+    assert few.loaded == []
+
+
+def test_a_batch_of_one_is_refused_where_the_net_cannot_learn_from_it(few, quick) -> None:
+    with pytest.raises(InputError, match=r"batch_size: this net cannot train on single images, give 2 or more"):
+        fit(replace(quick, batch_size=1, model="MLP"), source=few)
+
+
+def test_a_batch_of_one_is_said_where_the_net_can_take_it(few_images, quick) -> None:
+    notes = []
+
+    class Listener(Watcher):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+    fit(replace(quick, batch_size=1, epochs=1, val_fraction=0), source=few_images(6, 4), watcher=Listener())
+    assert any("batch size 1" in note for note in notes)
+
+
+def test_a_last_batch_of_one_is_left_out_and_said(few_images, quick) -> None:
+    notes = []
+
+    class Listener(Watcher):
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+    config = replace(quick, model="MLP", model_args={}, batch_size=8, epochs=1, val_fraction=0)
+    trained = fit(config, source=few_images(17, 4), watcher=Listener())
+    assert trained.history[0].steps == 2
+    assert any("leaves one image out" in note for note in notes)
+
+
+def test_a_device_that_is_not_there_is_refused(few, quick) -> None:
+    with pytest.raises(InputError, match=r"device: .*'cuda:99'"):
+        fit(replace(quick, device="cuda:99"), source=few)
+    with pytest.raises(InputError, match=r"device: expected auto, cpu, cuda or cuda:<number>, got 'gpu'"):
+        fit(replace(quick, device="gpu"), source=few)
