@@ -51,6 +51,13 @@ def test_a_finished_run_resumes_to_its_result_without_another_look_at_the_test_i
     assert few.loaded.count("test") == 1
 
 
+def test_a_result_is_not_believed_when_the_run_begins_anew(few, quick, tmp_path) -> None:
+    fit(quick, out=tmp_path, source=few)
+    (tmp_path / "last.ckpt").unlink()
+    resume(tmp_path, source=few)
+    assert few.loaded.count("test") == 2
+
+
 def test_a_net_that_draws_random_numbers_resumes_with_the_same_bits(few, quick, tmp_path) -> None:
     def net() -> nn.Module:
         torch.manual_seed(3)

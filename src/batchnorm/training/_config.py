@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..errors import InputError, did_you_mean
 
@@ -86,28 +86,28 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Check the type of every value, then its range, and name all that are wrong."""
-        wrong = [message for entry in fields(self) if (message := _misfit(entry.name, getattr(self, entry.name)))]
+        hints = get_type_hints(TrainConfig)
+        wrong = [message for name, hint in hints.items() if (message := _misfit(name, hint, getattr(self, name)))]
         if wrong:
             raise InputError("\n".join(wrong))
 
 
-def _misfit(name: str, value: Any) -> str | None:
+def _misfit(name: str, hint: Any, value: Any) -> str | None:
     """Return what is wrong with the value of one option, or `None`."""
     from typeguard import TypeCheckError, check_type
 
-    hint = get_type_hints(TrainConfig)[name]
+    choices = get_args(hint) if get_origin(hint) is Literal else ()
+    kind = str if choices else hint
     try:
-        # Python counts a bool as an int; an option that wants a number does not. Words are compared below.
-        if isinstance(value, bool) and hint is not bool:
+        # Python counts a bool as an int; an option that wants a number does not.
+        if isinstance(value, bool) and kind is not bool:
             raise TypeCheckError("is a boolean")
-        check_type(value, str if name in CHOICES else hint)
+        check_type(value, kind)
     except TypeCheckError:
-        wanted = "str" if name in CHOICES else str(getattr(hint, "__name__", hint))
-        if name in RANGES:
-            wanted = RANGES[name][0]
+        wanted = RANGES[name][0] if name in RANGES else getattr(kind, "__name__", kind)
         return f"{name}: expected {wanted}, got {value!r} ({type(value).__name__})"
-    if name in CHOICES and value not in CHOICES[name]:
-        return f"{name}: expected one of {', '.join(CHOICES[name])}, got {value!r}"
+    if choices and value not in choices:
+        return f"{name}: expected one of {', '.join(choices)}, got {value!r}"
     if name in RANGES and not RANGES[name][1](value):
         return f"{name}: expected {RANGES[name][0]}, got {value!r}"
     if name == "model_args" and (taken := RESERVED & set(value)):
@@ -156,12 +156,6 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "threads": _whole(0, 1024),
 }
 RESERVED = {"name", "num_classes", "in_channels", "image_size", "norm", "activation", "norm_place"}
-CHOICES: dict[str, tuple[str, ...]] = {
-    "norm_place": ("before", "after"),
-    "optimizer": ("sgd", "adamw"),
-    "schedule": ("one-cycle", "cosine"),
-    "amp": ("off", "bf16"),
-}
 
 
 def read_config(path: Path | str) -> TrainConfig:

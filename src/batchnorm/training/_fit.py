@@ -116,9 +116,9 @@ def resume(
     if model is None and not is_builtin(config.model):
         raise InputError(f"the run's net is no net of this package; if you trust it, say so: --model {config.model}")
     config = replace(config, model=name_of(model) or config.model)
-    # A run that was stopped before its first checkpoint begins anew: its seed says all.
-    checkpoint = load_checkpoint(folder.checkpoint) if folder.checkpoint.exists() else None
     with listen_for_stop() as stop, torch_settings(config) as device, folder.held():
+        # A run that was stopped before its first checkpoint begins anew: its seed says all.
+        checkpoint = load_checkpoint(folder.checkpoint) if folder.checkpoint.exists() else None
         job = prepare(config, device, None if isinstance(model, str) else model, source)
         if checkpoint:
             job.restore(checkpoint)
@@ -129,6 +129,8 @@ def resume(
 
 def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
     announce(job, watcher)
+    # A run that comes here finished keeps its result: the test images are looked at once, however often it is resumed.
+    result = folder.read_result() if folder and job.position.epoch == job.config.epochs else None
     _stop_if_asked(job, folder, stop)
     while job.position.epoch < job.config.epochs:
         _train_epoch(job, folder, stop, watcher)
@@ -136,8 +138,7 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
         _save(job, folder)
         watcher.epoch(job.history[-1])
         _stop_if_asked(job, folder, stop)
-    # A finished run keeps its result: the test images are looked at once, however often it is resumed.
-    result = (folder and folder.read_result()) or _test(job, folder)
+    result = result or _test(job, folder)
     if folder:
         folder.write_result(result)
     return Trained(job.best.eval(), job.card, result, tuple(job.history))
