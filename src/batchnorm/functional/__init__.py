@@ -1,10 +1,13 @@
-"""Tensors in, tensors out: the four steps of batch normalization, and the function made of them."""
+"""Tensors in, tensors out: the four steps of batch normalization, and the functions made of them."""
 
 from ._activation import ACTIVATIONS as ACTIVATIONS
 from ._activation import Activation as Activation
 from ._activation import activate as activate
 from ._activation import check_activation as check_activation
 from ._batch_norm import batch_norm as batch_norm
+from ._batch_norm_add import batch_norm_add as batch_norm_add
+from ._batch_norm_pool import batch_norm_pool as batch_norm_pool
+from ._finish import check_kernel_size as check_kernel_size
 from ._moments import Moments as Moments
 from ._moments import batch_moments as batch_moments
 from ._routes import ROUTES as ROUTES

@@ -8,10 +8,17 @@ from torch import Tensor
 
 from ._activation import Activation
 from ._channels import HALF_TYPES, sizes_are_known
+from ._finish import check_finish
 
 
 class Arguments(NamedTuple):
-    """The arguments of one call of `batch_norm`, as every route takes them."""
+    """The arguments of one call of `batch_norm` and its kin, as every route takes them.
+
+        out = max_pool(activate(affine(normalize(x)) + residual, activation), pool)
+
+    `residual` has the shape of `x`; `pool` is the size and the stride of a max-pool's window, without
+    padding, over the last two axes of `x` (N, C, H, W). None leaves the step out; never are both given.
+    """
 
     x: Tensor
     running_mean: Tensor | None
@@ -22,6 +29,8 @@ class Arguments(NamedTuple):
     momentum: float | Tensor
     eps: float
     activation: Activation
+    residual: Tensor | None = None
+    pool: int | None = None
 
 
 def check_arguments(a: Arguments) -> None:
@@ -38,6 +47,8 @@ def check_arguments(a: Arguments) -> None:
     _check_statistics(a)
     if sizes_are_known():
         _check_sizes(a)
+    if a.residual is not None or a.pool is not None:
+        check_finish(a.x, a.residual, a.pool)
 
 
 def _check_types(x: object, training: object, momentum: object, eps: object) -> None:

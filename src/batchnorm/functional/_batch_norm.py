@@ -1,11 +1,10 @@
 """torch's `batch_norm`, with an activation as its last step and a choice of implementation."""
 
 from torch import Tensor
-from torch.overrides import handle_torch_function, has_torch_function_variadic
 
-from ._activation import Activation, check_activation
-from ._arguments import Arguments, check_arguments
-from ._routes import implementation
+from ._activation import Activation
+from ._arguments import Arguments
+from ._call import call
 
 
 def batch_norm(
@@ -67,20 +66,4 @@ def batch_norm(
     Internal Covariate Shift", 2015.
     """
     tensors = (x, running_mean, running_var, weight, bias)
-    if has_torch_function_variadic(*tensors):
-        # Tensor subclasses, modes, and torch.fx, which records the call as one node.
-        result: Tensor = handle_torch_function(
-            batch_norm,
-            tensors,
-            *tensors,
-            training,
-            momentum,
-            eps,
-            activation=activation,
-            route=route,
-        )
-        return result
-    arguments = Arguments(*tensors, training, momentum, eps, activation)
-    check_activation(activation)
-    check_arguments(arguments)
-    return implementation(route, arguments)(arguments)
+    return call(batch_norm, tensors, Arguments(*tensors, training, momentum, eps, activation), route)

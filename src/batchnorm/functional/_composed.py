@@ -2,19 +2,19 @@
 
 from torch import Tensor
 
-from ._activation import activate
 from ._arguments import Arguments
 from ._channels import widen
+from ._finish import finish
 from ._moments import batch_moments
 from ._running import update_running_stats
 from ._steps import affine, normalize
 
 
 def composed(a: Arguments) -> Tensor:
-    """Moments, normalize, affine, activate; any device and dtype, differentiable twice and more."""
+    """Moments, normalize, affine, finish; any device and dtype, differentiable twice and more."""
     mean, var = _statistics(a)
     y = affine(normalize(a.x, mean, var, a.eps), a.weight, a.bias)
-    return activate(y, a.activation).to(a.x.dtype)
+    return finish(y, a.activation, a.residual, a.pool).to(a.x.dtype)
 
 
 def _statistics(a: Arguments) -> tuple[Tensor, Tensor]:

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from ._activation import activate
 from ._arguments import Arguments
+from ._finish import finish
 from ._running import move_running_stats
 
 
 def native(a: Arguments) -> Tensor:
-    """One call of `torch.batch_norm`, then the activation."""
+    """One call of `torch.batch_norm`, then torch's operators for what follows."""
     if not a.training:
         y = _operator(a, a.running_mean, a.running_var, 0.0)
     elif isinstance(a.momentum, Tensor):
@@ -19,7 +19,7 @@ def native(a: Arguments) -> Tensor:
         y = _operator(a, None, None, 0.0)
     else:
         y = _operator(a, a.running_mean, a.running_var, a.momentum)
-    return activate(y, a.activation)
+    return finish(y, a.activation, a.residual, a.pool)
 
 
 def _operator(a: Arguments, running_mean: Tensor | None, running_var: Tensor | None, momentum: float) -> Tensor:

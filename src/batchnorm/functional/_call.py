@@ -1,0 +1,33 @@
+"""How does a call of a public function come to its result? The same way for each of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function_variadic
+
+from ._activation import check_activation
+from ._arguments import Arguments, check_arguments
+from ._routes import implementation
+
+
+def call(
+    public: Callable[..., Tensor], tensors: tuple[Tensor | None, ...], a: Arguments, route: str, **own: Any
+) -> Tensor:
+    """Leave the call to who overrides `public`; else check the arguments and take the route.
+
+    Args:
+        public: the function that was called.
+        tensors: its first arguments, in its order; `training`, `momentum` and `eps` follow them.
+        a: what the routes take.
+        route: a name, as for `implementation`.
+        own: the keyword arguments that `public` has besides `activation` and `route`.
+    """
+    if has_torch_function_variadic(*tensors):
+        # Tensor subclasses, modes, and torch.fx, which records the call as one node.
+        options = {"activation": a.activation, **own, "route": route}
+        result: Tensor = handle_torch_function(public, tensors, *tensors, a.training, a.momentum, a.eps, **options)
+        return result
+    check_activation(a.activation)
+    check_arguments(a)
+    return implementation(route, a)(a)

@@ -1,0 +1,96 @@
+"""What follows the affine step? A residual to add, an activation, a max-pool; one order for all routes."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ._activation import Activation, activate
+from ._channels import sizes_are_known
+
+
+def finish(y: Tensor, activation: Activation, residual: Tensor | None, pool: int | None) -> Tensor:
+    """max_pool(activate(y + residual, activation), pool), each step where it is asked for."""
+    if residual is not None:
+        y = y + residual
+    y = activate(y, activation)
+    return y if pool is None else F.max_pool2d(y, pool)
+
+
+def check_finish(x: Tensor, residual: Tensor | None, pool: int | None) -> None:
+    """Refuse a residual or a pool that does not fit `x`, before anything has been computed or changed.
+
+    Raises:
+        ValueError: both are given; a `pool` below 1.
+        TypeError: `residual` is no tensor, `pool` no integer.
+        RuntimeError: `residual` has another shape, dtype or device than `x`; `x` cannot be pooled.
+    """
+    if residual is not None and pool is not None:
+        raise ValueError(
+            "batch_norm: expected a residual or a pool, got both. Add the residual with batch_norm_add "
+            "and pool its output with torch.nn.functional.max_pool2d."
+        )
+    if residual is not None:
+        _check_residual(x, residual)
+    if pool is not None:
+        check_kernel_size(pool)
+        _check_image(x, pool)
+
+
+def _check_residual(x: Tensor, residual: object) -> None:
+    if not isinstance(residual, Tensor):
+        raise no_residual(residual)
+    if sizes_are_known() and residual.shape != x.shape:
+        raise RuntimeError(
+            f"batch_norm_add: residual must have the shape of x, {tuple(x.shape)}, got {tuple(residual.shape)}. "
+            "Bring it to that shape first, e.g. by a 1x1 convolution or residual.expand_as(x)."
+        )
+    if residual.dtype is not x.dtype:
+        raise RuntimeError(
+            f"batch_norm_add: residual must have the dtype of x, {x.dtype}, got {residual.dtype}. "
+            "Convert it with residual.to(x.dtype)."
+        )
+    if residual.device != x.device:
+        raise RuntimeError(
+            f"batch_norm_add: residual must be on the device of x, {x.device}, got {residual.device}. "
+            "Move it with residual.to(x.device)."
+        )
+
+
+def no_residual(residual: object) -> TypeError:
+    """The error for a residual that is no tensor."""
+    return TypeError(
+        f"batch_norm_add: residual must be a tensor of the shape of x, got {type(residual).__name__}. "
+        "Pass the tensor to add, or call batch_norm, which adds none."
+    )
+
+
+def check_kernel_size(kernel_size: object) -> None:
+    """Refuse what is no size of a pool's window.
+
+    Raises:
+        ValueError: an integer below 1.
+        TypeError: no integer.
+    """
+    if isinstance(kernel_size, bool) or not isinstance(kernel_size, int):
+        raise TypeError(
+            f"batch_norm_pool: kernel_size must be an integer, got {kernel_size!r}. Pass one number, "
+            "which is height, width and stride of the window, e.g. 2."
+        )
+    if kernel_size < 1:
+        raise ValueError(
+            f"batch_norm_pool: kernel_size must be at least 1, got {kernel_size}. The usual value is 2; "
+            "without a pool call batch_norm."
+        )
+
+
+def _check_image(x: Tensor, pool: int) -> None:
+    """Four axes, and at least one channel and one window: torch pools nothing else."""
+    if x.dim() != 4:
+        raise RuntimeError(
+            f"batch_norm_pool: x must have the shape (N, C, H, W), got {tuple(x.shape)}. "
+            "Add the missing axes, or call batch_norm and a pool of that many axes."
+        )
+    if sizes_are_known() and (x.shape[2] < pool or x.shape[3] < pool or x.shape[1] < 1):
+        raise RuntimeError(
+            f"batch_norm_pool: x must have channels, and images of at least {pool}x{pool}, the kernel_size, "
+            f"got shape {tuple(x.shape)}. Use a smaller kernel_size or larger images."
+        )
