@@ -31,8 +31,7 @@ def check_finish(x: Tensor, residual: Tensor | None, pool: int | None) -> None:
     if residual is not None:
         _check_residual(x, residual)
     if pool is not None:
-        check_kernel_size(pool)
-        _check_image(x, pool)
+        check_pool(x, pool)
 
 
 def _check_residual(x: Tensor, residual: object) -> None:
@@ -82,15 +81,22 @@ def check_kernel_size(kernel_size: object) -> None:
         )
 
 
-def _check_image(x: Tensor, pool: int) -> None:
-    """Four axes, and at least one channel and one window: torch pools nothing else."""
+def check_pool(x: Tensor, kernel_size: int) -> None:
+    """Refuse a pool that torch cannot take of `x`: it wants four axes, channels, and one window at least.
+
+    Raises:
+        ValueError: a `kernel_size` below 1.
+        TypeError: a `kernel_size` that is no integer.
+        RuntimeError: an `x` of other than four axes, without channels, or smaller than the window.
+    """
+    check_kernel_size(kernel_size)
     if x.dim() != 4:
         raise RuntimeError(
             f"batch_norm_pool: x must have the shape (N, C, H, W), got {tuple(x.shape)}. "
             "Add the missing axes, or call batch_norm and a pool of that many axes."
         )
-    if sizes_are_known() and (x.shape[2] < pool or x.shape[3] < pool or x.shape[1] < 1):
+    if sizes_are_known() and (x.shape[1] < 1 or x.shape[2] < kernel_size or x.shape[3] < kernel_size):
         raise RuntimeError(
-            f"batch_norm_pool: x must have channels, and images of at least {pool}x{pool}, the kernel_size, "
-            f"got shape {tuple(x.shape)}. Use a smaller kernel_size or larger images."
+            f"batch_norm_pool: x must have channels and images of at least {kernel_size}x{kernel_size}, the "
+            f"kernel_size, got shape {tuple(x.shape)}. Use a smaller kernel_size or larger images."
         )

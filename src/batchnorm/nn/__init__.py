@@ -1,8 +1,10 @@
 """The layers: they own weight, bias and running statistics, and hold no arithmetic."""
 
+from ._add import BatchNormAdd2d as BatchNormAdd2d
 from ._layers import BatchNorm1d as BatchNorm1d
 from ._layers import BatchNorm2d as BatchNorm2d
 from ._layers import BatchNorm3d as BatchNorm3d
 from ._lazy import LazyBatchNorm1d as LazyBatchNorm1d
 from ._lazy import LazyBatchNorm2d as LazyBatchNorm2d
 from ._lazy import LazyBatchNorm3d as LazyBatchNorm3d
+from ._pool import BatchNormPool2d as BatchNormPool2d

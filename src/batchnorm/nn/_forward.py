@@ -1,5 +1,6 @@
-"""What do all layers do when they are called? They hand their state to `batch_norm`."""
+"""What do all layers do when they are called? They hand their state to a function of `functional`."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -20,6 +21,7 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
     """torch's state, a forward that is one call, and the two options that torch does not have."""
 
     shapes: ClassVar[dict[int, str]]
+    own_step: ClassVar[str | None] = None  # what the layer does besides normalizing and activating
     eps = GuardedEps()
     activation: Activation
     route: str
@@ -32,17 +34,19 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
         """Normalize, scale, shift and activate `input`; in training move the running statistics."""
+        return self._activate(self._call(batch_norm, input))
+
+    def _call(self, function: Callable[..., Tensor], input: Tensor, *others: Tensor, **own: object) -> Tensor:  # noqa: A002
+        """`function` of `input`, of what else it takes, and of this layer's state, which it moves in training."""
         self._check_input_dim(input)
         counter = self._counter(input)
         running_mean, running_var = self.running_mean, self.running_var
         by_batch = self.training or (running_mean is None and running_var is None)
         if self.training and not self.track_running_stats:
             running_mean = running_var = None
-        activation = self.activation
-        # What cannot be called is batch_norm's to refuse, before anything has changed; so is a class.
-        later = activation if callable(activation) and not isinstance(activation, type) else None
-        output = batch_norm(
+        output = function(
             input,
+            *others,
             running_mean,
             running_var,
             self.weight,
@@ -50,13 +54,25 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
             by_batch,
             self._momentum(counter, running_mean),
             self.__dict__["eps"],  # past the guard, which is for others and would break a graph
-            activation=activation if later is None else None,
+            activation=None if self._activates_later() else self.activation,
             route=self.route,
+            **own,
         )
         if counter is not None:
             counter.add_(1)  # afterwards: a batch that was refused has not been tracked
-        # A module is called as one, so that its hooks run and a tracer sees it.
-        return output if later is None else later(output)
+        return output
+
+    def _activates_later(self) -> bool:
+        """Whether the activation is called by the layer: a module, as one, so that its hooks run and a tracer sees it.
+
+        What cannot be called is the function's to refuse, before anything has changed; so is a class.
+        """
+        return callable(self.activation) and not isinstance(self.activation, type)
+
+    def _activate(self, output: Tensor) -> Tensor:
+        """The activation of `output`, unless the function has applied it."""
+        activation = self.activation
+        return activation(output) if callable(activation) and self._activates_later() else output
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002  # torch's name
         if is_proxy(input) or input.dim() in self.shapes:

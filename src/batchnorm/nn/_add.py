@@ -1,0 +1,62 @@
+"""BatchNormAdd2d: the norm that ends a residual block."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from batchnorm.functional import Activation, batch_norm_add
+
+from ._layers import Layer
+
+
+class BatchNormAdd2d(Layer, torch.nn.BatchNorm2d):
+    """A `BatchNorm2d` that adds a residual before it activates: the end of a residual block.
+
+        mean, var = moments of the batch in training, (running_mean, running_var) in evaluation
+        output = activate((input - mean) / sqrt(var + eps) * weight + bias + residual, activation)
+
+    Parameters, buffers and `state_dict` are those of `torch.nn.BatchNorm2d`; the arguments are those
+    of `BatchNorm2d`, but the activation is ReLU if none is named. What is computed is
+    `batchnorm.functional.batch_norm_add`.
+
+    Shape: input and residual (N, C, H, W), the output too.
+
+    Raises:
+        ValueError: as `BatchNorm1d`.
+        TypeError: as `BatchNorm1d`; in a call, a residual that is no tensor.
+        RuntimeError: in a call, as `BatchNorm1d`, and for a residual of another shape, dtype or
+            device than the input.
+
+    Example:
+        >>> layer = BatchNormAdd2d(3)
+        >>> x = torch.randn(2, 3, 4, 4)
+        >>> torch.equal(layer(x, -x), torch.relu(torch.nn.BatchNorm2d(3)(x) - x))
+        True
+
+    Source: He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2015, section 3.2.
+    """
+
+    shapes: ClassVar[dict[int, str]] = {4: "(N, C, H, W)"}
+    own_step: ClassVar[str | None] = "the residual"
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,  # noqa: FBT001  # torch's signature
+        track_running_stats: bool = True,  # noqa: FBT001
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        bias: bool = True,
+        activation: Activation = "relu",
+        route: str = "auto",
+    ) -> None:
+        torchs = (num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(*torchs, bias=bias, activation=activation, route=route)
+
+    def forward(self, input: Tensor, residual: Tensor) -> Tensor:  # type: ignore[override]  # noqa: A002
+        """Normalize, scale and shift `input`, add `residual`, activate the sum."""
+        return self._activate(self._call(batch_norm_add, input, residual))

@@ -1,0 +1,90 @@
+"""BatchNormPool2d: the norm in front of a max-pool."""
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from batchnorm.functional import Activation, batch_norm, batch_norm_pool, check_kernel_size, check_pool
+
+from ._forward import is_proxy
+from ._layers import Layer
+
+
+class BatchNormPool2d(Layer, torch.nn.BatchNorm2d):
+    """A `BatchNorm2d` with a max-pool behind its activation.
+
+        mean, var = moments of the batch in training, (running_mean, running_var) in evaluation
+        y = activate((input - mean) / sqrt(var + eps) * weight + bias, activation)
+        output = max_pool2d(y, kernel_size)
+
+    Parameters, buffers and `state_dict` are those of `torch.nn.BatchNorm2d`; the arguments are those
+    of `BatchNorm2d` and `kernel_size`, and the activation is ReLU if none is named. What is computed
+    is `batchnorm.functional.batch_norm_pool`.
+
+    Args:
+        num_features: as for `BatchNorm1d`, and so are those that are not named here.
+        eps: added to the variance inside the square root.
+        momentum: the weight of the NEW batch in the running statistics; None averages all batches.
+        affine: whether there is a `weight`, and a `bias`.
+        track_running_stats: whether there are running statistics.
+        device: of parameters and buffers.
+        dtype: of parameters and buffers.
+        bias: False leaves out `bias` alone.
+        activation: applied before the pool; a module is called as one.
+        kernel_size: height, width and stride of the window, in pixels; there is no padding, and what
+            is left at the right and lower edge belongs to no window.
+        route: as for `BatchNorm1d`.
+
+    Shape: (N, C, H, W) -> (N, C, H // kernel_size, W // kernel_size).
+
+    Raises:
+        ValueError: as `BatchNorm1d`, and for a `kernel_size` below 1.
+        TypeError: as `BatchNorm1d`, and for a `kernel_size` that is no integer.
+        RuntimeError: in a call, as `BatchNorm1d`, and for images smaller than the window.
+
+    Example:
+        >>> layer = BatchNormPool2d(3, kernel_size=2)
+        >>> layer(torch.randn(8, 3, 5, 4)).shape
+        torch.Size([8, 3, 2, 2])
+    """
+
+    shapes: ClassVar[dict[int, str]] = {4: "(N, C, H, W)"}
+    own_step: ClassVar[str | None] = "the max-pool"
+    kernel_size: int
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,  # noqa: FBT001  # torch's signature
+        track_running_stats: bool = True,  # noqa: FBT001
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        bias: bool = True,
+        activation: Activation = "relu",
+        kernel_size: int = 2,
+        route: str = "auto",
+    ) -> None:
+        check_kernel_size(kernel_size)
+        torchs = (num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(*torchs, bias=bias, activation=activation, route=route)
+        self.kernel_size = kernel_size
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
+        """Normalize, scale, shift, activate and pool `input`."""
+        if self._activates_later():
+            return F.max_pool2d(self._activate(self._call(batch_norm, input)), self.kernel_size)
+        return self._call(batch_norm_pool, input, kernel_size=self.kernel_size)
+
+    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002  # torch's name
+        super()._check_input_dim(input)
+        if self._activates_later() and not is_proxy(input):
+            check_pool(input, self.kernel_size)  # batch_norm does not know of the pool, and would move statistics
+
+    def extra_repr(self) -> str:
+        """The text of `BatchNorm2d`, and the size of the window."""
+        return f"{super().extra_repr()}, kernel_size={self.kernel_size}"
