@@ -101,7 +101,7 @@ def test_further_arguments_arrive_in_the_net():
 
 
 def test_the_default_norm_is_ours():
-    assert type(build("ConvBNNet", **SHAPE).bn1) is batchnorm.nn.BatchNorm2d
+    assert type(build("ConvBNNet", **SHAPE).bn1) is batchnorm.nn.BatchNormPool2d
 
 
 def test_resnets_of_a_name_are_resnets():

@@ -70,13 +70,53 @@ def test_our_norm_gives_the_output_of_torchs_with_the_same_weights(name, place, 
     torch.testing.assert_close(ours(x), torchs(x), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("activation", ["relu", nn.ReLU()], ids=str)
 @pytest.mark.parametrize("name", NETS)
-def test_before_the_activation_our_norm_brings_it_as_its_last_step(name):
-    net = make(name)
-    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    alone = [key for key, _ in net.named_modules() if key.split(".")[-1].startswith("act")]
-    assert {m.activation for m in norms} <= {"relu", None}
-    assert all(key.endswith(".act") for key in alone)  # behind the sum of a residual block
+def test_before_the_activation_our_norm_brings_what_follows_it(name, activation):
+    net = make(name, activation=activation)
+    alone = [
+        key
+        for key, module in net.named_modules()
+        if type(module).__name__ in ("MaxPool2d", "Sum", "ActivationLayer", "ReLU")
+        if not key.endswith(".activation")  # a norm's own submodule
+    ]
+    assert alone == []
+
+
+def test_our_norm_is_of_the_kind_that_its_place_asks_for():
+    net, block = make("ConvBNNet"), make("resnet18").get_submodule("stage2.0")
+    assert [type(norm) for norm in (net.bn1, net.bn2)] == [batchnorm.nn.BatchNormPool2d] * 2
+    assert type(block.residual.bn1) is batchnorm.nn.BatchNorm2d
+    assert type(block.residual.bn2) is batchnorm.nn.BatchNormAdd2d
+    assert type(block.shortcut.bn) is batchnorm.nn.BatchNorm2d
+    assert (block.residual.bn1.activation, block.residual.bn2.activation) == ("relu", "relu")
+    assert block.shortcut.bn.activation is None
+
+
+ELSEWHERE = {
+    "after": {"norm_place": "after"},
+    "torch": {"norm": "torch"},
+    "none": {"norm": None},
+    "own": {"norm": nn.InstanceNorm2d},
+}
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+def test_elsewhere_pools_and_sums_are_layers_of_their_own(elsewhere):
+    net = make("ConvBNNet", **ELSEWHERE[elsewhere])
+    assert [type(net.get_submodule(name)) for name in ("pool1", "pool2")] == [nn.MaxPool2d] * 2
+    block = make("resnet20", **ELSEWHERE[elsewhere]).get_submodule("stage1.0")
+    assert list(dict(block.residual.named_children()))[-1] == "add2"
+    kinds = {type(m) for m in [*net.modules(), *block.modules()]}
+    assert not kinds & {batchnorm.nn.BatchNormPool2d, batchnorm.nn.BatchNormAdd2d}
+
+
+def test_an_activation_with_parameters_stands_between_our_norm_and_the_pool_and_behind_the_sum():
+    net = make("ConvBNNet", activation=nn.PReLU())
+    assert [key for key, _ in net.named_children()][:4] == ["conv1", "bn1", "act1", "pool1"]
+    block = make("resnet20", activation=nn.PReLU()).get_submodule("stage1.0")
+    assert type(block.residual.bn2) is batchnorm.nn.BatchNormAdd2d
+    assert (block.residual.bn2.activation, type(block.act)) == (None, nn.PReLU)
 
 
 @pytest.mark.parametrize("kind", ["batchnorm", "torch"])
@@ -92,7 +132,7 @@ def test_the_kinds_of_norm_are_the_classes_that_they_name():
         "torch": nn.BatchNorm2d,
         nn.InstanceNorm2d: nn.InstanceNorm2d,
     }
-    assert all(type(make("ConvBNNet", norm=kind).bn1) is cls for kind, cls in kinds.items())
+    assert all(type(make("PlainNet", norm=kind).bn1) is cls for kind, cls in kinds.items())
 
 
 def test_the_mlp_has_the_norm_for_features():

@@ -14,10 +14,11 @@ class ConvBNNet(Chain):
     """Two convolutions with batch norm, two max-pools, one linear layer.
 
     `conv1 bn1 relu pool1 conv2 bn2 relu pool2 fc`, where the convolutions are 3×3 with padding 1
-    and make `width` and `2 * width` channels; both pools halve the image. The default net has
-    50,378 parameters. The convolutions keep their biases although the norms take them out again:
-    the net is fixed by its number of parameters, and without a norm the biases are needed. The
-    weights start as PyTorch's layers make them.
+    and make `width` and `2 * width` channels; both pools halve the image. In the default net `bn1`
+    and `bn2` are `BatchNormPool2d`, which bring the ReLU and the pool. It has 50,378 parameters. The
+    convolutions keep their biases although the norms take them out again: the net is fixed by its
+    number of parameters, and without a norm the biases are needed. The weights start as PyTorch's
+    layers make them.
 
     Shape: (N, in_channels, image_size, image_size) -> (N, num_classes).
 
@@ -61,11 +62,9 @@ class ConvBNNet(Chain):
         super().__init__(
             OrderedDict(
                 conv1=nn.Conv2d(in_channels, width, 3, padding=1),
-                **norm_act.layers("1", width),
-                pool1=nn.MaxPool2d(2),
+                **norm_act.pooled_layers("1", width),
                 conv2=nn.Conv2d(width, 2 * width, 3, padding=1),
-                **norm_act.layers("2", 2 * width),
-                pool2=nn.MaxPool2d(2),
+                **norm_act.pooled_layers("2", 2 * width),
                 flatten=nn.Flatten(),
                 fc=nn.Linear(2 * width * (image_size // 4) ** 2, num_classes),
             )

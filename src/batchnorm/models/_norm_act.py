@@ -1,4 +1,4 @@
-"""Which norm and which activation follow a layer, and in which order? One answer for all nets."""
+"""What follows a convolution or a linear layer, and in which order? One answer for all nets."""
 
 import copy
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ..functional import Activation, activate, check_activation
-from ..nn import BatchNorm1d, BatchNorm2d
+from ..nn import BatchNorm1d, BatchNorm2d, BatchNormAdd2d, BatchNormPool2d
 from ._arguments import check_one_of
 
 Norm = str | Callable[[int], nn.Module] | None
@@ -21,9 +21,9 @@ class NormAct:
     """The norm and the activation behind the layers of one net.
 
     With this library's norm before the activation, the activation is the norm's own last step, so
-    that both can run as one. Everywhere else it is a module of its own. A module that has
-    parameters always stands alone: so neither the kind of batch norm nor its place changes a net's
-    `state_dict` keys.
+    that both can run as one; so are the max-pool behind it, and the sum at the end of a residual
+    block. Everywhere else each is a module of its own. A module that has parameters always stands
+    alone: so neither the kind of batch norm nor its place changes a net's `state_dict` keys.
 
     Args:
         norm: `"batchnorm"` for this library's layers, `"torch"` for PyTorch's, `None` or `"none"`
@@ -67,12 +67,32 @@ class NormAct:
 
     def layers(self, suffix: str, num_features: int) -> dict[str, nn.Module]:
         """Make `bn<suffix>` and `act<suffix>`, as far as needed, in the order in which they run."""
-        if self._is_one_layer():
-            both = _OURS[self.dim](num_features, activation=copy.deepcopy(self.activation))
-            return {f"bn{suffix}": both}
+        if self._leads() and not self._has_state():
+            return {f"bn{suffix}": _OURS[self.dim](num_features, activation=copy.deepcopy(self.activation))}
         norm = self.norm_alone(suffix, num_features)
         act = {} if self.activation is None else {f"act{suffix}": self.activation_alone()}
         return norm | act if self.norm_place == "before" else act | norm
+
+    def pooled_layers(self, suffix: str, num_features: int) -> dict[str, nn.Module]:
+        """Make `layers` and a max-pool of 2×2 behind them, `pool<suffix>` where it is not the norm's own."""
+        if self._leads() and not self._has_state():
+            return {f"bn{suffix}": BatchNormPool2d(num_features, activation=copy.deepcopy(self.activation))}
+        return self.layers(suffix, num_features) | {f"pool{suffix}": nn.MaxPool2d(2)}
+
+    def summing_layers(self, suffix: str, num_features: int) -> tuple[dict[str, nn.Module], nn.Module]:
+        """Make the end of a residual block: layers of which the last takes the residual too, and what follows.
+
+        With the norm before the activation they are norm, sum, activation; with the norm behind it,
+        activation, norm, sum, and nothing follows.
+        """
+        if self.norm_place == "after":
+            return self.layers(suffix, num_features) | {f"add{suffix}": Sum()}, nn.Identity()
+        if not self._leads():
+            return self.norm_alone(suffix, num_features) | {f"add{suffix}": Sum()}, self.activation_alone()
+        if self._has_state():
+            return {f"bn{suffix}": BatchNormAdd2d(num_features, activation=None)}, self.activation_alone()
+        norm = BatchNormAdd2d(num_features, activation=copy.deepcopy(self.activation))
+        return {f"bn{suffix}": norm}, nn.Identity()
 
     def norm_alone(self, suffix: str, num_features: int) -> dict[str, nn.Module]:
         """Make `bn<suffix>` for a place where nothing is to be activated."""
@@ -95,9 +115,20 @@ class NormAct:
             return copy.deepcopy(self.activation)
         return nn.Identity() if self.activation is None else ActivationLayer(self.activation)
 
-    def _is_one_layer(self) -> bool:
-        has_state = isinstance(self.activation, nn.Module) and bool(self.activation.state_dict())
-        return self.norm == "batchnorm" and self.norm_place == "before" and not has_state
+    def _leads(self) -> bool:
+        """Whether the norm is one of this library's and may bring the steps that follow it."""
+        return self.norm == "batchnorm" and self.norm_place == "before"
+
+    def _has_state(self) -> bool:
+        return isinstance(self.activation, nn.Module) and bool(self.activation.state_dict())
+
+
+class Sum(nn.Module):
+    """The sum of two tensors as a module, where no norm brings it."""
+
+    def forward(self, x: Tensor, residual: Tensor) -> Tensor:
+        """Add `residual` to `x`."""
+        return x + residual
 
 
 class ActivationLayer(nn.Module):

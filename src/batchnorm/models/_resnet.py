@@ -38,31 +38,43 @@ class PadShortcut(nn.Module):
         return f"stride={self.stride}, new_channels={self.new_channels}"
 
 
+class ResidualPath(Chain):
+    """Layers one after the other, of which the last one also takes what came past them."""
+
+    def forward(self, x: Tensor, residual: Tensor) -> Tensor:  # type: ignore[override]  # two tensors, on purpose
+        """Run the layers on `x`, and let the last one add `residual`."""
+        *path, last = self
+        for layer in path:
+            x = layer(x)
+        out: Tensor = last(x, residual)
+        return out
+
+
 class BasicBlock(nn.Module):
     """Two convolutions and the way around them: `act(residual(x) + shortcut(x))`.
 
     With the norm before the activation, `residual` is conv, norm, activation, conv, norm, and the
     second activation acts on the sum. With the norm after it, `residual` is twice conv,
     activation, norm, and the sum stays as it is: nothing stands on the direct way through the net.
+    The last module of `residual` makes the sum: a `BatchNormAdd2d`, which then activates it too, or a
+    module without state.
     """
 
     def __init__(self, in_channels: int, channels: int, stride: int, shortcut: Shortcut, norm_act: NormAct) -> None:
         super().__init__()
-        activates_sum = norm_act.norm_place == "before"
-        self.residual = nn.Sequential(
-            OrderedDict(
-                conv1=he_conv(in_channels, channels, stride=stride, bias=norm_act.bias),
-                **norm_act.layers("1", channels),
-                conv2=he_conv(channels, channels, bias=norm_act.bias),
-                **(norm_act.norm_alone if activates_sum else norm_act.layers)("2", channels),
-            )
+        layers = OrderedDict[str, nn.Module](
+            conv1=he_conv(in_channels, channels, stride=stride, bias=norm_act.bias),
+            **norm_act.layers("1", channels),
+            conv2=he_conv(channels, channels, bias=norm_act.bias),
         )
+        end, act = norm_act.summing_layers("2", channels)
+        self.residual = ResidualPath(layers | end)
         self.shortcut = _shortcut(in_channels, channels, stride, shortcut, norm_act)
-        self.act = norm_act.activation_alone() if activates_sum else nn.Identity()
+        self.act = act
 
     def forward(self, x: Tensor) -> Tensor:
         """Add what the two convolutions find to what came in."""
-        out: Tensor = self.act(self.residual(x) + self.shortcut(x))
+        out: Tensor = self.act(self.residual(x, self.shortcut(x)))
         return out
 
 
