@@ -1,6 +1,5 @@
 """Batch norm at the end of a residual block: normalize, add what came past the block, activate."""
 
-import torch
 from torch import Tensor
 
 from ._activation import Activation
@@ -51,6 +50,7 @@ def batch_norm_add(
         TypeError: as `batch_norm`, and for a residual that is no tensor.
 
     Example:
+        >>> import torch
         >>> x = torch.tensor([[1.0], [3.0]])
         >>> batch_norm_add(x, torch.tensor([[5.0], [-5.0]]), None, None, training=True, eps=1e-12)
         tensor([[4.],
@@ -60,15 +60,6 @@ def batch_norm_add(
     """
     if residual is None:
         raise no_residual(residual)
-    residual = _under_autocast(x, residual)
     tensors = (running_mean, running_var, weight, bias)
     arguments = Arguments(x, *tensors, training, momentum, eps, activation, residual)
     return call(batch_norm_add, (x, residual, *tensors), arguments, route)
-
-
-def _under_autocast(x: Tensor, residual: Tensor) -> Tensor:
-    """Autocast chooses an operator's dtype itself, so two tensors of one net need not agree there."""
-    both: tuple[object, object] = (x, residual)  # what is no tensor is refused later
-    if not all(isinstance(given, Tensor) for given in both) or residual.dtype is x.dtype:
-        return residual
-    return residual.to(x.dtype) if torch.is_autocast_enabled(x.device.type) else residual

@@ -8,6 +8,7 @@ from torch.overrides import handle_torch_function, has_torch_function_variadic
 
 from ._activation import check_activation
 from ._arguments import Arguments, check_arguments
+from ._finish import under_autocast
 from ._routes import implementation
 
 
@@ -28,6 +29,8 @@ def call(
         options = {"activation": a.activation, **own, "route": route}
         result: Tensor = handle_torch_function(public, tensors, *tensors, a.training, a.momentum, a.eps, **options)
         return result
+    if a.residual is not None:
+        a = a._replace(residual=under_autocast(a.x, a.residual))
     check_activation(a.activation)
     check_arguments(a)
     return implementation(route, a)(a)

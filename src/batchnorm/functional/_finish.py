@@ -1,5 +1,6 @@
 """What follows the affine step? A residual to add, an activation, a max-pool; one order for all routes."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -13,6 +14,17 @@ def finish(y: Tensor, activation: Activation, residual: Tensor | None, pool: int
         y = y + residual
     y = activate(y, activation)
     return y if pool is None else F.max_pool2d(y, pool)
+
+
+def under_autocast(x: Tensor, residual: Tensor) -> Tensor:
+    """The residual in the dtype of `x` where autocast is on: it chooses dtypes by operator, and two may differ.
+
+    What is no tensor is left for `check_finish` to refuse.
+    """
+    both: tuple[object, object] = (x, residual)
+    if not all(isinstance(given, Tensor) for given in both) or residual.dtype is x.dtype:
+        return residual
+    return residual.to(x.dtype) if torch.is_autocast_enabled(x.device.type) else residual
 
 
 def check_finish(x: Tensor, residual: Tensor | None, pool: int | None) -> None:
