@@ -7,12 +7,14 @@ from torch.utils.checkpoint import checkpoint
 
 import batchnorm.nn as bn
 
+from .references import Fed, TorchsAdd, TorchsPool
+
 X = torch.randn(6, 3, 4, 4, generator=torch.Generator().manual_seed(0))
 
 
 def run(layer, use_reentrant):
     x = X.clone().requires_grad_()
-    model = nn.Sequential(layer, nn.ReLU())
+    model = nn.Sequential(Fed(layer), nn.ReLU())
     y = checkpoint(model, x, use_reentrant=use_reentrant)
     y.square().sum().backward()
     return [y.detach(), x.grad, *(p.grad for p in layer.parameters()), *layer.buffers()]
@@ -21,8 +23,12 @@ def run(layer, use_reentrant):
 @pytest.mark.parametrize("route", ["composed", "native"])
 @pytest.mark.parametrize("momentum", [0.1, None])
 @pytest.mark.parametrize("use_reentrant", [True, False])
-def test_checkpointing_does_to_a_layer_what_it_does_to_torchs(use_reentrant, momentum, route):
-    layer, reference = bn.BatchNorm2d(3, momentum=momentum, route=route), nn.BatchNorm2d(3, momentum=momentum)
+@pytest.mark.parametrize(
+    ("ours", "torchs"),
+    [(bn.BatchNorm2d, nn.BatchNorm2d), (bn.BatchNormAdd2d, TorchsAdd), (bn.BatchNormPool2d, TorchsPool)],
+)
+def test_checkpointing_does_to_a_layer_what_it_does_to_torchs(ours, torchs, use_reentrant, momentum, route):
+    layer, reference = ours(3, momentum=momentum, route=route), torchs(3, momentum=momentum)
     torch.testing.assert_close(run(layer, use_reentrant), run(reference, use_reentrant))
 
 

@@ -8,6 +8,8 @@ from torch import nn
 
 import batchnorm.nn as bn
 
+from .references import Fed
+
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 X = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
 OPTIONS = [
@@ -18,6 +20,11 @@ OPTIONS = [
     {"bias": False, "activation": nn.PReLU()},
     {"track_running_stats": False},
 ]
+LAYERS = [bn.BatchNorm2d, bn.BatchNormAdd2d, bn.BatchNormPool2d]
+CASES = [
+    *((bn.BatchNorm2d, options) for options in OPTIONS),
+    *((make, options) for make in LAYERS[1:] for options in ({"momentum": None}, {"activation": nn.PReLU()})),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +34,8 @@ def fresh_compiler():
     torch.compiler.reset()
 
 
-def pair(**options):
-    layers = [bn.BatchNorm2d(3, **options) for _ in range(2)]
+def pair(make=bn.BatchNorm2d, **options):
+    layers = [Fed(make(3, **options)) for _ in range(2)]
     layers[1].load_state_dict(layers[0].state_dict())
     return layers
 
@@ -46,9 +53,9 @@ def run(function, layer, count=3):
 
 @pytest.mark.parametrize("route", ["auto", "composed", "native"])
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_a_full_graph_computes_and_moves_what_eager_does(options, training, route):
-    eager, layer = pair(**options, route=route)
+@pytest.mark.parametrize(("make", "options"), CASES, ids=str)
+def test_a_full_graph_computes_and_moves_what_eager_does(make, options, training, route):
+    eager, layer = pair(make, **options, route=route)
     eager.train(training)
     layer.train(training)
     compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
@@ -71,8 +78,9 @@ def test_the_counter_does_not_make_the_graph_compile_again():
 
 
 @pytest.mark.parametrize("route", ["composed", "native"])
-def test_a_dynamic_batch_compiles_in_one_graph(route):
-    eager, layer = pair(momentum=None, route=route)
+@pytest.mark.parametrize("make", LAYERS)
+def test_a_dynamic_batch_compiles_in_one_graph(make, route):
+    eager, layer = pair(make, momentum=None, route=route)
     compiled = torch.compile(layer, backend="aot_eager", fullgraph=True, dynamic=True)
     for n in (4, 3, 2):
         torch.testing.assert_close(compiled(X[:n]), eager(X[:n]))
@@ -81,8 +89,9 @@ def test_a_dynamic_batch_compiles_in_one_graph(route):
 
 @pytest.mark.slow
 @pytest.mark.skipif(COMPILER is None, reason="torch.compile on a CPU needs a C++ compiler")
-def test_the_default_compiler_agrees_with_eager():
-    eager, layer = pair(momentum=None, activation="relu")
+@pytest.mark.parametrize("make", LAYERS)
+def test_the_default_compiler_agrees_with_eager(make):
+    eager, layer = pair(make, momentum=None, activation="relu")
     compiled = torch.compile(layer, fullgraph=True)
     torch.testing.assert_close(run(compiled, layer), run(eager, eager), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(layer.state_dict(), eager.state_dict())
@@ -97,8 +106,9 @@ def test_errors_pass_through_a_compiled_layer():
 @pytest.mark.parametrize("route", ["auto", "composed", "native"])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("momentum", [0.1, None])
-def test_an_exported_program_computes_and_moves_what_eager_does(momentum, training, route):
-    eager, layer = pair(momentum=momentum, activation="relu", route=route)
+@pytest.mark.parametrize("make", LAYERS)
+def test_an_exported_program_computes_and_moves_what_eager_does(make, momentum, training, route):
+    eager, layer = pair(make, momentum=momentum, activation="relu", route=route)
     eager.train(training)
     program = torch.export.export(layer.train(training), (X,)).module()
     for _ in range(2):
@@ -106,15 +116,17 @@ def test_an_exported_program_computes_and_moves_what_eager_does(momentum, traini
     torch.testing.assert_close(program.state_dict(), eager.state_dict())
 
 
-def test_an_exported_program_takes_other_batch_sizes():
-    layer = bn.BatchNorm2d(3, activation="relu").eval()
+@pytest.mark.parametrize("make", LAYERS)
+def test_an_exported_program_takes_other_batch_sizes(make):
+    layer = Fed(make(3, activation="relu")).eval()
     batch = torch.export.Dim("batch")
     program = torch.export.export(layer, (X,), dynamic_shapes=({0: batch},)).module()
     torch.testing.assert_close(program(X[:2]), layer(X[:2]))
 
 
-def test_a_jit_trace_in_evaluation_is_right():
-    layer = bn.BatchNorm2d(3, activation="relu").eval()
+@pytest.mark.parametrize("make", LAYERS)
+def test_a_jit_trace_in_evaluation_is_right(make):
+    layer = Fed(make(3, activation="relu")).eval()
     with pytest.warns(DeprecationWarning, match=r"torch\.jit\.trace"):
         traced = torch.jit.trace(layer, X)
     torch.testing.assert_close(traced(X[:2]), layer(X[:2]))

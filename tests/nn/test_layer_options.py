@@ -5,7 +5,10 @@ from torch import nn
 import batchnorm.nn as bn
 from batchnorm.models import ConvBNNet
 
-LAYERS = [bn.BatchNorm1d, bn.BatchNorm2d, bn.BatchNorm3d]
+from .references import feed
+
+LAYERS = [bn.BatchNorm1d, bn.BatchNorm2d, bn.BatchNorm3d, bn.BatchNormAdd2d, bn.BatchNormPool2d]
+LAYERS_2D = [bn.BatchNorm2d, bn.BatchNormAdd2d, bn.BatchNormPool2d]
 X = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
 
 
@@ -58,11 +61,12 @@ def test_a_class_instead_of_an_activation_module_is_a_type_error(make):
 
 @pytest.mark.parametrize(("later", "message"), [(3, "got int"), (nn.ReLU, "the class ReLU")], ids=str)
 @pytest.mark.parametrize("route", ["auto", "composed", "native"])
-def test_an_invalid_activation_that_is_assigned_later_is_an_error_and_changes_nothing(later, message, route):
-    layer = bn.BatchNorm2d(3, route=route)
+@pytest.mark.parametrize("make", LAYERS_2D)
+def test_an_invalid_activation_that_is_assigned_later_is_an_error_and_changes_nothing(make, later, message, route):
+    layer = make(3, route=route)
     layer.activation = later
     with pytest.raises(TypeError, match=message):
-        layer(X)
+        feed(layer, X)
     assert (layer.running_mean.tolist(), layer.num_batches_tracked) == ([0.0] * 3, 0)
 
 
@@ -87,9 +91,10 @@ def test_extra_repr_is_torchs_and_what_differs(options, text):
 
 
 @pytest.mark.parametrize(("route", "native"), [("composed", False), ("native", True), ("auto", True)])
-def test_a_layer_takes_its_route(route, native):
+@pytest.mark.parametrize("make", LAYERS_2D)
+def test_a_layer_takes_its_route(make, route, native):
     with torch.profiler.profile() as profile:
-        bn.BatchNorm2d(3, route=route)(X)
+        feed(make(3, route=route), X)
     assert ("aten::batch_norm" in {event.key for event in profile.key_averages()}) == native
 
 

@@ -11,11 +11,16 @@ from torch.func import functional_call, stack_module_state, vmap
 
 import batchnorm.nn as bn
 
+from .references import Fed, feed
+
 PAIRS = [
     (bn.BatchNorm1d, nn.BatchNorm1d),
     (bn.BatchNorm2d, nn.BatchNorm2d),
     (bn.BatchNorm3d, nn.BatchNorm3d),
+    (bn.BatchNormAdd2d, nn.BatchNorm2d),
+    (bn.BatchNormPool2d, nn.BatchNorm2d),
 ]
+LAYERS_2D = [bn.BatchNorm2d, bn.BatchNormAdd2d, bn.BatchNormPool2d]
 X = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
 
 
@@ -36,8 +41,9 @@ def test_state_dict_loads_strictly_both_ways(classes, both_ways, options):
     torch.testing.assert_close(target.state_dict(), source.state_dict())
 
 
-def test_a_named_activation_adds_nothing_to_the_state_dict():
-    layer = bn.BatchNorm2d(3, activation="relu")
+@pytest.mark.parametrize("make", LAYERS_2D)
+def test_a_named_activation_adds_nothing_to_the_state_dict(make):
+    layer = make(3, activation="relu")
     assert list(layer.state_dict()) == list(nn.BatchNorm2d(3).state_dict())
 
 
@@ -81,12 +87,13 @@ def test_an_old_checkpoint_fills_a_lazy_layer_as_torchs():
     "duplicate",
     [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))],  # noqa: S301  # ours
 )
-def test_copies_compute_the_same_and_share_nothing(duplicate, activation):
-    layer = trained(bn.BatchNorm2d(3, eps=0.1, activation=activation, route="composed"))
+@pytest.mark.parametrize("make", LAYERS_2D)
+def test_copies_compute_the_same_and_share_nothing(make, duplicate, activation):
+    layer = trained(make(3, eps=0.1, activation=activation, route="composed"))
     twin = duplicate(layer)
-    expected, before = layer.eval()(X), layer.running_mean.clone()
-    torch.testing.assert_close(twin.eval()(X), expected, rtol=0, atol=0)
-    twin.train()(X)
+    expected, before = feed(layer.eval(), X), layer.running_mean.clone()
+    torch.testing.assert_close(feed(twin.eval(), X), expected, rtol=0, atol=0)
+    feed(twin.train(), X)
     assert torch.equal(layer.running_mean, before)
     assert repr(twin) == repr(layer)
 
@@ -99,19 +106,21 @@ def test_a_whole_layer_can_be_saved_and_loaded_with_torch_save():
     assert (layer.eps, layer.activation) == (0.25, "relu")
 
 
-def test_functional_call_uses_and_moves_the_state_that_is_given():
-    layer = bn.BatchNorm2d(3, activation="relu")
-    given = {name: value.clone() for name, value in layer.state_dict().items()}
-    functional_call(layer, given, (X,))
-    assert (given["num_batches_tracked"], layer.num_batches_tracked) == (1, 0)
-    torch.testing.assert_close(given["running_mean"], 0.1 * X.mean((0, 2, 3)))
+@pytest.mark.parametrize("make", LAYERS_2D)
+def test_functional_call_uses_and_moves_the_state_that_is_given(make):
+    layer = make(3, activation="relu")
+    given = {f"layer.{name}": value.clone() for name, value in layer.state_dict().items()}
+    functional_call(Fed(layer), given, (X,))
+    assert (given["layer.num_batches_tracked"], layer.num_batches_tracked) == (1, 0)
+    torch.testing.assert_close(given["layer.running_mean"], 0.1 * X.mean((0, 2, 3)))
     assert layer.running_mean.tolist() == [0.0] * 3
 
 
 @pytest.mark.parametrize("momentum", [None, 0.1])
-def test_an_ensemble_under_vmap_equals_its_members(momentum):
-    layers = [trained(bn.BatchNorm2d(3, momentum=momentum)) for _ in range(2)]
-    layers[1].reset_running_stats()
+@pytest.mark.parametrize("make", LAYERS_2D)
+def test_an_ensemble_under_vmap_equals_its_members(make, momentum):
+    layers = [Fed(trained(make(3, momentum=momentum))) for _ in range(2)]
+    layers[1].layer.reset_running_stats()
     parameters, buffers = stack_module_state(layers)
     parameters = {name: value.detach() for name, value in parameters.items()}
     xs = torch.stack([X, 2 * X + 1])
@@ -119,8 +128,8 @@ def test_an_ensemble_under_vmap_equals_its_members(momentum):
     expected = torch.stack([layer(x) for layer, x in zip(layers, xs, strict=True)])
     torch.testing.assert_close(found, expected)
     for name in ("running_mean", "running_var", "num_batches_tracked"):
-        expected = torch.stack([getattr(layer, name) for layer in layers])
-        torch.testing.assert_close(buffers[name], expected)
+        expected = torch.stack([getattr(fed.layer, name) for fed in layers])
+        torch.testing.assert_close(buffers[f"layer.{name}"], expected)
 
 
 def test_vmap_over_one_layer_in_training_is_refused_as_torch_refuses_it():

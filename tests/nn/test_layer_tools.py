@@ -10,6 +10,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 import batchnorm.nn as bn
 
+from .references import Fed
+
 with warnings.catch_warnings():
     # torch scripts parts of itself when these are imported, and warns of it.
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -138,6 +140,40 @@ def test_quantization_of_a_layer_with_activation_is_an_error(tool, make, torchs,
         tool.from_reference(layer, 0.1, 0)
 
 
+OWN_STEPS = {"BatchNormAdd2d": "the residual", "BatchNormPool2d": "the max-pool"}
+
+
+@pytest.mark.parametrize(("activation", "also"), [(None, ""), ("relu", r" and the activation \('relu'\)")])
+@pytest.mark.parametrize("name", OWN_STEPS)
+@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning")
+def test_a_residual_or_a_pool_is_never_dropped(name, activation, also):
+    conv, layer = nn.Conv2d(2, 3, 3).eval(), getattr(bn, name)(3, activation=activation).eval()
+    message = rf"^{name}: .* would drop {OWN_STEPS[name]}{also} of this layer\. Put a BatchNorm2d without activation"
+    for tool in (lambda: fuse_conv_bn_eval(conv, layer), lambda: nn.SyncBatchNorm.convert_sync_batchnorm(layer)):
+        with pytest.raises(RuntimeError, match=message):
+            tool()
+    with pytest.raises(RuntimeError, match=message):
+        to_mkldnn(nn.Sequential(conv, layer))
+
+
+@pytest.mark.parametrize("name", OWN_STEPS)
+@pytest.mark.filterwarnings("ignore:(torch.quantize_per_tensor|.*reduce_range)")
+def test_quantization_never_drops_a_residual_or_a_pool(name):
+    layer = getattr(bn, name)(3, activation=None).eval()
+    layer.activation_post_process = MinMaxObserver()
+    layer.activation_post_process(IMAGES)
+    with pytest.raises(RuntimeError, match=f"from_float would drop {OWN_STEPS[name]} of this layer"):
+        quantized.BatchNorm2d.from_float(layer)
+
+
+def test_the_advice_for_a_pool_works():
+    model = trained(nn.Conv2d(2, 3, 3), bn.BatchNormPool2d(3, eps=0.01))
+    plain = bn.BatchNorm2d(3, eps=0.01).eval()
+    plain.load_state_dict(model[1].state_dict(), strict=True)
+    folded = nn.Sequential(fuse_conv_bn_eval(model[0], plain), nn.ReLU(), nn.MaxPool2d(2))
+    torch.testing.assert_close(folded(IMAGES), model(IMAGES))
+
+
 def test_anybody_else_may_read_eps():
     layer = bn.BatchNorm2d(3, eps=0.25, activation="relu")
     assert (layer.eps, vars(layer)["eps"]) == (0.25, 0.25)
@@ -163,6 +199,22 @@ def test_a_trace_shows_a_layer_as_one_call_with_its_state():
     assert [call.target.__name__ for call in calls] == ["batch_norm"]
     assert calls[0].kwargs["activation"] == "relu"
     assert [argument.target for argument in calls[0].args[1:3]] == ["1.running_mean", "1.running_var"]
+
+
+@pytest.mark.parametrize("activation", [None, "relu", nn.PReLU(init=0.3)], ids=str)
+@pytest.mark.parametrize("make", [bn.BatchNormAdd2d, bn.BatchNormPool2d])
+def test_a_trace_of_a_layer_with_an_own_step_gives_the_same_outputs(make, activation):
+    layer = Fed(make(2, activation=activation)).eval()
+    traced = torch.fx.symbolic_trace(layer)
+    torch.testing.assert_close(traced(IMAGES), layer(IMAGES))
+    calls = [node.target.__name__ for node in traced.graph.nodes if node.op == "call_function"]
+    assert any(call.startswith("batch_norm") for call in calls)
+
+
+@pytest.mark.parametrize("make", [bn.BatchNormAdd2d, bn.BatchNormPool2d])
+def test_fx_fuse_leaves_an_own_step_in_the_net(make):
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), Fed(make(3))).eval()
+    torch.testing.assert_close(fuse(model)(IMAGES), model(IMAGES))
 
 
 def test_a_trace_survives_pickling():
