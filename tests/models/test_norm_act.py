@@ -165,6 +165,15 @@ def test_an_activation_module_is_copied_for_every_place():
     assert len({id(m) for m in net.modules() if isinstance(m, nn.PReLU)} | {id(activation)}) == 3
 
 
+@pytest.mark.parametrize("name", ["ConvBNNet", "resnet20", "PlainNet"])
+def test_an_activation_module_is_copied_for_every_norm_that_brings_it(name):
+    activation = nn.ReLU()
+    net = make(name, activation=activation)
+    copies = [m for _, m in net.named_modules(remove_duplicate=False) if isinstance(m, nn.ReLU)]
+    assert len(copies) > 1
+    assert len({id(m) for m in [*copies, activation]}) == len(copies) + 1
+
+
 def test_an_activation_with_parameters_keeps_its_name_under_every_norm_and_place():
     states = [
         set(make("ConvBNNet", activation=nn.PReLU(), norm=kind, norm_place=place).state_dict())

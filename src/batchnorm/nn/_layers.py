@@ -10,7 +10,7 @@ from ._forward import Forward
 
 
 class Layer(Forward):
-    """The constructor of the three layers: torch's arguments in torch's order, then ours."""
+    """The constructor of the layers: torch's arguments in torch's order, then ours."""
 
     def __init__(
         self,
