@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ._version import __version__ as __version__
+from .allocator import tune_allocator as tune_allocator
 from .errors import InputError as InputError
 
 if TYPE_CHECKING:
