@@ -87,6 +87,8 @@ def test_a_dynamic_batch_compiles_in_one_graph(make, route):
     torch.testing.assert_close(layer.state_dict(), eager.state_dict())
 
 
+# The compiler imports torch's mkldnn layers, which torch scripts itself, and warns of it.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 @pytest.mark.slow
 @pytest.mark.skipif(COMPILER is None, reason="torch.compile on a CPU needs a C++ compiler")
 @pytest.mark.parametrize("make", LAYERS)
