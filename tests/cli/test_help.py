@@ -15,6 +15,13 @@ def test_help_fits_one_screen_and_has_an_example(batchnorm, monkeypatch, command
     assert f"Example: batchnorm {' '.join(command)}" in said.out
 
 
+def test_the_help_names_every_route(batchnorm, monkeypatch) -> None:
+    from batchnorm.functional import ROUTES
+
+    monkeypatch.setenv("COLUMNS", str(SCREEN_COLUMNS))
+    assert f"auto, {', '.join(ROUTES)} (default: auto)" in batchnorm("train", "--help").out
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
 def test_the_bare_command_lists_all_commands(batchnorm, arguments: list[str]) -> None:
     said = batchnorm(*arguments)

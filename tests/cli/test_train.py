@@ -16,6 +16,7 @@ from batchnorm.training import RunFolder, load_model
 OWN_MODEL = """
 import torch
 from torch import nn
+from batchnorm.nn import BatchNorm1d
 
 def net(num_classes, image_size, hidden=8):
     first, last = nn.Linear(image_size**2, hidden), nn.Linear(hidden, num_classes)
@@ -23,6 +24,15 @@ def net(num_classes, image_size, hidden=8):
 
 def no_net():
     return 42
+
+class Picky(BatchNorm1d):
+    def forward(self, input):
+        if self.route != "auto":
+            raise RuntimeError("a condition fails")
+        return super().forward(input)
+
+def picky(num_classes, image_size):
+    return nn.Sequential(nn.Flatten(), nn.Linear(image_size**2, 4), Picky(4), nn.Linear(4, num_classes))
 """
 
 
@@ -158,6 +168,9 @@ MISTAKES = {
     "batch size": (["--batch-size", "0"], "batch_size: expected an integer of at least 1, got 0"),
     "no integer": (["--epochs", "two"], "--epochs"),
     "a model with a typo": (["--model", "ConvBNet"], "ConvBNNet"),
+    "a route with a typo": (["--route", "nativ"], "Did you mean 'native'?"),
+    "a route without a norm that has one": (["--route", "native", "--norm", "torch"], "leave route at 'auto'"),
+    "a route that cannot be": (["--route", "native", "--model", "mine:picky"], "'auto' can: a condition fails"),
     "a norm with a typo": (["--norm", "batchnrm"], "batchnorm"),
     "an activation with a typo": (["--activation", "rellu"], "relu"),
     "an unknown model argument": (["--model-args", "widht", "4"], "width"),
@@ -249,6 +262,20 @@ def test_resume_refuses_other_options(batchnorm, run) -> None:
     assert said.code == 2
     assert "these were given anew: epochs, lr" in said.err
     assert batchnorm("train", "--resume", run, "--out", "x").code == 2
+
+
+def test_resume_takes_another_word_about_the_allocator(batchnorm, run) -> None:
+    assert RunFolder.open(run).read_config().tune_allocator
+    assert batchnorm("train", "--resume", run, "--no-tune-allocator", "--quiet").code == 0
+    assert batchnorm("train", "--resume", run, "--no-tune-allocator", "--route", "native").code == 2
+
+
+@pytest.mark.parametrize("route", sorted({"composed", "native"}))
+def test_a_training_by_a_named_route_says_so_in_its_config(batchnorm, small, route: str) -> None:
+    arguments = ["--route", route, "--no-tune-allocator", "--epochs", 1, "--out", "run", "--quiet", *small]
+    assert batchnorm("train", *arguments).code == 0
+    config = RunFolder.open("run").read_config()
+    assert (config.route, config.tune_allocator) == (route, False)
 
 
 def test_a_run_that_was_killed_goes_on_with_the_same_bits(tmp_path, small) -> None:

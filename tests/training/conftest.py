@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from batchnorm import data
+from batchnorm.allocator import AllocatorTuning
 from batchnorm.data import DatasetInfo, Split, SplitName
-from batchnorm.training import TrainConfig
+from batchnorm.training import TrainConfig, _environment
 
 
 class FewImages:
@@ -59,3 +60,16 @@ def quick() -> TrainConfig:
         threads=1,
         val_fraction=0.1,
     )
+
+
+@pytest.fixture
+def tunings(monkeypatch) -> list[AllocatorTuning]:
+    """What a training would have done to this process' allocator; nothing is done to it."""
+    made: list[AllocatorTuning] = []
+
+    def tune() -> AllocatorTuning:
+        made.append(AllocatorTuning(True, "glibc 2.36", (), "", "", bool(made)))
+        return made[-1]
+
+    monkeypatch.setattr(_environment, "tune_allocator", tune)
+    return made

@@ -28,6 +28,28 @@ def without_times(record: EpochRecord) -> EpochRecord:
     return replace(record, seconds=0.0, images_per_second=0.0)
 
 
+def make_old(path) -> None:
+    """Make a run of one that an earlier version wrote, which did not know all options."""
+    later = {"route", "tune_allocator"}
+    state = torch.load(path / "last.ckpt", weights_only=True)
+    state["circumstances"] = {name: value for name, value in state["circumstances"].items() if name not in later}
+    torch.save(state, path / "last.ckpt")
+    lines = (path / "config.toml").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if line.split(" = ")[0] not in later]
+    assert len(kept) == len(lines) - len(later)
+    (path / "config.toml").write_text("".join(kept))
+
+
+class Listener(Watcher):
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
 class Stopper(Watcher):
     """Sends a signal to this very process after so many steps."""
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchnorm.errors import InputError
+from batchnorm.functional import ROUTES
 from batchnorm.training import TrainConfig, differences, read_config, write_config
 
 
@@ -37,6 +38,8 @@ from batchnorm.training import TrainConfig, differences, read_config, write_conf
         ("schedule", "step"),
         ("amp", "fp16"),
         ("norm_place", "beside"),
+        ("route", 3),
+        ("tune_allocator", 1),
         ("threads", 99999999999),
         ("epochs", 10**400),
         ("flip", "no"),
@@ -47,6 +50,16 @@ from batchnorm.training import TrainConfig, differences, read_config, write_conf
 def test_a_value_out_of_range_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(InputError, match=rf"^{name}: expected .*, got {re.escape(repr(value))}( \(.*\))?$"):
         TrainConfig(**{name: value})
+
+
+@pytest.mark.parametrize("route", ["auto", *ROUTES])
+def test_every_route_may_be_asked_for(route: str) -> None:
+    assert TrainConfig(route=route).route == route
+
+
+def test_an_unknown_route_is_refused_and_the_near_one_named() -> None:
+    with pytest.raises(InputError, match=r"^route: expected a known name, got 'nativ'\. Did you mean 'native'\?"):
+        TrainConfig(route="nativ")
 
 
 def test_all_wrong_values_are_named_together() -> None:
@@ -95,6 +108,7 @@ def test_a_toml_file_may_leave_options_out(tmp_path) -> None:
         ("epochs = 1.0", r"c\.toml: epochs: expected an integer of at least 1, got 1\.0 \(float\)"),
         ("lr = nan", r"c\.toml: lr: expected a finite number above 0, got nan"),
         ('optimizer = "adam"', r"c\.toml: optimizer: expected one of sgd, adamw, got 'adam'"),
+        ('route = "fusd"', r"c\.toml: route: expected a known name, got 'fusd'.* Known: auto, composed, native"),
         ("optimizer = 3", r"c\.toml: optimizer: expected str, got 3 \(int\)"),
         ("[model_args]\nwidth = [1]", r"c\.toml: model_args: expected dict"),
     ],

@@ -18,7 +18,7 @@ from batchnorm.training import (
     write_config,
 )
 
-from .runs import Stopper, assert_same_bits, weights, without_times
+from .runs import Listener, Stopper, assert_same_bits, make_old, weights, without_times
 
 
 @pytest.mark.parametrize("stop_after", [1, 5, 7, 9])
@@ -104,14 +104,74 @@ def test_another_thread_count_is_said(few, quick, tmp_path) -> None:
     fit(replace(quick, threads=0), out=tmp_path, source=few)
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)
     torch.save({**state, "threads": state["threads"] + 1}, tmp_path / "last.ckpt")
-    notes = []
+    listener = Listener()
+    resume(tmp_path, source=few, watcher=listener)
+    assert any("not bit for bit" in note for note in listener.notes)
 
-    class Listener(Watcher):
-        def note(self, message: str) -> None:
-            notes.append(message)
 
-    resume(tmp_path, source=few, watcher=Listener())
-    assert any("not bit for bit" in note for note in notes)
+def test_a_run_from_before_the_options_of_route_and_allocator_goes_on_and_says_what_may_differ(
+    few, quick, tmp_path
+) -> None:
+    whole = fit(quick, source=few)
+    with pytest.raises(TrainingInterrupted, match="epoch 2"):
+        fit(quick, out=tmp_path, source=few, watcher=Stopper(6))
+    make_old(tmp_path)
+    assert RunFolder.open(tmp_path).read_config().route == "auto"
+    listener = Listener()
+    resumed = resume(tmp_path, source=few, watcher=listener)
+    assert resumed.result.test_accuracy == pytest.approx(whole.result.test_accuracy, abs=0.02)
+    assert [note for note in listener.notes if "older than the option route" in note]
+    # The finished run names its route like any other.
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["circumstances"]["route"] == "auto"
+
+
+def test_an_old_run_goes_on_with_the_same_bits_by_the_native_route_which_it_had(few, quick, tmp_path) -> None:
+    quick = replace(quick, route="native")
+    whole = fit(quick, source=few)
+    with pytest.raises(TrainingInterrupted, match="epoch 2"):
+        fit(quick, out=tmp_path, source=few, watcher=Stopper(6))
+    make_old(tmp_path)
+    with (tmp_path / "config.toml").open("r+") as file:
+        text = file.read()
+        file.seek(0)
+        file.write('route = "native"\n' + text)
+    listener = Listener()
+    resumed = resume(tmp_path, source=few, watcher=listener)
+    assert_same_bits(resumed.model.state_dict(), whole.model.state_dict())
+    assert listener.notes == []
+
+
+def test_an_old_run_without_our_norms_has_no_route_to_speak_of(few, quick, tmp_path) -> None:
+    fit(replace(quick, norm="torch"), out=tmp_path, source=few)
+    make_old(tmp_path)
+    listener = Listener()
+    resume(tmp_path, source=few, watcher=listener)
+    assert listener.notes == []
+
+
+def test_a_run_is_not_resumed_by_another_route(few, quick, tmp_path) -> None:
+    fit(replace(quick, route="native"), out=tmp_path, source=few)
+    config = replace(RunFolder.open(tmp_path).read_config(), route="composed")
+    (tmp_path / "config.toml").write_text(write_config(config))
+    with pytest.raises(InputError, match="the run was started with other options: route; put them back"):
+        resume(tmp_path, source=few)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_allocator_may_be_tuned_or_not_when_a_run_goes_on(few, quick, tmp_path, tunings, before: bool) -> None:
+    with pytest.raises(TrainingInterrupted, match="epoch 1"):
+        fit(replace(quick, tune_allocator=before), out=tmp_path, source=few, watcher=Stopper(2))
+    assert len(tunings) == before
+    assert "tune_allocator" not in torch.load(tmp_path / "last.ckpt", weights_only=True)["circumstances"]
+    resumed = resume(tmp_path, source=few, tune_allocator=not before)
+    assert len(tunings) == 1
+    assert_same_bits(resumed.model.state_dict(), fit(quick, source=few).model.state_dict())
+
+
+def test_a_run_goes_on_with_its_own_allocator_option(few, quick, tmp_path, tunings) -> None:
+    fit(replace(quick, tune_allocator=False), out=tmp_path, source=few)
+    resume(tmp_path, source=few)
+    assert tunings == []
 
 
 def test_a_folder_in_which_another_process_trains_is_refused(few, quick, tmp_path) -> None:

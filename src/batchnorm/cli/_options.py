@@ -1,10 +1,11 @@
-"""The options of a training as the command line shows them: `TrainConfig`, with short words for three values."""
+"""The options of a training as the command line shows them: `TrainConfig`, with short words for some values."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from ..functional import ROUTES
 from ..training import ModelArgument, TrainConfig
 
 
@@ -18,6 +19,7 @@ class Options(TrainConfig):
     """where the norm stands, before or after the activation"""
     schedule: Annotated[Literal["one-cycle", "cosine"], arg(metavar="WORD")] = "one-cycle"
     """the way of lr: one-cycle or cosine"""
+    route: Annotated[str, arg(metavar="NAME", help=f"of batch norm (ours): auto, {', '.join(ROUTES)}")] = "auto"
 
     @classmethod
     def of(cls, config: TrainConfig) -> "Options":

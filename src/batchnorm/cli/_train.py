@@ -11,7 +11,7 @@ from tyro.conf import OmitArgPrefixes, arg
 from ..errors import InputError
 from ..models import is_builtin
 from ..records import to_dict
-from ..training import RunFolder, TrainConfig, differences, fit, read_config, resume
+from ..training import MAY_DIFFER, RunFolder, TrainConfig, differences, fit, read_config, resume
 from ._json import to_line
 from ._options import Options
 from ._progress import watch
@@ -25,7 +25,7 @@ class Train:
     Example: batchnorm train --data fashion-mnist --epochs 3 --out runs/first
     """
 
-    training: Annotated[OmitArgPrefixes[Options], arg(help="")] = field(default_factory=Options)
+    training: Annotated[OmitArgPrefixes[Options], arg(name="", help="")] = field(default_factory=Options)
     config: Annotated[Path | None, arg(metavar="FILE")] = None
     """options from a TOML file; those given here go before"""
     out: Annotated[Path | None, arg(metavar="FOLDER")] = None
@@ -65,7 +65,8 @@ class Train:
             if self.resume:
                 self._refuse_other_options(self.resume, config)
                 own = None if is_builtin(config.model) else config.model
-                trained = resume(self.resume, model=own, watcher=watcher)
+                allocator = config.tune_allocator
+                trained = resume(self.resume, model=own, watcher=watcher, tune_allocator=allocator)
             else:
                 trained = fit(config, out=self.out or RunFolder.default_path(config), watcher=watcher)
         result = trained.result
@@ -76,7 +77,8 @@ class Train:
         return 0
 
     def _refuse_other_options(self, run: Path, config: TrainConfig) -> None:
-        other = differences(config, RunFolder.open(run).read_config())
+        given = differences(config, RunFolder.open(run).read_config())
+        other = [name for name in given if name not in MAY_DIFFER]
         if other:
             raise InputError(
                 f"--resume goes on with the run's own options, but these were given anew: {', '.join(other)}"

@@ -8,3 +8,4 @@ from ._lazy import LazyBatchNorm1d as LazyBatchNorm1d
 from ._lazy import LazyBatchNorm2d as LazyBatchNorm2d
 from ._lazy import LazyBatchNorm3d as LazyBatchNorm3d
 from ._pool import BatchNormPool2d as BatchNormPool2d
+from ._set_route import set_route as set_route

@@ -1,5 +1,6 @@
 """Training, evaluation and use of a net: one config, one loop, one folder per run."""
 
+from ._config import MAY_DIFFER as MAY_DIFFER
 from ._config import ModelArgument as ModelArgument
 from ._config import TrainConfig as TrainConfig
 from ._config import differences as differences

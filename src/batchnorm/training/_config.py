@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..errors import InputError, did_you_mean
+from ..functional import check_route
 
 ModelArgument = int | float | str | bool
 
@@ -77,12 +78,16 @@ class TrainConfig:
     """automatic mixed precision"""
     channels_last: bool = True
     """memory format of images and weights"""
+    route: str = "auto"
+    """which implementation computes our batch norm; auto: as the net was built"""
     deterministic: bool = False
     """only deterministic algorithms of torch"""
     device: str = "auto"
     """auto (a GPU where there is one), cpu, cuda, cuda:1"""
     threads: int = 0
     """CPU threads; 0: as many as torch takes"""
+    tune_allocator: bool = True
+    """keep freed memory for the next step (CPU, glibc)"""
 
     def __post_init__(self) -> None:
         """Check the type of every value, then its range, and name all that are wrong."""
@@ -110,8 +115,19 @@ def _misfit(name: str, hint: Any, value: Any) -> str | None:
         return f"{name}: expected one of {', '.join(choices)}, got {value!r}"
     if name in RANGES and not RANGES[name][1](value):
         return f"{name}: expected {RANGES[name][0]}, got {value!r}"
+    if name == "route":
+        return _unknown_route(value)
     if name == "model_args" and (taken := RESERVED & set(value)):
         return f"model_args: {', '.join(sorted(taken))} follow from the data and from options of that name; leave out"
+    return None
+
+
+def _unknown_route(name: str) -> str | None:
+    """Return what is wrong with the name of a route; which there are is for `functional` to say."""
+    try:
+        check_route(name)
+    except ValueError as error:
+        return str(error)
     return None
 
 
@@ -155,6 +171,8 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     ),
     "threads": _whole(0, 1024),
 }
+MAY_DIFFER = frozenset({"tune_allocator"})
+"""Options that change no number: a run goes on with any value of them."""
 RESERVED = {"name", "num_classes", "in_channels", "image_size", "norm", "activation", "norm_place"}
 
 

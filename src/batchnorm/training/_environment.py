@@ -1,12 +1,14 @@
-"""The process-wide settings of torch that a training changes, and changes back."""
+"""Which settings of the whole process does a training change? Torch's, and changes them back; the allocator's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
+from ..allocator import tune_allocator
 from ..errors import InputError
 from ._config import TrainConfig
+from ._watcher import Watcher
 
 
 @contextmanager
@@ -31,6 +33,19 @@ def torch_settings(config: TrainConfig) -> Iterator[torch.device]:
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+
+
+def keep_freed_memory(config: TrainConfig, device: torch.device, watcher: Watcher) -> None:
+    """Tune the process' allocator, unless `config` says no: one way, see `batchnorm.tune_allocator`.
+
+    Where it has no effect, the user hears of it only if memory then goes back to the kernel at every step and something
+    can be done about it: not on another system, and not where another malloc does its own keeping.
+    """
+    if not config.tune_allocator or device.type != "cpu":
+        return
+    tuning = tune_allocator()
+    if tuning.cause in ("libc", "refused"):
+        watcher.note(f"{tuning} Steps may be slower for it; --no-tune-allocator leaves it and this note out")
 
 
 def pick_device(name: str) -> torch.device:

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -16,9 +15,9 @@ from ..models import is_builtin
 from ..records import EpochRecord, TrainResult
 from ._checkpoint import Position, load_checkpoint, save_checkpoint
 from ._config import TrainConfig
-from ._environment import torch_settings
+from ._environment import keep_freed_memory, torch_settings
 from ._finite import first_nonfinite, nonfinite_entry
-from ._messages import announce, how_to_go_on, what_to_try
+from ._messages import announce, how_to_go_on, what_differs, what_to_try
 from ._model_file import ModelCard, save_model
 from ._preparation import Job, evaluation_batches, name_of, prepare
 from ._run_folder import RunFolder
@@ -51,8 +50,10 @@ def fit(
 ) -> Trained:
     """Train a net, test it once at the end, and leave a run folder that can be evaluated, used and gone on with.
 
-    Torch's random state, threads and determinism are put back. A given `model` is trained in place; with `ema_decay`
-    the returned net is its average.
+    Torch's random state, threads and determinism are put back. The allocator's tuning (`batchnorm.tune_allocator`, on a
+    CPU, unless `config.tune_allocator` is False) cannot be: from then on the process keeps its peak of memory. A given
+    `model` is trained in place, and keeps the route that was asked for; with `ema_decay` the returned net is its
+    average.
 
     Args:
         config: the options; `TrainConfig()` if left out.
@@ -89,6 +90,7 @@ def resume(
     model: nn.Module | str | None = None,
     source: Source | None = None,
     watcher: Watcher | None = None,
+    tune_allocator: bool | None = None,
 ) -> Trained:
     """Go on with a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
 
@@ -98,6 +100,7 @@ def resume(
             choose which code runs.
         source: the own data that it was started with.
         watcher: hears of every step and epoch.
+        tune_allocator: instead of the run's own option of that name; it changes no number.
 
     Raises:
         InputError: there is nothing to go on with, or it does not fit; further as `fit`.
@@ -115,20 +118,26 @@ def resume(
     config = folder.read_config()
     if model is None and not is_builtin(config.model):
         raise InputError(f"the run's net is no net of this package; if you trust it, say so: --model {config.model}")
-    config = replace(config, model=name_of(model) or config.model)
+    config = replace(
+        config,
+        model=name_of(model) or config.model,
+        tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
+    )
+    watcher = watcher or Watcher()
     with listen_for_stop() as stop, torch_settings(config) as device, folder.held():
         # A run that was stopped before its first checkpoint begins anew: its seed says all.
         checkpoint = load_checkpoint(folder.checkpoint) if folder.checkpoint.exists() else None
         job = prepare(config, device, None if isinstance(model, str) else model, source)
         if checkpoint:
             job.restore(checkpoint)
-            if checkpoint.threads != torch.get_num_threads() and watcher:
-                watcher.note(f"the run had {checkpoint.threads} threads: it goes on, but not bit for bit")
-        return _run(job, folder, stop, watcher or Watcher())
+            for difference in what_differs(job, checkpoint):
+                watcher.note(difference)
+        return _run(job, folder, stop, watcher)
 
 
 def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
     announce(job, watcher)
+    keep_freed_memory(job.config, job.device, watcher)
     # A run that comes here finished keeps its result: the test images are looked at once, however often it is resumed.
     result = folder.read_result() if folder and job.position.epoch == job.config.epochs else None
     _stop_if_asked(job, folder, stop)

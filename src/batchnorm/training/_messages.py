@@ -1,8 +1,12 @@
 """What a training says to its user: what lies ahead, how to go on, what to try after a divergence."""
 
 import shlex
+from collections.abc import Iterator
+
+import torch
 
 from ..models import is_builtin
+from ._checkpoint import Checkpoint
 from ._preparation import Job
 from ._run_folder import RunFolder
 from ._watcher import Plan, Watcher
@@ -32,6 +36,17 @@ def announce(job: Job, watcher: Watcher) -> None:
         watcher.note("batch size 1: every image is normalized by its own statistics; expect a poor evaluation")
     if job.config.flip and not job.source.info.flippable:
         watcher.note(f"{job.card.data}: mirrored images would be other classes, so --flip is off")
+
+
+def what_differs(job: Job, checkpoint: Checkpoint) -> Iterator[str]:
+    """Yield why a run that goes on may end with other bits than if it had not been stopped."""
+    if checkpoint.threads != torch.get_num_threads():
+        yield f"the run had {checkpoint.threads} threads: it goes on, but not bit for bit"
+    if "route" not in checkpoint.circumstances and job.config.norm == "batchnorm" and job.config.route != "native":
+        yield (
+            f"the run is older than the option route, and had the native one: it goes on by {job.config.route!r}, "
+            'which may compute other bits; route = "native" in its config.toml keeps them'
+        )
 
 
 def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> str:

@@ -1,12 +1,10 @@
 """Everything that a training needs, found and proved before its first step."""
 
-import copy
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
@@ -16,11 +14,14 @@ from ..errors import InputError
 from ..models import build
 from ..records import EpochRecord
 from ._checkpoint import Checkpoint, Position
-from ._config import TrainConfig
+from ._config import MAY_DIFFER, TrainConfig
 from ._model_file import ModelCard
 from ._optimizer import make_average, make_optimizer, make_scheduler
+from ._proof import prove_takes, take_route
 
 EVALUATION_BATCH = 500
+LATER = frozenset({"route"})
+"""Options that are younger than checkpoints: one that does not name them goes on with any value."""
 
 
 @dataclass
@@ -54,7 +55,8 @@ class Job:
 
     def circumstances(self) -> dict[str, Any]:
         """Return what must be the same when the training goes on another time."""
-        return {**asdict(self.config), "number of training images": len(self.train.split)}
+        options = {name: value for name, value in asdict(self.config).items() if name not in MAY_DIFFER}
+        return {**options, "number of training images": len(self.train.split)}
 
     def checkpoint(self) -> Checkpoint:
         """Return all that is needed to go on; torch's random numbers too, for a net may draw them (dropout)."""
@@ -75,7 +77,8 @@ class Job:
             InputError: it was made with other options, other data or another net.
         """
         now, then = self.circumstances(), checkpoint.circumstances
-        changed = [name for name in now if now[name] != then.get(name)]
+        unknown = LATER - then.keys()
+        changed = [name for name in now if now[name] != then.get(name) and name not in unknown]
         if changed:
             raise InputError(
                 f"the run was started with other options: {', '.join(changed)}; put them back, or start a new run"
@@ -116,6 +119,7 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
     if config.shift >= source.info.image_size:
         raise InputError(f"shift: expected less than the images' {source.info.image_size} pixels, got {config.shift}")
     net, arguments = _net(config, model, source)
+    take_route(net, config)
     net.to(device)
     prove_takes(net, source, config, device)
     if config.channels_last:
@@ -160,40 +164,6 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
 def evaluation_batches(split: data.Split, normalization: Normalization, config: TrainConfig) -> Batches:
     """Return `split` in order and whole, in batches that only memory limits."""
     return Batches(split, EVALUATION_BATCH, normalization, channels_last=config.channels_last)
-
-
-def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: torch.device) -> None:
-    """Run one small training batch through a copy of `net`, so that a misfit is told before any image is read.
-
-    Raises:
-        InputError: the net refuses the images' shape, or a batch of this size, gives another number of classes, or
-            has nothing to train.
-    """
-    info = source.info
-    wanted = (
-        f"{info.name}: images of {info.in_channels}x{info.image_size}x{info.image_size}, {len(info.classes)} classes"
-    )
-    images = torch.randn((2, info.in_channels, info.image_size, info.image_size), device=device)
-    amp = torch.autocast(device.type, torch.bfloat16, enabled=config.amp == "bf16")
-    with torch.no_grad(), amp:
-        try:
-            if any(is_lazy(parameter) for parameter in net.parameters()):
-                net.eval()(images)  # gives a lazy net its shapes; evaluation moves no statistics
-            outputs = copy.deepcopy(net).train()(images)
-        except Exception as error:  # the caller's own net may raise anything
-            raise InputError(f"model: the net cannot take {wanted}: {error}") from error
-        got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
-        if got != (2, len(info.classes)):
-            raise InputError(f"model: expected outputs of shape {(2, len(info.classes))} for {wanted}; got {got}")
-        if config.batch_size == 1:
-            try:
-                copy.deepcopy(net).train()(images[:1])
-            except Exception as error:  # as above
-                raise InputError(
-                    f"batch_size: this net cannot train on single images, give 2 or more ({error})"
-                ) from error
-    if not any(parameter.requires_grad for parameter in net.parameters()):
-        raise InputError("model: the net has no parameter that requires a gradient; there is nothing to train")
 
 
 def _net(config: TrainConfig, model: nn.Module | None, source: Source) -> tuple[nn.Module, dict[str, Any]]:
