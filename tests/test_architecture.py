@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "batchnorm"
 
-OUTSIDE = {"allocator", "errors", "files", "records", "_version"}
+OUTSIDE = {"allocator", "errors", "files", "records", "timings", "_version"}
 """Standard library only; everybody may import them."""
 
 MAY_IMPORT = {
@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "records": {"errors", "files"},
+    "timings": {"errors"},
     # the storeys, from below
     "functional": OUTSIDE,
     "nn": OUTSIDE | {"functional"},
@@ -26,12 +27,14 @@ MAY_IMPORT = {
     "models": OUTSIDE | {"functional", "nn"},
     "statistics": OUTSIDE | {"functional", "nn", "data", "models"},
     "training": OUTSIDE | {"functional", "nn", "data", "models", "statistics"},
+    "bench": OUTSIDE | {"functional", "nn", "models"},
     # outside again: pictures of records, never of models; and the one who may know everybody
     "report": OUTSIDE,
-    "cli": OUTSIDE | {"functional", "nn", "data", "models", "statistics", "training", "report", "__init__"},
+    "cli": OUTSIDE
+    | {"kernels", "functional", "nn", "data", "models", "statistics", "training", "bench", "report", "__init__"},
     # the doors
     "__main__": {"cli"},
-    "__init__": OUTSIDE | {"functional", "nn", "data", "models", "statistics", "training"},
+    "__init__": OUTSIDE | {"functional", "nn", "data", "models", "statistics", "training", "bench"},
 }
 """Who may import whom: a folder, or a file at the top, and what it may import besides itself."""
 

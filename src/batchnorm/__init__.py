@@ -1,7 +1,7 @@
 """Batch normalization for PyTorch: train with it, measure it, understand it, ship it.
 
 The rooms, from below: `functional` (tensors in, tensors out), `nn` (the layers), `models`, `data`, `statistics`
-(whose moments normalize) and `training`. The picture of the house is in `docs/architecture.md`.
+(whose moments normalize), `training` and `bench` (what it costs). The picture of the house is in `docs/architecture.md`.
 """
 
 from importlib import import_module
@@ -13,6 +13,7 @@ from .allocator import tune_allocator as tune_allocator
 from .errors import InputError as InputError
 
 if TYPE_CHECKING:
+    from . import bench as bench
     from . import data as data
     from . import functional as functional
     from . import models as models
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from . import statistics as statistics
     from . import training as training
 
-_ROOMS = ("data", "functional", "models", "nn", "statistics", "training")
+_ROOMS = ("bench", "data", "functional", "models", "nn", "statistics", "training")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -17,12 +17,14 @@ import tyro
 
 from .. import __version__
 from ..errors import InputError
+from ._bench import Bench
 from ._data import Fetch, List
 from ._evaluate import Evaluate
 from ._info import Info
 from ._predict import Predict
 from ._streams import dependable_streams, warn
 from ._train import Train
+from ._warmup import Warmup
 
 
 class Command(Protocol):
@@ -44,6 +46,8 @@ COMMANDS: dict[str, type] = {
     "predict": Predict,
     "info": Info,
     "data": Data,
+    "bench": Bench,
+    "warmup": Warmup,
 }
 DATA_COMMANDS: dict[str, type] = {"list": List, "fetch": Fetch}
 

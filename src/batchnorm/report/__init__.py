@@ -1,4 +1,15 @@
-"""Outside the storeys: records and tensors in, pictures out; never a model."""
+"""Outside the storeys: records and tensors in, pictures and tables out; never a model."""
 
+from ._bench import DIRECTIONS as DIRECTIONS
+from ._bench import benchmark_page as benchmark_page
+from ._bench import speed_section as speed_section
+from ._bench import summary_cells as summary_cells
+from ._bench_tables import Cells as Cells
+from ._bench_tables import case_cells as case_cells
+from ._bench_tables import family_name as family_name
+from ._bench_tables import layer_cells as layer_cells
+from ._bench_tables import shape_name as shape_name
+from ._bench_tables import step_cells as step_cells
 from ._confusion import confusion_matrix_figure as confusion_matrix_figure
 from ._contact_sheet import contact_sheet as contact_sheet
+from ._speed_chart import speed_chart as speed_chart

@@ -1,0 +1,205 @@
+"""`batchnorm bench`."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from tyro.conf import arg
+
+from ..bench import (
+    FAMILIES,
+    MEMORY_FORMATS,
+    NETS,
+    LayerCase,
+    NetCase,
+    Report,
+    Settings,
+    layer_cases,
+    machine_load,
+    run_benchmark,
+)
+from ..errors import InputError, did_you_mean
+from ..files import atomic_write
+from ..report import Cells, benchmark_page, case_cells, family_name, shape_name, step_cells, summary_cells
+from ..timings import Benchmark, benchmark_to_dict, benchmark_to_json
+from ._json import to_line
+from ._streams import warn
+
+FEW_ROUNDS = 7
+BUSY = 0.5
+"""Processes that want to run, beside this one, from which on the user is told."""
+
+
+@dataclass
+class Bench:
+    """Time batch norm and what follows it: ours, PyTorch's, torch.compile's, a plain copy, in turn.
+
+    Every row has two processes of its own, one with the tuned allocator. All rows and whole training
+    steps take about an hour; a shape alone takes a minute. docs/benchmarks.md explains the columns.
+
+    Example: batchnorm bench --shape 32x64x112x112 --format nchw
+    """
+
+    shape: Annotated[str | None, arg(metavar="NxCxHxW")] = None
+    """this tensor alone (the norms' of ResNet-50, ConvBNNet, ResNet-20)"""
+    format: Annotated[str, arg(metavar="NAME")] = "both"
+    """nchw, channels_last or both"""
+    family: Annotated[str | None, arg(metavar="NAME")] = None
+    """bn+act, bn+add+act or bn+act+pool (all; for one shape bn+act)"""
+    dtype: Annotated[str, arg(metavar="NAME")] = "float32"
+    """float32, float64 or bfloat16"""
+    activation: Annotated[str, arg(metavar="NAME")] = "relu"
+    """behind the norm; identity for none"""
+    route: Annotated[str, arg(metavar="NAME")] = "fused"
+    """which of our routes the layers take"""
+    threads: Annotated[int | None, arg(metavar="INT")] = None
+    """torch's, in every arm (its default)"""
+    rounds: int = 15
+    """timed calls of every arm"""
+    steps: bool = False
+    """whole training steps alone"""
+    no_steps: bool = False
+    """no whole training steps"""
+    no_compile: bool = False
+    """leave torch.compile out, which is slow to start"""
+    out: Annotated[Path | None, arg(metavar="FOLDER")] = None
+    """write bench.json and bench.md there"""
+    quiet: bool = False
+    """no progress"""
+    json: bool = False
+    """print the result as one JSON object"""
+
+    def run(self) -> int:
+        """Measure, print, return 0."""
+        layers, nets = self._cases()
+        settings = self._settings()
+        if self.out is not None:
+            _make_writable(self.out)
+        if settings.rounds < FEW_ROUNDS:
+            warn(f"note: quartiles of fewer than {FEW_ROUNDS} rounds say little")
+        if (load := machine_load() or 0) > BUSY:
+            warn(f"note: the machine is busy (load {load:.1f}): take no figure of this run for more than a rough one")
+        with _progress(quiet=self.quiet) as report:
+            benchmark = run_benchmark(layers, nets, settings, report)
+        if self.out is not None:
+            for name, text in (("bench.json", benchmark_to_json(benchmark)), ("bench.md", benchmark_page(benchmark))):
+                with atomic_write(self.out / name, "w") as file:
+                    file.write(text)
+        if self.json:
+            print(to_line(benchmark_to_dict(benchmark)))
+        else:
+            _show(benchmark)
+        return 0
+
+    def _cases(self) -> tuple[tuple[LayerCase, ...], tuple[NetCase, ...]]:
+        """Return what is to be measured.
+
+        Raises:
+            InputError: an unknown name, a shape that cannot be, options that exclude each other.
+        """
+        if self.steps and (self.no_steps or self.shape or self.family):
+            other = "--no-steps" if self.no_steps else "--shape" if self.shape else "--family"
+            raise InputError(f"--steps: expected alone, for whole training steps and no layer, got {other} too")
+        families = (self.family,) if self.family else FAMILIES[:1] if self.shape else FAMILIES
+        _check_one_of("--format", self.format, (*MEMORY_FORMATS, "both"))
+        _check_one_of("--family", families[0], FAMILIES)
+        shape = None if self.shape is None else read_shape(self.shape)
+        has_layouts = shape is None or len(shape) > 3
+        formats = (MEMORY_FORMATS if has_layouts else MEMORY_FORMATS[:1]) if self.format == "both" else (self.format,)
+        # LayerCase checks the names once more, and the dtype and the activation.
+        chosen = layer_cases(families, shape, formats, self.dtype, self.activation)  # type: ignore[arg-type]
+        alone = bool(self.shape or self.family or self.no_steps)
+        return () if self.steps else chosen, () if alone else NETS
+
+    def _settings(self) -> Settings:
+        threads = torch.get_num_threads() if self.threads is None else self.threads
+        return Settings(self.route, rounds=self.rounds, threads=threads, compiled=not self.no_compile)
+
+
+def read_shape(text: str) -> tuple[int, ...]:
+    """Return the sizes that are written with an x between them.
+
+    Raises:
+        InputError: something else than whole numbers of a size that can be.
+
+    Example:
+        >>> read_shape("32x64x112x112")
+        (32, 64, 112, 112)
+    """
+    parts = text.lower().split("x")
+    if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
+        raise InputError(f"--shape: expected sizes with an x between them, such as 32x64x112x112, got {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+def _check_one_of(option: str, got: str, known: tuple[str, ...]) -> None:
+    if got not in known:
+        hint = did_you_mean(got, known)
+        raise InputError(f"{option}: expected one of {', '.join(known)}, got {got!r}.{hint}")
+
+
+def _make_writable(folder: Path) -> None:
+    """Make the folder now: an hour later it would be a pity.
+
+    Raises:
+        InputError: it cannot be made, or not be written into.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out: {folder} cannot be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"--out: expected a folder that may be written, got {folder}")
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Report]:
+    """Give what is told of every measurement; it draws only between them, for drawing takes a processor, too."""
+    if quiet:
+        yield lambda done, total, what: None
+    elif not sys.stderr.isatty():
+        yield lambda done, total, what: warn(f"{done + 1}/{total} {what}") if what else None
+    else:
+        columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+        with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
+            task = progress.add_task("", total=None)
+
+            def report(done: int, total: int, what: str) -> None:
+                progress.update(task, completed=done, total=total, description=what)
+                progress.refresh()
+
+            yield report
+
+
+def _show(benchmark: Benchmark) -> None:
+    """Print the tables: for one shape every direction, for many the summary."""
+    console = Console()
+    cases = {(family_name(row), shape_name(row.shape), row.dtype) for row in benchmark.layers}
+    if len(cases) == 1:
+        console.print(_table(" ".join(*cases), case_cells(benchmark.layers)))
+    elif cases:
+        tuned = [row for row in benchmark.layers if row.allocator == "tuned"]
+        console.print(_table("Training, forward and backward, tuned allocator", summary_cells(tuned)))
+    if benchmark.steps:
+        console.print(_table("Whole training steps", step_cells(benchmark.steps)))
+    reasons = {(arm, reason) for row in benchmark.layers for arm, reason in row.left_out.items()}
+    reasons |= {(arm, reason) for row in benchmark.steps for arm, reason in row.left_out.items()}
+    for arm, reason in sorted(reasons):
+        print(f"{arm} was left out: {reason}")
+
+
+def _table(title: str, cells: Cells) -> Table:
+    table = Table(title=title, title_justify="left")
+    for heading, number in zip(cells.headings, cells.numbers, strict=True):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=not number)
+    for line in cells.lines:
+        table.add_row(*line)
+    return table

@@ -1,0 +1,44 @@
+"""`batchnorm warmup`."""
+
+import sys
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+
+@dataclass
+class Warmup:
+    """Compile the CPU kernels ahead, so that no first training step has to wait for them.
+
+    They are kept in the cache folder, for this machine and these versions; what is there already is
+    only loaded.
+
+    Example: batchnorm warmup
+    """
+
+    quiet: bool = False
+    """no progress"""
+
+    def run(self) -> int:
+        """Compile, say how many and where they are; return 0, or 1 without Numba."""
+        from ..kernels.cpu import available, folder, warmup
+
+        if not available():
+            raise RuntimeError("the CPU kernels need numba, which is not installed. Install it: pip install numba")
+        start = time.perf_counter()
+        columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
+        console = Console(stderr=True)
+        hidden = self.quiet or not sys.stderr.isatty()
+        with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
+            task = progress.add_task("", total=None)
+
+            def report(done: int, total: int, kernel: str) -> None:
+                progress.update(task, completed=done, total=total, description=kernel)
+
+            count = warmup(report)
+        place = folder()
+        where = f"kept in {place}" if place else "not kept: there is no home folder; set BATCHNORM_CACHE to one"
+        print(f"{count} kernels in {time.perf_counter() - start:.1f} s, {where}")
+        return 0

@@ -1,0 +1,194 @@
+"""What does a benchmark say? All of it as a page of Markdown, and its gist for the README."""
+
+from collections.abc import Iterable, Iterator
+
+from ..timings import Benchmark, Conditions, LayerRow, StepRow
+from ._bench_tables import (
+    ABSENT,
+    LAYOUTS,
+    STEP_KINDS,
+    Cells,
+    family_name,
+    geometric_mean,
+    layer_cells,
+    mebibytes,
+    milliseconds,
+    shape_name,
+    step_cells,
+    times,
+)
+
+DIRECTIONS = {
+    "both": "Training, forward and backward",
+    "forward": "Training, forward",
+    "backward": "Training, backward",
+    "evaluation": "Evaluation, forward",
+}
+
+
+def benchmark_page(benchmark: Benchmark) -> str:
+    """Return all that was measured as a page of Markdown: a summary, then a table per direction and allocator."""
+    parts = ["# What batch norm costs", conditions_text(benchmark.conditions)]
+    tuned, untuned = (
+        [row for row in benchmark.layers if row.allocator == allocator] for allocator in ("tuned", "untuned")
+    )
+    if tuned:
+        parts += ["## In short", "Training, forward and backward, tuned allocator.", markdown(summary_cells(tuned))]
+    if benchmark.steps:
+        parts += ["## Whole training steps", markdown(step_cells(benchmark.steps)), *step_sentences(benchmark.steps)]
+    for allocator, rows in (("tuned", tuned), ("untuned", untuned)):
+        for direction, title in DIRECTIONS.items():
+            if rows:
+                parts += [f"## {title}, {allocator} allocator", markdown(layer_cells(rows, direction))]
+    parts += list(_left_out(benchmark))
+    return "\n\n".join(parts) + "\n"
+
+
+def speed_section(benchmark: Benchmark, chart: str) -> str:
+    """Return the README's part about speed, in Markdown, without a heading.
+
+    Args:
+        benchmark: what was measured.
+        chart: the path of the chart, as the README's reader finds it.
+    """
+    tuned = [row for row in benchmark.layers if row.allocator == "tuned"]
+    parts = [_setting(benchmark.conditions)]
+    if tuned:
+        parts += [
+            "Norm, activation and what follows, training forward and backward:",
+            markdown(summary_cells(tuned)),
+            f"![How many times faster than PyTorch's calls, per shape and layout]({chart})",
+        ]
+    steps = [row for row in benchmark.steps if row.allocator == "tuned"]
+    if steps:
+        parts += ["Whole training steps, each in its faster layout:", markdown(_short_step_cells(steps))]
+        parts += step_sentences(benchmark.steps)
+    return "\n\n".join(parts) + "\n"
+
+
+def conditions_text(conditions: Conditions) -> str:
+    """Return a list of what it was measured on, and how."""
+    load = ABSENT if conditions.load is None else f"{conditions.load:.2f}"
+    points = {
+        "versions": ", ".join(f"{name} {number}" for name, number in conditions.versions.items()),
+        "machine": f"{conditions.processor}, {conditions.cpus} processors, {conditions.threads} threads in every arm, "
+        f"last-level cache {mebibytes(conditions.cache_bytes)} MiB; load before the start {load}",
+        "rounds": f"n = {conditions.rounds} of every arm after {conditions.warmup} for warming up; medians, and in "
+        "brackets the quartiles",
+        "method": f"{conditions.method} ({mebibytes(conditions.swept_bytes)} MiB)",
+        **{f"{name} allocator": text for name, text in conditions.allocators.items()},
+    }
+    return "\n".join(f"- {name}: {text}" for name, text in points.items())
+
+
+def summary_cells(rows: Iterable[LayerRow]) -> Cells:
+    """Return one line per norm and layout: the geometric mean over its shapes, and the two ends."""
+    headings = ("norm", "layout", "shapes", "native / ours", "least", "most", "ours / copy", "over the floor")
+    groups: dict[tuple[str, str], list[LayerRow]] = {}
+    for row in rows:
+        name = family_name(row) if row.dtype == "float32" else f"{family_name(row)} {row.dtype}"
+        groups.setdefault((name, LAYOUTS[row.memory_format]), []).append(row)
+        groups.setdefault((name, "both"), []).append(row)
+    order = (*LAYOUTS.values(), "both")
+    names = list(dict.fromkeys(name for name, _ in groups))
+    lines = [
+        (name, layout, *_summary(groups[name, layout]))
+        for name in names
+        for layout in order
+        if (name, layout) in groups
+        and (layout != "both" or set(order) <= {other for own, other in groups if own == name})
+    ]
+    return Cells(headings, (False, False, True, True, True, True, True, True), tuple(lines))
+
+
+def _summary(rows: list[LayerRow]) -> tuple[str, ...]:
+    by_ratio = sorted(rows, key=lambda row: row.ratio("both", "native") or 0.0)
+    least, most = by_ratio[0], by_ratio[-1]
+    return (
+        str(len(rows)),
+        times(_mean(row.ratio("both", "native") for row in rows)),
+        *(f"{times(row.ratio('both', 'native'))} at {shape_name(row.shape)}" for row in (least, most)),
+        times(_mean(row.ratio("both", "ours", "copy") for row in rows)),
+        times(_mean(row.over_floor("both") for row in rows)),
+    )
+
+
+def _mean(ratios: Iterable[float | None]) -> float | None:
+    found = [ratio for ratio in ratios if ratio]
+    return geometric_mean(found) if found else None
+
+
+def step_sentences(steps: Iterable[StepRow]) -> list[str]:
+    """Return a sentence per net: against plain PyTorch at its best, at its plainest, and against no norm at all."""
+    by_net = {(row.net, row.allocator): row for row in steps}
+    return [
+        _step_sentence(row, by_net.get((net, "untuned")))
+        for (net, allocator), row in by_net.items()
+        if allocator == "tuned"
+    ]
+
+
+def _step_sentence(tuned: StepRow, untuned: StepRow | None) -> str:
+    ours, plain = tuned.best("ours"), tuned.best("torch")
+    if ours is None or plain is None:
+        return f"{tuned.net}: not measured."
+    parts = [
+        f"{times(tuned.ratio(plain, ours))} times as fast as plain PyTorch in its best layout ({plain.split()[1]})"
+    ]
+    if untuned is not None and "torch nchw" in untuned.timings:
+        plainest = untuned.timings["torch nchw"].median / tuned.timings[ours].median
+        parts.append(f"{times(plainest)} times as fast as PyTorch in NCHW with the allocator as it starts")
+    parts.append(f"{times(tuned.ratio(ours, tuned.best('none')))} times the step of the same net without norms")
+    sentence = f"{tuned.net} with this library: {', '.join(parts)}."
+    if tuned.saved_bytes.get(plain):
+        share = tuned.saved_bytes[ours] / tuned.saved_bytes[plain]
+        sentence += f" It keeps {100 * share:.0f} % of plain PyTorch's bytes for backward."
+    return sentence
+
+
+def _short_step_cells(rows: Iterable[StepRow]) -> Cells:
+    headings = ("net", *(f"{name}, ms" for name in STEP_KINDS.values()))
+    lines = [
+        (f"{row.net}, {row.batch} images {shape_name(row.image)}", *(_best(row, kind) for kind in STEP_KINDS))
+        for row in rows
+    ]
+    return Cells(headings, (False, True, True, True, True), tuple(lines))
+
+
+def _best(row: StepRow, kind: str) -> str:
+    arm = row.best(kind)
+    return ABSENT if arm is None else milliseconds(row.timings[arm].median)
+
+
+def _setting(conditions: Conditions) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in conditions.versions.items() if name != "batchnorm")
+    return (
+        f"Medians of {conditions.rounds} rounds in turn on a CPU ({conditions.processor}, {conditions.threads} "
+        f"threads; {versions}), both sides with the tuned allocator. "
+        "All rows are in [benchmarks/results/bench.md](benchmarks/results/bench.md); "
+        "`batchnorm bench --shape 32x64x112x112 --format nchw` repeats one of them, and "
+        "[docs/benchmarks.md](docs/benchmarks.md) says how it is measured."
+    )
+
+
+def _left_out(benchmark: Benchmark) -> Iterator[str]:
+    """Yield what was not measured, each reason once."""
+    rows: tuple[LayerRow | StepRow, ...] = (*benchmark.layers, *benchmark.steps)
+    reasons = {f"{arm}: {reason}" for row in rows for arm, reason in row.left_out.items()}
+    if reasons:
+        yield "## Left out\n\n" + "\n".join(f"- {reason}" for reason in sorted(reasons))
+
+
+def markdown(cells: Cells) -> str:
+    """Return a table as Markdown.
+
+    Example:
+        >>> print(markdown(Cells(("net", "ms"), (False, True), (("A", "1.0"),))))
+        | net | ms |
+        |---|--:|
+        | A | 1.0 |
+    """
+    rule = "|".join("--:" if number else "---" for number in cells.numbers)
+    lines = (f"| {' | '.join(line)} |" for line in (cells.headings, *cells.lines))
+    head, *body = lines
+    return "\n".join([head, f"|{rule}|", *body])

@@ -1,0 +1,120 @@
+"""How many times faster than PyTorch's calls is each shape, and how much is left? A picture in SVG or PNG."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..files import atomic_write
+from ..timings import Benchmark, LayerRow, benchmark_to_json
+from ._bench_tables import LAYOUTS, family_name, shape_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLOURS = ("#2563a8", "#2a8a5c", "#b3642b", "#7a4fa3")
+_FLOOR = "#202124"
+_GREY = "#8a8f98"
+
+
+def speed_chart(benchmark: Benchmark, path: Path | str) -> None:
+    """Draw native / ours of every shape, training forward and backward, tuned allocator: one panel per layout.
+
+    A bar is a ratio of medians; the mark shows where it would end if ours took only the time in which a copy moves the
+    bytes of the floor. The same benchmark gives the same SVG with the same matplotlib; it holds the benchmark's digest.
+
+    Args:
+        benchmark: what was measured.
+        path: ends in `.svg` or `.png`; it appears whole or not at all.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        InputError: another suffix.
+        ValueError: there are no rows with the tuned allocator.
+    """
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in ("svg", "png"):
+        raise InputError(f"path: expected a name ending in .svg or .png, got {str(path)!r}")
+    rows = [row for row in benchmark.layers if row.allocator == "tuned"]
+    if not rows:
+        raise ValueError("benchmark: expected rows with the tuned allocator, got none. Measure some layers.")
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            f"speed_chart: expected matplotlib, which cannot be imported ({error}). "
+            "Install it: pip install 'batchnorm[plots]'"
+        ) from error
+    places = _places(rows)
+    # Without a fixed salt the ids in an SVG are random; text as text stays small and can be searched.
+    with mpl.rc_context({"svg.hashsalt": "batchnorm", "svg.fonttype": "none", "font.size": 9}):
+        figure = Figure(figsize=(9, 1.3 + 0.24 * (1 + max(places.values()))), dpi=130, layout="constrained")
+        panels = [layout for layout in LAYOUTS if any(row.memory_format == layout for row in rows)]
+        every: Sequence[Axes] = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+        for axes, layout in zip(every, panels, strict=True):
+            _draw(axes, [row for row in rows if row.memory_format == layout], places)
+            axes.set_title(LAYOUTS[layout], loc="left", fontweight="bold")
+        _finish(every[0], places)
+        handles, labels = every[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        metadata: dict[str, Any] = {"Date": None, "Description": digest(benchmark)} if kind == "svg" else {}
+        with atomic_write(path) as file:
+            figure.savefig(file, format=kind, metadata=metadata)
+
+
+def digest(benchmark: Benchmark) -> str:
+    """Return what the SVG holds about the benchmark that it was drawn from."""
+    return "benchmark " + hashlib.sha256(benchmark_to_json(benchmark).encode()).hexdigest()[:16]
+
+
+def _places(rows: Sequence[LayerRow]) -> dict[tuple[str, tuple[int, ...]], int]:
+    """Return the height of every norm and shape, from above; a gap stands before each norm."""
+    places: dict[tuple[str, tuple[int, ...]], int] = {}
+    names = list(dict.fromkeys(family_name(row) for row in rows))
+    for row in sorted(rows, key=lambda row: names.index(family_name(row))):
+        name = family_name(row)
+        if (name, row.shape) not in places:
+            first = all(other != name for other, _ in places)
+            places[name, row.shape] = max(places.values(), default=-1) + (2 if first else 1)
+    return places
+
+
+def _draw(axes: "Axes", rows: Sequence[LayerRow], places: dict[tuple[str, tuple[int, ...]], int]) -> None:
+    names = list(dict.fromkeys(name for name, _ in places))
+    widest = max(row.ratio("both", "native") or 0.0 for row in rows)
+    for row in rows:
+        ratio, over = row.ratio("both", "native"), row.over_floor("both")
+        if ratio is None or over is None:
+            continue
+        place, colour = places[family_name(row), row.shape], _COLOURS[names.index(family_name(row)) % len(_COLOURS)]
+        axes.barh(place, ratio, height=0.72, color=colour)
+        # Inside the bar, where the floor's mark is not, if it has room for a number.
+        wide = ratio > 0.1 * widest
+        ink, side = ("white", "right") if wide else (colour, "left")
+        axes.text(ratio, place, f" {ratio:.1f} ", va="center", ha=side, color=ink, fontsize=8)
+        (floor,) = axes.plot([ratio * over], [place], "|", color=_FLOOR, markersize=10, markeredgewidth=1.6)
+    floor.set_label("as fast as the copy moves the floor's bytes")
+    axes.axvline(
+        1, color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label="PyTorch: batch_norm and what follows", zorder=0
+    )
+
+
+def _finish(axes: "Axes", places: dict[tuple[str, tuple[int, ...]], int]) -> None:
+    """Name the shapes, and head each norm's; the axis is shared by all panels."""
+    heads = {name: place - 1 for (name, _), place in reversed(places.items())}
+    ticks = {place: shape_name(shape) for (_, shape), place in places.items()} | {
+        place: name for name, place in heads.items()
+    }
+    axes.set_yticks(list(ticks), list(ticks.values()))
+    for place, label in zip(ticks, axes.get_yticklabels(), strict=True):
+        if place in heads.values():
+            label.set_fontweight("bold")
+    axes.set_ylim(max(ticks) + 0.7, min(ticks) - 0.7)
+    for panel in axes.figure.axes:
+        panel.spines[["top", "right", "left"]].set_visible(False)
+        panel.tick_params(axis="y", length=0)
+        panel.set_xlim(left=0)
+        panel.margins(x=0.12)
+        panel.set_xlabel("native / ours, training forward and backward")
