@@ -100,9 +100,9 @@ def measure_job(job: dict[str, Any]) -> dict[str, Any]:
     The allocator of this process is tuned for good if the job says so.
     """
     allocator = "as it starts" if job["allocator"] == "untuned" else str(tune_allocator())
-    settings = Settings(**job["settings"])
     row: LayerRow | StepRow
     try:
+        settings = Settings(**job["settings"])
         if job["kind"] == "layer":
             case = LayerCase(**{**job["case"], "shape": tuple(job["case"]["shape"])})
             row = measure_layer(case, settings, job["allocator"])

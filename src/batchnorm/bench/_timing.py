@@ -15,8 +15,8 @@ from ..timings import Timing
 METHOD = (
     "arms in turn, one call each a round, by time.perf_counter; before every call torch's threads read through a "
     "buffer of twice the last-level cache, and then the arm runs once on a small twin, for in a training loop the "
-    "interpreter is not cold (torch.compile's does not: it would compile for it); what a call makes is freed before its "
-    "clock stops; Python's garbage collector is off meanwhile"
+    "interpreter is not cold (torch.compile's does not: it would compile for it); what a call makes is freed "
+    "before its clock stops; Python's garbage collector is off meanwhile"
 )
 
 
