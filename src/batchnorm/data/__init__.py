@@ -1,10 +1,10 @@
 """Data sets as tensors in memory: where they come from, how they are cut and varied."""
 
+from ..files import cache_folder as cache_folder
 from ._augmentation import Augmentation as Augmentation
 from ._augmentation import random_flip as random_flip
 from ._augmentation import random_shift as random_shift
 from ._batches import Batches as Batches
-from ._cache import cache_folder as cache_folder
 from ._fetch import fetch as fetch
 from ._normalization import Normalization as Normalization
 from ._registry import available as available

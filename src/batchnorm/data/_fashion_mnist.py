@@ -14,7 +14,7 @@ from typing import get_args
 import torch
 
 from ..errors import InputError
-from ._cache import cache_folder
+from ..files import cache_folder
 from ._idx import read_idx
 from ._source import DatasetInfo, Download, SplitName
 from ._split import Split

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import InputError
-from ._cache import cache_folder
+from ..files import cache_folder
 from ._registry import get
 from ._source import DatasetInfo, Download
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from ._arguments import Arguments
 from ._composed import composed
+from ._fused import fused, pays, why_not
 from ._names import unknown_name
 from ._native import native
 from ._transforms import inside_transform
@@ -24,7 +26,7 @@ class Row(NamedTuple):
     holds: Callable[[Arguments], bool]
 
 
-ROUTES: MappingProxyType[str, Route] = MappingProxyType({"composed": composed, "native": native})
+ROUTES: MappingProxyType[str, Route] = MappingProxyType({"composed": composed, "native": native, "fused": fused})
 
 AUTO = (
     Row(
@@ -32,6 +34,19 @@ AUTO = (
         "inside a torch.func transform",
         "plain operations follow any nesting of grad, jvp and vmap",
         lambda arguments: inside_transform(),
+    ),
+    Row(
+        "native",
+        "inside torch.export",
+        "an exported program is to run where this library is not",
+        lambda arguments: torch.compiler.is_exporting(),
+    ),
+    Row(
+        "fused",
+        "x on a CPU, contiguous or channels_last, float32, float64 or bfloat16; None, relu, relu6, silu, hardswish; "
+        "a residual or a 2x2 pool with relu; at least 2**17 values (2**18 channels_last); numba is installed",
+        "one go over memory for all steps: see docs/benchmarks.md",
+        lambda arguments: pays(arguments) and why_not(arguments) is None,
     ),
     Row(
         "native",

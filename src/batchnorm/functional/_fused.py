@@ -1,0 +1,93 @@
+"""The route `fused`: our kernels, which do batch norm and the steps that follow it in one go over memory."""
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+from ..kernels import cpu
+from . import _operators  # noqa: F401  # registers them
+from ._arguments import Arguments
+from ._moments import Moments
+from ._running import update_running_stats
+from ._transforms import inside_transform
+
+ACTIVATIONS = ("relu", "relu6", "silu", "hardswish")
+"""The activations that the kernels know."""
+
+
+def fused(a: Arguments) -> Tensor:
+    """One operator for all steps; the running statistics are moved by the moments that it returns.
+
+    Raises:
+        RuntimeError: the kernels cannot take these arguments; the message names the condition.
+    """
+    reason = why_not(a)
+    if reason is not None:
+        raise RuntimeError(f"batch_norm: route='fused' {reason}. Take route='auto', which uses it where it can.")
+    rules = (a.weight, a.bias, a.residual, float(a.eps), a.activation or "identity", a.pool is not None)
+    operators = torch.ops.batchnorm
+    if not a.training:
+        y: Tensor = operators.fused_evaluation(a.x, a.running_mean, a.running_var, *rules)[0]
+        return y
+    y, mean, var, _ = operators.fused_training(a.x, *rules)
+    if a.running_mean is not None and a.running_var is not None:
+        count = a.x.numel() // a.x.shape[1] if a.x.numel() else 0
+        moments = Moments(mean.to(a.running_mean.dtype), var.to(a.running_var.dtype), count)
+        update_running_stats(a.running_mean, a.running_var, moments, a.momentum)
+    return y
+
+
+FEWEST_ROWS, FEWEST_COLUMNS = 1 << 17, 1 << 18
+"""The fewest values for which the kernels are faster than torch's operators, contiguous and channels_last; measured."""
+
+
+def pays(a: Arguments) -> bool:
+    """Whether the kernels are faster than torch's operators for an x of this size and layout."""
+    fewest = FEWEST_ROWS if a.x.dim() > 2 and a.x.is_contiguous() else FEWEST_COLUMNS
+    return statically_known_true(a.x.numel() >= fewest)
+
+
+def why_not(a: Arguments) -> str | None:
+    """Which condition of the kernels these arguments fail, as the rest of a sentence; None if none."""
+    x = a.x
+    if x.device.type != "cpu":
+        return f"needs x on the CPU, got it on {x.device}"
+    if x.dtype not in cpu.DTYPES:
+        return f"needs x of float32, float64 or bfloat16, got {x.dtype}"
+    return _unknown_step(a) or _unsuited_place() or _unsuited_layout(x)
+
+
+def _unknown_step(a: Arguments) -> str | None:
+    if a.residual is not None or a.pool is not None:
+        if a.activation != "relu":
+            return f"knows a residual or a pool with the activation 'relu' alone, got {a.activation!r}"
+        if a.pool not in (None, 2):
+            return f"knows pools of kernel_size 2 alone, got {a.pool}"
+    elif a.activation is not None and a.activation not in ACTIVATIONS:
+        return f"knows the activations {', '.join(ACTIVATIONS)} and None, got {a.activation!r}"
+    return None
+
+
+def _unsuited_place() -> str | None:
+    if not cpu.available():
+        return "needs numba, which is not installed (pip install numba)"
+    if torch.compiler.is_compiling():
+        return None
+    if inside_transform():
+        return "cannot be used inside a torch.func transform"
+    if forward_ad._current_level >= 0:
+        return "has no forward-mode derivative"
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
+        return "cannot be traced by torch.jit"
+    return None
+
+
+def _unsuited_layout(x: Tensor) -> str | None:
+    if torch.compiler.is_compiling():
+        # A symbolic size must not be asked for a number: the two usual layouts are enough here.
+        last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.dim(), torch.contiguous_format)
+        known = x.is_contiguous() or x.is_contiguous(memory_format=last)
+    else:
+        known = x.layout is torch.strided and cpu.layout_of(x) is not None
+    return None if known else f"needs x contiguous or channels_last, got strides {tuple(x.stride())}"

@@ -1,0 +1,152 @@
+"""The kernels as operators of torch: what autograd, a compiler and an exporter have to know of them.
+
+An operator that writes into its inputs may have no derivative; so these return the moments, and the running
+statistics are moved in a step of their own.
+"""
+
+# Schemas want booleans by position; torch's contexts and the tuples that it hands over have no types.
+# ruff: noqa: FBT001
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..kernels import cpu
+from ._second_derivative import composed_gradients
+
+Optional = Tensor | None
+Outputs = tuple[Tensor, Tensor, Tensor, Tensor]
+
+_STEPS = "Tensor? weight, Tensor? bias, Tensor? residual, float eps, str activation, bool pool"
+_OUTPUTS = "(Tensor y, Tensor mean, Tensor var, Tensor masks)"
+
+
+def _forward(
+    x: Tensor,
+    statistics: tuple[Tensor, Tensor] | None,
+    weight: Optional,
+    bias: Optional,
+    residual: Optional,
+    eps: float,
+    activation: str,
+    pool: bool,
+) -> Outputs:
+    if pool:
+        return cpu.pool_forward(x, statistics, weight, bias, eps)
+    return cpu.forward(x, statistics, weight, bias, eps, activation, residual)
+
+
+def _training(x: Tensor, *steps: Any) -> Outputs:
+    return _forward(x, None, *steps)
+
+
+def _evaluation(x: Tensor, mean: Tensor, var: Tensor, *steps: Any) -> Outputs:
+    return _forward(x, (mean, var), *steps)
+
+
+def _backward(
+    dy: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    var: Tensor,
+    weight: Optional,
+    bias: Optional,
+    masks: Tensor,
+    eps: float,
+    activation: str,
+    add: bool,
+    pool: bool,
+    training: bool,
+) -> Outputs:
+    if pool:
+        return cpu.pool_backward(dy, x, mean, var, weight, bias, masks, eps, training)
+    return cpu.backward(dy, x, mean, var, weight, bias, masks, eps, activation, add, training)
+
+
+def _fake_training(x: Tensor, weight: Optional, bias: Optional, residual: Optional, *rules: Any) -> Outputs:
+    *_, pool = rules
+    mean = x.new_empty(x.shape[1], dtype=torch.float64)
+    y = cpu.pooled_like(x) if pool else torch.empty_like(x)
+    size = cpu.pool_mask_bytes(x) if pool else 0 if residual is None else cpu.mask_bytes(x)
+    return y, mean, torch.empty_like(mean), x.new_empty(size, dtype=torch.uint8)
+
+
+def _fake_evaluation(x: Tensor, mean: Tensor, var: Tensor, *steps: Any) -> Outputs:
+    return _fake_training(x, *steps)
+
+
+def _fake_backward(dy: Tensor, x: Tensor, *others: Any) -> Outputs:
+    *_, add, _, _ = others
+    dweight = x.new_empty(x.shape[1], dtype=cpu.number_type(x))
+    dresidual = torch.empty_like(x) if add else x.new_empty(0)
+    return torch.empty_like(x), dweight, torch.empty_like(dweight), dresidual
+
+
+def _keep(ctx: Any, x: Tensor, steps: Any, output: Outputs, *, training: bool) -> None:
+    """What the way back needs: x, which the layer before has kept as its output, and little else."""
+    weight, bias, residual, eps, activation, pool = steps
+    _, mean, var, masks = output
+    ctx.mark_non_differentiable(mean, var, masks)
+    ctx.save_for_backward(x, mean, var, weight, bias, masks)
+    ctx.rules = (eps, activation, residual is not None, pool, training)
+    ctx.set_materialize_grads(False)
+
+
+def _keep_training(ctx: Any, inputs: Any, output: Outputs) -> None:
+    x, *steps = inputs
+    _keep(ctx, x, steps, output, training=True)
+
+
+def _keep_evaluation(ctx: Any, inputs: Any, output: Outputs) -> None:
+    x, _, _, *steps = inputs
+    _keep(ctx, x, steps, output, training=False)
+
+
+def _gradients(ctx: Any, dy: Optional) -> tuple[Optional, Optional, Optional, Optional]:
+    """The gradients of x, weight, bias and residual; None for what there is not."""
+    if dy is None:
+        return None, None, None, None
+    if torch.is_grad_enabled():  # somebody will differentiate the gradients
+        return composed_gradients(dy, *ctx.saved_tensors, *ctx.rules)
+    _, _, _, weight, bias, _ = ctx.saved_tensors
+    _, _, add, _, _ = ctx.rules
+    dx, dweight, dbias, dresidual = torch.ops.batchnorm.fused_backward(dy, *ctx.saved_tensors, *ctx.rules)
+    return (
+        dx,
+        None if weight is None else dweight.to(weight.dtype),
+        None if bias is None else dbias.to(bias.dtype),
+        dresidual if add else None,
+    )
+
+
+def _training_gradients(ctx: Any, dy: Optional, *_: Any) -> tuple[Any, ...]:
+    return *_gradients(ctx, dy), None, None, None
+
+
+def _evaluation_gradients(ctx: Any, dy: Optional, *_: Any) -> tuple[Any, ...]:
+    dx, *others = _gradients(ctx, dy)
+    return dx, None, None, *others, None, None, None
+
+
+def _register() -> None:
+    library = torch.library
+    library.define("batchnorm::fused_training", f"(Tensor x, {_STEPS}) -> {_OUTPUTS}")
+    library.define("batchnorm::fused_evaluation", f"(Tensor x, Tensor mean, Tensor var, {_STEPS}) -> {_OUTPUTS}")
+    library.define(
+        "batchnorm::fused_backward",
+        "(Tensor dy, Tensor x, Tensor mean, Tensor var, Tensor? weight, Tensor? bias, Tensor masks, float eps, "
+        "str activation, bool add, bool pool, bool training) -> "
+        "(Tensor dx, Tensor dweight, Tensor dbias, Tensor dresidual)",
+    )
+    for name, kernel, fake in (
+        ("training", _training, _fake_training),
+        ("evaluation", _evaluation, _fake_evaluation),
+        ("backward", _backward, _fake_backward),
+    ):
+        library.impl(f"batchnorm::fused_{name}", "cpu", kernel)
+        library.register_fake(f"batchnorm::fused_{name}", fake)
+    library.register_autograd("batchnorm::fused_training", _training_gradients, setup_context=_keep_training)
+    library.register_autograd("batchnorm::fused_evaluation", _evaluation_gradients, setup_context=_keep_evaluation)
+
+
+_register()

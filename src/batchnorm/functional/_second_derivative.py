@@ -1,0 +1,45 @@
+"""How are the gradients of a kernel differentiated once more? As those of the steps written out in torch."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..kernels import cpu
+from ._activation import activate
+from ._channels import widen
+from ._moments import batch_moments
+from ._steps import affine, normalize
+
+
+def composed_gradients(
+    dy: Tensor,
+    x: Tensor,
+    mean: Tensor,
+    var: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    masks: Tensor,
+    eps: float,
+    activation: str,
+    add: bool,  # noqa: FBT001  # the operator's order
+    pool: bool,  # noqa: FBT001
+    training: bool,  # noqa: FBT001
+) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+    """The gradients of x, weight, bias and residual, each a function of dy, x and weight that autograd knows."""
+    wide = widen(x)
+    if training:
+        mean, var, _ = batch_moments(wide)
+    y = affine(normalize(wide, mean.to(wide.dtype), var.to(wide.dtype), eps), weight, bias)
+    dresidual = None
+    if add:
+        # The residual itself is not kept: where ReLU let the sum pass is all that its gradients depend on.
+        passed = cpu.unpack_masks(masks, x)
+        dresidual, y = torch.where(passed, dy, 0), torch.where(passed, y, 0)
+    else:
+        y = activate(y, None if activation == "identity" else activation)
+    if pool:
+        y = F.max_pool2d(y, 2)
+    leaves = [t for t in (x, weight, bias) if t is not None and t.requires_grad]
+    found = iter(torch.autograd.grad(y, leaves, dy.to(y.dtype), create_graph=True)) if leaves else iter(())
+    dx, dweight, dbias = (next(found) if t is not None and t.requires_grad else None for t in (x, weight, bias))
+    return dx, dweight, dbias, dresidual

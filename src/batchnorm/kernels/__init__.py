@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: the kernels of batch norm. No modules, no autograd; `functional` makes operators of them."""

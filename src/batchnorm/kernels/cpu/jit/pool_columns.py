@@ -1,0 +1,242 @@
+"""Batch norm, ReLU and max-pool 2×2 of a channels_last (N, C, H, W): eight channels of a window at once.
+
+The statistics are those of `columns`; these kernels are the other sweeps. A unit of work is a run of pairs of rows of
+images, each of which makes one row of the output. An odd image's last row is nobody's pair, but has a gradient.
+"""
+
+import numpy as np
+from numba import cfunc
+
+from .columns import finish_backward
+from .lanes import (
+    KERNEL,
+    full,
+    get,
+    give,
+    prefetch,
+    read,
+    some,
+    spread,
+    step,
+    take_ticket,
+    view,
+    widen,
+    write,
+)
+from .parameters import CENTER, CONSTANT, OF_DY, OF_X, SCALE, SHIFT
+from .slots import (
+    BLOCKS,
+    DBIAS,
+    DWEIGHT,
+    DX,
+    DY,
+    GROUP,
+    HEIGHT,
+    IMAGE_WIDTH,
+    LANES,
+    MASKS,
+    MEAN,
+    SUMS,
+    TABLE,
+    TRAINING,
+    UNITS,
+    VAR,
+    C,
+    N,
+    X,
+    Y,
+)
+from .windows import alive, pool, scatter, winner
+
+
+@step
+def ask(x, at, channels, below):
+    """Ask for the same window of the next pair of rows."""
+    prefetch(x, at + 2 * below)
+    prefetch(x, at + 2 * below + channels)
+    prefetch(x, at + 3 * below)
+    prefetch(x, at + 3 * below + channels)
+
+
+@step
+def pool_pair(x, x_at, y, y_at, masks, m_at, width, channels, table, lanes):
+    """One row of the output from two of the image."""
+    below, octets = width * channels, (channels + 7) // 8
+    for w in range(width // 2):
+        for c in range(0, channels, 8):
+            count, at = channels - c, x_at + 2 * w * channels + c
+            ask(x, at, channels, below)
+            center, scale = read(table, CENTER * lanes + c), read(table, SCALE * lanes + c)
+            shift = read(table, SHIFT * lanes + c)
+            t00 = (some(x, at, count, center) - center) * scale + shift
+            t01 = (some(x, at + channels, count, center) - center) * scale + shift
+            t10 = (some(x, at + below, count, center) - center) * scale + shift
+            t11 = (some(x, at + below + channels, count, center) - center) * scale + shift
+            out = pool(t00, t01, t10, t11, masks, m_at + 4 * (w * octets + c // 8))
+            give(y, y_at + w * channels + c, count, out)
+
+
+@step
+def sum_pair(x, x_at, dy, y_at, masks, m_at, width, channels, table, lanes, sums, at):
+    """Add one row's gradient to the unit's sums."""
+    below, octets = width * channels, (channels + 7) // 8
+    for w in range(width // 2):
+        for c in range(0, channels, 8):
+            count, here = channels - c, x_at + 2 * w * channels + c
+            ask(x, here, channels, below)
+            center, byte = read(table, CENTER * lanes + c), m_at + 4 * (w * octets + c // 8)
+            best = winner(
+                some(x, here, count, center),
+                some(x, here + channels, count, center),
+                some(x, here + below, count, center),
+                some(x, here + below + channels, count, center),
+                masks,
+                byte,
+            )
+            g = widen(alive(some(dy, y_at + w * channels + c, count, full(center, 0.0)), masks, byte))
+            write(sums, at + c, read(sums, at + c) + g)
+            write(sums, at + lanes + c, read(sums, at + lanes + c) + g * widen(best - center))
+
+
+@step
+def rest(x, dx, begin, end, channels, table, lanes, training):
+    """Dx of pixels that no window covers."""
+    for pixel in range(begin, end, channels):
+        for c in range(0, channels, 8):
+            count, center = channels - c, read(table, CENTER * lanes + c)
+            value = full(center, 0.0)
+            if training:
+                value = (some(x, pixel + c, count, center) - center) * read(table, OF_X * lanes + c)
+                value = value + read(table, CONSTANT * lanes + c)
+            give(dx, pixel + c, count, value)
+
+
+@step
+def differentiate_pair(x, dx, x_at, dy, y_at, masks, m_at, width, channels, table, lanes, training):
+    """Dx of two rows of an image."""
+    below, octets = width * channels, (channels + 7) // 8
+    for w in range(width // 2):
+        for c in range(0, channels, 8):
+            count, at = channels - c, x_at + 2 * w * channels + c
+            ask(x, at, channels, below)
+            center, byte = read(table, CENTER * lanes + c), m_at + 4 * (w * octets + c // 8)
+            e = some(dy, y_at + w * channels + c, count, full(center, 0.0))
+            g00, g01, g10, g11 = scatter(alive(e, masks, byte) * read(table, OF_DY * lanes + c), masks, byte)
+            if training:
+                of_x, constant = read(table, OF_X * lanes + c), read(table, CONSTANT * lanes + c)
+                g00 = g00 + ((some(x, at, count, center) - center) * of_x + constant)
+                g01 = g01 + ((some(x, at + channels, count, center) - center) * of_x + constant)
+                g10 = g10 + ((some(x, at + below, count, center) - center) * of_x + constant)
+                g11 = g11 + ((some(x, at + below + channels, count, center) - center) * of_x + constant)
+            give(dx, at, count, g00)
+            give(dx, at + channels, count, g01)
+            give(dx, at + below, count, g10)
+            give(dx, at + below + channels, count, g11)
+    if width % 2:
+        rest(x, dx, x_at + (width - 1) * channels, x_at + below, channels, table, lanes, training)
+        rest(x, dx, x_at + below + (width - 1) * channels, x_at + 2 * below, channels, table, lanes, training)
+
+
+@step
+def places(a, pair):
+    """Where a pair of rows begins in x, in y and in the masks."""
+    channels, height, width = a[C], a[HEIGHT], a[IMAGE_WIDTH]
+    image, h = pair // (height // 2), pair % (height // 2)
+    return (
+        (image * height + 2 * h) * width * channels,
+        pair * (width // 2) * channels,
+        pair * (width // 2) * ((channels + 7) // 8) * 4,
+    )
+
+
+@step
+def run_of(a, unit):
+    """The pairs of rows of a unit."""
+    first, last, pairs = unit * a[GROUP], (unit + 1) * a[GROUP], a[N] * (a[HEIGHT] // 2)
+    return first, last if last < pairs else pairs
+
+
+def forward(storage, number):
+    """The second sweep forward."""
+
+    @cfunc(KERNEL, error_model="numpy")
+    def pool_columns_forward(a):
+        x, y, masks, table = view(a[X], storage), view(a[Y], storage), view(a[MASKS], np.uint8), view(a[TABLE], number)
+        units, channels, width, lanes = a[UNITS], a[C], a[IMAGE_WIDTH], a[LANES]
+        while True:
+            unit = take_ticket(a)
+            if unit >= units:
+                return
+            first, last = run_of(a, units - 1 - unit)
+            for pair in range(first, last):
+                x_at, y_at, m_at = places(a, pair)
+                pool_pair(x, x_at, y, y_at, masks, m_at, width, channels, table, lanes)
+
+    return pool_columns_forward
+
+
+def sum_backward(storage, number):
+    """The first sweep back."""
+
+    @cfunc(KERNEL, error_model="numpy")
+    def pool_columns_sums(a):
+        x, dy, masks, table = (
+            view(a[X], storage),
+            view(a[DY], storage),
+            view(a[MASKS], np.uint8),
+            view(a[TABLE], number),
+        )
+        sums, units, channels, width, lanes = view(a[SUMS], np.float64), a[UNITS], a[C], a[IMAGE_WIDTH], a[LANES]
+        while True:
+            unit = take_ticket(a)
+            if unit >= units:
+                return
+            for c in range(0, 2 * lanes, 8):
+                write(sums, 2 * unit * lanes + c, spread(0.0))
+            first, last = run_of(a, unit)
+            for pair in range(first, last):
+                x_at, y_at, m_at = places(a, pair)
+                sum_pair(x, x_at, dy, y_at, masks, m_at, width, channels, table, lanes, sums, 2 * unit * lanes)
+
+    return pool_columns_sums
+
+
+def merge_backward(storage, number):
+    """The merge of the way back."""
+
+    @cfunc(KERNEL, error_model="numpy")
+    def pool_columns_merge(a):
+        mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
+        dweight, dbias, table = view(a[DWEIGHT], number), view(a[DBIAS], number), view(a[TABLE], number)
+        lanes, blocks = a[LANES], a[BLOCKS]
+        for c in range(a[C]):  # so few that one thread does them
+            sum_dy, sum_dy_x = 0.0, 0.0
+            for block in range(blocks):
+                sum_dy += get(sums, 2 * block * lanes + c)
+                sum_dy_x += get(sums, (2 * block + 1) * lanes + c)
+            finish_backward(a, c, sum_dy, sum_dy_x, mean, var, dweight, dbias, table, number)
+
+    return pool_columns_merge
+
+
+def backward(storage, number):
+    """The second sweep back."""
+
+    @cfunc(KERNEL, error_model="numpy")
+    def pool_columns_backward(a):
+        x, dy, dx, masks = view(a[X], storage), view(a[DY], storage), view(a[DX], storage), view(a[MASKS], np.uint8)
+        table, units, channels, lanes = view(a[TABLE], number), a[UNITS], a[C], a[LANES]
+        height, width, training = a[HEIGHT], a[IMAGE_WIDTH], a[TRAINING] != 0
+        while True:
+            unit = take_ticket(a)
+            if unit >= units:
+                return
+            first, last = run_of(a, units - 1 - unit)
+            for pair in range(first, last):
+                x_at, y_at, m_at = places(a, pair)
+                differentiate_pair(x, dx, x_at, dy, y_at, masks, m_at, width, channels, table, lanes, training)
+                if height % 2 and (pair + 1) % (height // 2) == 0:
+                    end = x_at + 3 * width * channels
+                    rest(x, dx, x_at + 2 * width * channels, end, channels, table, lanes, training)
+
+    return pool_columns_backward

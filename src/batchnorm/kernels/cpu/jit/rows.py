@@ -1,0 +1,275 @@
+"""Batch norm where a channel is made of rows: x (N, C, L) with dense rows, which every contiguous (N, C, *) is.
+
+A unit of work is a group of neighbouring channels. All that happens to a group happens at once, while it is in the
+cache: x is read from memory once in each direction. Several channels make a group where their rows are short, so
+that memory is walked in long runs; it changes no result, for each channel has sums of its own.
+"""
+
+import math
+
+import numpy as np
+from numba import cfunc
+
+from . import moments
+from .activations import activation
+from .lanes import (
+    KERNEL,
+    as_float,
+    full,
+    get,
+    invert,
+    put,
+    read,
+    read_mask,
+    read_some,
+    spread,
+    step,
+    take_ticket,
+    total,
+    view,
+    where,
+    widen,
+    write,
+    write_mask,
+    write_some,
+)
+from .parameters import CENTER, parameter, set_backward, set_forward, way_back, way_forward
+from .slots import (
+    BIAS,
+    COUNT,
+    DBIAS,
+    DRESIDUAL,
+    DWEIGHT,
+    DX,
+    DY,
+    EPS,
+    GROUP,
+    MASKS,
+    MEAN,
+    RESIDUAL,
+    SUMS,
+    TABLE,
+    TRAINING,
+    UNITS,
+    VAR,
+    WEIGHT,
+    X_C,
+    X_N,
+    C,
+    L,
+    N,
+    X,
+    Y,
+)
+
+
+@step
+def find_moments(x, x_n, x_c, n, length, sums, mean, var, first, last):
+    """Mean and biased variance of a group of channels."""
+    for c in range(first, last):
+        moments.start(sums, 3 * c, get(x, c * x_c))
+    for i in range(n):
+        for c in range(first, last):
+            moments.add_row(x, i * x_n + c * x_c, length, sums, 3 * c)
+    for c in range(first, last):
+        middle, spread_, believed = moments.finish(sums, 3 * c, n * length)
+        if not believed:
+            middle, spread_ = moments.careful(x, c * x_c, n, x_n, length, 1)
+        put(mean, c, middle)
+        put(var, c, spread_)
+
+
+@step
+def normalize_row(x, x_at, y, y_at, residual, masks, m_at, length, table, c, channels, activate, add):
+    """One row of the output, and with a residual the bits that say where ReLU let it pass."""
+    center, scale, shift = way_forward(table, channels, c)
+    for at in range(0, length - 7, 8):
+        t = (read(x, x_at + at) - center) * scale + shift
+        if add:
+            t = t + read(residual, y_at + at)
+            write_mask(masks, m_at + at // 8, invert(t <= full(t, 0.0)))
+        write(y, y_at + at, activate(t))
+    count = length % 8
+    if count:
+        at = length - count
+        t = (read_some(x, x_at + at, count, center) - center) * scale + shift
+        if add:
+            t = t + read_some(residual, y_at + at, count, center)
+            write_mask(masks, m_at + at // 8, invert(t <= full(t, 0.0)))
+        write_some(y, y_at + at, count, activate(t))
+
+
+@step
+def pass_back(difference, dy, masks, byte, scale, shift, differentiate, add):
+    """The gradient behind the last step, for eight values: by the bits of the sum, or by x itself."""
+    if add:
+        return where(read_mask(masks, byte), dy, full(dy, 0.0))
+    return differentiate(difference * scale + shift, dy)
+
+
+@step
+def sum_row(x, x_at, dy, y_at, masks, m_at, length, table, c, channels, sums, differentiate, add):
+    """Add a row's gradient, and its product with x - center, to the channel's sums."""
+    center, scale, shift = way_forward(table, channels, c)
+    first = spread(0.0)
+    second = first
+    at = 0
+    while at + 32 <= length:
+        d0, d1 = read(x, x_at + at) - center, read(x, x_at + at + 8) - center
+        d2, d3 = read(x, x_at + at + 16) - center, read(x, x_at + at + 24) - center
+        byte = m_at + at // 8
+        g0 = pass_back(d0, read(dy, y_at + at), masks, byte, scale, shift, differentiate, add)
+        g1 = pass_back(d1, read(dy, y_at + at + 8), masks, byte + 1, scale, shift, differentiate, add)
+        g2 = pass_back(d2, read(dy, y_at + at + 16), masks, byte + 2, scale, shift, differentiate, add)
+        g3 = pass_back(d3, read(dy, y_at + at + 24), masks, byte + 3, scale, shift, differentiate, add)
+        first = first + widen((g0 + g1) + (g2 + g3))
+        second = second + widen((g0 * d0 + g1 * d1) + (g2 * d2 + g3 * d3))
+        at += 32
+    while at < length:
+        count = length - at
+        if count >= 8:
+            d, e = read(x, x_at + at) - center, read(dy, y_at + at)
+        else:
+            d = read_some(x, x_at + at, count, center) - center
+            e = read_some(dy, y_at + at, count, full(center, 0.0))
+        g = pass_back(d, e, masks, m_at + at // 8, scale, shift, differentiate, add)
+        first = first + widen(g)
+        second = second + widen(g * d)
+        at += 8
+    put(sums, 3 * c, get(sums, 3 * c) + total(first))
+    put(sums, 3 * c + 1, get(sums, 3 * c + 1) + total(second))
+
+
+@step
+def careful_sums(x, x_at, x_n, dy, y_at, y_n, masks, m_at, m_n, n, length, table, c, channels, differentiate, add):
+    """The sums of `sum_row` over a whole channel in float64: where a product overflowed the type of x."""
+    center, scale, shift = way_forward(table, channels, c)
+    first = spread(0.0)
+    second = first
+    for i in range(n):
+        for at in range(0, length, 8):
+            count = length - at
+            if count > 8:
+                count = 8
+            d = read_some(x, x_at + i * x_n + at, count, center) - center
+            e = read_some(dy, y_at + i * y_n + at, count, full(center, 0.0))
+            g = pass_back(d, e, masks, m_at + i * m_n + at // 8, scale, shift, differentiate, add)
+            first = first + widen(g)
+            second = second + widen(g) * widen(d)
+    return total(first), total(second)
+
+
+@step
+def differentiate_row(
+    x, x_at, dy, dx, y_at, masks, m_at, dresidual, length, table, c, channels, training, differentiate, add
+):
+    """One row of dx, and with a residual of its gradient."""
+    center, scale, shift = way_forward(table, channels, c)
+    of_dy, of_x, constant = way_back(table, channels, c)
+    for at in range(0, length - 7, 8):
+        d = read(x, x_at + at) - center
+        g = pass_back(d, read(dy, y_at + at), masks, m_at + at // 8, scale, shift, differentiate, add)
+        # In evaluation the statistics are constants; 0 * x would make a NaN of an infinite x.
+        write(dx, y_at + at, g * of_dy + (d * of_x + constant) if training else g * of_dy)
+        if add:
+            write(dresidual, y_at + at, g)
+    count = length % 8
+    if count:
+        at = length - count
+        d = read_some(x, x_at + at, count, center) - center
+        e = read_some(dy, y_at + at, count, center)
+        g = pass_back(d, e, masks, m_at + at // 8, scale, shift, differentiate, add)
+        write_some(dx, y_at + at, count, g * of_dy + (d * of_x + constant) if training else g * of_dy)
+        if add:
+            write_some(dresidual, y_at + at, count, g)
+
+
+def forward(storage, number, name, add):
+    """The kernel from x to y; one unit is a group of channels."""
+    activate, _ = activation(name, number)
+
+    @cfunc(KERNEL, error_model="numpy")
+    def rows_forward(a):
+        x, y = view(a[X], storage), view(a[Y], storage)
+        residual, masks = view(a[RESIDUAL], storage), view(a[MASKS], np.uint8)
+        mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
+        table = view(a[TABLE], number)
+        n, channels, length, eps = a[N], a[C], a[L], as_float(a[EPS])
+        units, group, x_n, x_c = a[UNITS], a[GROUP], a[X_N], a[X_C]
+        row_bytes = (length + 7) // 8
+        while True:
+            unit = take_ticket(a)
+            if unit >= units:
+                return
+            first, last = unit * group, (unit + 1) * group
+            if last > channels:
+                last = channels
+            if a[TRAINING]:
+                find_moments(x, x_n, x_c, n, length, sums, mean, var, first, last)
+            for c in range(first, last):
+                weight, bias = parameter(a[WEIGHT], number, c, 1.0), parameter(a[BIAS], number, c, 0.0)
+                set_forward(table, channels, c, get(mean, c), get(var, c), weight, bias, eps, number)
+            for i in range(n):
+                for c in range(first, last):
+                    row = i * channels + c
+                    normalize_row(
+                        *(x, i * x_n + c * x_c, y, row * length, residual, masks, row * row_bytes),
+                        *(length, table, c, channels, activate, add),
+                    )
+
+    return rows_forward
+
+
+def backward(storage, number, name, add):
+    """The kernel from dy to dx, dweight and dbias (and dresidual); one unit is a group of channels."""
+    _, differentiate = activation(name, number)
+
+    @cfunc(KERNEL, error_model="numpy")
+    def rows_backward(a):
+        x, dy, dx = view(a[X], storage), view(a[DY], storage), view(a[DX], storage)
+        masks, dresidual = view(a[MASKS], np.uint8), view(a[DRESIDUAL], storage)
+        mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
+        dweight, dbias, table = view(a[DWEIGHT], number), view(a[DBIAS], number), view(a[TABLE], number)
+        n, channels, length, count, eps = a[N], a[C], a[L], a[COUNT], as_float(a[EPS])
+        units, group, x_n, x_c, training = a[UNITS], a[GROUP], a[X_N], a[X_C], a[TRAINING] != 0
+        row_bytes = (length + 7) // 8
+        while True:
+            unit = take_ticket(a)
+            if unit >= units:
+                return
+            first, last = unit * group, (unit + 1) * group
+            if last > channels:
+                last = channels
+            for c in range(first, last):
+                moments.start(sums, 3 * c, 0.0)
+                weight, bias = parameter(a[WEIGHT], number, c, 1.0), parameter(a[BIAS], number, c, 0.0)
+                set_forward(table, channels, c, get(mean, c), get(var, c), weight, bias, eps, number)
+            for i in range(n):
+                for c in range(first, last):
+                    row = i * channels + c
+                    sum_row(
+                        *(x, i * x_n + c * x_c, dy, row * length, masks, row * row_bytes, length),
+                        *(table, c, channels, sums, differentiate, add),
+                    )
+            for c in range(first, last):
+                sum_dy, sum_dy_x = get(sums, 3 * c), get(sums, 3 * c + 1)
+                if not (math.isfinite(sum_dy) and math.isfinite(sum_dy_x)):
+                    sum_dy, sum_dy_x = careful_sums(
+                        *(x, c * x_c, x_n, dy, c * length, channels * length, masks, c * row_bytes),
+                        *(channels * row_bytes, n, length, table, c, channels, differentiate, add),
+                    )
+                sum_dy_x += (np.float64(get(table, CENTER * channels + c)) - get(mean, c)) * sum_dy
+                put(dbias, c, number(sum_dy))
+                put(dweight, c, number(sum_dy_x / math.sqrt(get(var, c) + eps)))
+                weight = parameter(a[WEIGHT], number, c, 1.0)
+                m, v = get(mean, c), get(var, c)
+                set_backward(table, channels, c, m, v, weight, sum_dy, sum_dy_x, count, eps, number)
+            for i in range(n):
+                for c in range(first, last):
+                    row = i * channels + c
+                    differentiate_row(
+                        *(x, i * x_n + c * x_c, dy, dx, row * length, masks, row * row_bytes, dresidual),
+                        *(length, table, c, channels, training, differentiate, add),
+                    )
+
+    return rows_backward
