@@ -5,7 +5,7 @@ TORCH_PIP ?=
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test test-slow lint format clean
+.PHONY: help demo test test-slow bench lint format clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ test: $(STAMP) ## every quick test and doctest
 
 test-slow: $(STAMP) ## the trainings over several seeds that the documented accuracies come from
 	$(BIN)/python -m pytest -m slow --timeout 2400
+
+bench: $(STAMP) ## time batch norm against PyTorch's, about an hour on a quiet machine, and write what it says
+	$(BIN)/batchnorm bench --out benchmarks/results
+	$(BIN)/python tools/write_speed.py
 
 lint: $(STAMP) ## formatting, lint rules and types
 	$(BIN)/ruff format --check .

@@ -1,6 +1,6 @@
 import pytest
 
-COMMANDS = [["train"], ["evaluate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"]]
+COMMANDS = [["train"], ["evaluate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"], ["bench"], ["warmup"]]
 SCREEN_LINES, SCREEN_COLUMNS = 46, 100
 
 
@@ -57,7 +57,7 @@ def test_the_examples_in_the_help_texts_are_read_without_a_mistake() -> None:
         for line in (kind.__doc__ or "").splitlines()
         if line.strip().startswith("Example:")
     ]
-    assert len(examples) >= 6
+    assert len(examples) >= len(COMMANDS) - 1 + len(DATA_COMMANDS)
     for example in examples:
         assert read_arguments(example)
 
@@ -65,7 +65,7 @@ def test_the_examples_in_the_help_texts_are_read_without_a_mistake() -> None:
 @pytest.mark.parametrize(
     ("arguments", "near"),
     [
-        (["trian"], "train, evaluate, predict, info, data"),
+        (["trian"], "train, evaluate, predict, info, data, bench, warmup"),
         (["data", "lst"], "list, fetch"),
         (["train", "--epoch", "3"], "--epochs INT"),
         (["evaluate", "x", "--batchsize", "3"], "--batch-size"),

@@ -42,8 +42,7 @@ BUSY = 0.5
 class Bench:
     """Time batch norm and what follows it: ours, PyTorch's, torch.compile's, a plain copy, in turn.
 
-    Every row has two processes of its own, one with the tuned allocator. All rows and whole training
-    steps take about an hour; a shape alone takes a minute. docs/benchmarks.md explains the columns.
+    All shapes and whole training steps take about an hour, one shape a minute; see docs/benchmarks.md.
 
     Example: batchnorm bench --shape 32x64x112x112 --format nchw
     """

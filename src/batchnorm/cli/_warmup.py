@@ -12,8 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 class Warmup:
     """Compile the CPU kernels ahead, so that no first training step has to wait for them.
 
-    They are kept in the cache folder, for this machine and these versions; what is there already is
-    only loaded.
+    They are kept in the cache folder; what is there already is only loaded.
 
     Example: batchnorm warmup
     """

@@ -12,4 +12,5 @@ from ._bench_tables import shape_name as shape_name
 from ._bench_tables import step_cells as step_cells
 from ._confusion import confusion_matrix_figure as confusion_matrix_figure
 from ._contact_sheet import contact_sheet as contact_sheet
+from ._speed_chart import digest as digest
 from ._speed_chart import speed_chart as speed_chart
