@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "records": {"errors", "files"},
     "timings": {"errors"},
     # the storeys, from below
-    "functional": OUTSIDE,
+    "kernels": OUTSIDE,
+    "functional": OUTSIDE | {"kernels"},
     "nn": OUTSIDE | {"functional"},
     "data": OUTSIDE | {"functional"},
     "models": OUTSIDE | {"functional", "nn"},
