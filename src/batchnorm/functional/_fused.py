@@ -6,9 +6,9 @@ from torch.autograd import forward_ad
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from ..kernels import cpu
-from . import _operators  # noqa: F401  # registers them
 from ._arguments import Arguments
 from ._moments import Moments
+from ._operators import evaluation, training
 from ._running import update_running_stats
 from ._transforms import inside_transform
 
@@ -26,11 +26,9 @@ def fused(a: Arguments) -> Tensor:
     if reason is not None:
         raise RuntimeError(f"batch_norm: route='fused' {reason}. Take route='auto', which uses it where it can.")
     rules = (a.weight, a.bias, a.residual, float(a.eps), a.activation or "identity", a.pool is not None)
-    operators = torch.ops.batchnorm
-    if not a.training:
-        y: Tensor = operators.fused_evaluation(a.x, a.running_mean, a.running_var, *rules)[0]
-        return y
-    y, mean, var, _ = operators.fused_training(a.x, *rules)
+    if not a.training and a.running_mean is not None and a.running_var is not None:
+        return evaluation(a.x, a.running_mean, a.running_var, *rules)[0]
+    y, mean, var, _ = training(a.x, *rules)
     if a.running_mean is not None and a.running_var is not None:
         count = a.x.numel() // a.x.shape[1] if a.x.numel() else 0
         moments = Moments(mean.to(a.running_mean.dtype), var.to(a.running_var.dtype), count)

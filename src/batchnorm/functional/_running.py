@@ -87,6 +87,9 @@ def move_running_stats(
 
 
 def _move(running: Tensor, new: Tensor, momentum: float | Tensor) -> None:
+    if running.dtype is new.dtype is not torch.bfloat16 and not isinstance(momentum, Tensor):
+        running.lerp_(new, momentum)
+        return
     dtype = torch.promote_types(widen(running).dtype, new.dtype)
     old, new = running.to(dtype), new.to(dtype)
     if isinstance(momentum, Tensor):
