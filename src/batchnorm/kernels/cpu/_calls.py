@@ -14,6 +14,8 @@ from .jit.slots import PLACES, TICKET, UNITS
 
 SERIAL = 1 << 15
 """Tensors of fewer values run in one thread: waking the others would cost more."""
+STREAMED = 1 << 24
+"""Outputs of so many bytes go past the caches, which they would only sweep clean: the next layer finds none of it."""
 
 
 class Gradients(NamedTuple):
@@ -37,13 +39,19 @@ class Launch:
         for name, tensor in tensors.items():
             if tensor is not None:
                 self.values[PLACES[name]] = tensor.data_ptr()
-        self.put(training=training, eps=struct.unpack("q", struct.pack("d", eps))[0])
+        self.put(training=training, stream=False, eps=struct.unpack("q", struct.pack("d", eps))[0])
         self.kept = tensors  # they must outlive the kernels
 
     def put(self, **numbers: int) -> None:
         """Write numbers into their places."""
         for name, number in numbers.items():
             self.values[PLACES[name]] = number
+
+    def stream(self, layout: Rows | Columns, *outputs: Tensor) -> None:
+        """Let large outputs go past the caches, if each place of eight values is aligned."""
+        dense = isinstance(layout, Columns) or layout.length % 8 == 0
+        aligned = dense and all(output.data_ptr() % (8 * output.element_size()) == 0 for output in outputs)
+        self.put(stream=aligned and outputs[0].nbytes >= STREAMED)
 
     def run(self, room: str, make: str, *options: str | bool, units: int) -> None:
         """Run one kernel to its end."""
@@ -121,6 +129,7 @@ def forward(
     tensors: dict[str, Tensor | None] = {"x": x, "y": y, "residual": residual, "masks": masks, "mean": mean, "var": var}
     tensors |= {"weight": parameter(weight, x), "bias": parameter(bias, x), **scratch(x, layout)}
     launch = Launch(x, layout, tensors, eps, training=statistics is None)
+    launch.stream(layout, y)
     if isinstance(layout, Rows):
         launch.run("rows", "forward", activation, add, units=layout.units)
     else:
@@ -162,6 +171,7 @@ def backward(
     tensors |= {"mean": mean, "var": var, "weight": parameter(weight, x), "bias": parameter(bias, x)}
     tensors |= {"dweight": dweight, "dbias": dbias, **scratch(x, layout)}
     launch = Launch(x, layout, tensors, eps, training=training)
+    launch.stream(layout, dx, dresidual)
     if isinstance(layout, Rows):
         launch.run("rows", "backward", activation, add, units=layout.units)
     else:

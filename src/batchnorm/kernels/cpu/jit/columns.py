@@ -60,6 +60,7 @@ from .slots import (
     PIVOTS,
     RESIDUAL,
     ROWS,
+    STREAM,
     SUMS,
     TABLE,
     TAIL,
@@ -248,7 +249,7 @@ def lane_forward(table, lanes, j):
 
 
 @step
-def normalize_rows(x, y, residual, masks, table, first, last, left, right, lanes, activate, add):
+def normalize_rows(x, y, residual, masks, table, first, last, left, right, lanes, stream, activate, add):
     """The outputs of a unit, and with a residual the bits that say where ReLU let it pass."""
     for row in range(first, last):
         for j in range(left, right, 8):
@@ -258,7 +259,7 @@ def normalize_rows(x, y, residual, masks, table, first, last, left, right, lanes
             if add:
                 t = t + some(residual, at, count, center)
                 write_mask(masks, at // 8, invert(t <= full(t, 0.0)))
-            give(y, at, count, activate(t))
+            give(y, at, count, activate(t), stream)
 
 
 def forward(storage, number, name, add):
@@ -269,13 +270,13 @@ def forward(storage, number, name, add):
     def columns_forward(a):
         x, y, table = view(a[X], storage), view(a[Y], storage), view(a[TABLE], number)
         residual, masks = view(a[RESIDUAL], storage), view(a[MASKS], np.uint8)
-        units, lanes = a[UNITS], a[LANES]
+        units, lanes, stream = a[UNITS], a[LANES], a[STREAM] != 0
         while True:
             unit = take_ticket(a)
             if unit >= units:
                 return
             _, first, last, left, right = bounds(a, units - 1 - unit)
-            normalize_rows(x, y, residual, masks, table, first, last, left, right, lanes, activate, add)
+            normalize_rows(x, y, residual, masks, table, first, last, left, right, lanes, stream, activate, add)
 
     return columns_forward
 
@@ -411,7 +412,7 @@ def merge_backward(storage, number, name, add):
 
 @step
 def differentiate_rows(
-    x, dy, dx, masks, dresidual, table, first, last, left, right, lanes, training, differentiate, add
+    x, dy, dx, masks, dresidual, table, first, last, left, right, lanes, training, stream, differentiate, add
 ):
     """The values of dx of a unit, and with a residual of its gradient."""
     for row in range(first, last):
@@ -423,9 +424,9 @@ def differentiate_rows(
             result = g * read(table, OF_DY * lanes + j)
             if training:  # else the statistics are constants; 0 * x would make a NaN of an infinite x
                 result = result + (distance * read(table, OF_X * lanes + j) + read(table, CONSTANT * lanes + j))
-            give(dx, at, count, result)
+            give(dx, at, count, result, stream)
             if add:
-                give(dresidual, at, count, g)
+                give(dresidual, at, count, g, stream)
 
 
 def backward(storage, number, name, add):
@@ -436,7 +437,7 @@ def backward(storage, number, name, add):
     def columns_backward(a):
         x, dy, dx = view(a[X], storage), view(a[DY], storage), view(a[DX], storage)
         masks, dresidual, table = view(a[MASKS], np.uint8), view(a[DRESIDUAL], storage), view(a[TABLE], number)
-        units, lanes, training = a[UNITS], a[LANES], a[TRAINING] != 0
+        units, lanes, training, stream = a[UNITS], a[LANES], a[TRAINING] != 0, a[STREAM] != 0
         while True:
             unit = take_ticket(a)
             if unit >= units:
@@ -444,7 +445,7 @@ def backward(storage, number, name, add):
             _, first, last, left, right = bounds(a, units - 1 - unit)
             differentiate_rows(
                 *(x, dy, dx, masks, dresidual, table, first, last, left, right, lanes),
-                *(training, differentiate, add),
+                *(training, stream, differentiate, add),
             )
 
     return columns_backward

@@ -152,6 +152,24 @@ def write(_context, array, index, value):
 
 
 @intrinsic
+def write_past(_context, array, index, value):
+    """`write` past the caches, which saves reading the line first; the place must be aligned to eight values."""
+
+    def codegen(context, builder, sig, args):
+        array, index, value = args
+        place = builder.gep(array, [index])
+        element = place.type.pointee
+        if sig.args[0].dtype == types.uint16:
+            value = _to_bfloat16(builder, value)
+        vector = builder.bitcast(place, ir.VectorType(element, WIDTH).as_pointer())
+        store = builder.store(value, vector, align=WIDTH * context.get_abi_sizeof(element))
+        store.set_metadata("nontemporal", builder.module.add_metadata([_I32(1)]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, value), codegen
+
+
+@intrinsic
 def get(_context, array, index):
     """array[index] as the number that is computed with."""
 
@@ -429,12 +447,14 @@ def some(array, index, count, fill):
 
 
 @step
-def give(array, index, count, value):
-    """Write up to eight values."""
-    if count >= 8:
-        write(array, index, value)
-    else:
+def give(array, index, count, value, stream):
+    """Write up to eight values, past the caches if `stream` says so."""
+    if count < 8:
         write_some(array, index, count, value)
+    elif stream:
+        write_past(array, index, value)
+    else:
+        write(array, index, value)
 
 
 @step

@@ -73,7 +73,7 @@ def pool_pair(x, x_at, y, y_at, masks, m_at, width, channels, table, lanes):
             t10 = (some(x, at + below, count, center) - center) * scale + shift
             t11 = (some(x, at + below + channels, count, center) - center) * scale + shift
             out = pool(t00, t01, t10, t11, masks, m_at + 4 * (w * octets + c // 8))
-            give(y, y_at + w * channels + c, count, out)
+            give(y, y_at + w * channels + c, count, out, False)
 
 
 @step
@@ -108,7 +108,7 @@ def rest(x, dx, begin, end, channels, table, lanes, training):
             if training:
                 value = (some(x, pixel + c, count, center) - center) * read(table, OF_X * lanes + c)
                 value = value + read(table, CONSTANT * lanes + c)
-            give(dx, pixel + c, count, value)
+            give(dx, pixel + c, count, value, False)
 
 
 @step
@@ -128,10 +128,10 @@ def differentiate_pair(x, dx, x_at, dy, y_at, masks, m_at, width, channels, tabl
                 g01 = g01 + ((some(x, at + channels, count, center) - center) * of_x + constant)
                 g10 = g10 + ((some(x, at + below, count, center) - center) * of_x + constant)
                 g11 = g11 + ((some(x, at + below + channels, count, center) - center) * of_x + constant)
-            give(dx, at, count, g00)
-            give(dx, at + channels, count, g01)
-            give(dx, at + below, count, g10)
-            give(dx, at + below + channels, count, g11)
+            give(dx, at, count, g00, False)
+            give(dx, at + channels, count, g01, False)
+            give(dx, at + below, count, g10, False)
+            give(dx, at + below + channels, count, g11, False)
     if width % 2:
         rest(x, dx, x_at + (width - 1) * channels, x_at + below, channels, table, lanes, training)
         rest(x, dx, x_at + below + (width - 1) * channels, x_at + 2 * below, channels, table, lanes, training)

@@ -17,6 +17,7 @@ from .lanes import (
     as_float,
     full,
     get,
+    give,
     invert,
     put,
     read,
@@ -29,7 +30,6 @@ from .lanes import (
     view,
     where,
     widen,
-    write,
     write_mask,
     write_some,
 )
@@ -47,6 +47,7 @@ from .slots import (
     MASKS,
     MEAN,
     RESIDUAL,
+    STREAM,
     SUMS,
     TABLE,
     TRAINING,
@@ -80,7 +81,7 @@ def find_moments(x, x_n, x_c, n, length, sums, mean, var, first, last):
 
 
 @step
-def normalize_row(x, x_at, y, y_at, residual, masks, m_at, length, table, c, channels, activate, add):
+def normalize_row(x, x_at, y, y_at, residual, masks, m_at, length, table, c, channels, stream, activate, add):
     """One row of the output, and with a residual the bits that say where ReLU let it pass."""
     center, scale, shift = way_forward(table, channels, c)
     for at in range(0, length - 7, 8):
@@ -88,7 +89,7 @@ def normalize_row(x, x_at, y, y_at, residual, masks, m_at, length, table, c, cha
         if add:
             t = t + read(residual, y_at + at)
             write_mask(masks, m_at + at // 8, invert(t <= full(t, 0.0)))
-        write(y, y_at + at, activate(t))
+        give(y, y_at + at, 8, activate(t), stream)
     count = length % 8
     if count:
         at = length - count
@@ -161,7 +162,7 @@ def careful_sums(x, x_at, x_n, dy, y_at, y_n, masks, m_at, m_n, n, length, table
 
 @step
 def differentiate_row(
-    x, x_at, dy, dx, y_at, masks, m_at, dresidual, length, table, c, channels, training, differentiate, add
+    x, x_at, dy, dx, y_at, masks, m_at, dresidual, length, table, c, channels, training, stream, differentiate, add
 ):
     """One row of dx, and with a residual of its gradient."""
     center, scale, shift = way_forward(table, channels, c)
@@ -170,9 +171,9 @@ def differentiate_row(
         d = read(x, x_at + at) - center
         g = pass_back(d, read(dy, y_at + at), masks, m_at + at // 8, scale, shift, differentiate, add)
         # In evaluation the statistics are constants; 0 * x would make a NaN of an infinite x.
-        write(dx, y_at + at, g * of_dy + (d * of_x + constant) if training else g * of_dy)
+        give(dx, y_at + at, 8, g * of_dy + (d * of_x + constant) if training else g * of_dy, stream)
         if add:
-            write(dresidual, y_at + at, g)
+            give(dresidual, y_at + at, 8, g, stream)
     count = length % 8
     if count:
         at = length - count
@@ -195,7 +196,7 @@ def forward(storage, number, name, add):
         mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
         table = view(a[TABLE], number)
         n, channels, length, eps = a[N], a[C], a[L], as_float(a[EPS])
-        units, group, x_n, x_c = a[UNITS], a[GROUP], a[X_N], a[X_C]
+        units, group, x_n, x_c, stream = a[UNITS], a[GROUP], a[X_N], a[X_C], a[STREAM] != 0
         row_bytes = (length + 7) // 8
         while True:
             unit = take_ticket(a)
@@ -214,7 +215,7 @@ def forward(storage, number, name, add):
                     row = i * channels + c
                     normalize_row(
                         *(x, i * x_n + c * x_c, y, row * length, residual, masks, row * row_bytes),
-                        *(length, table, c, channels, activate, add),
+                        *(length, table, c, channels, stream, activate, add),
                     )
 
     return rows_forward
@@ -231,7 +232,8 @@ def backward(storage, number, name, add):
         mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
         dweight, dbias, table = view(a[DWEIGHT], number), view(a[DBIAS], number), view(a[TABLE], number)
         n, channels, length, count, eps = a[N], a[C], a[L], a[COUNT], as_float(a[EPS])
-        units, group, x_n, x_c, training = a[UNITS], a[GROUP], a[X_N], a[X_C], a[TRAINING] != 0
+        units, group, x_n, x_c = a[UNITS], a[GROUP], a[X_N], a[X_C]
+        training, stream = a[TRAINING] != 0, a[STREAM] != 0
         row_bytes = (length + 7) // 8
         while True:
             unit = take_ticket(a)
@@ -269,7 +271,7 @@ def backward(storage, number, name, add):
                     row = i * channels + c
                     differentiate_row(
                         *(x, i * x_n + c * x_c, dy, dx, row * length, masks, row * row_bytes, dresidual),
-                        *(length, table, c, channels, training, differentiate, add),
+                        *(length, table, c, channels, training, stream, differentiate, add),
                     )
 
     return rows_backward

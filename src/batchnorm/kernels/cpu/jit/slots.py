@@ -8,6 +8,7 @@ the one that fills in the array, and the kernels, for which these are constants.
     TICKET,  # the next unit of work: the one place that is written to
     UNITS,  # how many units there are
     TRAINING,
+    STREAM,  # whether outputs go past the caches
     EPS,
     # the sizes: (N, C, L) where channels are rows, (ROWS, LANES) where they are columns, and an image's
     N,
@@ -45,7 +46,7 @@ the one that fills in the array, and the kernels, for which these are constants.
     SUMS,
     PIVOTS,
     PARTIAL,
-) = range(37)
+) = range(38)
 
 PLACES = {name.lower(): place for name, place in globals().items() if name.isupper()}
 """The same by name."""
