@@ -62,7 +62,7 @@ def measure_layer(case: LayerCase, settings: Settings, allocator: str = "untuned
 
 
 def _small_twin(case: LayerCase) -> LayerCase:
-    """Return the case with so few values that the code is just the same: threads take part, "auto" takes our kernels."""
+    """Return the case with few values, but so many that threads take part and "auto" takes our kernels, as with it."""
     axes = len(case.shape) - 2
     shape = (TWIN_VALUES // 8 // 16**axes, 8, *[16] * axes)
     return replace(case, shape=shape) if math.prod(shape) < math.prod(case.shape) else case

@@ -128,15 +128,24 @@ def find_pivots(x, first, last, left, right, lanes, pivots):
 
 
 @step
+def sum_distances(x, here, j, count, lanes, pivots, partial, at):
+    """Add the distances from the pivots, and their squares, to the sums of up to eight lanes."""
+    pivot = read(pivots, j)
+    prefetch(x, here + AHEAD)
+    distance = some(x, here, count, pivot) - pivot
+    write(partial, at + j, read(partial, at + j) + distance)
+    write(partial, at + lanes + j, read(partial, at + lanes + j) + distance * distance)
+
+
+@step
 def sum_rows(x, first, last, left, right, lanes, pivots, partial, at):
-    """Add the rows' distances from the pivots, and their squares, to the unit's sums."""
+    """Add rows to the unit's sums. Here as below whole vectors come first: a constant count leaves no branch."""
     for row in range(first, last):
-        for j in range(left, right, 8):
-            at_x, pivot = row * lanes + j, read(pivots, j)
-            prefetch(x, at_x + AHEAD)
-            distance = some(x, at_x, right - j, pivot) - pivot
-            write(partial, at + j, read(partial, at + j) + distance)
-            write(partial, at + lanes + j, read(partial, at + lanes + j) + distance * distance)
+        for j in range(left, right - 7, 8):
+            sum_distances(x, row * lanes + j, j, 8, lanes, pivots, partial, at)
+        rest = (right - left) % 8
+        if rest:
+            sum_distances(x, row * lanes + right - rest, right - rest, rest, lanes, pivots, partial, at)
 
 
 def sum_moments(storage, number):
@@ -249,17 +258,27 @@ def lane_forward(table, lanes, j):
 
 
 @step
+def normalize_lanes(x, y, residual, masks, table, at, j, count, lanes, stream, activate, add):
+    """Up to eight outputs, and with a residual the bits that say where ReLU let it pass."""
+    center, scale, shift = lane_forward(table, lanes, j)
+    t = (some(x, at, count, center) - center) * scale + shift
+    if add:
+        t = t + some(residual, at, count, center)
+        write_mask(masks, at // 8, invert(t <= full(t, 0.0)))
+    give(y, at, count, activate(t), stream)
+
+
+@step
 def normalize_rows(x, y, residual, masks, table, first, last, left, right, lanes, stream, activate, add):
-    """The outputs of a unit, and with a residual the bits that say where ReLU let it pass."""
+    """The outputs of a unit."""
     for row in range(first, last):
-        for j in range(left, right, 8):
-            at, count = row * lanes + j, right - j
-            center, scale, shift = lane_forward(table, lanes, j)
-            t = (some(x, at, count, center) - center) * scale + shift
-            if add:
-                t = t + some(residual, at, count, center)
-                write_mask(masks, at // 8, invert(t <= full(t, 0.0)))
-            give(y, at, count, activate(t), stream)
+        at = row * lanes
+        for j in range(left, right - 7, 8):
+            normalize_lanes(x, y, residual, masks, table, at + j, j, 8, lanes, stream, activate, add)
+        rest = (right - left) % 8
+        if rest:
+            j = right - rest
+            normalize_lanes(x, y, residual, masks, table, at + j, j, rest, lanes, stream, activate, add)
 
 
 def forward(storage, number, name, add):
@@ -282,18 +301,28 @@ def forward(storage, number, name, add):
 
 
 @step
+def sum_lanes(x, dy, masks, table, here, j, count, lanes, partial, at, differentiate, add):
+    """Add the gradients, and their products with x - center, to the sums of up to eight lanes."""
+    prefetch(x, here + AHEAD)
+    prefetch(dy, here + AHEAD)
+    center, scale, shift = lane_forward(table, lanes, j)
+    distance, e = some(x, here, count, center) - center, some(dy, here, count, full(center, 0.0))
+    g = pass_back(distance, e, masks, here // 8, scale, shift, differentiate, add)
+    write(partial, at + j, read(partial, at + j) + g)
+    write(partial, at + lanes + j, read(partial, at + lanes + j) + g * distance)
+
+
+@step
 def sum_gradients(x, dy, masks, table, first, last, left, right, lanes, partial, at, differentiate, add):
-    """Add the rows' gradients, and their products with x - center, to the unit's sums."""
+    """Add rows to the unit's sums."""
     for row in range(first, last):
-        for j in range(left, right, 8):
-            here, count = row * lanes + j, right - j
-            prefetch(x, here + AHEAD)
-            prefetch(dy, here + AHEAD)
-            center, scale, shift = lane_forward(table, lanes, j)
-            distance, e = some(x, here, count, center) - center, some(dy, here, count, full(center, 0.0))
-            g = pass_back(distance, e, masks, here // 8, scale, shift, differentiate, add)
-            write(partial, at + j, read(partial, at + j) + g)
-            write(partial, at + lanes + j, read(partial, at + lanes + j) + g * distance)
+        here = row * lanes
+        for j in range(left, right - 7, 8):
+            sum_lanes(x, dy, masks, table, here + j, j, 8, lanes, partial, at, differentiate, add)
+        rest = (right - left) % 8
+        if rest:
+            j = right - rest
+            sum_lanes(x, dy, masks, table, here + j, j, rest, lanes, partial, at, differentiate, add)
 
 
 def sum_backward(storage, number, name, add):
@@ -411,22 +440,36 @@ def merge_backward(storage, number, name, add):
 
 
 @step
+def differentiate_lanes(x, dy, dx, masks, dresidual, table, at, j, count, lanes, training, stream, differentiate, add):
+    """Up to eight values of dx, and with a residual of its gradient."""
+    center, scale, shift = lane_forward(table, lanes, j)
+    distance, e = some(x, at, count, center) - center, some(dy, at, count, center)
+    g = pass_back(distance, e, masks, at // 8, scale, shift, differentiate, add)
+    result = g * read(table, OF_DY * lanes + j)
+    if training:  # else the statistics are constants; 0 * x would make a NaN of an infinite x
+        result = result + (distance * read(table, OF_X * lanes + j) + read(table, CONSTANT * lanes + j))
+    give(dx, at, count, result, stream)
+    if add:
+        give(dresidual, at, count, g, stream)
+
+
+@step
 def differentiate_rows(
     x, dy, dx, masks, dresidual, table, first, last, left, right, lanes, training, stream, differentiate, add
 ):
-    """The values of dx of a unit, and with a residual of its gradient."""
+    """The values of dx of a unit."""
     for row in range(first, last):
-        for j in range(left, right, 8):
-            at, count = row * lanes + j, right - j
-            center, scale, shift = lane_forward(table, lanes, j)
-            distance, e = some(x, at, count, center) - center, some(dy, at, count, center)
-            g = pass_back(distance, e, masks, at // 8, scale, shift, differentiate, add)
-            result = g * read(table, OF_DY * lanes + j)
-            if training:  # else the statistics are constants; 0 * x would make a NaN of an infinite x
-                result = result + (distance * read(table, OF_X * lanes + j) + read(table, CONSTANT * lanes + j))
-            give(dx, at, count, result, stream)
-            if add:
-                give(dresidual, at, count, g, stream)
+        at = row * lanes
+        for j in range(left, right - 7, 8):
+            differentiate_lanes(
+                *(x, dy, dx, masks, dresidual, table, at + j, j, 8, lanes, training, stream, differentiate, add)
+            )
+        rest = (right - left) % 8
+        if rest:
+            j = right - rest
+            differentiate_lanes(
+                *(x, dy, dx, masks, dresidual, table, at + j, j, rest, lanes, training, stream, differentiate, add)
+            )
 
 
 def backward(storage, number, name, add):

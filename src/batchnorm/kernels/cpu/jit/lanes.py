@@ -317,6 +317,27 @@ def read_mask(_context, array, index):
     return _MASK(array, types.intp), codegen
 
 
+def read_mask_of_four(which):
+    """An operation that reads one of four masks that were written side by side; the four share a load."""
+
+    @intrinsic
+    def read_one(_context, array, index):
+        def codegen(context, builder, sig, args):
+            place = builder.bitcast(builder.gep(args[0], [args[1]]), _I32.as_pointer())
+            kind = ir.VectorType(_I32, WIDTH)
+            word = _splat(builder, builder.load(place, align=1), kind)
+            bits = ir.Constant(kind, [_as_signed(1 << (8 * which + lane)) for lane in range(WIDTH)])
+            return builder.icmp_unsigned("==", builder.and_(word, bits), bits)
+
+        return _MASK(array, types.intp), codegen
+
+    return read_one
+
+
+def _as_signed(word):
+    return word - (1 << 32) if word >> 31 else word
+
+
 @intrinsic
 def total(_context, value):
     """The sum of the lanes, in pairs."""

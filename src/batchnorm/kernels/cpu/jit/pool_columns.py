@@ -50,56 +50,68 @@ from .windows import alive, pool, scatter, winner
 
 
 @step
-def ask(x, at, channels, below):
-    """Ask for the same window of the next pair of rows."""
+def window(x, at, count, channels, below, fill):
+    """The four values of a window for up to eight channels; the same window of the next pair of rows is asked for."""
     prefetch(x, at + 2 * below)
     prefetch(x, at + 2 * below + channels)
     prefetch(x, at + 3 * below)
     prefetch(x, at + 3 * below + channels)
+    v00, v01 = some(x, at, count, fill), some(x, at + channels, count, fill)
+    return v00, v01, some(x, at + below, count, fill), some(x, at + below + channels, count, fill)
+
+
+@step
+def pool_window(x, at, y, y_at, masks, byte, c, count, channels, below, table, lanes):
+    """The largest of a window, for up to eight channels."""
+    center, scale = read(table, CENTER * lanes + c), read(table, SCALE * lanes + c)
+    shift = read(table, SHIFT * lanes + c)
+    v00, v01, v10, v11 = window(x, at, count, channels, below, center)
+    t00, t01 = (v00 - center) * scale + shift, (v01 - center) * scale + shift
+    t10, t11 = (v10 - center) * scale + shift, (v11 - center) * scale + shift
+    give(y, y_at, count, pool(t00, t01, t10, t11, masks, byte), False)
 
 
 @step
 def pool_pair(x, x_at, y, y_at, masks, m_at, width, channels, table, lanes):
-    """One row of the output from two of the image."""
-    below, octets = width * channels, (channels + 7) // 8
+    """One row of the output from two of the image. Whole vectors come first: a constant count leaves no branch."""
+    below, octets, rest = width * channels, (channels + 7) // 8, channels % 8
     for w in range(width // 2):
-        for c in range(0, channels, 8):
-            count, at = channels - c, x_at + 2 * w * channels + c
-            ask(x, at, channels, below)
-            center, scale = read(table, CENTER * lanes + c), read(table, SCALE * lanes + c)
-            shift = read(table, SHIFT * lanes + c)
-            t00 = (some(x, at, count, center) - center) * scale + shift
-            t01 = (some(x, at + channels, count, center) - center) * scale + shift
-            t10 = (some(x, at + below, count, center) - center) * scale + shift
-            t11 = (some(x, at + below + channels, count, center) - center) * scale + shift
-            out = pool(t00, t01, t10, t11, masks, m_at + 4 * (w * octets + c // 8))
-            give(y, y_at + w * channels + c, count, out, False)
+        at, to, byte = x_at + 2 * w * channels, y_at + w * channels, m_at + 4 * w * octets
+        for c in range(0, channels - 7, 8):
+            pool_window(x, at + c, y, to + c, masks, byte + c // 2, c, 8, channels, below, table, lanes)
+        if rest:
+            c = channels - rest
+            pool_window(x, at + c, y, to + c, masks, byte + c // 2, c, rest, channels, below, table, lanes)
 
 
 @step
-def sum_pair(x, x_at, dy, y_at, masks, m_at, width, channels, table, lanes, sums, at):
+def sum_window(x, here, dy, dy_at, masks, byte, c, count, channels, below, table, lanes, sums, at):
+    """Add a window's gradient to the unit's sums, for up to eight channels."""
+    center = read(table, CENTER * lanes + c)
+    v00, v01, v10, v11 = window(x, here, count, channels, below, center)
+    best = winner(v00, v01, v10, v11, masks, byte)
+    g = widen(alive(some(dy, dy_at, count, full(center, 0.0)), masks, byte))
+    write(sums, at + c, read(sums, at + c) + g)
+    write(sums, at + lanes + c, read(sums, at + lanes + c) + g * widen(best - center))
+
+
+@step
+def sum_pair(x, x_at, dy, dy_at, masks, m_at, width, channels, table, lanes, sums, at):
     """Add one row's gradient to the unit's sums."""
-    below, octets = width * channels, (channels + 7) // 8
+    below, octets, rest = width * channels, (channels + 7) // 8, channels % 8
     for w in range(width // 2):
-        for c in range(0, channels, 8):
-            count, here = channels - c, x_at + 2 * w * channels + c
-            ask(x, here, channels, below)
-            center, byte = read(table, CENTER * lanes + c), m_at + 4 * (w * octets + c // 8)
-            best = winner(
-                some(x, here, count, center),
-                some(x, here + channels, count, center),
-                some(x, here + below, count, center),
-                some(x, here + below + channels, count, center),
-                masks,
-                byte,
+        here, to, byte = x_at + 2 * w * channels, dy_at + w * channels, m_at + 4 * w * octets
+        for c in range(0, channels - 7, 8):
+            sum_window(*(x, here + c, dy, to + c, masks, byte + c // 2, c, 8, channels, below, table, lanes, sums, at))
+        if rest:
+            c = channels - rest
+            sum_window(
+                *(x, here + c, dy, to + c, masks, byte + c // 2, c, rest, channels, below, table, lanes, sums, at)
             )
-            g = widen(alive(some(dy, y_at + w * channels + c, count, full(center, 0.0)), masks, byte))
-            write(sums, at + c, read(sums, at + c) + g)
-            write(sums, at + lanes + c, read(sums, at + lanes + c) + g * widen(best - center))
 
 
 @step
-def rest(x, dx, begin, end, channels, table, lanes, training):
+def rest_of(x, dx, begin, end, channels, table, lanes, training):
     """Dx of pixels that no window covers."""
     for pixel in range(begin, end, channels):
         for c in range(0, channels, 8):
@@ -112,29 +124,40 @@ def rest(x, dx, begin, end, channels, table, lanes, training):
 
 
 @step
-def differentiate_pair(x, dx, x_at, dy, y_at, masks, m_at, width, channels, table, lanes, training):
+def differentiate_window(x, dx, at, dy, dy_at, masks, byte, c, count, channels, below, table, lanes, training):
+    """The four values of dx of a window, for up to eight channels."""
+    center = read(table, CENTER * lanes + c)
+    e = some(dy, dy_at, count, full(center, 0.0))
+    g00, g01, g10, g11 = scatter(alive(e, masks, byte) * read(table, OF_DY * lanes + c), masks, byte)
+    if training:
+        of_x, constant = read(table, OF_X * lanes + c), read(table, CONSTANT * lanes + c)
+        v00, v01, v10, v11 = window(x, at, count, channels, below, center)
+        g00, g01 = g00 + ((v00 - center) * of_x + constant), g01 + ((v01 - center) * of_x + constant)
+        g10, g11 = g10 + ((v10 - center) * of_x + constant), g11 + ((v11 - center) * of_x + constant)
+    give(dx, at, count, g00, False)
+    give(dx, at + channels, count, g01, False)
+    give(dx, at + below, count, g10, False)
+    give(dx, at + below + channels, count, g11, False)
+
+
+@step
+def differentiate_pair(x, dx, x_at, dy, dy_at, masks, m_at, width, channels, table, lanes, training):
     """Dx of two rows of an image."""
-    below, octets = width * channels, (channels + 7) // 8
+    below, octets, rest = width * channels, (channels + 7) // 8, channels % 8
     for w in range(width // 2):
-        for c in range(0, channels, 8):
-            count, at = channels - c, x_at + 2 * w * channels + c
-            ask(x, at, channels, below)
-            center, byte = read(table, CENTER * lanes + c), m_at + 4 * (w * octets + c // 8)
-            e = some(dy, y_at + w * channels + c, count, full(center, 0.0))
-            g00, g01, g10, g11 = scatter(alive(e, masks, byte) * read(table, OF_DY * lanes + c), masks, byte)
-            if training:
-                of_x, constant = read(table, OF_X * lanes + c), read(table, CONSTANT * lanes + c)
-                g00 = g00 + ((some(x, at, count, center) - center) * of_x + constant)
-                g01 = g01 + ((some(x, at + channels, count, center) - center) * of_x + constant)
-                g10 = g10 + ((some(x, at + below, count, center) - center) * of_x + constant)
-                g11 = g11 + ((some(x, at + below + channels, count, center) - center) * of_x + constant)
-            give(dx, at, count, g00, False)
-            give(dx, at + channels, count, g01, False)
-            give(dx, at + below, count, g10, False)
-            give(dx, at + below + channels, count, g11, False)
+        at, to, byte = x_at + 2 * w * channels, dy_at + w * channels, m_at + 4 * w * octets
+        for c in range(0, channels - 7, 8):
+            differentiate_window(
+                *(x, dx, at + c, dy, to + c, masks, byte + c // 2, c, 8, channels, below, table, lanes, training)
+            )
+        if rest:
+            c = channels - rest
+            differentiate_window(
+                *(x, dx, at + c, dy, to + c, masks, byte + c // 2, c, rest, channels, below, table, lanes, training)
+            )
     if width % 2:
-        rest(x, dx, x_at + (width - 1) * channels, x_at + below, channels, table, lanes, training)
-        rest(x, dx, x_at + below + (width - 1) * channels, x_at + 2 * below, channels, table, lanes, training)
+        rest_of(x, dx, x_at + (width - 1) * channels, x_at + below, channels, table, lanes, training)
+        rest_of(x, dx, x_at + below + (width - 1) * channels, x_at + 2 * below, channels, table, lanes, training)
 
 
 @step
@@ -237,6 +260,6 @@ def backward(storage, number):
                 differentiate_pair(x, dx, x_at, dy, y_at, masks, m_at, width, channels, table, lanes, training)
                 if height % 2 and (pair + 1) % (height // 2) == 0:
                     end = x_at + 3 * width * channels
-                    rest(x, dx, x_at + 2 * width * channels, end, channels, table, lanes, training)
+                    rest_of(x, dx, x_at + 2 * width * channels, end, channels, table, lanes, training)
 
     return pool_columns_backward

@@ -5,7 +5,9 @@ whether the right one of the upper two was larger, the same of the lower two, wh
 the winner was above 0. Among equals the first wins, and a NaN wins over all before it, as in torch's max-pool.
 """
 
-from .lanes import both, either, full, invert, is_nan, read_mask, step, where, write_mask
+from .lanes import both, either, full, invert, is_nan, read_mask_of_four, step, where, write_mask
+
+_right_above, _right_below, _lower, _alive = (read_mask_of_four(which) for which in range(4))
 
 
 @step
@@ -31,22 +33,22 @@ def pool(t00, t01, t10, t11, masks, byte):
 @step
 def alive(dy, masks, byte):
     """Dy where the winner was above 0."""
-    return where(read_mask(masks, byte + 3), dy, full(dy, 0.0))
+    return where(_alive(masks, byte), dy, full(dy, 0.0))
 
 
 @step
 def winner(v00, v01, v10, v11, masks, byte):
     """Of four values of each window the one in the winner's place."""
-    above = where(read_mask(masks, byte), v01, v00)
-    below = where(read_mask(masks, byte + 1), v11, v10)
-    return where(read_mask(masks, byte + 2), below, above)
+    above = where(_right_above(masks, byte), v01, v00)
+    below = where(_right_below(masks, byte), v11, v10)
+    return where(_lower(masks, byte), below, above)
 
 
 @step
 def scatter(g, masks, byte):
     """The gradient of a window's winner in its place, 0 in the other three."""
     zero = full(g, 0.0)
-    right_above, right_below, lower = read_mask(masks, byte), read_mask(masks, byte + 1), read_mask(masks, byte + 2)
+    right_above, right_below, lower = _right_above(masks, byte), _right_below(masks, byte), _lower(masks, byte)
     upper = invert(lower)
     return (
         where(both(upper, invert(right_above)), g, zero),
