@@ -59,6 +59,12 @@ class Launch:
         kernel = address_of(Kernel(room, make, self.dtype, options))
         _team.run(kernel, self.values.buffer_info()[0], min(self.threads, units))
 
+    def run_rows(self, layout: Rows, room: str, make: str, *options: str | bool) -> None:
+        """Run a kernel whose units are groups of channels."""
+        group = layout.group(self.threads)
+        self.put(group=group)
+        self.run(room, make, *options, units=-(-layout.c // group))
+
 
 def number_type(x: Tensor) -> torch.dtype:
     """The type that x is computed in, which is that of weight, bias and their gradients."""
@@ -131,7 +137,7 @@ def forward(
     launch = Launch(x, layout, tensors, eps, training=statistics is None)
     launch.stream(layout, y)
     if isinstance(layout, Rows):
-        launch.run("rows", "forward", activation, add, units=layout.units)
+        launch.run_rows(layout, "rows", "forward", activation, add)
     else:
         if statistics is None:
             launch.run("columns", "sum_moments", units=layout.units)
@@ -173,7 +179,7 @@ def backward(
     launch = Launch(x, layout, tensors, eps, training=training)
     launch.stream(layout, dx, dresidual)
     if isinstance(layout, Rows):
-        launch.run("rows", "backward", activation, add, units=layout.units)
+        launch.run_rows(layout, "rows", "backward", activation, add)
     else:
         launch.put(training=False)  # the moments are known
         launch.run("columns", "prepare", units=layout.merge_units)

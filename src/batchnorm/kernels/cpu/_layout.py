@@ -14,9 +14,9 @@ DTYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "b
 """The types of x that have kernels, by the name that a kernel is asked for with."""
 
 ROW_GROUP = 4096
-"""Values that a group of channels has in a row at least, if there are channels enough: long runs of memory."""
+"""Values that a group of channels has side by side, if there are channels enough."""
 UNITS = 16
-"""Units of work that there are at least, if the tensor can be cut so often: for as many threads."""
+"""Units of columns that there are at least, if the tensor can be cut so often: for as many threads."""
 BLOCK_BYTES = 1 << 19
 """About what one unit of columns reads."""
 TILE = 2048
@@ -35,15 +35,12 @@ class Rows:
     x_n: int
     x_c: int
 
-    @cached_property
-    def group(self) -> int:
-        """Neighbouring channels that make one unit."""
-        return max(1, min(-(-ROW_GROUP // self.length), self.c // UNITS))
+    def group(self, threads: int) -> int:
+        """Neighbouring channels that make one unit: long runs of memory, but two units for each thread.
 
-    @cached_property
-    def units(self) -> int:
-        """Units of work."""
-        return -(-self.c // self.group)
+        It is the one thing that may depend on the threads, for every channel has sums of its own.
+        """
+        return max(1, min(-(-ROW_GROUP // self.length), self.c // (2 * threads)))
 
     @cached_property
     def mask_bytes(self) -> int:
@@ -54,7 +51,7 @@ class Rows:
     def arguments(self) -> tuple[int, ...]:
         """The sizes in the places where the kernels look for them, 0 in all others."""
         count = self.n * self.length
-        sizes = {"n": self.n, "c": self.c, "l": self.length, "count": count, "group": self.group}
+        sizes = {"n": self.n, "c": self.c, "l": self.length, "count": count}
         return _placed({**sizes, "x_n": self.x_n, "x_c": self.x_c})
 
 

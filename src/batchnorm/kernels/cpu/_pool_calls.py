@@ -36,7 +36,7 @@ def pool_forward(
     launch = Launch(x, layout, tensors, eps, training=statistics is None)
     launch.put(**_image(x))
     if isinstance(layout, Rows):
-        launch.run("pool_rows", "forward", units=layout.units)
+        launch.run_rows(layout, "pool_rows", "forward")
     else:
         if statistics is None:
             launch.run("columns", "sum_moments", units=layout.units)
@@ -81,7 +81,7 @@ def pool_backward(
     launch = Launch(x, layout, tensors, eps, training=training)
     launch.put(**_image(x))
     if isinstance(layout, Rows):
-        launch.run("pool_rows", "backward", units=layout.units)
+        launch.run_rows(layout, "pool_rows", "backward")
         return gradients
     launch.put(training=False)  # the moments are known
     launch.run("columns", "prepare", units=layout.merge_units)
