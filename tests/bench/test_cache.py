@@ -33,6 +33,11 @@ def test_a_processor_whose_last_level_is_the_second_has_that(tmp_path) -> None:
     assert last_level_cache((0,), tmp_path) == 1 << 20
 
 
+def test_a_cache_of_instructions_alone_is_none(tmp_path) -> None:
+    put(tmp_path, 0, (1, "Data", "32K", "0"), (1, "Instruction", "64K", "0"))
+    assert last_level_cache((0,), tmp_path) == 32 << 10
+
+
 def test_where_the_system_says_nothing_a_large_one_is_assumed(tmp_path) -> None:
     assert last_level_cache((0,), tmp_path / "nowhere") == UNKNOWN
 

@@ -36,7 +36,7 @@ def speed_chart(benchmark: Benchmark, path: Path | str) -> None:
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in ("svg", "png"):
         raise InputError(f"path: expected a name ending in .svg or .png, got {str(path)!r}")
-    rows = [row for row in benchmark.layers if row.allocator == "untuned"]
+    rows = [row for row in benchmark.layers if row.allocator == "tuned"]
     if not rows:
         raise ValueError("benchmark: expected rows with the tuned allocator, got none. Measure some layers.")
     try:
