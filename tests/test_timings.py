@@ -27,6 +27,7 @@ LAYER = LayerRow(
     allocator="tuned",
     tensor_bytes=100,
     floor_bytes={"both": 700},
+    streamed_bytes={"both": 500},
     timings={"both": ARMS},
     errors={"ours": Errors(1e-7, 2e-7, 3e-7)},
     left_out={"compile": "é, no compiler"},
@@ -77,6 +78,7 @@ def test_ratios_are_of_the_medians_and_absent_where_an_arm_is() -> None:
 
 def test_the_floor_is_counted_in_copies_of_three_passes() -> None:
     assert LAYER.floor_copies("both") == 700 / 300
+    assert LAYER.streamed_copies("both") == 500 / 300
     assert LAYER.over_floor("both") == pytest.approx(2.5 / (7 / 3), rel=1e-15)
 
 

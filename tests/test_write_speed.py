@@ -24,6 +24,7 @@ ROW = LayerRow(
     allocator="tuned",
     tensor_bytes=300,
     floor_bytes=dict.fromkeys(DIRECTIONS, 2100),
+    streamed_bytes=dict.fromkeys(DIRECTIONS, 1500),
     timings=dict.fromkeys(DIRECTIONS, ARMS),
     errors=dict.fromkeys(("ours", "native"), Errors(1e-7, 1e-7, 1e-7)),
     left_out={},

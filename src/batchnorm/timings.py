@@ -46,6 +46,7 @@ class LayerRow:
         allocator: "tuned" or "untuned".
         tensor_bytes: of the input; "copy" copies as many.
         floor_bytes: for every direction, what the fused form must move at least, a store counted twice.
+        streamed_bytes: the same, a store counted once: none can move less.
         timings: by direction ("forward", "backward", "both" in training, "evaluation") and arm ("ours", "native",
             "compile", "copy"); the arms of one direction ran in turn.
         errors: by arm.
@@ -61,6 +62,7 @@ class LayerRow:
     allocator: str
     tensor_bytes: int
     floor_bytes: dict[str, int]
+    streamed_bytes: dict[str, int]
     timings: dict[str, dict[str, Timing]]
     errors: dict[str, Errors]
     left_out: dict[str, str]
@@ -70,18 +72,22 @@ class LayerRow:
         return _ratio(self.timings[direction], arm, other)
 
     def floor_copies(self, direction: str) -> float:
-        """Return the least time that the bytes allow, in copies of the input.
+        """Return the least time that the bytes allow with ordinary stores, in copies of the input.
 
         Example:
             >>> names = ("nchw", "float32", "relu", "fused", "tuned")
-            >>> row = LayerRow("bn+act", (2, 3, 4), *names, 96, {"both": 672}, {}, {}, {})
+            >>> row = LayerRow("bn+act", (2, 3, 4), *names, 96, {"both": 672}, {}, {}, {}, {})
             >>> round(row.floor_copies("both"), 2)
             2.33
         """
         return self.floor_bytes[direction] / (COPY_BYTES * self.tensor_bytes)
 
+    def streamed_copies(self, direction: str) -> float:
+        """Return the least time that the bytes allow if all is written past the caches, in copies of the input."""
+        return self.streamed_bytes[direction] / (COPY_BYTES * self.tensor_bytes)
+
     def over_floor(self, direction: str) -> float | None:
-        """Return how many times longer than that floor ours took: the copy's bandwidth over ours."""
+        """Return how many times longer than `floor_copies` ours took: the copy's bandwidth over ours."""
         copies = self.ratio(direction, "ours", "copy")
         return None if copies is None else copies / self.floor_copies(direction)
 

@@ -53,6 +53,22 @@ def test_a_tensor_that_fits_into_the_cache_is_read_once_in_every_layout(family: 
     assert floor_bytes(case, direction, 3 * T) == PERSISTENT[family, direction] * T
 
 
+# Every byte once: the same reads, the writes not doubled.
+STREAMED = {
+    ("bn+act", "both", "nchw"): 2 + 3,
+    ("bn+act", "both", "channels_last"): 3 + 5,
+    ("bn+add+act", "both", "nchw"): 3 + 4,
+    ("bn+act+pool", "forward", "nchw"): 1 + 1 / 4 + 1 / 16,
+    ("bn+act", "evaluation", "channels_last"): 2,
+}
+
+
+@pytest.mark.parametrize(("family", "direction", "memory_format"), STREAMED)
+def test_a_store_past_the_caches_counts_once(family: str, direction: str, memory_format: str) -> None:
+    case = LayerCase(family, LARGE, memory_format)
+    assert floor_bytes(case, direction, CACHE, store=1) == STREAMED[family, direction, memory_format] * T
+
+
 def test_what_backward_reads_again_is_twice_the_input() -> None:
     case = LayerCase("bn+act", LARGE, "channels_last")
     assert [floor_bytes(case, "backward", cache) / T for cache in (2 * T, 2 * T - 1)] == [4, 6]

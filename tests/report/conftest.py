@@ -36,6 +36,7 @@ def layer(family: str, shape: tuple[int, ...], memory_format: str, allocator: st
         allocator=allocator,
         tensor_bytes=1000,
         floor_bytes=dict.fromkeys(("forward", "backward", "both", "evaluation"), 7000),
+        streamed_bytes=dict.fromkeys(("forward", "backward", "both", "evaluation"), 5000),
         timings=dict.fromkeys(("forward", "backward", "both", "evaluation"), arms),
         errors={"ours": Errors(1e-6, 2e-6, 3e-6), "native": Errors(4e-6, 5e-6, 6e-6)},
         left_out={"compile": "there is no C++ compiler"},

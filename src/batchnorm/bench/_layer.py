@@ -14,7 +14,7 @@ from ._cases import LayerCase, Settings
 from ._contenders import Forward, compiled, compiler_missing, failure, native, ours
 from ._operands import Operands, make_operands
 from ._timing import Arm, threads, time_in_turn
-from ._traffic import DIRECTIONS, floor_bytes, tensor_bytes
+from ._traffic import DIRECTIONS, STREAMED, floor_bytes, tensor_bytes
 
 TWIN_VALUES = 1 << 18
 
@@ -54,7 +54,8 @@ def measure_layer(case: LayerCase, settings: Settings, allocator: str = "untuned
             route=settings.route,
             allocator=allocator,
             tensor_bytes=tensor_bytes(case)["x"],
-            floor_bytes={direction: floor_bytes(case, direction, cache_bytes) for direction in DIRECTIONS},
+            floor_bytes={name: floor_bytes(case, name, cache_bytes) for name in DIRECTIONS},
+            streamed_bytes={name: floor_bytes(case, name, cache_bytes, store=STREAMED) for name in DIRECTIONS},
             timings=timings,
             errors=errors(case, operands, contenders),
             left_out=left_out,

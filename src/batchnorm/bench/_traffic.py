@@ -10,6 +10,9 @@ from ._cases import LayerCase
 DIRECTIONS = ("forward", "backward", "both", "evaluation")
 """What is timed: training forward, backward, both in one; evaluation forward."""
 
+ORDINARY, STREAMED = 2, 1
+"""How often a written byte passes the bus: by an ordinary store, and by one past the caches."""
+
 
 class Traffic(NamedTuple):
     """What is read once whatever happens, what is read again unless it is still in the cache, what is written.
@@ -42,15 +45,15 @@ TABLE: dict[tuple[str, str], Traffic] = {
 """The bounds of "fused, two sweeps" and, without `again`, of "fused, the slice stays in the cache"."""
 
 
-def floor_bytes(case: LayerCase, direction: str, cache_bytes: int) -> int:
-    """Return the bytes that must pass the memory bus at least: reads once, ordinary stores twice.
+def floor_bytes(case: LayerCase, direction: str, cache_bytes: int, *, store: int = ORDINARY) -> int:
+    """Return the bytes that must pass the memory bus at least: reads once, writes `store` times.
 
-        bytes = reads + 2 * writes + (0 if what is read again fits into the cache else again)
+        bytes = reads + store * writes + (0 if what is read again fits into the cache else again)
 
-    An ordinary store first reads the line that it changes, hence twice. What is read again between statistics and
-    values is a channel's slice in "nchw", and the whole tensor where the channels lie side by side. Training both ways
-    is the sum of forward and backward: a tensor that is smaller than the cache can be faster than that, for backward
-    then finds some of `x` where forward left it.
+    An ordinary store first reads the line that it changes, hence twice; one past the caches does not. What is read
+    again between statistics and values is a channel's slice in "nchw", and the whole tensor where the channels lie side
+    by side. Training both ways is the sum of forward and backward: a tensor that is smaller than the cache can be faster
+    than that, for backward then finds some of `x` where forward left it.
 
     Example:
         >>> nchw = LayerCase("bn+act", (32, 64, 112, 112))
@@ -60,16 +63,18 @@ def floor_bytes(case: LayerCase, direction: str, cache_bytes: int) -> int:
         >>> channels_last = LayerCase("bn+act", (32, 64, 112, 112), "channels_last")
         >>> floor_bytes(channels_last, "both", cache_bytes=32 << 20) / tensor
         10.0
+        >>> floor_bytes(nchw, "both", cache_bytes=32 << 20, store=STREAMED) / tensor
+        5.0
     """
     if direction == "both":
-        return sum(floor_bytes(case, part, cache_bytes) for part in ("forward", "backward"))
+        return sum(floor_bytes(case, part, cache_bytes, store=store) for part in ("forward", "backward"))
     traffic = TABLE[case.family, direction]
     sizes = tensor_bytes(case)
     again = sum(sizes[name] for name in traffic.again)
     # (N, C) has its channels side by side, too.
     slices = case.shape[1] if case.memory_format == "nchw" and len(case.shape) > 2 else 1
     stays = again / slices <= cache_bytes
-    moved = sum(sizes[name] for name in traffic.reads) + 2 * sum(sizes[name] for name in traffic.writes)
+    moved = sum(sizes[name] for name in traffic.reads) + store * sum(sizes[name] for name in traffic.writes)
     return moved if stays else moved + again
 
 

@@ -165,9 +165,7 @@ def _setting(conditions: Conditions) -> str:
     return (
         f"Medians of {conditions.rounds} rounds in turn on a CPU ({conditions.processor}, {conditions.threads} "
         f"threads; {versions}), both sides with the tuned allocator. "
-        "All rows are in [benchmarks/results/bench.md](benchmarks/results/bench.md); "
-        "`batchnorm bench --shape 32x64x112x112 --format nchw` repeats one of them, and "
-        "[docs/benchmarks.md](docs/benchmarks.md) says how it is measured."
+        "All rows are in [benchmarks/results/bench.md](benchmarks/results/bench.md)."
     )
 
 

@@ -30,7 +30,7 @@ def family_name(row: LayerRow) -> str:
 
     Example:
         >>> names = ("nchw", "float32", "relu", "fused", "tuned")
-        >>> family_name(LayerRow("bn+act+pool", (2, 3, 4, 4), *names, 384, {}, {}, {}, {}))
+        >>> family_name(LayerRow("bn+act+pool", (2, 3, 4, 4), *names, 384, {}, {}, {}, {}, {}))
         'BN+ReLU+pool'
     """
     activation = "" if row.activation == "identity" else f"+{_ACTIVATIONS.get(row.activation, row.activation)}"
@@ -98,7 +98,7 @@ def _arms(rows: Iterable[LayerRow]) -> tuple[str, ...]:
 
 
 def _headings(arms: Iterable[str]) -> tuple[str, ...]:
-    ratios = ("native / ours", "ours / copy", "floor / copy", "over the floor")
+    ratios = ("native / ours", "ours / copy", "floor / copy (streamed)", "over the floor")
     return (*(f"{arm}, ms" for arm in arms), *ratios, "error, ours / native")
 
 
@@ -117,7 +117,7 @@ def _figures(
         *(show(timings.get(arm)) for arm in arms),
         times(row.ratio(direction, "native")),
         times(row.ratio(direction, "ours", "copy")),
-        times(row.floor_copies(direction)),
+        f"{times(row.floor_copies(direction))} ({times(row.streamed_copies(direction))})",
         times(row.over_floor(direction)),
         _errors(*outputs),
     )

@@ -95,7 +95,7 @@ def _draw(axes: "Axes", rows: Sequence[LayerRow], places: dict[tuple[str, tuple[
         ink, side = ("white", "right") if wide else (colour, "left")
         axes.text(ratio, place, f" {ratio:.1f} ", va="center", ha=side, color=ink, fontsize=8)
         (floor,) = axes.plot([ratio * over], [place], "|", color=_FLOOR, markersize=10, markeredgewidth=1.6)
-    floor.set_label("as fast as the copy moves the floor's bytes")
+    floor.set_label("floor with ordinary stores: its bytes as fast as the copy moves them")
     axes.axvline(
         1, color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label="PyTorch: batch_norm and what follows", zorder=0
     )
