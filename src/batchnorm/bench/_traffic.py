@@ -52,8 +52,8 @@ def floor_bytes(case: LayerCase, direction: str, cache_bytes: int, *, store: int
 
     An ordinary store first reads the line that it changes, hence twice; one past the caches does not. What is read
     again between statistics and values is a channel's slice in "nchw", and the whole tensor where the channels lie side
-    by side. Training both ways is the sum of forward and backward: a tensor that is smaller than the cache can be faster
-    than that, for backward then finds some of `x` where forward left it.
+    by side. Training both ways is the sum of forward and backward: a tensor that is smaller than the cache can be
+    faster than that, for backward then finds some of `x` where forward left it.
 
     Example:
         >>> nchw = LayerCase("bn+act", (32, 64, 112, 112))
