@@ -426,7 +426,8 @@ def merge_backward(storage, number, name, add):
             if unit >= a[UNITS]:
                 return
             begin, end = channels_of(a, unit)
-            merge_sums(a, sums, begin, end if lanes == channels else lanes)
+            if a[ROWS]:  # else the first block is the tail's
+                merge_sums(a, sums, begin, end if lanes == channels else lanes)
             for c in range(begin, end):
                 sum_dy, sum_dy_x = channel_sums(a, c, sums)
                 if not (math.isfinite(sum_dy) and math.isfinite(sum_dy_x)):
