@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from ..kernels import cpu
 from ._arguments import Arguments
@@ -43,6 +42,11 @@ FEWEST_ROWS, FEWEST_COLUMNS = 1 << 17, 1 << 18
 def pays(a: Arguments) -> bool:
     """Whether the kernels are faster than torch's operators for an x of this size and layout."""
     fewest = FEWEST_ROWS if a.x.dim() > 2 and a.x.is_contiguous() else FEWEST_COLUMNS
+    if not torch.compiler.is_compiling():
+        return a.x.numel() >= fewest
+    # A batch of unknown size must not be asked for a number, which would make the graph one for that size.
+    from torch.fx.experimental.symbolic_shapes import statically_known_true
+
     return statically_known_true(a.x.numel() >= fewest)
 
 

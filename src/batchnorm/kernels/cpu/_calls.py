@@ -184,7 +184,7 @@ def backward(
         launch.put(training=False)  # the moments are known
         launch.run("columns", "prepare", units=layout.merge_units)
         launch.put(training=training)
-        launch.run("columns", "sum_backward", activation, add, units=layout.units)
-        launch.run("columns", "merge_backward", activation, add, units=layout.merge_units)
-        launch.run("columns", "backward", activation, add, units=layout.units)
+        launch.run("columns_backward", "sum_gradients", activation, add, units=layout.units)
+        launch.run("columns_backward", "merge", activation, add, units=layout.merge_units)
+        launch.run("columns_backward", "differentiate", activation, add, units=layout.units)
     return gradients

@@ -86,9 +86,9 @@ def pool_backward(
     launch.put(training=False)  # the moments are known
     launch.run("columns", "prepare", units=layout.merge_units)
     launch.put(training=training, group=pairs, blocks=units)
-    launch.run("pool_columns", "sum_backward", units=units)
-    launch.run("pool_columns", "merge_backward", units=1)
-    launch.run("pool_columns", "backward", units=units)
+    launch.run("pool_columns", "sum_gradients", units=units)
+    launch.run("pool_columns", "merge", units=1)
+    launch.run("pool_columns", "differentiate", units=units)
     return gradients
 
 

@@ -8,6 +8,8 @@ from ._layout import DTYPES
 ACTIVATIONS = ("identity", "relu", "relu6", "silu", "hardswish")
 """The last steps that kernels are compiled with."""
 
+_BACK = ("sum_gradients", "merge", "differentiate")  # the way back where channels are columns
+
 
 def all_kernels() -> tuple[Kernel, ...]:
     """Every kernel, those that training with ReLU in float32 needs first.
@@ -22,11 +24,10 @@ def all_kernels() -> tuple[Kernel, ...]:
         found += [Kernel("columns", make, dtype) for make in ("sum_moments", "prepare")]
         for step in steps:
             found += [Kernel("rows", make, dtype, step) for make in ("forward", "backward")]
-            makes = ("forward", "sum_backward", "merge_backward", "backward")
-            found += [Kernel("columns", make, dtype, step) for make in makes]
+            found.append(Kernel("columns", "forward", dtype, step))
+            found += [Kernel("columns_backward", make, dtype, step) for make in _BACK]
         found += [Kernel("pool_rows", make, dtype) for make in ("forward", "backward")]
-        makes = ("forward", "sum_backward", "merge_backward", "backward")
-        found += [Kernel("pool_columns", make, dtype) for make in makes]
+        found += [Kernel("pool_columns", make, dtype) for make in ("forward", *_BACK)]
     return tuple(found)
 
 

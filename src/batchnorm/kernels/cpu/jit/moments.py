@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from .lanes import full, get, put, read, read_some, spread, step, total, widen
+from .lanes import full, spread, step, total, widen
+from .memory import get, put, read, read_some
 
 BLOCK = 4096
 _SMALL = 256

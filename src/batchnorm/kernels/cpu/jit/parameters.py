@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from .lanes import get, put, spread, step, view
+from .lanes import spread, step
+from .memory import get, put, view
 
 CENTER, SCALE, SHIFT, OF_DY, OF_X, CONSTANT = range(6)
 

@@ -7,22 +7,9 @@ images, each of which makes one row of the output. An odd image's last row is no
 import numpy as np
 from numba import cfunc
 
-from .columns import finish_backward
-from .lanes import (
-    KERNEL,
-    full,
-    get,
-    give,
-    prefetch,
-    read,
-    some,
-    spread,
-    step,
-    take_ticket,
-    view,
-    widen,
-    write,
-)
+from .columns_backward import finish_backward
+from .lanes import KERNEL, full, spread, step, widen
+from .memory import get, give, prefetch, read, some, take_ticket, view, write
 from .parameters import CENTER, CONSTANT, OF_DY, OF_X, SCALE, SHIFT
 from .slots import (
     BLOCKS,
@@ -198,7 +185,7 @@ def forward(storage, number):
     return pool_columns_forward
 
 
-def sum_backward(storage, number):
+def sum_gradients(storage, number):
     """The first sweep back."""
 
     @cfunc(KERNEL, error_model="numpy")
@@ -224,7 +211,7 @@ def sum_backward(storage, number):
     return pool_columns_sums
 
 
-def merge_backward(storage, number):
+def merge(storage, number):
     """The merge of the way back."""
 
     @cfunc(KERNEL, error_model="numpy")
@@ -242,7 +229,7 @@ def merge_backward(storage, number):
     return pool_columns_merge
 
 
-def backward(storage, number):
+def differentiate(storage, number):
     """The second sweep back."""
 
     @cfunc(KERNEL, error_model="numpy")

@@ -10,27 +10,8 @@ import numpy as np
 from numba import cfunc
 
 from . import moments
-from .lanes import (
-    KERNEL,
-    as_float,
-    evens,
-    full,
-    get,
-    odds,
-    put,
-    read,
-    read_some,
-    spread,
-    step,
-    take_ticket,
-    total,
-    view,
-    widen,
-    write,
-    write_some,
-    zip_high,
-    zip_low,
-)
+from .lanes import KERNEL, evens, full, odds, spread, step, total, widen, zip_high, zip_low
+from .memory import as_float, get, put, read, read_some, take_ticket, view, write, write_some
 from .parameters import CENTER, parameter, set_backward, set_forward, way_back, way_forward
 from .rows import find_moments
 from .slots import (

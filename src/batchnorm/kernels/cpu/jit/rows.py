@@ -12,27 +12,8 @@ from numba import cfunc
 
 from . import moments
 from .activations import activation
-from .lanes import (
-    KERNEL,
-    as_float,
-    full,
-    get,
-    give,
-    invert,
-    put,
-    read,
-    read_mask,
-    read_some,
-    spread,
-    step,
-    take_ticket,
-    total,
-    view,
-    where,
-    widen,
-    write_mask,
-    write_some,
-)
+from .lanes import KERNEL, full, invert, spread, step, total, where, widen
+from .memory import as_float, get, give, put, read, read_mask, read_some, take_ticket, view, write_mask, write_some
 from .parameters import CENTER, parameter, set_backward, set_forward, way_back, way_forward
 from .slots import (
     BIAS,

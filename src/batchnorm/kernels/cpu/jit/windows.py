@@ -5,7 +5,8 @@ whether the right one of the upper two was larger, the same of the lower two, wh
 the winner was above 0. Among equals the first wins, and a NaN wins over all before it, as in torch's max-pool.
 """
 
-from .lanes import both, either, full, invert, is_nan, read_mask_of_four, step, where, write_mask
+from .lanes import both, either, full, invert, is_nan, step, where
+from .memory import read_mask_of_four, write_mask
 
 _right_above, _right_below, _lower, _alive = (read_mask_of_four(which) for which in range(4))
 

@@ -1,0 +1,246 @@
+"""Batch norm where channels are columns, the way back: two sweeps with a merge between them, as in `columns`."""
+
+import math
+
+import numpy as np
+from numba import cfunc
+
+from .activations import activation
+from .columns import SPILL, bounds, channels_of, clear, lane_forward, rows_of, spill
+from .lanes import KERNEL, full, spread, step, total, widen
+from .memory import (
+    AHEAD,
+    alone,
+    as_float,
+    get,
+    give,
+    prefetch,
+    put,
+    read,
+    some,
+    take_ticket,
+    view,
+    write,
+)
+from .parameters import CENTER, CONSTANT, OF_DY, OF_X, parameter, set_backward, way_forward
+from .rows import pass_back
+from .slots import (
+    BLOCKS,
+    COUNT,
+    DBIAS,
+    DRESIDUAL,
+    DWEIGHT,
+    DX,
+    DY,
+    EPS,
+    LANES,
+    MASKS,
+    MEAN,
+    PARTIAL,
+    ROWS,
+    STREAM,
+    SUMS,
+    TABLE,
+    TAIL,
+    TRAINING,
+    UNITS,
+    VAR,
+    WEIGHT,
+    C,
+    X,
+)
+
+
+@step
+def sum_lanes(x, dy, masks, table, here, j, count, lanes, partial, at, derivative, add):
+    """Add the gradients, and their products with x - center, to the sums of up to eight lanes."""
+    prefetch(x, here + AHEAD)
+    prefetch(dy, here + AHEAD)
+    center, scale, shift = lane_forward(table, lanes, j)
+    distance, e = some(x, here, count, center) - center, some(dy, here, count, full(center, 0.0))
+    g = pass_back(distance, e, masks, here // 8, scale, shift, derivative, add)
+    write(partial, at + j, read(partial, at + j) + g)
+    write(partial, at + lanes + j, read(partial, at + lanes + j) + g * distance)
+
+
+@step
+def sum_rows(x, dy, masks, table, first, last, left, right, lanes, partial, at, derivative, add):
+    """Add rows to the unit's sums."""
+    for row in range(first, last):
+        here = row * lanes
+        for j in range(left, right - 7, 8):
+            sum_lanes(x, dy, masks, table, here + j, j, 8, lanes, partial, at, derivative, add)
+        rest = (right - left) % 8
+        if rest:
+            j = right - rest
+            sum_lanes(x, dy, masks, table, here + j, j, rest, lanes, partial, at, derivative, add)
+
+
+def sum_gradients(storage, number, name, add):
+    """The first sweep back: the sums of every block."""
+    _, derivative = activation(name, number)
+
+    @cfunc(KERNEL, error_model="numpy")
+    def columns_sums(a):
+        x, dy, table, masks = (
+            view(a[X], storage),
+            view(a[DY], storage),
+            view(a[TABLE], number),
+            view(a[MASKS], np.uint8),
+        )
+        sums, partial = view(a[SUMS], np.float64), view(a[PARTIAL], number)
+        units, lanes = a[UNITS], a[LANES]
+        while True:
+            unit = take_ticket(a)
+            if unit >= units:
+                return
+            block, first, last, left, right = bounds(a, unit)
+            at = 2 * block * lanes
+            clear(sums, at, lanes, left, right, spread(0.0))
+            clear(partial, at, lanes, left, right, spread(number(0.0)))
+            for row in range(first, last, SPILL):
+                end = row + SPILL if row + SPILL < last else last
+                sum_rows(x, dy, masks, table, row, end, left, right, lanes, partial, at, derivative, add)
+                spill(partial, sums, at, lanes, left, right)
+
+    return columns_sums
+
+
+@step
+def merge_sums(a, sums, begin, end):
+    """Add all blocks of whole rows to the first, lane by lane."""
+    lanes = a[LANES]
+    for j in range(begin, end, 8):
+        first, second = spread(0.0), spread(0.0)
+        for block in range(a[BLOCKS]):
+            if rows_of(a, block):
+                first = first + read(sums, 2 * block * lanes + j)
+                second = second + read(sums, (2 * block + 1) * lanes + j)
+        write(sums, j, first)
+        write(sums, lanes + j, second)
+
+
+@step
+def channel_sums(a, c, sums):
+    """Both sums of a channel, over its lanes and what it has in the tail."""
+    lanes, first, second = a[LANES], 0.0, 0.0
+    tail = 2 * (a[BLOCKS] - 1) * lanes
+    for lane in range(c, lanes, a[C]):
+        if a[ROWS]:
+            first += get(sums, lane)
+            second += get(sums, lanes + lane)
+        if lane < a[TAIL]:
+            first += get(sums, tail + lane)
+            second += get(sums, tail + lanes + lane)
+    return first, second
+
+
+@step
+def careful_sums(x, dy, masks, c, channels, count, center, scale, shift, derivative, add):
+    """The sums of `sum_rows` over a channel in float64: where a product overflowed the type of x."""
+    first, second = 0.0, 0.0
+    for row in range(count):
+        at = row * channels + c
+        # A value alone, in lane at % 8, where its bit is; the other lanes add nothing.
+        distance = alone(get(x, at), at % 8, center) - center
+        e = alone(get(dy, at), at % 8, full(center, 0.0))
+        g = pass_back(distance, e, masks, at // 8, scale, shift, derivative, add)
+        first += total(widen(g))
+        second += total(widen(g) * widen(distance))
+    return first, second
+
+
+@step
+def finish_backward(a, c, sum_dy, sum_dy_x, mean, var, dweight, dbias, table, number):
+    """From a channel's two sums: dweight, dbias and the numbers of the way back for its lanes."""
+    lanes, eps = a[LANES], as_float(a[EPS])
+    m, v, weight = get(mean, c), get(var, c), parameter(a[WEIGHT], number, c, 1.0)
+    sum_dy_x += (np.float64(get(table, CENTER * lanes + c)) - m) * sum_dy
+    put(dbias, c, number(sum_dy))
+    put(dweight, c, number(sum_dy_x / math.sqrt(v + eps)))
+    for lane in range(c, lanes, a[C]):
+        set_backward(table, lanes, lane, m, v, weight, sum_dy, sum_dy_x, a[COUNT], eps, number)
+
+
+def merge(storage, number, name, add):
+    """The merge of the way back."""
+    _, derivative = activation(name, number)
+
+    @cfunc(KERNEL, error_model="numpy")
+    def columns_merge(a):
+        x, dy, masks = view(a[X], storage), view(a[DY], storage), view(a[MASKS], np.uint8)
+        mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
+        dweight, dbias, table = view(a[DWEIGHT], number), view(a[DBIAS], number), view(a[TABLE], number)
+        channels, lanes = a[C], a[LANES]
+        while True:
+            unit = take_ticket(a)
+            if unit >= a[UNITS]:
+                return
+            begin, end = channels_of(a, unit)
+            if a[ROWS]:  # else the first block is the tail's
+                merge_sums(a, sums, begin, end if lanes == channels else lanes)
+            for c in range(begin, end):
+                sum_dy, sum_dy_x = channel_sums(a, c, sums)
+                if not (math.isfinite(sum_dy) and math.isfinite(sum_dy_x)):
+                    center, scale, shift = way_forward(table, lanes, c)
+                    sum_dy, sum_dy_x = careful_sums(
+                        *(x, dy, masks, c, channels, a[COUNT], center, scale, shift, derivative, add)
+                    )
+                finish_backward(a, c, sum_dy, sum_dy_x, mean, var, dweight, dbias, table, number)
+
+    return columns_merge
+
+
+@step
+def differentiate_lanes(x, dy, dx, masks, dresidual, table, at, j, count, lanes, training, stream, derivative, add):
+    """Up to eight values of dx, and with a residual of its gradient."""
+    center, scale, shift = lane_forward(table, lanes, j)
+    distance, e = some(x, at, count, center) - center, some(dy, at, count, center)
+    g = pass_back(distance, e, masks, at // 8, scale, shift, derivative, add)
+    result = g * read(table, OF_DY * lanes + j)
+    if training:  # else the statistics are constants; 0 * x would make a NaN of an infinite x
+        result = result + (distance * read(table, OF_X * lanes + j) + read(table, CONSTANT * lanes + j))
+    give(dx, at, count, result, stream)
+    if add:
+        give(dresidual, at, count, g, stream)
+
+
+@step
+def differentiate_rows(
+    x, dy, dx, masks, dresidual, table, first, last, left, right, lanes, training, stream, derivative, add
+):
+    """The values of dx of a unit."""
+    for row in range(first, last):
+        at = row * lanes
+        for j in range(left, right - 7, 8):
+            differentiate_lanes(
+                *(x, dy, dx, masks, dresidual, table, at + j, j, 8, lanes, training, stream, derivative, add)
+            )
+        rest = (right - left) % 8
+        if rest:
+            j = right - rest
+            differentiate_lanes(
+                *(x, dy, dx, masks, dresidual, table, at + j, j, rest, lanes, training, stream, derivative, add)
+            )
+
+
+def differentiate(storage, number, name, add):
+    """The second sweep back."""
+    _, derivative = activation(name, number)
+
+    @cfunc(KERNEL, error_model="numpy")
+    def columns_backward(a):
+        x, dy, dx = view(a[X], storage), view(a[DY], storage), view(a[DX], storage)
+        masks, dresidual, table = view(a[MASKS], np.uint8), view(a[DRESIDUAL], storage), view(a[TABLE], number)
+        units, lanes, training, stream = a[UNITS], a[LANES], a[TRAINING] != 0, a[STREAM] != 0
+        while True:
+            unit = take_ticket(a)
+            if unit >= units:
+                return
+            _, first, last, left, right = bounds(a, units - 1 - unit)
+            differentiate_rows(
+                *(x, dy, dx, masks, dresidual, table, first, last, left, right, lanes),
+                *(training, stream, derivative, add),
+            )
+
+    return columns_backward
