@@ -5,10 +5,8 @@ from ._calls import Gradients as Gradients
 from ._calls import backward as backward
 from ._calls import forward as forward
 from ._calls import number_type as number_type
-from ._compiler import Kernel as Kernel
 from ._compiler import address_of as address_of
 from ._compiler import available as available
-from ._compiler import folder as folder
 from ._layout import DTYPES as DTYPES
 from ._layout import Columns as Columns
 from ._layout import Rows as Rows
@@ -17,9 +15,15 @@ from ._layout import mask_bytes as mask_bytes
 from ._layout import pool_mask_bytes as pool_mask_bytes
 from ._layout import pooled_like as pooled_like
 from ._layout import unpack_masks as unpack_masks
+from ._numba import Kernel as Kernel
+from ._objects import folder as folder
 from ._pool_calls import pool_backward as pool_backward
 from ._pool_calls import pool_forward as pool_forward
+from ._team import openmp as openmp
+from ._team import pool as pool
 from ._team import team_name as team_name
+from ._team import use_runner as use_runner
 from ._warmup import ACTIVATIONS as ACTIVATIONS
 from ._warmup import all_kernels as all_kernels
+from ._warmup import kept_kernels as kept_kernels
 from ._warmup import warmup as warmup

@@ -1,64 +1,32 @@
 """Where does a kernel's machine code come from? From this process, from the cache in the user's folder, or from Numba.
 
-Numba compiles a kernel once per machine; its object code is kept as a file. A file that is whole is loaded by
-llvmlite alone, which takes milliseconds and does not import Numba. Its name holds the kernel's, its folder's name all
-that the code depends on: the sources, the versions, the processor. It begins with a digest of the rest: what was
-cut short or changed is compiled anew. Where nothing can be written, every process compiles for itself.
+Numba compiles a kernel once per machine, in less than a second, and its code is kept as a file. Where nothing can be
+written every process compiles for itself.
 """
 
-import hashlib
-import json
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from importlib.metadata import version
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from ...errors import InputError
-from ...files import atomic_write, cache_folder
+from . import _numba, _objects
+from ._numba import Kernel
 
-_ADDRESSES: dict["Kernel", int] = {}
-_KEPT: list[Any] = []  # engines and Numba's functions, which own the code
+__all__ = ["Kernel", "address_of", "available", "is_kept", "path_of"]
+
+_ADDRESSES: dict[Kernel, int] = {}
+_KEPT: list[Any] = []  # Numba's functions, where only they own the code
 _LOCK = threading.RLock()
-_PATIENCE = 2.0  # seconds
-
-
-@dataclass
-class _Clock:
-    """How long this process has compiled, and whether it has said so."""
-
-    seconds: float = 0.0
-    told: bool = False
-
-
-_CLOCK = _Clock()
-
-
-class Kernel(NamedTuple):
-    """Which kernel: the function `make` of the file `room` in `jit`, called with a dtype and the options.
-
-    `dtype` is float32, float64 or bfloat16; a pool's kernels take no options.
-    """
-
-    room: str
-    make: str
-    dtype: str
-    options: tuple[str | bool, ...] = ()
-
-    def __str__(self) -> str:
-        words = (self.room, self.make, self.dtype, *(str(option).lower() for option in self.options))
-        return "-".join(words)
-
-
 _INSTALLED = find_spec("numba") is not None and find_spec("llvmlite") is not None
+
+if hasattr(os, "register_at_fork"):
+    # A child has no thread that would finish what another one was compiling: the fork waits for it.
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 def available() -> bool:
@@ -70,111 +38,94 @@ def address_of(kernel: Kernel) -> int:
     """The address of a kernel's code, compiled at the first call.
 
     Raises:
-        RuntimeError: Numba cannot be imported.
+        RuntimeError: Numba is needed, and cannot be imported.
     """
     address = _ADDRESSES.get(kernel)
     if address is not None:
         return address
     with _LOCK:
         if kernel not in _ADDRESSES:
-            path = _path(kernel)
-            found = None if path is None else _load(path)
-            _ADDRESSES[kernel] = _compile(kernel, path) if found is None else found
+            _ADDRESSES[kernel] = _load(kernel) or _compile(kernel)
         return _ADDRESSES[kernel]
 
 
-def folder() -> Path | None:
-    """Where the code for this machine, these versions and these sources is kept; None without a home folder."""
-    try:
-        return cache_folder() / "kernels" / _fingerprint()
-    except InputError:
-        return None
-
-
-def _path(kernel: Kernel) -> Path | None:
-    place = folder()
+def path_of(kernel: Kernel) -> Path | None:
+    """The file that holds a kernel's code, or will; None without a home folder."""
+    place = _objects.folder()
     return None if place is None else place / f"{kernel}.o"
 
 
-@cache
-def _fingerprint() -> str:
-    from llvmlite import binding
-
-    digest = hashlib.sha256()
-    for path in sorted((Path(__file__).parent / "jit").glob("*.py")):
-        digest.update(path.read_bytes())
-    settings = {name: value for name, value in os.environ.items() if name.startswith("NUMBA_")}
-    machine = (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
-    digest.update(json.dumps([version("numba"), version("llvmlite"), machine, sorted(settings.items())]).encode())
-    return digest.hexdigest()[:16]
+def is_kept(kernel: Kernel) -> bool:
+    """Whether there is such a file."""
+    path = path_of(kernel)
+    return path is not None and path.exists()
 
 
-def _load(path: Path) -> int | None:
-    """The address of the code in a file of the cache; None if it is not there or not whole."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return None
-    head, _, code = data.partition(b"\n")
-    try:
-        symbol, digest = head.decode().split()
-    except ValueError:
-        return None
-    if hashlib.sha256(code).hexdigest() != digest:
-        return None
-    from llvmlite import binding
-
-    engine = _new_engine()
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    _KEPT.append(engine)
-    return int(engine.get_function_address(symbol))
-
-
-def _new_engine() -> Any:
-    from llvmlite import binding
-
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    machine = binding.Target.from_default_triple().create_target_machine()
-    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-
-
-def _compile(kernel: Kernel, path: Path | None) -> int:
+def _load(kernel: Kernel) -> int | None:
     if not available():
         raise RuntimeError(
             "the kernels need numba, which is not installed. Install it (pip install numba), or take route='native'."
         )
-    _say_why(path)
-    start = time.perf_counter()
-    function = _function(kernel)
-    _KEPT.append(function)
-    _CLOCK.seconds += time.perf_counter() - start
+    path = path_of(kernel)
+    return None if path is None else _objects.load(path)
+
+
+def _compile(kernel: Kernel) -> int:
+    path = path_of(kernel)
+    with NOTICE.of_waiting(path):
+        try:
+            made = _numba.make_kernel(kernel)
+        except ImportError as error:
+            raise RuntimeError(
+                f"the kernels need numba, which is installed but cannot be imported: {error}. "
+                "Repair it (pip install --upgrade numba), or take route='native'."
+            ) from error
+    address = _objects.link(made.symbol, made.code)
+    if address is None:  # not as a file would be; but Numba has it in memory
+        _KEPT.append(made.owner)
+        return made.address
     if path is not None:
-        _save(path, function._wrapper_name, function._library._get_compiled_object())
-    return int(function.address)
+        _objects.save(path, made.symbol, made.code)
+    return address
 
 
-def _function(kernel: Kernel) -> Any:
-    """Numba's function, compiled."""
-    import numpy as np
+class Notice:
+    """The one line that a process says, on the standard error, when compiling makes its user wait."""
 
-    make: Callable[..., Any] = getattr(import_module(f"{__package__}.jit.{kernel.room}"), kernel.make)
-    storage = {"float32": np.float32, "float64": np.float64, "bfloat16": np.uint16}[kernel.dtype]
-    number = np.float64 if kernel.dtype == "float64" else np.float32
-    return make(storage, number, *kernel.options)
+    def __init__(
+        self,
+        patience: float = 2.0,
+        clock: Callable[[], float] = time.perf_counter,
+        timer: Callable[[float, Callable[[], None]], Any] = threading.Timer,
+    ) -> None:
+        self.left = patience  # seconds
+        self.clock, self.timer = clock, timer
+        self.told = False
+
+    @contextmanager
+    def of_waiting(self, path: Path | None) -> Iterator[None]:
+        """Say it as soon as this block and those before have taken longer than the patience."""
+        if self.told:
+            yield
+            return
+        start = self.clock()
+        timer = self.timer(max(self.left, 0.0), lambda: self._say(path))
+        timer.daemon = True
+        with suppress(RuntimeError):  # an interpreter that is ending starts no thread
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self.left -= self.clock() - start
+
+    def _say(self, path: Path | None) -> None:
+        if self.told or sys.stderr is None:
+            return
+        self.told = True
+        where = f"kept in {path.parent}" if path else "not kept: there is no home folder; BATCHNORM_CACHE names another"
+        with suppress(OSError, ValueError):  # a closed stream is no reason to fail
+            print(f"batchnorm: compiling CPU kernels, once for this machine ({where})", file=sys.stderr)  # noqa: T201
 
 
-def _save(path: Path, symbol: str, code: bytes) -> None:
-    with suppress(OSError):  # a read-only or full home: the next process compiles again
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            file.write(f"{symbol} {hashlib.sha256(code).hexdigest()}\n".encode() + code)
-
-
-def _say_why(path: Path | None) -> None:
-    """Once, if the compiling of a process has taken more than two seconds and goes on."""
-    if _CLOCK.seconds > _PATIENCE and not _CLOCK.told:
-        _CLOCK.told = True
-        where = f"kept in {path.parent}" if path else "not kept: there is no home folder"
-        print(f"batchnorm: compiling CPU kernels for the first time ({where})", file=sys.stderr)  # noqa: T201
+NOTICE = Notice()

@@ -8,14 +8,14 @@ no bit of the result.
 
 import ctypes
 import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import torch
+
+from ._pool import Pool
 
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -23,15 +23,29 @@ Runner = Callable[[int, int, int], None]
 """What runs the kernel at an address with the arguments at an address in so many threads."""
 
 _HOME = os.getpid()
+_CHOSEN: list[Runner] = []
 
 
 def run(kernel: int, arguments: int, threads: int) -> None:
     """Run a kernel to its end; in one thread it is an ordinary call."""
-    # A forked child has none of its parent's threads: OpenMP would wait for them for ever.
-    if threads == 1 or os.getpid() != _HOME:
+    if threads == 1:
         run_alone(kernel, arguments, 1)
     else:
-        runner()(kernel, arguments, threads)
+        runner = _CHOSEN[-1] if _CHOSEN else runner_in(os.getpid())
+        runner(kernel, arguments, threads)
+
+
+@contextmanager
+def use_runner(runner: Runner | None) -> Iterator[None]:
+    """Let a runner of one's choice run all kernels for a while, to compare it; None changes nothing."""
+    if runner is None:
+        yield
+        return
+    _CHOSEN.append(runner)
+    try:
+        yield
+    finally:
+        _CHOSEN.pop()
 
 
 def run_alone(kernel: int, arguments: int, threads: int) -> None:
@@ -40,17 +54,22 @@ def run_alone(kernel: int, arguments: int, threads: int) -> None:
 
 
 @cache
-def runner() -> Runner:
-    """The runner for several threads."""
-    return openmp() or pool()
+def runner_in(process: int) -> Runner:
+    """The runner for several threads in the process of that number."""
+    # A forked child has none of its parent's threads, and OpenMP would wait for them for ever.
+    return (openmp() if process == _HOME else None) or pool()
 
 
 def openmp() -> Runner | None:
     """Torch's own team; None where its library is not GNU's, or not to be found."""
-    for path in (Path(torch.__file__).parent / "lib").glob("libgomp*.so*"):
+    loaded_already = getattr(os, "RTLD_NOLOAD", None)
+    if loaded_already is None:  # Windows
+        return None
+    for path in openmp_libraries(Path(torch.__file__).parent):
         try:
-            # Loaded already, by torch: RTLD_NOLOAD makes sure that it is no second copy, with a team of its own.
-            library = ctypes.CDLL(str(path), mode=os.RTLD_NOLOAD | os.RTLD_GLOBAL)
+            # Only the copy that torch has loaded will do, another would have a team of its own; and it must not become
+            # visible to the libraries that are loaded from now on, which may bring theirs.
+            library = ctypes.CDLL(str(path), mode=loaded_already | os.RTLD_LOCAL)
             parallel = library.GOMP_parallel
         except (OSError, AttributeError):
             continue
@@ -60,24 +79,15 @@ def openmp() -> Runner | None:
     return None
 
 
+def openmp_libraries(torch_folder: Path) -> Iterator[Path]:
+    """The files that may be the OpenMP library of a torch there: beside its own, or where wheels put what they need."""
+    for folder in (torch_folder / "lib", torch_folder.with_name(f"{torch_folder.name}.libs")):
+        yield from sorted(folder.glob("libgomp*.so*"))
+
+
 def pool() -> Runner:
     """A pool of threads of the standard library, made as they are needed, beside the calling one."""
-    executors: dict[int, ThreadPoolExecutor] = {}
-    lock = threading.Lock()
-
-    def with_pool(kernel: int, arguments: int, threads: int) -> None:
-        with lock:
-            executor = executors.setdefault(threads, ThreadPoolExecutor(threads - 1, "batchnorm"))
-        futures: list[Future[None]] = []
-        # An interpreter that is ending takes no new work: what was taken, and this thread, do it all.
-        with suppress(RuntimeError):
-            futures.extend(executor.submit(run_alone, kernel, arguments, 1) for _ in range(threads - 1))
-        run_alone(kernel, arguments, 1)
-        for future in futures:
-            if not future.cancel():  # the arguments must outlive every thread that may still read them
-                future.result()
-
-    return with_pool
+    return Pool(run_alone).run
 
 
 def team_name() -> str:

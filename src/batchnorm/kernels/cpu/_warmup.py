@@ -1,9 +1,11 @@
 """Which kernels are there, and how are all of them made ready?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
-from ._compiler import Kernel, address_of
+from . import _workers
+from ._compiler import NOTICE, address_of, is_kept
 from ._layout import DTYPES
+from ._numba import Kernel
 
 ACTIVATIONS = ("identity", "relu", "relu6", "silu", "hardswish")
 """The last steps that kernels are compiled with."""
@@ -31,8 +33,15 @@ def all_kernels() -> tuple[Kernel, ...]:
     return tuple(found)
 
 
+def kept_kernels() -> int:
+    """How many kernels lie in the cache folder, ready for this machine."""
+    return sum(is_kept(kernel) for kernel in all_kernels())
+
+
 def warmup(report: Callable[[int, int, str], None] | None = None) -> int:
     """Compile, or load, every kernel; return how many there are.
+
+    They are compiled in several processes, `torch.get_num_threads()` at most, where their code can be kept.
 
     Args:
         report: called before each with the number of those done, the number of all, and its name.
@@ -41,8 +50,22 @@ def warmup(report: Callable[[int, int, str], None] | None = None) -> int:
         RuntimeError: Numba is not installed.
     """
     kernels = all_kernels()
-    for done, kernel in enumerate(kernels):
+    if report:
+        NOTICE.told = True  # who shows progress need not be told why it takes so long
+    for done, kernel in enumerate(_as_they_are_kept(kernels)):
         if report:
             report(done, len(kernels), str(kernel))
         address_of(kernel)
     return len(kernels)
+
+
+def _as_they_are_kept(kernels: Sequence[Kernel]) -> Iterator[Kernel]:
+    """All kernels: those that are kept, those that other processes compile, then those that did not work there."""
+    left = dict.fromkeys(kernels)
+    for kernel in filter(is_kept, kernels):
+        del left[kernel]
+        yield kernel
+    for kernel in _workers.compiled_by_others(tuple(left)):
+        del left[kernel]
+        yield kernel
+    yield from left
