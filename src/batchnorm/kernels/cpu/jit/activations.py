@@ -67,7 +67,7 @@ def hardswish(t):
 def hardswish_gradient(t, dy):
     """Dy times 0 up to -3, t / 3 + 1/2, and 1 from 3 on."""
     three = full(t, 3.0)
-    inner = where(t < three, dy * (t / three + full(t, 0.5)), dy)
+    inner = where(t >= three, dy, dy * (t / three + full(t, 0.5)))
     return where(t <= full(t, -3.0), full(t, 0.0), inner)
 
 
