@@ -101,14 +101,17 @@ def spill(partial, sums, at, lanes, left, right):
 
 @step
 def find_pivots(x, first, last, left, right, lanes, pivots):
-    """Each lane's pivot: the first value, or in a block of many the mean of the first eight."""
+    """Each lane's pivot: the mean of the first values, two to eight of them; one alone could be an outlier."""
+    few = (last - first) // 8
+    if few > 8:
+        few = 8
     for j in range(left, right, 8):
         count = right - j
         pivot = some(x, first * lanes + j, count, spread(get(x, first * lanes + j)))
-        if last - first >= 64:
-            for r in range(1, 8):
+        if few > 1:
+            for r in range(1, few):
                 pivot = pivot + read(x, (first + r) * lanes + j)
-            pivot = pivot * full(pivot, 0.125)
+            pivot = pivot * full(pivot, 1 / few)
         write(pivots, j, pivot)
 
 
@@ -176,33 +179,45 @@ def channels_of(a, unit):
 
 @step
 def merge_moments(a, sums, pivots, begin, end):
-    """Merge the blocks of whole rows into the first, lane by lane."""
-    lanes = a[LANES]
+    """Merge the blocks of whole rows into the first: each lane's distance of the mean from the pivot, and its squares.
+
+    The squares are merged around the mean itself, so that they do not cancel whatever the first pivot was.
+    """
+    lanes, all_rows = a[LANES], spread(np.float64(a[ROWS]))
     for j in range(begin, end, 8):
         middle, first, second = widen(read(pivots, j)), spread(0.0), spread(0.0)
         for block in range(a[BLOCKS]):
+            rows = rows_of(a, block)
+            if rows:
+                shift = widen(read(pivots, block * lanes + j)) - middle
+                first = first + (read(sums, 2 * block * lanes + j) + spread(np.float64(rows)) * shift)
+        distance = first / all_rows
+        for block in range(a[BLOCKS]):
             rows, at = rows_of(a, block), 2 * block * lanes + j
             if rows:
-                count, here = spread(np.float64(rows)), read(sums, at)
-                shift = widen(read(pivots, block * lanes + j)) - middle
-                first = first + (here + count * shift)
-                second = second + (read(sums, at + lanes) + shift * (here + here + count * shift))
-        write(sums, j, first)
+                here, shift = read(sums, at), (widen(read(pivots, block * lanes + j)) - middle) - distance
+                second = second + (read(sums, at + lanes) + shift * (here + here + spread(np.float64(rows)) * shift))
+        write(sums, j, distance)
         write(sums, lanes + j, second)
 
 
 @step
 def add_lanes(a, c, sums, pivots, whole):
-    """Add up a channel's lanes, and what it has in the tail."""
-    lanes = a[LANES]
-    moments.start(sums, whole, get(pivots, c))
+    """Add up a channel's lanes, and what it has in the tail, around the mean of all."""
+    lanes, tail = a[LANES], (a[BLOCKS] - 1) * a[LANES]
+    middle, distance = np.float64(get(pivots, c)), 0.0
     for lane in range(c, lanes, a[C]):
         if a[ROWS]:
-            first, second, pivot = get(sums, lane), get(sums, lanes + lane), np.float64(get(pivots, lane))
-            moments.add_block(sums, whole, first, second, pivot, a[ROWS])
+            distance += a[ROWS] * (np.float64(get(pivots, lane)) - middle + get(sums, lane))
         if lane < a[TAIL]:
-            pivot = np.float64(get(pivots, (a[BLOCKS] - 1) * lanes + lane))
-            moments.add_block(sums, whole, 0.0, 0.0, pivot, 1)
+            distance += np.float64(get(pivots, tail + lane)) - middle
+    moments.start(sums, whole, middle + distance / a[COUNT])
+    for lane in range(c, lanes, a[C]):
+        if a[ROWS]:
+            mean = np.float64(get(pivots, lane)) + get(sums, lane)
+            moments.add_block(sums, whole, 0.0, get(sums, lanes + lane), mean, a[ROWS])
+        if lane < a[TAIL]:
+            moments.add_block(sums, whole, 0.0, 0.0, np.float64(get(pivots, tail + lane)), 1)
 
 
 def prepare(storage, number):

@@ -22,7 +22,7 @@ from .memory import (
     view,
     write,
 )
-from .parameters import CENTER, CONSTANT, OF_DY, OF_X, parameter, set_backward, way_forward
+from .parameters import CENTER, CONSTANT, OF_DY, OF_X, around_mean, parameter, set_backward, way_forward
 from .rows import pass_back
 from .slots import (
     BLOCKS,
@@ -155,7 +155,7 @@ def finish_backward(a, c, sum_dy, sum_dy_x, mean, var, dweight, dbias, table, nu
     """From a channel's two sums: dweight, dbias and the numbers of the way back for its lanes."""
     lanes, eps = a[LANES], as_float(a[EPS])
     m, v, weight = get(mean, c), get(var, c), parameter(a[WEIGHT], number, c, 1.0)
-    sum_dy_x += (np.float64(get(table, CENTER * lanes + c)) - m) * sum_dy
+    sum_dy_x = around_mean(sum_dy, sum_dy_x, get(table, CENTER * lanes + c), m)
     put(dbias, c, number(sum_dy))
     put(dweight, c, number(sum_dy_x / math.sqrt(v + eps)))
     for lane in range(c, lanes, a[C]):

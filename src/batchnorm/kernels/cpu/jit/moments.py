@@ -1,8 +1,9 @@
 """Which sums make the moments of a channel, so that neither a large mean nor an outlier spoils them?
 
 Values are summed around a pivot near their mean, in blocks; four vectors are added in the type that is computed in,
-and their sum goes into float64. Blocks are merged in float64 around the channel's first pivot. What overflows on the
-way, or is not finite, is summed again, slowly, in float64 and in two passes, as torch does.
+and their sum goes into float64. Blocks are merged in float64 around the mean of the first, or of all where blocks are
+at hand. What overflows on the way, or is not finite, is summed again, slowly, in float64 and in two passes, as torch
+does.
 """
 
 import math
@@ -18,9 +19,12 @@ _SMALL = 256
 
 @step
 def _pivot(x, start, count):
-    """The first value, or in a large block, where that could be an outlier among many, the mean of the first 32."""
-    if count < _SMALL:
+    """The mean of the first 8 or 32, or of few the first value: one alone could be an outlier among many."""
+    if count < 8:
         return get(x, start)
+    if count < _SMALL:
+        some = read(x, start)
+        return total(some * full(some, 1 / 8))
     some = (read(x, start) + read(x, start + 8)) + (read(x, start + 16) + read(x, start + 24))
     return total(some * full(some, 1 / 32))
 
@@ -64,8 +68,8 @@ def add_block(sums, at, first, second, pivot, count):
 
 
 @step
-def add_row(x, begin, length, sums, at):
-    """Add a row's values to the channel's sums."""
+def add_row(x, begin, length, sums, at, fresh):
+    """Add a row's values to the channel's sums, which begin with it if it is the first: around its own mean."""
     offset = 0
     while offset < length:
         count = length - offset
@@ -73,6 +77,8 @@ def add_row(x, begin, length, sums, at):
             count = BLOCK
         pivot = _pivot(x, begin + offset, count)
         first, second = _sums(x, begin + offset, count, pivot)
+        if fresh and offset == 0:
+            start(sums, at, pivot + first / count)
         add_block(sums, at, first, second, np.float64(pivot), count)
         offset += count
 

@@ -32,15 +32,24 @@ def set_forward(table, stride, at, mean, var, weight, bias, eps, number):
 
 
 @step
+def around_mean(sum_dy, sum_dy_x, center, mean):
+    """The sum of dy * (x - mean), from that of dy * (x - center)."""
+    # Beside an infinite sum the correction is nothing, but could make a NaN of it.
+    return sum_dy_x + (np.float64(center) - mean) * sum_dy if math.isfinite(sum_dy) else sum_dy_x
+
+
+@step
 def set_backward(table, stride, at, mean, var, weight, sum_dy, sum_dy_x, count, eps, number):
     """Fill in the three numbers of the way back; sum_dy_x is the sum of dy * (x - mean)."""
     invstd = 1 / math.sqrt(var + eps)
     scale = weight * invstd
     of_x = -scale * invstd * invstd * sum_dy_x / count
-    rest = np.float64(get(table, CENTER * stride + at)) - mean
+    constant = -scale * sum_dy / count
+    if math.isfinite(of_x):  # see around_mean
+        constant += (np.float64(get(table, CENTER * stride + at)) - mean) * of_x
     put(table, OF_DY * stride + at, number(scale))
     put(table, OF_X * stride + at, number(of_x))
-    put(table, CONSTANT * stride + at, number(rest * of_x - scale * sum_dy / count))
+    put(table, CONSTANT * stride + at, number(constant))
 
 
 @step

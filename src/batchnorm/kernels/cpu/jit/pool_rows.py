@@ -12,7 +12,7 @@ from numba import cfunc
 from . import moments
 from .lanes import KERNEL, evens, full, odds, spread, step, total, widen, zip_high, zip_low
 from .memory import as_float, get, put, read, read_some, take_ticket, view, write, write_some
-from .parameters import CENTER, parameter, set_backward, set_forward, way_back, way_forward
+from .parameters import CENTER, around_mean, parameter, set_backward, set_forward, way_back, way_forward
 from .rows import find_moments
 from .slots import (
     BIAS,
@@ -206,7 +206,7 @@ def backward(storage, number):
             for c in range(first, last):
                 m, v, weight = get(mean, c), get(var, c), parameter(a[WEIGHT], number, c, 1.0)
                 sum_dy = get(sums, 3 * c)
-                sum_dy_x = get(sums, 3 * c + 1) + (np.float64(get(table, CENTER * channels + c)) - m) * sum_dy
+                sum_dy_x = around_mean(sum_dy, get(sums, 3 * c + 1), get(table, CENTER * channels + c), m)
                 put(dbias, c, number(sum_dy))
                 put(dweight, c, number(sum_dy_x / math.sqrt(v + eps)))
                 set_backward(table, channels, c, m, v, weight, sum_dy, sum_dy_x, a[COUNT], eps, number)

@@ -14,7 +14,7 @@ from . import moments
 from .activations import activation
 from .lanes import KERNEL, full, invert, spread, step, total, where, widen
 from .memory import as_float, get, give, put, read, read_mask, read_some, take_ticket, view, write_mask, write_some
-from .parameters import CENTER, parameter, set_backward, set_forward, way_back, way_forward
+from .parameters import CENTER, around_mean, parameter, set_backward, set_forward, way_back, way_forward
 from .slots import (
     BIAS,
     COUNT,
@@ -48,11 +48,9 @@ from .slots import (
 @step
 def find_moments(x, x_n, x_c, n, length, sums, mean, var, first, last):
     """Mean and biased variance of a group of channels."""
-    for c in range(first, last):
-        moments.start(sums, 3 * c, get(x, c * x_c))
     for i in range(n):
         for c in range(first, last):
-            moments.add_row(x, i * x_n + c * x_c, length, sums, 3 * c)
+            moments.add_row(x, i * x_n + c * x_c, length, sums, 3 * c, i == 0)
     for c in range(first, last):
         middle, spread_, believed = moments.finish(sums, 3 * c, n * length)
         if not believed:
@@ -241,7 +239,7 @@ def backward(storage, number, name, add):
                         *(x, c * x_c, x_n, dy, c * length, channels * length, masks, c * row_bytes),
                         *(channels * row_bytes, n, length, table, c, channels, differentiate, add),
                     )
-                sum_dy_x += (np.float64(get(table, CENTER * channels + c)) - get(mean, c)) * sum_dy
+                sum_dy_x = around_mean(sum_dy, sum_dy_x, get(table, CENTER * channels + c), get(mean, c))
                 put(dbias, c, number(sum_dy))
                 put(dweight, c, number(sum_dy_x / math.sqrt(get(var, c) + eps)))
                 weight = parameter(a[WEIGHT], number, c, 1.0)
