@@ -26,6 +26,10 @@ def composed_gradients(
     training: bool,  # noqa: FBT001
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
     """The gradients of x, weight, bias and residual, each a function of dy, x and weight that autograd knows."""
+    # The tensors under new names, of which nothing comes but y: x itself may depend on weight (a layer that is used
+    # twice), or weight on x, and the gradient of the one would contain that of the other.
+    x = x.view_as(x)
+    weight, bias = (None if t is None else t.view_as(t) for t in (weight, bias))
     wide = widen(x)
     if training:
         mean, var, _ = batch_moments(wide)
