@@ -150,6 +150,8 @@ def layout_of(x: Tensor) -> Rows | Columns | None:
 def _layout(shape: tuple[int, ...], stride: tuple[int, ...], itemsize: int) -> Rows | Columns | None:
     n, c = shape[:2]
     length = prod(shape[2:])
+    if 0 in shape:  # its strides say nothing
+        return Columns(0, c, itemsize)
     if length > 1 and _dense(shape[2:], stride[2:]):
         x_n, x_c = stride[:2]
         # In the usual order, without overlap: then an output that is like x is contiguous.
