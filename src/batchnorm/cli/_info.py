@@ -9,6 +9,7 @@ import torch
 
 from .. import __version__, data, models
 from ..functional import route_table
+from ..kernels import cpu
 from ._json import to_line
 
 SHOWN = ("torch", "numpy", "safetensors", "torchmetrics", "pillow", "rich", "tyro")
@@ -16,7 +17,7 @@ SHOWN = ("torch", "numpy", "safetensors", "torchmetrics", "pillow", "rich", "tyr
 
 @dataclass
 class Info:
-    """Say what is here: versions, threads, devices, nets, data sets, routes of batch norm.
+    """Say what is here: versions, threads, devices, nets, data sets, CPU kernels, routes of batch norm.
 
     Example: batchnorm info --json
     """
@@ -38,6 +39,7 @@ class Info:
         for name, summary in facts["models"].items():
             print(f"  {name:<10} {summary}")
         print("data       " + ", ".join(f"{name} ({place or 'not here'})" for name, place in facts["data"].items()))
+        print(f"kernels    {_in_words(facts['kernels'])}")
         print("routes of batch norm, `auto` takes the first that fits")
         print(route_table())
         return 0
@@ -55,5 +57,28 @@ def collect() -> dict[str, Any]:
         "libraries": {name: version(name) for name in SHOWN},
         "models": {model.name: model.summary for model in models.available()},
         "data": {source.info.name: str(place) if (place := source.locate()) else None for source in data.available()},
+        "kernels": collect_kernels(),
         "routes": route_table().splitlines(),
     }
+
+
+def collect_kernels() -> dict[str, Any]:
+    """Whether the CPU kernels can be used, by which threads, and how many are compiled already, where."""
+    if not cpu.available():
+        return {"numba": None, "team": None, "folder": None, "compiled": 0, "all": len(cpu.all_kernels())}
+    place = cpu.folder()
+    return {
+        "numba": version("numba"),
+        "team": cpu.team_name(),
+        "folder": None if place is None else str(place),
+        "compiled": cpu.kept_kernels(),
+        "all": len(cpu.all_kernels()),
+    }
+
+
+def _in_words(kernels: dict[str, Any]) -> str:
+    if kernels["numba"] is None:
+        return "numba is not installed: native route"
+    place = kernels["folder"] or "no folder, for there is no home (BATCHNORM_CACHE names another)"
+    counted = f"{kernels['compiled']} of {kernels['all']} compiled in {place}"
+    return f"numba {kernels['numba']}, {kernels['team']}, {counted}"

@@ -22,7 +22,7 @@ class Warmup:
 
     def run(self) -> int:
         """Compile, say how many and where they are; return 0, or 1 without Numba."""
-        from ..kernels.cpu import available, folder, warmup
+        from ..kernels.cpu import available, folder, kept_kernels, warmup
 
         if not available():
             raise RuntimeError("the CPU kernels need numba, which is not installed. Install it: pip install numba")
@@ -39,5 +39,7 @@ class Warmup:
             count = warmup(report)
         place = folder()
         where = f"kept in {place}" if place else "not kept: there is no home folder; set BATCHNORM_CACHE to one"
+        if place and kept_kernels() < count:
+            where = f"not all kept: {place} cannot be written; set BATCHNORM_CACHE to a folder that can"
         print(f"{count} kernels in {time.perf_counter() - start:.1f} s, {where}")
         return 0

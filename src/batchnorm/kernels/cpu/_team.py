@@ -67,8 +67,7 @@ def openmp() -> Runner | None:
         return None
     for path in openmp_libraries(Path(torch.__file__).parent):
         try:
-            # Only the copy that torch has loaded will do, another would have a team of its own; and it must not become
-            # visible to the libraries that are loaded from now on, which may bring theirs.
+            # Only the copy that torch has loaded will do: another would have a team of its own.
             library = ctypes.CDLL(str(path), mode=loaded_already | os.RTLD_LOCAL)
             parallel = library.GOMP_parallel
         except (OSError, AttributeError):
