@@ -110,3 +110,7 @@ def test_without_a_result_the_message_says_how_to_get_one(tool, root, monkeypatc
 def test_a_readme_without_the_two_marks_is_refused(tool, text: str) -> None:
     with pytest.raises(InputError, match=r"^README\.md: expected one line '<!-- speed: written by .* and below it"):
         tool.with_section(text.format(BEGIN=tool.BEGIN, END=tool.END), "new")
+
+
+def test_the_readme_the_page_and_the_chart_say_what_the_committed_benchmark_says(tool) -> None:
+    assert tool.stale(tool.ROOT) == []

@@ -35,13 +35,16 @@ def fused(a: Arguments) -> Tensor:
     return y
 
 
-FEWEST_ROWS, FEWEST_COLUMNS = 1 << 17, 1 << 18
-"""The fewest values for which the kernels are faster than torch's operators, contiguous and channels_last; measured."""
+FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_EVALUATED = 1 << 18, 1 << 19, 1 << 20
+"""The fewest values for which the kernels are faster than torch's operators: in training by layout, in evaluation.
+
+Measured: benchmarks/results/bench.md. Below them the calls cost more than the memory."""
 
 
 def pays(a: Arguments) -> bool:
     """Whether the kernels are faster than torch's operators for an x of this size and layout."""
-    fewest = FEWEST_ROWS if a.x.dim() > 2 and a.x.is_contiguous() else FEWEST_COLUMNS
+    rows = a.x.dim() > 2 and a.x.is_contiguous()
+    fewest = FEWEST_EVALUATED if not a.training else FEWEST_ROWS if rows else FEWEST_COLUMNS
     if not torch.compiler.is_compiling():
         return a.x.numel() >= fewest
     # A batch of unknown size must not be asked for a number, which would make the graph one for that size.
