@@ -1,6 +1,6 @@
 """Where does a kernel's machine code come from? From this process, from the cache in the user's folder, or from Numba.
 
-Numba compiles a kernel once per machine, in less than a second, and its code is kept as a file. Where nothing can be
+Numba compiles a kernel once per machine, in about a second, and its code is kept as a file. Where nothing can be
 written every process compiles for itself.
 """
 
