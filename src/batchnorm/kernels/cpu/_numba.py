@@ -1,8 +1,10 @@
 """How does Numba make the code of a kernel, without a trace in the user's own Numba code?"""
 
 import gc
+import threading
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -44,14 +46,29 @@ SETTINGS = {
 
 
 def make_kernel(kernel: Kernel) -> Made:
-    """Compile a kernel.
+    """Compile a kernel. Ctrl-C is heard when it is done, for Numba cannot go on from where it was stopped.
 
     Raises:
         ImportError: Numba is broken.
     """
-    with _own_settings():
-        import numpy as np
+    if threading.current_thread() is not threading.main_thread():
+        return _make(kernel)
+    with ThreadPoolExecutor(1) as other:  # signals interrupt the main thread alone
+        try:
+            made = other.submit(_make, kernel)
+        except RuntimeError:  # an interpreter that is ending starts no thread
+            return _make(kernel)
+        return made.result()
 
+
+def _make(kernel: Kernel) -> Made:
+    import numpy as np
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nothing that the user could do anything about
+        from numba.core.compiler_lock import global_compiler_lock
+    # The user's functions wait, and are compiled by the user's settings.
+    with global_compiler_lock, _own_settings(), _without_pauses():
         make: Callable[..., Any] = getattr(import_module(f"{__package__}.jit.{kernel.room}"), kernel.make)
         storage = {"float32": np.float32, "float64": np.float64, "bfloat16": np.uint16}[kernel.dtype]
         number = np.float64 if kernel.dtype == "float64" else np.float32
@@ -62,21 +79,26 @@ def make_kernel(kernel: Kernel) -> Made:
 
 @contextmanager
 def _own_settings() -> Iterator[None]:
-    """Let Numba compile by `SETTINGS`, silently and without pauses; afterwards all is as before."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nothing that the user could do anything about
-        from numba.core import config
-        from numba.core.compiler_lock import global_compiler_lock
-    with global_compiler_lock:  # the user's functions wait, and are compiled by the user's settings
-        before = {name: getattr(config, name) for name in SETTINGS}
-        collected = gc.isenabled()
-        try:
-            gc.disable()  # the compiler makes many objects and few that are garbage: an eighth of its time
-            for name, value in SETTINGS.items():
-                setattr(config, name, value)
-            yield
-        finally:
-            for name, value in before.items():
-                setattr(config, name, value)
-            if collected:
-                gc.enable()
+    """Let Numba work by `SETTINGS`; afterwards they are as before."""
+    from numba.core import config
+
+    before = {name: getattr(config, name) for name in SETTINGS}
+    try:
+        for name, value in SETTINGS.items():
+            setattr(config, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(config, name, value)
+
+
+@contextmanager
+def _without_pauses() -> Iterator[None]:
+    """Collect no garbage: a compiler makes many objects and few that are garbage; it is an eighth of its time."""
+    collected = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if collected:
+            gc.enable()

@@ -14,6 +14,7 @@ import sys
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ...errors import InputError
 from ...files import atomic_write, cache_folder
 
 _KEPT: list[Any] = []  # they own the code that was loaded
+_NUMBERS = count()
 
 HARMLESS = frozenset(
     f"NUMBA_{name}"
@@ -83,7 +85,7 @@ def link(symbol: str, code: bytes) -> int | None:
     for name in UNREACHABLE:
         library.import_symbol(name, _abort())
     try:
-        linked = library.link(_linker(), f"kernel {len(_KEPT)} {symbol}")
+        linked = library.link(_linker(), f"kernel {next(_NUMBERS)}")  # a name is used up even when this fails
     except RuntimeError:
         return None
     _KEPT.append(linked)
