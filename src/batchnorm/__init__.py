@@ -1,7 +1,7 @@
 """Batch normalization for PyTorch: train with it, measure it, understand it, ship it.
 
 The rooms, from below: `functional` (tensors in, tensors out), `nn` (the layers), `models`, `data`, `statistics`
-(whose moments normalize), `training` and `bench` (what it costs). The picture of the house is in `docs/architecture.md`.
+(whose moments normalize), `training` and `bench` (what it costs). `docs/architecture.md` has the picture of the house.
 """
 
 from importlib import import_module
