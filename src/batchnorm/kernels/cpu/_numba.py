@@ -2,7 +2,6 @@
 
 import gc
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -63,10 +62,8 @@ def make_kernel(kernel: Kernel) -> Made:
 
 def _make(kernel: Kernel) -> Made:
     import numpy as np
+    from numba.core.compiler_lock import global_compiler_lock
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nothing that the user could do anything about
-        from numba.core.compiler_lock import global_compiler_lock
     # The user's functions wait, and are compiled by the user's settings.
     with global_compiler_lock, _own_settings(), _without_pauses():
         make: Callable[..., Any] = getattr(import_module(f"{__package__}.jit.{kernel.room}"), kernel.make)
