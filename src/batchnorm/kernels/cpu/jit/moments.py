@@ -60,6 +60,17 @@ def start(sums, at, pivot):
 
 
 @step
+def start_short(x, begin, rows, row_step, sums, at):
+    """Begin the sums of a channel of short rows, around the mean of the first values of up to 32 of them."""
+    if rows > 32:
+        rows = 32
+    some = 0.0
+    for i in range(rows):
+        some += np.float64(get(x, begin + i * row_step))
+    start(sums, at, some / rows)
+
+
+@step
 def add_block(sums, at, first, second, pivot, count):
     """Add the sums of `count` values around another pivot to the channel's."""
     shift = pivot - get(sums, at + 2)
@@ -69,7 +80,7 @@ def add_block(sums, at, first, second, pivot, count):
 
 @step
 def add_row(x, begin, length, sums, at, fresh):
-    """Add a row's values to the channel's sums, which begin with it if it is the first: around its own mean."""
+    """Add a row's values to the channel's sums, which begin with it if it is `fresh`: around its own mean."""
     offset = 0
     while offset < length:
         count = length - offset

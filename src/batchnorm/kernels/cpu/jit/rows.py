@@ -48,9 +48,13 @@ from .slots import (
 @step
 def find_moments(x, x_n, x_c, n, length, sums, mean, var, first, last):
     """Mean and biased variance of a group of channels."""
+    short = length < 32
+    if short:
+        for c in range(first, last):
+            moments.start_short(x, c * x_c, n, x_n, sums, 3 * c)
     for i in range(n):
         for c in range(first, last):
-            moments.add_row(x, i * x_n + c * x_c, length, sums, 3 * c, i == 0)
+            moments.add_row(x, i * x_n + c * x_c, length, sums, 3 * c, i == 0 and not short)
     for c in range(first, last):
         middle, spread_, believed = moments.finish(sums, 3 * c, n * length)
         if not believed:
