@@ -211,13 +211,14 @@ def add_lanes(a, c, sums, pivots, whole):
             distance += a[ROWS] * (np.float64(get(pivots, lane)) - middle + get(sums, lane))
         if lane < a[TAIL]:
             distance += np.float64(get(pivots, tail + lane)) - middle
-    moments.start(sums, whole, middle + distance / a[COUNT])
+    mean = middle + distance / a[COUNT]
+    moments.start(sums, whole, mean)
     for lane in range(c, lanes, a[C]):
         if a[ROWS]:
-            mean = np.float64(get(pivots, lane)) + get(sums, lane)
-            moments.add_block(sums, whole, 0.0, get(sums, lanes + lane), mean, a[ROWS])
+            shift = np.float64(get(pivots, lane)) - mean + get(sums, lane)
+            moments.add_block(sums, whole, 0.0, get(sums, lanes + lane), shift, a[ROWS])
         if lane < a[TAIL]:
-            moments.add_block(sums, whole, 0.0, 0.0, np.float64(get(pivots, tail + lane)), 1)
+            moments.add_block(sums, whole, 0.0, 0.0, np.float64(get(pivots, tail + lane)) - mean, 1)
 
 
 def prepare(storage, number):

@@ -71,9 +71,8 @@ def start_short(x, begin, rows, row_step, sums, at):
 
 
 @step
-def add_block(sums, at, first, second, pivot, count):
-    """Add the sums of `count` values around another pivot to the channel's."""
-    shift = pivot - get(sums, at + 2)
+def add_block(sums, at, first, second, shift, count):
+    """Add the sums of `count` values around K + shift to the channel's, which are around K."""
     put(sums, at, get(sums, at) + first + count * shift)
     put(sums, at + 1, get(sums, at + 1) + second + 2 * shift * first + count * shift * shift)
 
@@ -90,7 +89,7 @@ def add_row(x, begin, length, sums, at, fresh):
         first, second = _sums(x, begin + offset, count, pivot)
         if fresh and offset == 0:
             start(sums, at, pivot + first / count)
-        add_block(sums, at, first, second, np.float64(pivot), count)
+        add_block(sums, at, first, second, pivot - get(sums, at + 2), count)
         offset += count
 
 
