@@ -158,6 +158,7 @@ def kernels(monkeypatch) -> ModuleType:
         return 3
 
     fake.warmup, fake.available, fake.folder = warmup, lambda: True, lambda: Path("/cache/kernels/abc")
+    fake.kept_kernels = lambda: 3
     monkeypatch.setitem(sys.modules, "batchnorm.kernels.cpu", fake)
     return fake
 
@@ -181,3 +182,8 @@ def test_warmup_without_numba_is_one_message_and_code_1(batchnorm, kernels) -> N
     assert (said.code, said.out) == (1, "")
     assert "batchnorm warmup: the CPU kernels need numba, which is not installed" in said.err
     assert "Traceback" not in said.err
+
+
+def test_warmup_says_when_not_all_could_be_kept(batchnorm, kernels) -> None:
+    kernels.kept_kernels = lambda: 2
+    assert "not all kept: /cache/kernels/abc cannot be written" in batchnorm("warmup").out

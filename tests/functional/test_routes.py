@@ -59,7 +59,7 @@ def test_a_route_that_is_no_name_is_a_type_error(check, route):
 
 
 def test_the_routes_are_the_ones_that_the_docs_name():
-    assert sorted(ROUTES) == ["composed", "native"]
+    assert sorted(ROUTES) == ["composed", "fused", "native"]
 
 
 def test_the_table_ends_with_a_line_for_everything_else():

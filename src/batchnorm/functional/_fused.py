@@ -43,6 +43,8 @@ Measured: benchmarks/results/bench.md. Below them the calls cost more than the m
 
 def pays(a: Arguments) -> bool:
     """Whether the kernels are faster than torch's operators for an x of this size and layout."""
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
+        return False  # a trace takes the size for a constant, and warns
     rows = a.x.dim() > 2 and a.x.is_contiguous()
     fewest = FEWEST_EVALUATED if not a.training else FEWEST_ROWS if rows else FEWEST_COLUMNS
     if not torch.compiler.is_compiling():

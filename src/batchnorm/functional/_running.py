@@ -87,8 +87,9 @@ def move_running_stats(
 
 
 def _move(running: Tensor, new: Tensor, momentum: float | Tensor) -> None:
-    if running.dtype is new.dtype is not torch.bfloat16 and not isinstance(momentum, Tensor):
-        running.lerp_(new, momentum)
+    wide = running.dtype in (torch.float32, torch.float64) and running.dtype is new.dtype
+    if wide and not isinstance(momentum, Tensor) and not inside_transform():
+        running.lerp_(new, momentum)  # one operator instead of two; vmap has no rule for it
         return
     dtype = torch.promote_types(widen(running).dtype, new.dtype)
     old, new = running.to(dtype), new.to(dtype)
