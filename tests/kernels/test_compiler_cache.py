@@ -302,33 +302,3 @@ print(cpu.folder())
     assert said[0] == said[1]
     assert file.name == f"{KERNEL}.o"
     assert _objects.load(file)
-
-
-@pytest.mark.slow
-def test_ctrl_c_at_any_time_of_compiling_leaves_a_process_that_can_compile(tmp_path):
-    """Also while Numba is being imported."""
-    python(
-        """
-import signal
-
-def interrupt(*_):
-    raise KeyboardInterrupt
-
-signal.signal(signal.SIGALRM, interrupt)
-interrupted = 0
-for delay in (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
-    try:
-        signal.setitimer(signal.ITIMER_REAL, delay)
-        fused()
-    except KeyboardInterrupt:
-        interrupted += 1
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-assert interrupted >= 3, interrupted
-assert fused(2) == fused(1)
-x = X.double()
-y, mean, var, masks = cpu.forward(x, None, None, None, 1e-5, "relu")
-assert torch.allclose(y, torch.relu(torch.nn.functional.batch_norm(x, None, None, training=True)))
-""",
-        {"BATCHNORM_CACHE": str(tmp_path)},
-    )
