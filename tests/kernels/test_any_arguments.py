@@ -72,7 +72,7 @@ def assert_equal(found, expected):
 
 
 def forward(found):
-    """What does not come from torch's backward, which (2.13) mistakes the layout of some tensors with axes of size 1."""
+    """What does not come from torch's backward, which (2.13) mistakes the layout of some tensors with axes of 1."""
     return {name: found[name] for name in found.keys() & {"y", "running_mean", "running_var"}}
 
 
