@@ -1,7 +1,8 @@
 """What all tests rely on."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 import torch
@@ -13,6 +14,14 @@ def _signals_as_on_a_terminal() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def refused_if() -> Callable[[bool, str], AbstractContextManager[object]]:
+    """Expect the route `fused` to refuse what follows, with a condition, where the first argument is true."""
+    return lambda refused, condition: (
+        pytest.raises(RuntimeError, match=f"route='fused' {condition}") if refused else nullcontext()
+    )
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from batchnorm.functional import batch_norm, batch_norm_add, batch_norm_pool
 from batchnorm.functional._arguments import Arguments, check_arguments
 
 X = torch.arange(300.0).reshape(4, 3, 5, 5)
-ROUTES = ["auto", "composed", "native"]
+ROUTES = ["auto", "composed", "native", "fused"]
 
 RESIDUALS = {
     "None": (None, TypeError, "residual must be a tensor of the shape of x, got NoneType. Pass the tensor"),

@@ -54,7 +54,7 @@ def raised_by_torch(arguments, options):
     return None
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 @pytest.mark.parametrize("case", REFUSED)
 def test_raises_what_torch_raises_with_a_message_that_helps(case, route):
     arguments, options, message = REFUSED[case]
@@ -65,13 +65,13 @@ def test_raises_what_torch_raises_with_a_message_that_helps(case, route):
     assert ours.type is expected
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 def test_an_x_that_is_no_tensor_is_a_type_error(route):
     with pytest.raises(TypeError, match=r"x must be a tensor of shape .* got list"):
         batch_norm([[1.0]], None, None, training=True, route=route)
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 @pytest.mark.parametrize(
     "broken",
     [
@@ -91,7 +91,7 @@ def test_a_call_that_is_refused_changes_no_statistics(broken, route):
     assert (mean.tolist(), var.tolist()) == ([0.0] * 3, [1.0] * 3)
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 def test_statistics_that_require_a_gradient_are_fine_where_none_is_taken(route):
     mean, var = ZEROS.clone().requires_grad_(), ONES.clone().requires_grad_()
     with torch.no_grad():
@@ -99,14 +99,14 @@ def test_statistics_that_require_a_gradient_are_fine_where_none_is_taken(route):
         torch.testing.assert_close(y, F.batch_norm(X, mean, var))
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 def test_a_weight_with_more_axes_is_taken_as_torch_takes_it(route):
     weight = torch.tensor([[1.0], [2.0], [3.0]])
     y = batch_norm(X, ZEROS, ONES, weight, route=route)
     torch.testing.assert_close(y, F.batch_norm(X, ZEROS, ONES, weight))
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 def test_one_value_per_channel_is_fine_in_evaluation(route):
     x = torch.tensor([[2.0, 4.0]])
     y = batch_norm(x, torch.ones(2), torch.full((2,), 4.0), eps=0.0, route=route)

@@ -20,7 +20,7 @@ def gradients(function, shape, **options):
 
 @pytest.mark.parametrize("momentum", [0.1, torch.tensor(0.1)], ids=["number", "tensor"])
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_an_empty_batch_is_as_torchs(shape, route, training, momentum):
     ours = gradients(batch_norm, shape, training=training, momentum=momentum, route=route)
@@ -28,7 +28,7 @@ def test_an_empty_batch_is_as_torchs(shape, route, training, momentum):
     torch.testing.assert_close(ours, torchs, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 def test_an_empty_batch_without_buffers_is_normalized_to_itself(route):
     y = batch_norm(torch.empty(0, 3, 2), None, None, training=True, route=route)
     assert y.shape == (0, 3, 2)
@@ -36,7 +36,7 @@ def test_an_empty_batch_without_buffers_is_normalized_to_itself(route):
 
 @pytest.mark.parametrize("buffers", [True, False])
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 def test_no_channels_at_all_are_fine(route, training, buffers):
     mean, var = (torch.empty(0), torch.empty(0)) if buffers or not training else (None, None)
     y = batch_norm(torch.empty(2, 0, 5), mean, var, training=training, route=route)

@@ -112,7 +112,7 @@ def test_moments_of_other_channels_are_an_error(channels):
 
 
 @pytest.mark.parametrize("momentum", [np.float32(0.25), np.float64(0.25), np.int64(1)], ids=repr)
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 def test_a_momentum_of_numpy_is_taken_as_a_number(momentum, route):
     mean, var = torch.ones(1).double(), torch.full((1,), 3.0).double()
     batch_norm(X, mean, var, training=True, momentum=momentum, route=route)

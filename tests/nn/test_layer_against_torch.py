@@ -60,7 +60,7 @@ def steps(layer, shape, dtype=torch.float64):
     return found
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("kind", PAIRS)
 def test_outputs_gradients_and_state_are_torchs_over_several_steps(kind, options, route):
@@ -108,7 +108,7 @@ def test_reset_running_stats_forgets_everything(kind):
     assert found == ([0.0] * 3, [1.0] * 3, 0)
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 @pytest.mark.parametrize("kind", KINDS_2D)
 def test_a_layer_whose_buffers_were_removed_evaluates_by_the_batch(kind, route):
     layer, reference, shape = pair(kind, ours={"route": route})
@@ -119,7 +119,7 @@ def test_a_layer_whose_buffers_were_removed_evaluates_by_the_batch(kind, route):
     torch.testing.assert_close(feed(layer, x), feed(reference, x))
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 @pytest.mark.parametrize("kind", KINDS_2D)
 def test_track_running_stats_switched_off_for_a_forward_updates_nothing(kind, route):
     layer, reference, shape = pair(kind, ours={"route": route})

@@ -20,7 +20,7 @@ def run(layer, use_reentrant):
     return [y.detach(), x.grad, *(p.grad for p in layer.parameters()), *layer.buffers()]
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 @pytest.mark.parametrize("momentum", [0.1, None])
 @pytest.mark.parametrize("use_reentrant", [True, False])
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ OPTIONS = [
     {"bias": False, "activation": nn.PReLU()},
     {"track_running_stats": False},
 ]
+ROUTES = ["auto", "composed", "native", "fused"]
 LAYERS = [bn.BatchNorm2d, bn.BatchNormAdd2d, bn.BatchNormPool2d]
 CASES = [
     *((bn.BatchNorm2d, options) for options in OPTIONS),
@@ -51,9 +52,17 @@ def run(function, layer, count=3):
     return found + [p.grad for p in layer.parameters()]
 
 
-@pytest.mark.parametrize("route", ["auto", "composed", "native"])
+def taken(make, options, route):
+    """Whether the route takes the layer: `fused` knows a residual or a pool with ReLU alone."""
+    return route != "fused" or make is bn.BatchNorm2d or "activation" not in options
+
+
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize(("make", "options"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("make", "options", "route"),
+    [(*case, route) for route in ROUTES for case in CASES if taken(*case, route)],
+    ids=str,
+)
 def test_a_full_graph_computes_and_moves_what_eager_does(make, options, training, route):
     eager, layer = pair(make, **options, route=route)
     eager.train(training)
@@ -77,7 +86,7 @@ def test_the_counter_does_not_make_the_graph_compile_again():
     assert layer.num_batches_tracked == 4
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 @pytest.mark.parametrize("make", LAYERS)
 def test_a_dynamic_batch_compiles_in_one_graph(make, route):
     eager, layer = pair(make, momentum=None, route=route)
@@ -105,7 +114,7 @@ def test_errors_pass_through_a_compiled_layer():
         compiled(X[0])
 
 
-@pytest.mark.parametrize("route", ["auto", "composed", "native"])
+@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("momentum", [0.1, None])
 @pytest.mark.parametrize("make", LAYERS)

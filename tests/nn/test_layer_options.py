@@ -12,7 +12,7 @@ LAYERS_2D = [bn.BatchNorm2d, bn.BatchNormAdd2d, bn.BatchNormPool2d]
 X = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("route", ["composed", "native"])
+@pytest.mark.parametrize("route", ["composed", "native", "fused"])
 @pytest.mark.parametrize(
     ("activation", "module"),
     [("relu", nn.ReLU()), ("silu", nn.SiLU()), (nn.PReLU(init=0.3), nn.PReLU(init=0.3))],
@@ -60,7 +60,7 @@ def test_a_class_instead_of_an_activation_module_is_a_type_error(make):
 
 
 @pytest.mark.parametrize(("later", "message"), [(3, "got int"), (nn.ReLU, "the class ReLU")], ids=str)
-@pytest.mark.parametrize("route", ["auto", "composed", "native"])
+@pytest.mark.parametrize("route", ["auto", "composed", "native", "fused"])
 @pytest.mark.parametrize("make", LAYERS_2D)
 def test_an_invalid_activation_that_is_assigned_later_is_an_error_and_changes_nothing(make, later, message, route):
     layer = make(3, route=route)
