@@ -100,9 +100,10 @@ def test_a_dynamic_batch_compiles_in_one_graph(make, route):
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 @pytest.mark.slow
 @pytest.mark.skipif(COMPILER is None, reason="torch.compile on a CPU needs a C++ compiler")
+@pytest.mark.parametrize("route", ["auto", "fused"])
 @pytest.mark.parametrize("make", LAYERS)
-def test_the_default_compiler_agrees_with_eager(make):
-    eager, layer = pair(make, momentum=None, activation="relu")
+def test_the_default_compiler_agrees_with_eager(make, route):
+    eager, layer = pair(make, momentum=None, activation="relu", route=route)
     compiled = torch.compile(layer, fullgraph=True)
     torch.testing.assert_close(run(compiled, layer), run(eager, eager), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(layer.state_dict(), eager.state_dict())
