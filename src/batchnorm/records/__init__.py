@@ -1,0 +1,20 @@
+"""Plain data that is written to files and read back: what a training, a recalibration, a prediction came to.
+
+Nothing here knows torch. A record is written as one JSON object that begins with its own name and version,
+so that a reader knows what it holds; reading looks the name up in `RECORDS`, so a file cannot name code.
+"""
+
+from ._json import RECORDS as RECORDS
+from ._json import from_json as from_json
+from ._json import to_dict as to_dict
+from ._json import to_json as to_json
+from ._recalibration import Certificate as Certificate
+from ._recalibration import NormRecalibration as NormRecalibration
+from ._recalibration import Recalibration as Recalibration
+from ._recalibration import Round as Round
+from ._training import ClassScores as ClassScores
+from ._training import EpochRecord as EpochRecord
+from ._training import Evaluation as Evaluation
+from ._training import Prediction as Prediction
+from ._training import Scores as Scores
+from ._training import TrainResult as TrainResult

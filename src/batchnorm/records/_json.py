@@ -1,0 +1,70 @@
+"""How is a record written as a line of JSON, and read back?"""
+
+import json
+from dataclasses import asdict, fields
+from typing import Any, TypeVar, get_args
+
+from ..errors import InputError
+from ._recalibration import Recalibration
+from ._training import EpochRecord, Evaluation, Prediction, TrainResult
+
+Record = EpochRecord | TrainResult | Evaluation | Prediction | Recalibration
+RECORDS = {record.__name__: record for record in (EpochRecord, TrainResult, Evaluation, Prediction, Recalibration)}
+Flat = TypeVar("Flat", EpochRecord, TrainResult)
+
+
+def to_dict(record: Record) -> dict[str, Any]:
+    """Return `record` as a dictionary of plain values that begins with its name and version.
+
+    Example:
+        >>> to_dict(Prediction("shoe.png", ("Sneaker",), (0.97,)))["record"]
+        'Prediction'
+    """
+    return {"record": type(record).__name__, "version": record.VERSION, **asdict(record)}
+
+
+def to_json(record: Record) -> str:
+    """Return `record` as one line of JSON; a value that is not finite is an error, for JSON has no word for it.
+
+    Raises:
+        ValueError: a number is NaN or infinite.
+    """
+    return json.dumps(to_dict(record), allow_nan=False, ensure_ascii=False)
+
+
+def from_json(text: str, kind: type[Flat]) -> Flat:
+    """Read one `kind` back from the line that `to_json` wrote.
+
+    Raises:
+        InputError: `text` is no JSON, holds another record or version, or has other fields.
+
+    Example:
+        >>> line = to_json(EpochRecord(1, 79, 0.5, 0.8, None, None, 0.1, 3.0, 1e3))
+        >>> from_json(line, EpochRecord).train_accuracy
+        0.8
+    """
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"expected a line of JSON that holds a {kind.__name__}: {error}") from None
+    if not isinstance(data, dict) or RECORDS.get(str(data.pop("record", None))) is not kind:
+        raise InputError(f"expected a {kind.__name__}, got {text[:80]!r}")
+    version = data.pop("version", None)
+    if version != kind.VERSION:
+        raise InputError(
+            f"this {kind.__name__} has version {version}, this batchnorm reads version {kind.VERSION}; "
+            "read it with the batchnorm that wrote it"
+        )
+    expected = {entry.name for entry in fields(kind)}
+    if set(data) != expected:
+        raise InputError(f"a {kind.__name__} has the fields {sorted(expected)}, got {sorted(data)}")
+    wrong = [entry.name for entry in fields(kind) if type(data[entry.name]).__name__ not in _json_types(entry.type)]
+    if wrong:
+        raise InputError(f"a {kind.__name__} has other types in {', '.join(wrong)}: {text[:80]!r}")
+    return kind(**data)
+
+
+def _json_types(annotation: Any) -> set[str]:
+    """Return the names of the types that JSON may give for a field; a whole number may stand for a float."""
+    names = {getattr(part, "__name__", "NoneType") for part in get_args(annotation) or (annotation,)}
+    return names | ({"int"} if "float" in names else set())

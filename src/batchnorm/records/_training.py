@@ -1,0 +1,103 @@
+"""What did a training, an evaluation, a prediction come to?"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """One line of `metrics.jsonl`: what one epoch of training came to.
+
+    Losses are means over images of the cross entropy (the training loss with label smoothing, while the weights
+    were moving); accuracies lie in 0…1; `lr` is the learning rate of the epoch's last step. The validation
+    numbers are `None` where no images were held out.
+    """
+
+    VERSION: ClassVar[int] = 1
+
+    epoch: int
+    steps: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    lr: float
+    seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a finished training came to; `batchnorm train --json` prints it as its last line.
+
+    `test_accuracy` (0…1) and `test_loss` are of the test images, which are looked at once, at the end; `seconds`
+    is the wall-clock time of the training itself, over all resumptions; `run` is the folder, `None` without one.
+    """
+
+    VERSION: ClassVar[int] = 1
+
+    test_accuracy: float
+    test_loss: float
+    seconds: float
+    run: str | None
+    model: str
+    data: str
+    epochs: int
+    steps: int
+    seed: int
+    parameters: int
+    val_accuracy: float | None
+    val_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """Precision, recall and F1 (0…1) of one class, and how many images of it were seen (`support`)."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Loss, accuracy, per-class scores and the confusion matrix (rows: true class, columns: predicted)."""
+
+    loss: float
+    accuracy: float
+    images: int
+    classes: tuple[ClassScores, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The same images judged twice: with the running statistics and with each batch's own.
+
+    `running` is what a user of the model gets. `batch` normalizes every batch of `batch_size` images by itself, as
+    training did (`None` where the model has no batch norm); the gap between the two is batch norm's first symptom.
+    """
+
+    VERSION: ClassVar[int] = 1
+
+    run: str
+    data: str
+    split: str
+    batch_size: int
+    running: Scores
+    batch: Scores | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The most probable classes of one image, most probable first, and what was done to the image before."""
+
+    VERSION: ClassVar[int] = 1
+
+    image: str
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    notes: tuple[str, ...] = field(default=())
+    label: str | None = None
