@@ -7,6 +7,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parameter import is_lazy
 
+from ..transaction import attributes
+
 
 @contextmanager
 def use_batch_statistics(model: nn.Module) -> Iterator[None]:
@@ -40,21 +42,14 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
         (False, tensor(0))
     """
     _check_materialized(model)
-    training = [(module, module.training) for module in model.modules()]
-    norms = [module for module, _ in training if isinstance(module, _BatchNorm)]
-    tracking = [(norm, norm.track_running_stats) for norm in norms]
-    try:
-        for module, _ in training:
-            module.training = isinstance(module, _BatchNorm)
-        for norm in norms:
-            # The one state of torch's layer that reads the batch alone although there are buffers.
-            norm.track_running_stats = False
+    modules = list(model.modules())
+    with attributes() as change:
+        for module in modules:
+            change.set(module, "training", isinstance(module, _BatchNorm))
+            if isinstance(module, _BatchNorm):
+                # The one state of torch's layer that reads the batch alone although there are buffers.
+                change.set(module, "track_running_stats", False)
         yield
-    finally:
-        for module, flag in training:
-            module.training = flag
-        for norm, flag in tracking:
-            norm.track_running_stats = flag
 
 
 def _check_materialized(model: nn.Module) -> None:

@@ -1,0 +1,10 @@
+"""Storey 1: change a model for a while, and put everything back, whatever is raised."""
+
+from ._attributes import Attributes as Attributes
+from ._attributes import attributes as attributes
+from ._original import original as original
+from ._rng import RNGState as RNGState
+from ._rng import rng_state as rng_state
+from ._rng import same_rng as same_rng
+from ._transaction import Transaction as Transaction
+from ._transaction import transaction as transaction

@@ -1,0 +1,75 @@
+"""How is a module's attribute another one for a while, and nothing else touched?"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+from ._undo import Undo, undone
+
+
+class Attributes:
+    """What `attributes` hands to its block: the one method that sets."""
+
+    def __init__(self, undo: Undo) -> None:
+        self._undo = undo
+        self._seen: set[tuple[int, str]] = set()
+
+    def set(self, module: nn.Module, name: str, value: object) -> None:
+        """Set a plain attribute of a module until the block ends.
+
+        Raises:
+            ValueError: the name is that of a parameter, a buffer or a submodule, which are not plain.
+        """
+        check_plain(module, name, value)
+        if (id(module), name) not in self._seen:
+            self._undo.add(attribute_step(module, name))
+            self._seen.add((id(module), name))
+        setattr(module, name, value)
+
+
+@contextmanager
+def attributes() -> Iterator[Attributes]:
+    """Set attributes of modules inside the block; all of them are as they were when it ends, whatever is raised.
+
+    Only what was set through it goes back; an attribute that was absent goes again. `training` is set as an
+    attribute, too, and not by `train()`, which a module may answer in its own way.
+
+    Example:
+        >>> norm = nn.BatchNorm1d(3)
+        >>> with attributes() as change:
+        ...     change.set(norm, "momentum", None)
+        ...     norm.momentum
+        >>> norm.momentum
+        0.1
+    """
+    undo = Undo()
+    with undone(undo):
+        yield Attributes(undo)
+
+
+def check_plain(module: nn.Module, name: str, value: object) -> None:
+    """Raise ValueError where torch would keep the value in a table of its own instead of as an attribute."""
+    tables = {"_parameters": "parameter", "_buffers": "buffer", "_modules": "submodule"}
+    kind = next((word for table, word in tables.items() if name in getattr(module, table, ())), None)
+    if kind is None and isinstance(value, nn.Parameter | nn.Module):
+        kind = "parameter" if isinstance(value, nn.Parameter) else "submodule"
+    if kind is not None:
+        raise ValueError(
+            f"set: expected a plain attribute of {type(module).__name__}, got {name!r}, which is a {kind}. "
+            "Write into buffers in place; what else is changed belongs to the caller."
+        )
+
+
+def attribute_step(module: nn.Module, name: str) -> Callable[[], None]:
+    """Return what gives the attribute its present value back, or takes it away if it is absent."""
+    plain = vars(module)
+    absent = object()
+    old: Any = plain.get(name, absent)
+    if old is not absent:
+        return lambda: plain.__setitem__(name, old)
+    if hasattr(getattr(type(module), name, None), "__set__"):
+        old = getattr(module, name)
+        return lambda: setattr(module, name, old)
+    return lambda: plain.pop(name, None) and None

@@ -1,0 +1,78 @@
+"""How is the same chance drawn twice, and the caller's left as it was?"""
+
+import random
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._undo import Undo, undone
+
+
+@dataclass(frozen=True)
+class RNGState:
+    """The states of the generators of python, numpy, torch on the CPU, some devices and some generators of torch."""
+
+    python: Any
+    numpy: Any
+    cpu: Tensor
+    devices: tuple[tuple[torch.device, Tensor], ...]
+    generators: tuple[tuple[torch.Generator, Tensor], ...]
+
+    def put_back(self) -> None:
+        """Let all of them draw what they would have drawn when the state was taken."""
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)
+        torch.set_rng_state(self.cpu)
+        for device, state in self.devices:
+            torch.get_device_module(device).set_rng_state(state, device)
+        for generator, state in self.generators:
+            generator.set_state(state)
+
+
+def rng_state(devices: Iterable[torch.device] = (), generators: Iterable[torch.Generator] = ()) -> RNGState:
+    """Take the state of the global generators of python, numpy and torch, and of those that are named.
+
+    Args:
+        devices: devices whose generators count, too; the CPU's always does, meta has none.
+        generators: generators of torch, such as a loader's.
+
+    Example:
+        >>> state = rng_state()
+        >>> first = torch.rand(3)
+        >>> state.put_back()
+        >>> torch.equal(torch.rand(3), first)
+        True
+    """
+    others = dict.fromkeys(device for device in devices if device.type not in ("cpu", "meta"))
+    return RNGState(
+        python=random.getstate(),
+        numpy=np.random.get_state(legacy=False),
+        cpu=torch.get_rng_state(),
+        devices=tuple((device, torch.get_device_module(device).get_rng_state(device)) for device in others),
+        generators=tuple((generator, generator.get_state()) for generator in dict.fromkeys(generators)),
+    )
+
+
+@contextmanager
+def same_rng(state: RNGState) -> Iterator[None]:
+    """Draw inside the block what was to be drawn when `state` was taken; afterwards go on as if it had not been.
+
+    Example:
+        >>> state, draws = rng_state(), []
+        >>> for _ in range(2):
+        ...     with same_rng(state):
+        ...         draws.append(torch.rand(3))
+        >>> torch.equal(*draws)
+        True
+    """
+    present = rng_state((device for device, _ in state.devices), (generator for generator, _ in state.generators))
+    undo = Undo()
+    undo.add(present.put_back)
+    with undone(undo):
+        state.put_back()
+        yield

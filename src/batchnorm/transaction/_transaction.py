@@ -1,0 +1,175 @@
+"""What does a model look like to somebody who may change it for a while?"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.utils.hooks import RemovableHandle
+
+from ._attributes import attribute_step, check_plain
+from ._buffers import Buffers
+from ._compiled import run_uncompiled
+from ._gradients import gradient_steps
+from ._original import original
+from ._rng import rng_state
+from ._tables import module_steps
+from ._undo import Undo
+
+
+class Transaction:
+    """What `transaction` hands to its block: the module, and the ways to change it until the block ends.
+
+    Attributes:
+        module: the original module, without DistributedDataParallel, DataParallel and `torch.compile` around it.
+        notes: one sentence for each wrapper that was taken off.
+    """
+
+    def __init__(self, module: nn.Module, notes: tuple[str, ...], undo: Undo, buffers: Buffers) -> None:
+        self.module = module
+        self.notes = notes
+        self._undo = undo
+        self._buffers = buffers
+        self._seen: set[int] = set()
+
+    def set(self, module: nn.Module, name: str, value: object) -> None:
+        """Set a plain attribute of a module, `training` included; one that was absent is absent again afterwards.
+
+        Raises:
+            ValueError: the name is that of a parameter, a buffer or a submodule, which are not plain.
+        """
+        check_plain(module, name, value)
+        self._remember(module)
+        setattr(module, name, value)
+
+    def evaluate(self) -> None:
+        """Set `training` to False on every module, frozen ones and the like included."""
+        for module in self.module.modules():
+            self.set(module, "training", False)
+
+    def on_input(self, module: nn.Module, fn: Callable[..., Any], *, with_kwargs: bool = False) -> RemovableHandle:
+        """Call `fn(module, args)` or `fn(module, args, kwargs)` before each forward, behind the hooks that are there.
+
+        Returns:
+            torch's handle, to take the hook away before the block ends.
+        """
+        self._remember(module)
+        return module.register_forward_pre_hook(fn, with_kwargs=with_kwargs)
+
+    def on_output(self, module: nn.Module, fn: Callable[..., Any], *, with_kwargs: bool = False) -> RemovableHandle:
+        """Call `fn(module, args, output)` or `fn(module, args, kwargs, output)` after each forward, behind the others.
+
+        Returns:
+            torch's handle, to take the hook away before the block ends.
+        """
+        self._remember(module)
+        return module.register_forward_hook(fn, with_kwargs=with_kwargs)
+
+    def keep(self, *buffers: Tensor) -> None:
+        """Let these buffers keep the values that they have when the block ends, if it ends without an exception.
+
+        Raises:
+            ValueError: one of the tensors was no buffer of the model when the block began. All of them are refused.
+        """
+        for place, buffer in enumerate(buffers):
+            if buffer not in self._buffers:
+                raise ValueError(
+                    f"keep: expected buffers that the model had when the transaction began, got another "
+                    f"{type(buffer).__name__} at position {place}. Write into the buffers in place, and name those."
+                )
+        self._buffers.keep(buffers)
+
+    def _remember(self, module: nn.Module) -> None:
+        if id(module) not in self._seen:
+            for step in module_steps(module):
+                self._undo.add(step)
+            self._seen.add(id(module))
+
+
+@contextmanager
+def transaction(model: nn.Module) -> Iterator[Transaction]:
+    """Change a model inside the block; when it ends, everything is put back but the buffers that are to be kept.
+
+    Put back, by whatever is raised, a `KeyboardInterrupt` while putting back included (it is raised afterwards):
+
+    - what every module holds: its attributes (`training`, `momentum` ...), hooks, parameters, buffers and children,
+      the very objects in their order; not what is written into parameters;
+    - every buffer bit for bit, in place: the same tensor in the same memory;
+    - `.grad` of every parameter, the very object. Inside it is None, so that nothing can be added to it;
+    - the random state of python, numpy, torch on the CPU and on the devices of the model's tensors.
+
+    Inside, compiled code runs uncompiled (in the whole process), for it does not call hooks that are new. The model
+    must not be run from another thread meanwhile.
+
+    Args:
+        model: any module; DistributedDataParallel, DataParallel and `torch.compile` are seen through.
+
+    Raises:
+        RuntimeError: a lazy module has not seen a batch yet, so that there is nothing to go back to.
+
+    Example:
+        >>> net = nn.Sequential(nn.BatchNorm1d(1), nn.Dropout())
+        >>> with transaction(net) as change:
+        ...     change.evaluate()
+        ...     net[0].running_mean.fill_(3.0)
+        ...     net[0].running_var.fill_(4.0)
+        ...     change.keep(net[0].running_mean)
+        tensor([3.])
+        tensor([4.])
+        >>> net[0].running_mean, net[0].running_var, net[1].training
+        (tensor([3.]), tensor([1.]), True)
+    """
+    module, notes = original(model)
+    _check_materialized(model)
+    buffers = Buffers(model.buffers())
+    undo = Undo()
+    change = Transaction(module, notes, undo, buffers)
+    committed = False
+    try:
+        _begin(model, change, undo, buffers)
+        yield change
+        undo.run()
+        committed = True
+    finally:
+        # Whoever hears of an exception has the model as it was, were it raised by putting back itself.
+        if not committed:
+            _give_up(undo, buffers)
+
+
+def _begin(model: nn.Module, change: Transaction, undo: Undo, buffers: Buffers) -> None:
+    """Remember everything; the steps run in reverse order, so that modules hold their buffers before these are read."""
+    devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
+    undo.add(rng_state(devices).put_back)
+    undo.add(buffers.put_back)
+    for step in gradient_steps(model.parameters()):
+        undo.add(step)
+    for module in change.module.modules():
+        change._remember(module)
+    for wrapper in model.modules():
+        if "training" in vars(wrapper):
+            undo.add(attribute_step(wrapper, "training"))
+    for parameter in model.parameters():
+        parameter.grad = None
+    run_uncompiled(undo)
+
+
+def _give_up(undo: Undo, buffers: Buffers) -> None:
+    undo.done = False
+    try:
+        buffers.keep_nothing()
+        undo.run()
+    finally:
+        if not undo.done:
+            buffers.keep_nothing()
+            undo.run()
+
+
+def _check_materialized(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        tensors = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+        if any(is_lazy(tensor) for tensor in tensors):
+            raise RuntimeError(
+                f"transaction: expected modules that know their shapes, got {name or 'the model'} "
+                f"({type(module).__name__}), which has seen no batch yet. Run one batch through the model first."
+            )
