@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
 
 from torch import nn
 
-from ._undo import Undo, undone
+from ._undo import Undo, until_undone
 
 
 class Attributes:
@@ -45,8 +45,7 @@ def attributes() -> Iterator[Attributes]:
         0.1
     """
     undo = Undo()
-    with undone(undo):
-        yield Attributes(undo)
+    yield from until_undone(undo, lambda: Attributes(undo))
 
 
 def check_plain(module: nn.Module, name: str, value: object) -> None:
@@ -64,12 +63,12 @@ def check_plain(module: nn.Module, name: str, value: object) -> None:
 
 def attribute_step(module: nn.Module, name: str) -> Callable[[], None]:
     """Return what gives the attribute its present value back, or takes it away if it is absent."""
-    plain = vars(module)
-    absent = object()
-    old: Any = plain.get(name, absent)
-    if old is not absent:
-        return lambda: plain.__setitem__(name, old)
-    if hasattr(getattr(type(module), name, None), "__set__"):
-        old = getattr(module, name)
-        return lambda: setattr(module, name, old)
-    return lambda: plain.pop(name, None) and None
+    if name in vars(module):
+        return partial(vars(module).__setitem__, name, vars(module)[name])
+    of_class = getattr(type(module), name, None)
+    if hasattr(type(module), name) and not hasattr(of_class, "__set__"):
+        return lambda: vars(module).pop(name, None) and None
+    if hasattr(module, name):
+        # A property, or what `__getattr__` finds elsewhere: compiled and scripted modules do that.
+        return partial(setattr, module, name, getattr(module, name))
+    return lambda: delattr(module, name) if hasattr(module, name) else None

@@ -1,6 +1,7 @@
 """How do buffers get their bits back, in the memory that they had?"""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -35,36 +36,31 @@ class Buffers:
         """Put all of them back, whatever was said before."""
         self._kept.clear()
 
-    def put_back(self) -> None:
-        """Copy the bits back, but for what is kept."""
-        for saved in self._saved:
-            if id(saved.tensor) not in self._kept:
-                _put_back(saved)
+    def steps(self) -> list[Callable[[], None]]:
+        """Return what copies the bits back, one step for each buffer; one that is kept by then is left alone."""
+        return [partial(self._put_back, saved) for saved in self._saved]
+
+    def _put_back(self, saved: _Saved) -> None:
+        if id(saved.tensor) not in self._kept:
+            _put_back(saved)
 
 
 def _save(tensor: Tensor) -> _Saved:
     version = None if tensor.is_inference() else tensor._version
-    return _Saved(tensor, tensor.data, tensor.data.clone(), version)
+    return _Saved(tensor, tensor.data, _once(tensor.data).clone(), version)
 
 
 def _put_back(saved: _Saved) -> None:
     tensor = saved.tensor
     with torch.no_grad(), torch.inference_mode(mode=tensor.is_inference()):
-        if not _same_memory(tensor, saved.memory):
-            tensor.data = saved.memory
+        # `resize_` and `.data =` give a tensor other memory or another shape without making it another object.
+        tensor.data = saved.memory
         # A graph that read the buffer before stays valid if nobody wrote; one that was made meanwhile must hear of it.
         untouched = saved.version is not None and tensor._version == saved.version
         target = saved.memory if untouched else tensor.detach()
-        _once(target).copy_(_once(saved.copy))
+        _once(target).copy_(saved.copy)
         if tensor.grad_fn is not None:
             tensor.detach_()
-
-
-def _same_memory(tensor: Tensor, memory: Tensor) -> bool:
-    if tensor.layout is not torch.strided:
-        return True
-    same_kind = tensor.dtype == memory.dtype and tensor.device == memory.device
-    return same_kind and tensor.is_set_to(memory)
 
 
 def _once(tensor: Tensor) -> Tensor:

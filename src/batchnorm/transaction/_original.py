@@ -37,7 +37,7 @@ def _inside(model: nn.Module) -> nn.Module | None:
         inner: object = model.module
     else:
         # Asked by name: the class is torch._dynamo's, whose import takes seconds.
-        inner = vars(model).get("_orig_mod") or model._modules.get("_orig_mod")
+        inner = dict(model.named_children()).get("_orig_mod")
     return inner if isinstance(inner, nn.Module) else None
 
 

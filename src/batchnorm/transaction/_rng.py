@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._undo import Undo, undone
+from ._undo import Undo, until_undone
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,4 @@ def same_rng(state: RNGState) -> Iterator[None]:
     present = rng_state((device for device, _ in state.devices), (generator for generator, _ in state.generators))
     undo = Undo()
     undo.add(present.put_back)
-    with undone(undo):
-        state.put_back()
-        yield
+    yield from until_undone(undo, state.put_back)

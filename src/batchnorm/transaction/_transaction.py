@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils.hooks import RemovableHandle
@@ -107,6 +108,7 @@ def transaction(model: nn.Module) -> Iterator[Transaction]:
 
     Raises:
         RuntimeError: a lazy module has not seen a batch yet, so that there is nothing to go back to.
+        TypeError: a part of the model is a script of `torch.jit`.
 
     Example:
         >>> net = nn.Sequential(nn.BatchNorm1d(1), nn.Dropout())
@@ -121,19 +123,25 @@ def transaction(model: nn.Module) -> Iterator[Transaction]:
         (tensor([3.]), tensor([1.]), True)
     """
     module, notes = original(model)
-    _check_materialized(model)
+    _check_can_go_back(model)
     buffers = Buffers(model.buffers())
     undo = Undo()
     change = Transaction(module, notes, undo, buffers)
-    committed = False
+    settled = False
     try:
-        _begin(model, change, undo, buffers)
-        yield change
-        undo.run()
-        committed = True
+        try:
+            _begin(model, change, undo, buffers)
+            yield change
+            undo.run()
+            settled = True
+        finally:
+            # Whoever hears of an exception has the model as it was, were it raised by putting back itself.
+            if not settled:
+                _give_up(undo, buffers)
+                settled = True
     finally:
-        # Whoever hears of an exception has the model as it was, were it raised by putting back itself.
-        if not committed:
+        # A second interrupt may have come before the first step.
+        if not settled:
             _give_up(undo, buffers)
 
 
@@ -141,8 +149,7 @@ def _begin(model: nn.Module, change: Transaction, undo: Undo, buffers: Buffers) 
     """Remember everything; the steps run in reverse order, so that modules hold their buffers before these are read."""
     devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
     undo.add(rng_state(devices).put_back)
-    undo.add(buffers.put_back)
-    for step in gradient_steps(model.parameters()):
+    for step in (*buffers.steps(), *gradient_steps(model.parameters())):
         undo.add(step)
     for module in change.module.modules():
         change._remember(module)
@@ -155,21 +162,21 @@ def _begin(model: nn.Module, change: Transaction, undo: Undo, buffers: Buffers) 
 
 
 def _give_up(undo: Undo, buffers: Buffers) -> None:
-    undo.done = False
-    try:
-        buffers.keep_nothing()
-        undo.run()
-    finally:
-        if not undo.done:
-            buffers.keep_nothing()
-            undo.run()
+    buffers.keep_nothing()
+    undo.run()
 
 
-def _check_materialized(model: nn.Module) -> None:
+def _check_can_go_back(model: nn.Module) -> None:
     for name, module in model.named_modules():
+        what = f"{name or 'the model'} ({type(module).__name__})"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise TypeError(
+                f"transaction: expected modules written in Python, got {what}, which calls no hooks of its parts. "
+                "Use the model that the script was made from."
+            )
         tensors = (*module.parameters(recurse=False), *module.buffers(recurse=False))
         if any(is_lazy(tensor) for tensor in tensors):
             raise RuntimeError(
-                f"transaction: expected modules that know their shapes, got {name or 'the model'} "
-                f"({type(module).__name__}), which has seen no batch yet. Run one batch through the model first."
+                f"transaction: expected modules that know their shapes, got {what}, which has seen no batch yet. "
+                "Run one batch through the model first."
             )

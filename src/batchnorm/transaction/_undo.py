@@ -1,7 +1,9 @@
 """How is everything put back although putting back is interrupted itself?"""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 _TRIES = 5
 
@@ -47,14 +49,16 @@ class Undo:
             raise cause
 
 
-@contextmanager
-def undone(undo: Undo) -> Iterator[None]:
-    """Run the steps when the block ends, by whatever is raised; once more if that is interrupted between two steps."""
+def until_undone(undo: Undo, begin: Callable[[], Value]) -> Iterator[Value]:
+    """Yield what `begin` returns, then put everything back, whatever is raised.
+
+    Twice is tried, for an interrupt may come before the first step. A generator to `yield from`: the `with` of a context manager inside another could be left between two instructions.
+    """
     try:
-        yield
-    finally:
         try:
-            undo.run()
+            yield begin()
         finally:
-            if not undo.done:
-                undo.run()
+            undo.run()
+    finally:
+        if not undo.done:
+            undo.run()
