@@ -152,13 +152,13 @@ def kernels(monkeypatch) -> ModuleType:
     """The CPU's kernels, of which there are three, compiled at once."""
     fake = ModuleType("batchnorm.kernels.cpu")
 
-    def warmup(report=None) -> int:
+    def warmup(report, dtypes) -> int:
         for number, name in enumerate(("one", "two", "three")):
             report(number, 3, name)
         return 3
 
     fake.warmup, fake.available, fake.folder = warmup, lambda: True, lambda: Path("/cache/kernels/abc")
-    fake.kept_kernels = lambda: 3
+    fake.kept_kernels = lambda dtypes: 3
     monkeypatch.setitem(sys.modules, "batchnorm.kernels.cpu", fake)
     return fake
 
@@ -185,5 +185,5 @@ def test_warmup_without_numba_is_one_message_and_code_1(batchnorm, kernels) -> N
 
 
 def test_warmup_says_when_not_all_could_be_kept(batchnorm, kernels) -> None:
-    kernels.kept_kernels = lambda: 2
+    kernels.kept_kernels = lambda dtypes: 2
     assert "not all kept: /cache/kernels/abc cannot be written" in batchnorm("warmup").out

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from batchnorm.kernels import cpu
-from batchnorm.kernels.cpu import _calls, _compiler, _warmup, _workers
+from batchnorm.kernels.cpu import _compiler, _launch, _warmup, _workers
 
 from .processes import python
 
@@ -33,6 +33,7 @@ def ask_for_everything() -> None:
         DTYPES, (torch.contiguous_format, torch.channels_last), (True, False)
     ):
         x = torch.ones(2, 3, 4, 6, dtype=dtype).contiguous(memory_format=memory_format)
+        cpu.moments(x)
         statistics = None if training else (torch.zeros(3), torch.ones(3))
         for activation, residual in [*((name, None) for name in cpu.ACTIVATIONS), ("relu", x)]:
             y, mean, var, masks = cpu.forward(x, statistics, None, None, 1e-5, activation, residual)
@@ -50,7 +51,7 @@ def test_all_kernels_are_just_those_that_are_asked_for(monkeypatch):
         asked.add(kernel)
         return ctypes.cast(nothing, ctypes.c_void_p).value
 
-    monkeypatch.setattr(_calls, "address_of", spy)
+    monkeypatch.setattr(_launch, "address_of", spy)
     ask_for_everything()
     assert asked == set(cpu.all_kernels())
     assert len(cpu.all_kernels()) == len(asked)
@@ -101,6 +102,14 @@ def test_the_report_counts_each_kernel_once(fakes):
     reports = []
     _warmup.warmup(lambda *report: reports.append(report))
     assert reports == [(done, 12, str(kernel)) for done, kernel in enumerate(KERNELS[::-1])]
+
+
+def test_only_kernels_of_the_dtypes_that_were_asked_for_are_made(fakes, monkeypatch):
+    kernels = cpu.all_kernels()
+    monkeypatch.setattr(_warmup, "all_kernels", lambda: kernels)
+    _warmup.warmup()
+    assert fakes.here == [kernel for kernel in kernels if kernel.dtype in ("float32", "bfloat16")]
+    assert _warmup.warmup(dtypes=("float64",)) == sum(kernel.dtype == "float64" for kernel in kernels)
 
 
 @pytest.mark.parametrize("reported", [True, False])
@@ -263,8 +272,8 @@ def test_a_worker_answers_with_the_names_of_what_it_has_kept(monkeypatch, capsys
 @pytest.mark.slow
 def test_warmup_keeps_every_kernel_and_the_next_process_needs_no_numba(tmp_path):
     code = """
-reports = []
-assert cpu.warmup(lambda *report: reports.append(report)) == len(cpu.all_kernels())
+reports, names = [], ("float32", "bfloat16", "float64")
+assert cpu.warmup(lambda *report: reports.append(report), names) == len(cpu.all_kernels())
 assert [done for done, _, _ in reports] == list(range(len(cpu.all_kernels())))
 assert {name for _, _, name in reports} == set(map(str, cpu.all_kernels()))
 assert cpu.kept_kernels() == len(cpu.all_kernels())

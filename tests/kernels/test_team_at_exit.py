@@ -35,13 +35,15 @@ def test_daemon_threads_in_the_middle_of_kernels_let_the_process_end():
     """Kernels alone: torch's own operators abort a process that ends while a daemon thread is in one (2.13)."""
     python("""
 import time
-from batchnorm.kernels.cpu._calls import Launch, known_layout, scratch
+from batchnorm.kernels.cpu._calls import known_layout
+from batchnorm.kernels.cpu._launch import Launch
 from batchnorm.kernels.cpu.jit.slots import TICKET
 
 def work(runner):
     layout, y = known_layout(X), torch.empty_like(X)
     mean, var = torch.zeros(2, 16, dtype=torch.float64)
-    launch = Launch(X, layout, {"x": X, "y": y, "mean": mean, "var": var, **scratch(X, layout)}, 1e-5, training=True)
+    launch = Launch(X, layout, 1e-5, training=True)
+    launch.place(x=X, y=y, mean=mean, var=var)
     launch.run_rows(layout, "rows", "forward", "relu", False)
     kernel = cpu.address_of(cpu.Kernel("rows", "forward", "float32", ("relu", False)))
     begun.wait()

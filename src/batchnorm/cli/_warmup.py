@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -15,7 +16,12 @@ class Warmup:
     They are kept in the cache folder; what is there already is only loaded.
 
     Example: batchnorm warmup
+
+    Example: batchnorm warmup --dtypes float32 float64
     """
+
+    dtypes: tuple[Literal["float32", "bfloat16", "float64"], ...] = ("float32", "bfloat16")
+    """the dtypes of x to compile for"""
 
     quiet: bool = False
     """no progress"""
@@ -36,10 +42,10 @@ class Warmup:
             def report(done: int, total: int, kernel: str) -> None:
                 progress.update(task, completed=done, total=total, description=kernel)
 
-            count = warmup(report)
+            count = warmup(report, self.dtypes)
         place = folder()
         where = f"kept in {place}" if place else "not kept: there is no home folder; set BATCHNORM_CACHE to one"
-        if place and kept_kernels() < count:
+        if place and kept_kernels(self.dtypes) < count:
             where = f"not all kept: {place} cannot be written; set BATCHNORM_CACHE to a folder that can"
         print(f"{count} kernels in {time.perf_counter() - start:.1f} s, {where}")
         return 0

@@ -7,7 +7,8 @@ from torch.autograd import forward_ad
 from ..kernels import cpu
 from ._arguments import Arguments
 from ._moments import Moments
-from ._operators import evaluation, training
+from ._operators import fused_evaluation, fused_training, is_plain
+from ._plain import plain_evaluation, plain_training
 from ._running import update_running_stats
 from ._transforms import inside_transform
 
@@ -25,17 +26,36 @@ def fused(a: Arguments) -> Tensor:
     if reason is not None:
         raise RuntimeError(f"batch_norm: route='fused' {reason}. Take route='auto', which uses it where it can.")
     rules = (a.weight, a.bias, a.residual, float(a.eps), a.activation or "identity", a.pool is not None)
+    plain = is_plain((a.x, a.running_mean, a.running_var, *rules[:3]))
     if not a.training and a.running_mean is not None and a.running_var is not None:
-        return evaluation(a.x, a.running_mean, a.running_var, *rules)[0]
-    y, mean, var, _ = training(a.x, *rules)
+        if plain:
+            return plain_evaluation(a.x, (a.running_mean, a.running_var), *rules)
+        return fused_evaluation(a.x, a.running_mean, a.running_var, *rules)[0]
+    if plain and moved_by_kernel(a):
+        return plain_training(a.x, _running(a), *rules)
+    y, mean, var, _ = fused_training(a.x, *rules)
     if a.running_mean is not None and a.running_var is not None:
         count = a.x.numel() // a.x.shape[1] if a.x.numel() else 0
-        moments = Moments(mean.to(a.running_mean.dtype), var.to(a.running_var.dtype), count)
-        update_running_stats(a.running_mean, a.running_var, moments, a.momentum)
+        update_running_stats(a.running_mean, a.running_var, Moments(mean, var, count), a.momentum)
     return y
 
 
-FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_EVALUATED = 1 << 18, 1 << 19, 1 << 20
+def moved_by_kernel(a: Arguments) -> bool:
+    """Whether the kernel can move the running statistics itself, if there are any to move."""
+    kind = cpu.number_type(a.x)
+    return not isinstance(a.momentum, Tensor) and all(
+        values is None or (values.dtype is kind and values.is_contiguous())
+        for values in (a.running_mean, a.running_var)
+    )
+
+
+def _running(a: Arguments) -> cpu.Running | None:
+    if a.running_mean is None or a.running_var is None or not a.momentum:  # 0 changes nothing, infinities included
+        return None
+    return cpu.Running(a.running_mean, a.running_var, float(a.momentum))
+
+
+FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_EVALUATED = 1 << 18, 1 << 19, 1 << 19
 """The fewest values for which the kernels are faster than torch's operators: in training by layout, in evaluation.
 
 Measured: benchmarks/results/bench.md. Below them the calls cost more than the memory."""

@@ -1,11 +1,8 @@
 """The kernels as operators of torch: what autograd, a compiler and an exporter have to know of them.
 
 An operator that writes into its inputs may have no derivative; so these return the moments, and the running
-statistics are moved in a step of their own.
-
-There are two doors. The operators are for whoever looks at what runs: compilers, exporters, dispatch modes, tensor
-subclasses. A plain call goes through an autograd function straight to the kernels, with the same rules on the way
-back: that saves the better part of 0.1 ms, which a small net would feel in each of its layers.
+statistics are moved in a step of their own. They are for whoever looks at what runs: compilers, exporters, dispatch
+modes, tensor subclasses. A plain call takes the shorter way of `_plain`, with the same rules on the way back.
 """
 
 # Schemas want booleans by position; torch's contexts and the tuples that it hands over have no types.
@@ -21,15 +18,15 @@ from ._second_derivative import composed_gradients
 
 Optional = Tensor | None
 Outputs = tuple[Tensor, Tensor, Tensor, Tensor]
-Door = Callable[..., Outputs]
 
 _STEPS = "Tensor? weight, Tensor? bias, Tensor? residual, float eps, str activation, bool pool"
 _OUTPUTS = "(Tensor y, Tensor mean, Tensor var, Tensor masks)"
 
 
-def _forward(
+def run_forward(
     x: Tensor,
     statistics: tuple[Tensor, Tensor] | None,
+    running: cpu.Running | None,
     weight: Optional,
     bias: Optional,
     residual: Optional,
@@ -38,16 +35,16 @@ def _forward(
     pool: bool,
 ) -> Outputs:
     if pool:
-        return cpu.pool_forward(x, statistics, weight, bias, eps)
-    return cpu.forward(x, statistics, weight, bias, eps, activation, residual)
+        return cpu.pool_forward(x, statistics, weight, bias, eps, running)
+    return cpu.forward(x, statistics, weight, bias, eps, activation, residual, running)
 
 
 def _training(x: Tensor, *steps: Any) -> Outputs:
-    return _forward(x, None, *steps)
+    return run_forward(x, None, None, *steps)
 
 
 def _evaluation(x: Tensor, mean: Tensor, var: Tensor, *steps: Any) -> Outputs:
-    return _forward(x, (mean, var), *steps)
+    return run_forward(x, (mean, var), None, *steps)
 
 
 def _backward(
@@ -88,27 +85,28 @@ def _fake_backward(dy: Tensor, x: Tensor, *others: Any) -> Outputs:
     return torch.empty_like(x), dweight, torch.empty_like(dweight), dresidual
 
 
-def _keep(ctx: Any, x: Tensor, steps: Any, output: Outputs, *, training: bool) -> None:
+def save(ctx: Any, x: Tensor, steps: Any, output: Outputs, *, training: bool) -> None:
     """What the way back needs: x, which the layer before has kept as its output, and little else."""
     weight, bias, residual, eps, activation, pool = steps
     _, mean, var, masks = output
-    ctx.mark_non_differentiable(mean, var, masks)
     ctx.save_for_backward(x, mean, var, weight, bias, masks)
     ctx.rules = (eps, activation, residual is not None, pool, training)
     ctx.set_materialize_grads(False)
 
 
-def _keep_training(ctx: Any, inputs: Any, output: Outputs) -> None:
+def _save_training(ctx: Any, inputs: Any, output: Outputs) -> None:
     x, *steps = inputs
-    _keep(ctx, x, steps, output, training=True)
+    ctx.mark_non_differentiable(*output[1:])
+    save(ctx, x, steps, output, training=True)
 
 
-def _keep_evaluation(ctx: Any, inputs: Any, output: Outputs) -> None:
+def _save_evaluation(ctx: Any, inputs: Any, output: Outputs) -> None:
     x, _, _, *steps = inputs
-    _keep(ctx, x, steps, output, training=False)
+    ctx.mark_non_differentiable(*output[1:])
+    save(ctx, x, steps, output, training=False)
 
 
-def _gradients(ctx: Any, dy: Optional) -> tuple[Optional, Optional, Optional, Optional]:
+def gradients(ctx: Any, dy: Optional) -> tuple[Optional, Optional, Optional, Optional]:
     """The gradients of x, weight, bias and residual; None for what there is not."""
     if dy is None:
         return None, None, None, None
@@ -128,36 +126,12 @@ def _gradients(ctx: Any, dy: Optional) -> tuple[Optional, Optional, Optional, Op
 
 
 def _training_gradients(ctx: Any, dy: Optional, *_: Any) -> tuple[Any, ...]:
-    return *_gradients(ctx, dy), None, None, None
+    return *gradients(ctx, dy), None, None, None
 
 
 def _evaluation_gradients(ctx: Any, dy: Optional, *_: Any) -> tuple[Any, ...]:
-    dx, *others = _gradients(ctx, dy)
+    dx, *others = gradients(ctx, dy)
     return dx, None, None, *others, None, None, None
-
-
-class _PlainTraining(torch.autograd.Function):
-    """The short way of `fused_training`; with a `setup_context` apply would inspect the signature at every call."""
-
-    @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> Outputs:
-        output = _training(*inputs)
-        _keep_training(ctx, inputs, output)
-        return output
-
-    backward = staticmethod(_training_gradients)
-
-
-class _PlainEvaluation(torch.autograd.Function):
-    """The short way of `fused_evaluation`."""
-
-    @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> Outputs:
-        output = _evaluation(*inputs)
-        _keep_evaluation(ctx, inputs, output)
-        return output
-
-    backward = staticmethod(_evaluation_gradients)
 
 
 _PLAIN = (Tensor, torch.nn.Parameter, type(None))
@@ -168,19 +142,6 @@ def is_plain(tensors: tuple[Optional, ...]) -> bool:
     if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
         return False
     return all(type(tensor) in _PLAIN for tensor in tensors)
-
-
-def training(x: Tensor, *steps: Any) -> Outputs:
-    """Normalize by the batch; return (y, mean, var, masks)."""
-    door: Door = _PlainTraining.apply if is_plain((x, *steps[:3])) else torch.ops.batchnorm.fused_training
-    return door(x, *steps)
-
-
-def evaluation(x: Tensor, mean: Tensor, var: Tensor, *steps: Any) -> Outputs:
-    """Normalize by given statistics; return (y, mean, var, masks)."""
-    plain = is_plain((x, mean, var, *steps[:3]))
-    door: Door = _PlainEvaluation.apply if plain else torch.ops.batchnorm.fused_evaluation
-    return door(x, mean, var, *steps)
 
 
 def _register() -> None:
@@ -200,8 +161,10 @@ def _register() -> None:
     ):
         library.impl(f"batchnorm::fused_{name}", "cpu", kernel)
         library.register_fake(f"batchnorm::fused_{name}", fake)
-    library.register_autograd("batchnorm::fused_training", _training_gradients, setup_context=_keep_training)
-    library.register_autograd("batchnorm::fused_evaluation", _evaluation_gradients, setup_context=_keep_evaluation)
+    library.register_autograd("batchnorm::fused_training", _training_gradients, setup_context=_save_training)
+    library.register_autograd("batchnorm::fused_evaluation", _evaluation_gradients, setup_context=_save_evaluation)
 
 
 _register()
+fused_training: Callable[..., Outputs] = torch.ops.batchnorm.fused_training
+fused_evaluation: Callable[..., Outputs] = torch.ops.batchnorm.fused_evaluation

@@ -44,7 +44,7 @@ AUTO = (
     Row(
         "fused",
         "x on a CPU, contiguous or channels_last, float32, float64 or bfloat16; None, relu, relu6, silu, hardswish; "
-        "a residual or a 2x2 pool with relu; at least 2**18 values (2**19 channels_last, 2**20 in evaluation); "
+        "a residual or a 2x2 pool with relu; at least 2**18 values (2**19 channels_last, 2**19 in evaluation); "
         "numba is installed",
         "one go over memory for all steps: see docs/benchmarks.md",
         lambda arguments: pays(arguments) and why_not(arguments) is None,

@@ -1,12 +1,14 @@
 """The CPU's kernels: batch norm with the steps that follow it, forward and backward, at the cost of a few copies."""
 
-from ._calls import SERIAL as SERIAL
 from ._calls import Gradients as Gradients
+from ._calls import Running as Running
 from ._calls import backward as backward
 from ._calls import forward as forward
-from ._calls import number_type as number_type
+from ._calls import moments as moments
 from ._compiler import address_of as address_of
 from ._compiler import available as available
+from ._launch import SERIAL as SERIAL
+from ._launch import number_type as number_type
 from ._layout import DTYPES as DTYPES
 from ._layout import Columns as Columns
 from ._layout import Rows as Rows

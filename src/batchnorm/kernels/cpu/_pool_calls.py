@@ -3,16 +3,9 @@
 import torch
 from torch import Tensor
 
-from ._calls import (
-    Gradients,
-    Launch,
-    known_layout,
-    moments_into,
-    number_type,
-    parameter,
-    scratch,
-)
-from ._layout import UNITS, Columns, Rows, in_layout_of, pool_mask_bytes, pooled_like
+from ._calls import Gradients, Running, Statistics, known_layout, moments_into, move, parameter, room_for_gradients
+from ._launch import Launch
+from ._layout import UNITS, Rows, in_layout_of, pool_mask_bytes, pooled_like
 
 PAIR_BYTES = 1 << 17
 """About what one unit of pairs of rows reads."""
@@ -20,10 +13,11 @@ PAIR_BYTES = 1 << 17
 
 def pool_forward(
     x: Tensor,
-    statistics: tuple[Tensor, Tensor] | None,
+    statistics: Statistics | None,
     weight: Tensor | None,
     bias: Tensor | None,
     eps: float,
+    running: Running | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Compute (y, mean, var, masks) of x (N, C, H, W): y is (N, C, H // 2, W // 2); the others as in `forward`."""
     layout = known_layout(x)
@@ -31,16 +25,14 @@ def pool_forward(
     masks = torch.empty(pool_mask_bytes(x), dtype=torch.uint8)
     if x.numel() == 0:
         return y, mean, var, masks
-    tensors: dict[str, Tensor | None] = {"x": x, "y": y, "masks": masks, "mean": mean, "var": var}
-    tensors |= {"weight": parameter(weight, x), "bias": parameter(bias, x), **scratch(x, layout)}
-    launch = Launch(x, layout, tensors, eps, training=statistics is None)
+    launch = Launch(x, layout, eps, training=statistics is None)
+    launch.place(x=x, y=y, masks=masks, mean=mean, var=var, weight=parameter(weight, x), bias=parameter(bias, x))
     launch.put(**_image(x))
+    move(launch, running)
     if isinstance(layout, Rows):
         launch.run_rows(layout, "pool_rows", "forward")
     else:
-        if statistics is None:
-            launch.run("columns", "sum_moments", units=layout.units)
-        launch.run("columns", "prepare", units=layout.merge_units)
+        launch.run_merge(layout)
         pairs, units = _pairs(x)
         launch.put(group=pairs)
         launch.run("pool_columns", "forward", units=units)
@@ -59,32 +51,20 @@ def pool_backward(
     training: bool,  # noqa: FBT001  # the operator's order
 ) -> Gradients:
     """Compute the gradients of `pool_forward`, with the mean, var and masks that it gave."""
-    layout, kind = known_layout(x), number_type(x)
-    dx = torch.empty_like(x)
-    dweight, dbias = torch.zeros(layout.c, dtype=kind), torch.zeros(layout.c, dtype=kind)
-    gradients = Gradients(dx, dweight, dbias, x.new_empty(0))
+    layout, gradients = known_layout(x), room_for_gradients(x, add=False)
     if x.numel() == 0:
         return gradients
-    tensors: dict[str, Tensor | None] = {
-        "x": x,
-        "dy": in_layout_of(dy, pooled_like(x)),
-        "dx": dx,
-        "masks": masks,
-        "mean": mean,
-        "var": var,
-    }
-    tensors |= {"weight": parameter(weight, x), "bias": parameter(bias, x), "dweight": dweight, "dbias": dbias}
-    tensors |= scratch(x, layout)
-    if isinstance(layout, Columns):
-        pairs, units = _pairs(x)
-        tensors["sums"] = torch.empty(2 * units * layout.lanes + 3 * layout.c, dtype=torch.float64)
-    launch = Launch(x, layout, tensors, eps, training=training)
+    pairs, units = _pairs(x)
+    launch = Launch(x, layout, eps, training=training, blocks=units)
+    launch.place(x=x, dy=in_layout_of(dy, pooled_like(x)), dx=gradients.dx, masks=masks, mean=mean, var=var)
+    launch.place(weight=parameter(weight, x), bias=parameter(bias, x))
+    launch.place(dweight=gradients.dweight, dbias=gradients.dbias)
     launch.put(**_image(x))
     if isinstance(layout, Rows):
         launch.run_rows(layout, "pool_rows", "backward")
         return gradients
     launch.put(training=False)  # the moments are known
-    launch.run("columns", "prepare", units=layout.merge_units)
+    launch.run_merge(layout)
     launch.put(training=training, group=pairs, blocks=units)
     launch.run("pool_columns", "sum_gradients", units=units)
     launch.run("pool_columns", "merge", units=1)

@@ -50,7 +50,13 @@ def use_runner(runner: Runner | None) -> Iterator[None]:
 
 def run_alone(kernel: int, arguments: int, threads: int) -> None:
     """Run a kernel in the calling thread, whatever `threads` says."""
-    _CALLBACK(kernel)(arguments)
+    _function_at(kernel)(arguments)
+
+
+@cache
+def _function_at(kernel: int) -> Callable[[int], None]:
+    """A kernel as something to call; a kernel's code stays where it is."""
+    return _CALLBACK(kernel)
 
 
 @cache

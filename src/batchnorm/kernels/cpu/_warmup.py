@@ -28,28 +28,34 @@ def all_kernels() -> tuple[Kernel, ...]:
             found += [Kernel("rows", make, dtype, step) for make in ("forward", "backward")]
             found.append(Kernel("columns", "forward", dtype, step))
             found += [Kernel("columns_backward", make, dtype, step) for make in _BACK]
+        found.append(Kernel("rows", "moments_alone", dtype))
         found += [Kernel("pool_rows", make, dtype) for make in ("forward", "backward")]
         found += [Kernel("pool_columns", make, dtype) for make in ("forward", *_BACK)]
     return tuple(found)
 
 
-def kept_kernels() -> int:
-    """How many kernels lie in the cache folder, ready for this machine."""
-    return sum(is_kept(kernel) for kernel in all_kernels())
+def kept_kernels(dtypes: Sequence[str] = tuple(DTYPES.values())) -> int:
+    """How many kernels of some dtypes lie in the cache folder, ready for this machine."""
+    return sum(is_kept(kernel) for kernel in all_kernels() if kernel.dtype in dtypes)
 
 
-def warmup(report: Callable[[int, int, str], None] | None = None) -> int:
-    """Compile, or load, every kernel; return how many there are.
+USUAL = ("float32", "bfloat16")
+"""The dtypes that nets are trained in."""
+
+
+def warmup(report: Callable[[int, int, str], None] | None = None, dtypes: Sequence[str] = USUAL) -> int:
+    """Compile, or load, every kernel of some dtypes; return how many there are.
 
     They are compiled in several processes, `torch.get_num_threads()` at most, where their code can be kept.
 
     Args:
         report: called before each with the number of those done, the number of all, and its name.
+        dtypes: of x: "float32", "bfloat16", "float64".
 
     Raises:
         RuntimeError: Numba is not installed.
     """
-    kernels = all_kernels()
+    kernels = tuple(kernel for kernel in all_kernels() if kernel.dtype in dtypes)
     if report:
         NOTICE.told = True  # who shows progress need not be told why it takes so long
     for done, kernel in enumerate(_as_they_are_kept(kernels)):

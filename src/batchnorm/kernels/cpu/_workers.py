@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -39,19 +39,22 @@ def compiled_by_others(kernels: Sequence[Kernel]) -> Iterator[Kernel]:
     tasks, kept = deque(kernels), SimpleQueue[Kernel | None]()
     with _processes(count) as workers:
         try:
-            for worker in workers:
-                threading.Thread(target=_feed, args=(worker, tasks, kept), daemon=True).start()
+            for i, worker in enumerate(workers):
+                # Kernels beside each other have steps in common, which a process compiles once: half the workers
+                # begin at the end.
+                take = tasks.pop if i % 2 else tasks.popleft
+                threading.Thread(target=_feed, args=(worker, take, kept), daemon=True).start()
             for _ in workers:
                 yield from iter(kept.get, None)  # one after the other says that it has ended, in whatever order
         finally:
             tasks.clear()
 
 
-def _feed(worker: "subprocess.Popen[str]", tasks: deque[Kernel], kept: "SimpleQueue[Kernel | None]") -> None:
+def _feed(worker: "subprocess.Popen[str]", take: Callable[[], Kernel], kept: "SimpleQueue[Kernel | None]") -> None:
     """Give a worker one kernel after the other, until there are none or it has died; None says so."""
     with suppress(IndexError, OSError, ValueError):
         while worker.stdin and worker.stdout:
-            kernel = tasks.popleft()
+            kernel = take()
             worker.stdin.write(json.dumps(kernel) + "\n")
             worker.stdin.flush()
             if worker.stdout.readline().strip() != str(kernel):

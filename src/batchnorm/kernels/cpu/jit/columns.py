@@ -30,7 +30,7 @@ from .memory import (
     write,
     write_mask,
 )
-from .parameters import CENTER, SCALE, SHIFT, parameter, set_forward
+from .parameters import CENTER, SCALE, SHIFT, move_running, parameter, set_forward
 from .slots import (
     BIAS,
     BLOCK_ROWS,
@@ -245,6 +245,7 @@ def prepare(storage, number):
                         middle, variance = moments.careful(x, c, a[COUNT], channels, 1, 1)
                     put(mean, c, middle)
                     put(var, c, variance)
+                    move_running(a, c, middle, variance, number)
                 weight, bias = parameter(a[WEIGHT], number, c, 1.0), parameter(a[BIAS], number, c, 0.0)
                 for lane in range(c, lanes, channels):
                     set_forward(table, lanes, lane, get(mean, c), get(var, c), weight, bias, eps, number)

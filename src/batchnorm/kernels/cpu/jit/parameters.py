@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from .lanes import spread, step
-from .memory import get, put, view
+from .memory import as_float, get, put, view
+from .slots import COUNT, MOMENTUM, RUNNING_MEAN, RUNNING_VAR
 
 CENTER, SCALE, SHIFT, OF_DY, OF_X, CONSTANT = range(6)
 
@@ -19,6 +20,17 @@ CENTER, SCALE, SHIFT, OF_DY, OF_X, CONSTANT = range(6)
 def parameter(address, dtype, channel, otherwise):
     """One channel's weight or bias as float64, or what stands for it where there is none."""
     return np.float64(get(view(address, dtype), channel)) if address else otherwise
+
+
+@step
+def move_running(a, c, mean, var, number):
+    """Move one channel's running statistics, if there are any, towards the batch's; the unbiased variance is kept."""
+    if a[RUNNING_MEAN]:
+        momentum, count = as_float(a[MOMENTUM]), a[COUNT]
+        means, variances = view(a[RUNNING_MEAN], number), view(a[RUNNING_VAR], number)
+        put(means, c, number((1.0 - momentum) * np.float64(get(means, c)) + momentum * mean))
+        unbiased = var * (count / (count - 1))
+        put(variances, c, number((1.0 - momentum) * np.float64(get(variances, c)) + momentum * unbiased))
 
 
 @step

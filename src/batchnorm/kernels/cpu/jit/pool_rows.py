@@ -146,8 +146,7 @@ def forward(storage, number):
     @cfunc(KERNEL, error_model="numpy")
     def pool_rows_forward(a):
         x, y, masks = view(a[X], storage), view(a[Y], storage), view(a[MASKS], np.uint8)
-        mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
-        table = view(a[TABLE], number)
+        mean, var, table = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[TABLE], number)
         n, channels, height, width, eps = a[N], a[C], a[HEIGHT], a[IMAGE_WIDTH], as_float(a[EPS])
         units, group, x_n, x_c = a[UNITS], a[GROUP], a[X_N], a[X_C]
         pooled, image_bytes = (height // 2) * (width // 2), 4 * (height // 2) * ((width // 2 + 7) // 8)
@@ -159,7 +158,7 @@ def forward(storage, number):
             if last > channels:
                 last = channels
             if a[TRAINING]:
-                find_moments(x, x_n, x_c, n, height * width, sums, mean, var, first, last)
+                find_moments(a, x, n, height * width, number, first, last)
             for c in range(first, last):
                 weight, bias = parameter(a[WEIGHT], number, c, 1.0), parameter(a[BIAS], number, c, 0.0)
                 set_forward(table, channels, c, get(mean, c), get(var, c), weight, bias, eps, number)

@@ -14,7 +14,7 @@ from . import moments
 from .activations import activation
 from .lanes import KERNEL, full, invert, spread, step, total, where, widen
 from .memory import as_float, get, give, put, read, read_mask, read_some, take_ticket, view, write_mask, write_some
-from .parameters import CENTER, around_mean, parameter, set_backward, set_forward, way_back, way_forward
+from .parameters import CENTER, around_mean, move_running, parameter, set_backward, set_forward, way_back, way_forward
 from .slots import (
     BIAS,
     COUNT,
@@ -46,8 +46,10 @@ from .slots import (
 
 
 @step
-def find_moments(x, x_n, x_c, n, length, sums, mean, var, first, last):
-    """Mean and biased variance of a group of channels."""
+def find_moments(a, x, n, length, number, first, last):
+    """Mean and biased variance of a group of channels, which move the running ones."""
+    x_n, x_c = a[X_N], a[X_C]
+    mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
     short = length < 32
     if short:
         for c in range(first, last):
@@ -61,6 +63,7 @@ def find_moments(x, x_n, x_c, n, length, sums, mean, var, first, last):
             middle, spread_ = moments.careful(x, c * x_c, n, x_n, length, 1)
         put(mean, c, middle)
         put(var, c, spread_)
+        move_running(a, c, middle, spread_, number)
 
 
 @step
@@ -168,6 +171,24 @@ def differentiate_row(
             write_some(dresidual, y_at + at, count, g)
 
 
+def moments_alone(storage, number):
+    """The kernel from x to its moments; one unit is a group of channels."""
+
+    @cfunc(KERNEL, error_model="numpy")
+    def rows_moments(a):
+        x, n, length = view(a[X], storage), a[N], a[L]
+        while True:
+            unit = take_ticket(a)
+            if unit >= a[UNITS]:
+                return
+            first, last = unit * a[GROUP], (unit + 1) * a[GROUP]
+            if last > a[C]:
+                last = a[C]
+            find_moments(a, x, n, length, number, first, last)
+
+    return rows_moments
+
+
 def forward(storage, number, name, add):
     """The kernel from x to y; one unit is a group of channels."""
     activate, _ = activation(name, number)
@@ -176,8 +197,7 @@ def forward(storage, number, name, add):
     def rows_forward(a):
         x, y = view(a[X], storage), view(a[Y], storage)
         residual, masks = view(a[RESIDUAL], storage), view(a[MASKS], np.uint8)
-        mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
-        table = view(a[TABLE], number)
+        mean, var, table = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[TABLE], number)
         n, channels, length, eps = a[N], a[C], a[L], as_float(a[EPS])
         units, group, x_n, x_c, stream = a[UNITS], a[GROUP], a[X_N], a[X_C], a[STREAM] != 0
         row_bytes = (length + 7) // 8
@@ -189,7 +209,7 @@ def forward(storage, number, name, add):
             if last > channels:
                 last = channels
             if a[TRAINING]:
-                find_moments(x, x_n, x_c, n, length, sums, mean, var, first, last)
+                find_moments(a, x, n, length, number, first, last)
             for c in range(first, last):
                 weight, bias = parameter(a[WEIGHT], number, c, 1.0), parameter(a[BIAS], number, c, 0.0)
                 set_forward(table, channels, c, get(mean, c), get(var, c), weight, bias, eps, number)

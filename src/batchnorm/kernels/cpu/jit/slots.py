@@ -1,7 +1,7 @@
 """Where do a kernel's arguments lie? Every kernel takes one array of 64-bit integers; this names its places.
 
-Addresses are in bytes, strides and sizes in elements, `EPS` is the bits of a float64. Both sides import this file:
-the one that fills in the array, and the kernels, for which these are constants.
+Addresses are in bytes, strides and sizes in elements, `EPS` and `MOMENTUM` are the bits of a float64. Both sides
+import this file: the one that fills in the array, and the kernels, for which these are constants.
 """
 
 (
@@ -10,6 +10,7 @@ the one that fills in the array, and the kernels, for which these are constants.
     TRAINING,
     STREAM,  # whether outputs go past the caches
     EPS,
+    MOMENTUM,
     # the sizes: (N, C, L) where channels are rows, (ROWS, LANES) where they are columns, and an image's
     N,
     C,
@@ -38,6 +39,8 @@ the one that fills in the array, and the kernels, for which these are constants.
     MASKS,
     MEAN,
     VAR,
+    RUNNING_MEAN,
+    RUNNING_VAR,
     WEIGHT,
     BIAS,
     DWEIGHT,
@@ -46,7 +49,7 @@ the one that fills in the array, and the kernels, for which these are constants.
     SUMS,
     PIVOTS,
     PARTIAL,
-) = range(38)
+) = range(41)
 
 PLACES = {name.lower(): place for name, place in globals().items() if name.isupper()}
 """The same by name."""
