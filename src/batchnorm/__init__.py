@@ -5,8 +5,7 @@ The rooms, from below: `functional` (tensors in, tensors out), `nn` (the layers)
 """
 
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__ as __version__
 from .allocator import tune_allocator as tune_allocator
@@ -20,16 +19,21 @@ if TYPE_CHECKING:
     from . import nn as nn
     from . import statistics as statistics
     from . import training as training
+    from .statistics import recalibrate as recalibrate
 
 _ROOMS = ("bench", "data", "functional", "models", "nn", "statistics", "training")
+_VERBS = {"recalibrate": "statistics"}
+"""What is used by so many that it stands here, too, and the room it lives in."""
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     """Open a room when it is first asked for: the command line starts before torch is imported."""
     if name in _ROOMS:
         return import_module(f".{name}", __name__)
+    if name in _VERBS:
+        return getattr(import_module(f".{_VERBS[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ROOMS})
+    return sorted({*globals(), *_ROOMS, *_VERBS})

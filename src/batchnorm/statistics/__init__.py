@@ -1,3 +1,5 @@
 """Storey 3: whose moments normalize, and who may move the running ones."""
 
 from ._batch_statistics import use_batch_statistics as use_batch_statistics
+from ._recalibrate import recalibrate as recalibrate
+from ._watcher import RecalibrationWatcher as RecalibrationWatcher

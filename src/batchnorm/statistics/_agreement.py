@@ -1,0 +1,61 @@
+"""Do all ranks begin with the same model and question, and end with the same statistics?"""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from ._outcome import Outcome, note_of
+from ._passes import Passes
+from ._state import State
+
+
+def agree(passes: Passes, state: State, outcome: Outcome, question: object) -> None:
+    """Let every rank begin with rank 0's statistics, if its own differ.
+
+    Raises:
+        ValueError: the ranks have other norms, or other arguments.
+    """
+    if passes.ranks.size == 1:
+        return
+    norms = [(norm.name, norm.kind, len(norm.mean), str(norm.mean.dtype), norm.eps) for norm in passes.norms]
+    asked = _digest(repr((norms, question)).encode())
+    if not _all_equal(passes.ranks.gather(asked)):
+        raise ValueError(
+            "recalibrate: expected the same model and the same arguments on every rank, got others. Only the loaders "
+            "may differ: each rank reads its own share of the data."
+        )
+    old = passes.ranks.gather(torch.cat([*state.old]))
+    if not _all_equal(old):
+        note_of(passes, outcome, "the ranks had different statistics: those of rank 0 count as the old ones")
+        state.start_from(old[0])
+
+
+def prove_equal(passes: Passes, state: State, outcome: Outcome) -> None:
+    """Compare what all ranks have written, bit for bit.
+
+    Raises:
+        RuntimeError: it differs.
+    """
+    if passes.ranks.size == 1:
+        return
+    data = b"".join(
+        buffer.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
+        for index in outcome.written
+        for buffer in (passes.norms[index].mean, passes.norms[index].var)
+    )
+    if not _all_equal(passes.ranks.gather(_digest(data))):
+        raise RuntimeError(
+            "recalibrate: expected the same statistics on every rank, got different ones. Do all of them run the same "
+            "version of the model and of torch?"
+        )
+
+
+def _digest(data: bytes) -> Tensor:
+    """A hash as numbers that float64 holds."""
+    return torch.tensor([*hashlib.sha256(data).digest()], dtype=torch.float64)
+
+
+def _all_equal(vectors: list[Tensor]) -> bool:
+    first = vectors[0].view(torch.int64)  # the bits: NaN equals NaN
+    return all(torch.equal(one.view(torch.int64), first) for one in vectors[1:])

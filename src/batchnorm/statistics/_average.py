@@ -1,0 +1,24 @@
+"""One pass in which every norm normalizes by the batch: the moments of all batches, merged."""
+
+from ._outcome import Outcome, note_of, round_of, who_was_called
+from ._passes import Pass, Passes
+from ._state import State
+
+
+def average(passes: Passes, state: State, outcome: Outcome) -> None:
+    """Write the population statistics of each norm's input, where every batch is normalized by its own below."""
+    everyone = range(len(passes.norms))
+    first = passes.run(passes.meter(everyone, checked=everyone, by_batch=True))
+    called = who_was_called(passes, first)
+    begin(passes, state, outcome, first, called)
+    state.write(first.measured, called)
+    outcome.written = called
+    outcome.states = dict.fromkeys(called, "average")
+
+
+def begin(passes: Passes, state: State, outcome: Outcome, first: Pass, called: list[int]) -> None:
+    """Note what the first pass came to, while nothing is written yet."""
+    outcome.first = first
+    outcome.rounds.append(round_of(passes, first, "average", None, called, state.drift_to(first.measured)))
+    for a, b in first.alike:
+        note_of(passes, outcome, f"ranks {a} and {b} read the same samples: give each rank its own share")

@@ -1,0 +1,235 @@
+"""The moving front: norms are settled level by level, each under the statistics that evaluation will use below it."""
+
+import math
+from dataclasses import dataclass
+
+from ._average import begin
+from ._depths import Level
+from ._measured import distance
+from ._outcome import Outcome, note_of, round_of, who_was_called, worst
+from ._passes import Pass, Passes
+from ._plan import Plan, plan
+from ._state import State
+
+ATTEMPTS = 30
+"""Rounds for norms that read from their own output."""
+
+REPEATS = 1e-6
+"""How far the first norm's moments may move from round to round, where they depend on no statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the caller allows."""
+
+    tolerance: float
+    max_rounds: int | None
+    keep_partial: bool
+
+
+def exact(passes: Passes, state: State, outcome: Outcome, limits: Limits) -> None:
+    """Write the moments of each norm's input over all data, where all data are normalized by what is written below."""
+    front = _Front(passes, state, outcome, limits)
+    front.begin()
+    front.settle(front.plan.levels[0 if front.plan.levels[0].loops else 1 :])
+    front.certify()
+    if front.wrong() and not front.in_a_loop():
+        front.one_after_the_other()
+    front.finish()
+
+
+class _Front:
+    """The levels that are settled, and those that are ahead."""
+
+    plan: Plan
+    first: Pass
+
+    def __init__(self, passes: Passes, state: State, outcome: Outcome, limits: Limits) -> None:
+        self.passes, self.state, self.outcome, self.limits = passes, state, outcome, limits
+        self.settled: list[int] = []
+
+    def begin(self) -> None:
+        """Run the first pass, ask for the depths, and settle what has no norm below."""
+        everyone = range(len(self.passes.norms))
+        meter = self.passes.meter(everyone, checked=everyone, by_batch=True, single=True)
+        self.first = self.passes.run(meter)
+        self.called = who_was_called(self.passes, self.first)
+        begin(self.passes, self.state, self.outcome, self.first, self.called)
+        # Before anything is written: a norm that took its own statistics goes on with them.
+        self.state.put_back(self.called)
+        usable = self.state.fits(self.first.measured, self.called)
+        self.state.write(self.first.measured, usable)
+        self.averaged = {norm for norm in usable if not self.first.single_calls[norm]}
+        self._note_single()
+        self.plan = plan(self.passes, self.first, self.called)
+        if self.plan.note:
+            note_of(self.passes, self.outcome, self.plan.note)
+        if not self.plan.levels[0].loops:
+            self.state.write(self.first.measured, self.plan.levels[0].norms)
+            self.settled += self.plan.levels[0].norms
+
+    def settle(self, levels: list[Level]) -> None:
+        """Run one round for each level, as long as rounds are left.
+
+        Raises:
+            RuntimeError: more rounds are needed than are allowed; the loader does not repeat.
+        """
+        self._announce(levels)
+        for level in levels:
+            if not self._settle_one(level):
+                return
+            self.settled += [norm for norm in level.norms if norm not in self.settled]
+
+    def certify(self) -> None:
+        """Measure once more, with all that is written."""
+        done = self.passes.run(self.passes.meter(self.called))
+        self._check_repeats(done)
+        self.residual = self.state.residual(done.measured)
+        self.outcome.last = done
+        self.outcome.rounds.append(round_of(self.passes, done, "certificate", None, self.called, self.residual))
+        self.proven = self.state.settled(done.measured, self.limits.tolerance)
+
+    def wrong(self) -> list[int]:
+        """The norms that were settled, and are not."""
+        return [norm for norm in self.settled if not self.proven[norm]]
+
+    def in_a_loop(self) -> bool:
+        """Whether one of these reads from its own output, so that no order would help."""
+        looping = {norm for level in self.plan.levels if level.loops for norm in level.norms}
+        one_each = all(len(level.norms) == 1 for level in self.plan.levels)
+        return bool(looping & {*self.wrong()}) or (one_each and self.plan.note is not None)
+
+    def one_after_the_other(self) -> None:
+        """Go on from the first norm that is wrong, as if each read from all before it, and certify again."""
+        wrong = self.wrong()
+        self.plan = self.plan.sequential()
+        place = min(place for place, level in enumerate(self.plan.levels) if level.norms[0] in wrong)
+        names = ", ".join(self.passes.norms[norm].name for norm in wrong[:3])
+        note_of(
+            self.passes,
+            self.outcome,
+            f"{names}: autograd's graph did not show all that is read from; settled one after the other instead",
+        )
+        self.settled = [norm for level in self.plan.levels[:place] for norm in level.norms]
+        self.settle(self.plan.levels[place:])
+        self.certify()
+
+    def finish(self) -> None:
+        """Say how deep the statistics are exact.
+
+        Raises:
+            RuntimeError: what was settled does not hold, and nothing partial is to be kept.
+        """
+        wrong = self.wrong()
+        if wrong and not self.limits.keep_partial:
+            raise RuntimeError(self._not_settled(wrong))
+        outcome = self.outcome
+        outcome.depths = self.plan.depth()
+        for norm in self.called:
+            if norm in self.settled:
+                outcome.states[norm] = "exact" if self.proven[norm] else "unsettled"
+            elif norm in self.averaged:
+                outcome.states[norm] = "average"
+            else:
+                self.state.put_back([norm])
+                outcome.skipped[self.passes.norms[norm].name] = "not reached within max_rounds"
+        outcome.written = [norm for norm in self.called if norm in outcome.states]
+
+    def _settle_one(self, level: Level) -> bool:
+        for _ in range(ATTEMPTS if level.loops else 1):
+            if self.limits.max_rounds is not None and self.passes.done + 2 > self.limits.max_rounds:
+                self._out_of_rounds()
+                return False
+            if self._round(level):
+                break
+        return True
+
+    def _round(self, level: Level) -> bool:
+        """Collect and write one level; whether it was right before."""
+        probe = self._probe()
+        stop = self.plan.stop((*level.norms, *probe))
+        meter = self.passes.meter(
+            (*level.norms, *probe), checked=level.norms, stop=stop, expected=self.plan.order or ()
+        )
+        done = self.passes.run(meter)
+        self._check_repeats(done)
+        residual = self.state.residual(done.measured)
+        right = self.state.settled(done.measured, self.limits.tolerance / 10)
+        self.state.write(done.measured, level.norms)
+        self.outcome.rounds.append(round_of(self.passes, done, "front", level.depth, level.norms, residual))
+        return all(right[norm] for norm in level.norms)
+
+    def _probe(self) -> list[int]:
+        """The norm that is called first and depends on no statistics."""
+        lowest = self.plan.levels[0]
+        return [norm for norm in self.plan.first_calls[:1] if norm in lowest.norms and not lowest.loops]
+
+    def _check_repeats(self, done: Pass) -> None:
+        same = done.samples == self.first.samples
+        got = f"{self.first.samples} samples, then {done.samples}"
+        for norm in self._probe():
+            part = self.passes.layout.slices[norm]
+            before, now = (of.measured.stored("biased").on(part) for of in (self.first, done))
+            apart = distance(before, now, self.state.eps[part])
+            shift = max(float(apart.mean.max()), float(apart.var.max()))
+            same = same and shift <= REPEATS
+            got = (
+                f"{self.passes.norms[norm].name} moved by {shift:.1e} sigmas"
+                if done.samples == self.first.samples
+                else got
+            )
+        if not same:
+            raise RuntimeError(
+                f"recalibrate: expected a loader that gives the same samples in every round, got others in round "
+                f"{done.number}: {got}. Seed its augmentation by the sample's index, give it a generator of its own "
+                'and no persistent workers, keep the batches in a list, or take method="average", which reads it once.'
+            )
+
+    def _announce(self, levels: list[Level]) -> None:
+        needed = self.passes.done + len(levels) + 1
+        allowed = self.limits.max_rounds
+        if allowed is not None and needed > allowed and not self.limits.keep_partial:
+            raise RuntimeError(
+                f"recalibrate: expected max_rounds of at least {needed} for this model, got {allowed}. Allow more, or "
+                "keep_partial=True for statistics that are exact so far down as they get."
+            )
+        rest = self.first.seconds - self.first.meter.forward_seconds
+        seconds = self.first.seconds
+        for level in levels:
+            stop = self.plan.stop((*level.norms, *self._probe()))
+            reached = self.first.meter.seconds
+            seconds += rest + reached[stop] if stop is not None and stop < len(reached) else self.first.seconds
+        rounds = needed - self.passes.done if allowed is None else min(needed, allowed) - self.passes.done
+        self.passes.watcher.planned(rounds, seconds)
+
+    def _out_of_rounds(self) -> None:
+        if not self.limits.keep_partial:
+            raise RuntimeError(
+                f"recalibrate: expected to settle all norms in max_rounds={self.limits.max_rounds} rounds, got "
+                f"{len(self.settled)} of {len(self.called)}. Allow more, or keep_partial=True."
+            )
+        note_of(self.passes, self.outcome, f"max_rounds={self.limits.max_rounds} reached: kept what is settled so far")
+
+    def _note_single(self) -> None:
+        single = [norm for norm in self.called if self.first.single_calls[norm]]
+        if single:
+            names = ", ".join(self.passes.norms[norm].name for norm in single[:3])
+            note_of(
+                self.passes,
+                self.outcome,
+                f"batches had one value per channel for {names}: there the first round took the statistics it had",
+            )
+
+    def _not_settled(self, wrong: list[int]) -> str:
+        largest = [max(pair) for pair in zip(*map(self.passes.layout.largest, self.residual), strict=True)]
+        norm = max(wrong, key=lambda one: math.inf if math.isnan(largest[one]) else largest[one])
+        why = (
+            "it reads from its own output, and does not come to rest"
+            if self.in_a_loop()
+            else "the model does not compute the same again on the same data"
+        )
+        return (
+            f"recalibrate: expected residuals of at most {self.limits.tolerance:g} after the last round, got "
+            f"{worst(largest, [norm]):.1e} for {self.passes.norms[norm].name}: {why}. Raise tolerance, or "
+            "keep_partial=True."
+        )

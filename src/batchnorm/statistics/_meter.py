@@ -1,0 +1,168 @@
+"""What happens when a norm is called during a pass: what is read, what is written, and where does the pass stop?"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..functional import exact_moments
+from ._collect import Collector
+from ._layout import Layout
+from ._norms import Norm
+
+MANY = 2
+"""More than one order of calls is as good as any number."""
+
+
+class Behind(BaseException):
+    """Leaves a forward behind the last norm that the pass is about; no `except Exception` on the way stops it."""
+
+
+class Meter:
+    """Hooks for the inputs of all norms, for one pass in evaluation mode.
+
+    `measured`: the norms whose inputs are read; the others only count as called. `by_batch`: let each of them normalize
+    by the batch: the mean and the biased variance are written into its buffers before it reads them. `single`: where
+    a batch has one value per channel, and so no variance, let the norm take its own statistics instead of raising.
+    `checked`: the norms whose input must be finite. `stop`: the call, counted within a forward, behind which it is
+    left, as long as the norms were called in the order `expected`.
+
+    `orders`: of the norms' calls, each that a batch had. `seconds`: until each call, summed over the batches;
+    `forward_seconds`: until the end of the forwards.
+    """
+
+    def __init__(
+        self,
+        norms: Sequence[Norm],
+        layout: Layout,
+        device: torch.device,
+        *,
+        measured: Sequence[int],
+        checked: Sequence[int] = (),
+        by_batch: bool = False,
+        single: bool = False,
+        stop: int | None = None,
+        expected: Sequence[int] = (),
+    ) -> None:
+        self.collector = Collector(layout, device)
+        self.orders: list[tuple[int, ...]] = []
+        self.calls = [0] * len(norms)
+        self.single_calls = [0] * len(norms)
+        self.seconds: list[float] = []
+        self.forward_seconds = 0.0
+        self._norms, self._layout = norms, layout
+        self._measured, self._checked = set(measured), set(checked)
+        self._by_batch, self._single = by_batch, single
+        self._stop, self._expected = stop, tuple(expected)
+        self._own = [(norm.mean.clone(), norm.var.clone()) for norm in norms] if single else []
+        self._limit = _largest(norms, layout).to(device)
+        self.begin(0)
+
+    def begin(self, number: int) -> None:
+        """Begin a batch; batches are counted from 1."""
+        self.number = number
+        self._order: list[int] = []
+        self._trusted: int | None = None
+        self._start = time.perf_counter()
+        self.collector.begin()
+
+    def end(self) -> None:
+        """Finish a batch.
+
+        Raises:
+            ValueError: the input of a norm that is checked was not finite.
+        """
+        if self._checked:
+            self._check_finite()
+        self.collector.end()
+        self.forward_seconds += time.perf_counter() - self._start
+        if (order := tuple(self._order)) not in self.orders and len(self.orders) < MANY:
+            self.orders.append(order)
+
+    def hook(self, norm: int) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
+        """What is to be called before each forward of the norm."""
+
+        def called(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            call = len(self._order)
+            self._order.append(norm)
+            self.calls[norm] += 1
+            if norm in self._measured:
+                self._read(norm, args, kwargs)
+            self._pass(call)
+
+        return called
+
+    def _pass(self, call: int) -> None:
+        if call == len(self.seconds):
+            self.seconds.append(0.0)
+        self.seconds[call] += time.perf_counter() - self._start
+        if self._stop is None:
+            return
+        if self._order[call] != self._expected[call]:
+            self._stop = None  # for the rest of the pass: where the order changes, no call is the last one
+        elif call == self._stop:
+            raise Behind
+
+    def _read(self, norm: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        x = args[0] if args else kwargs.get("input", next(iter(kwargs.values()), None))
+        moments = exact_moments(self._checked_shape(norm, x))
+        self.collector.add(norm, moments)
+        if not self._by_batch:
+            return
+        mean, var = self._norms[norm].mean, self._norms[norm].var
+        if moments.count == 1:
+            self._take_own(norm, mean, var)
+        elif moments.count:
+            mean.copy_(moments.mean)
+            var.copy_(moments.var)
+
+    def _checked_shape(self, norm: int, x: object) -> Tensor:
+        channels = len(self._norms[norm].mean)
+        if isinstance(x, Tensor) and x.dim() >= 2 and x.shape[1] == channels:
+            return x
+        got = f"the shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        raise ValueError(
+            f"recalibrate: expected the input of {self._norms[norm].name} to have the shape (N, {channels}, *), "
+            f"got {got} in batch {self.number}. Norms with channels elsewhere cannot be recalibrated."
+        )
+
+    def _take_own(self, norm: int, mean: Tensor, var: Tensor) -> None:
+        if not self._single:
+            raise ValueError(
+                f"recalibrate: expected more than one value per channel, got one for {self._norms[norm].name} in batch "
+                f"{self.number}: it has no variance. Use larger batches, leave a short last one out (drop_last=True), "
+                'or method="exact", which takes any.'
+            )
+        if self._trusted is None:
+            self._trusted = len(self._order)
+        self.single_calls[norm] += 1
+        mean.copy_(self._own[norm][0])
+        var.copy_(self._own[norm][1])
+
+    def _check_finite(self) -> None:
+        fits = (self.collector.mean.abs() <= self._limit) & (self.collector.var <= self._limit)
+        if fits.all():
+            return
+        good = self._layout.all_of(fits)
+        # What comes behind a norm with statistics of its own may overflow; it is measured again later.
+        for norm in self._order[: self._trusted]:
+            if norm in self._checked and not good[norm]:
+                raise ValueError(self._not_finite(norm))
+
+    def _not_finite(self, norm: int) -> str:
+        part = self._layout.slices[norm]
+        finite = self.collector.mean[part].isfinite() & self.collector.var[part].isfinite()
+        dtype = str(self._norms[norm].mean.dtype).removeprefix("torch.")
+        what = f"moments that {dtype} can hold" if finite.all() else "finite values"
+        got = "larger ones" if finite.all() else "NaN or infinity"
+        return (
+            f"recalibrate: expected {what} in the input of {self._norms[norm].name}, got {got} in batch {self.number}. "
+            "Look for NaN and infinity in that batch, and in the weights of the layers before."
+        )
+
+
+def _largest(norms: Sequence[Norm], layout: Layout) -> Tensor:
+    """The largest number that each norm's buffers can hold."""
+    return layout.per_channel([min(torch.finfo(of.dtype).max for of in (norm.mean, norm.var)) for norm in norms])

@@ -1,0 +1,104 @@
+"""How do the processes that share a recalibration hear of each other, and of the one that failed?
+
+Every exchange begins with a status. A process that fails says so in the place of its next exchange, so that the others,
+who wait for it there, raise too instead of waiting on. What is sent are numbers and text, never objects.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+LONGEST = 2000
+"""Bytes of an error's text that the others hear."""
+
+
+class RankError(RuntimeError):
+    """Another process failed."""
+
+
+class Ranks:
+    """The processes of a group; alone where there is none.
+
+    Args:
+        group: a process group; None for all processes, if `torch.distributed` is initialized.
+        device: the model's, where the tensors of an exchange must lie for NCCL.
+
+    Raises:
+        ValueError: this process is not in the group.
+    """
+
+    def __init__(self, group: dist.ProcessGroup | None, device: torch.device) -> None:
+        ready = dist.is_available() and dist.is_initialized()
+        self.rank = dist.get_rank(group) if ready else 0
+        self.size = dist.get_world_size(group) if ready else 1
+        if self.rank < 0:
+            raise ValueError(
+                "recalibrate: expected a group that this process belongs to. Call it on its members alone."
+            )
+        self._group = group
+        self._device = device if ready and dist.get_backend(group) == "nccl" else torch.device("cpu")
+        self._over = self.size == 1
+
+    def gather(self, vector: Tensor) -> list[Tensor]:
+        """Every process's vector of float64, in the order of ranks; their lengths may differ.
+
+        Raises:
+            RankError: another process failed, or cannot be reached.
+        """
+        if self.size == 1:
+            return [vector]
+        lengths = self._headers(failed=False, length=len(vector))
+        padded = vector.new_zeros(max(lengths))
+        padded[: len(vector)] = vector
+        return [one[:length] for one, length in zip(self._all(padded), lengths, strict=True)]
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Let the others hear of whatever is raised inside, unless it came from them; what is raised is not changed."""
+        try:
+            yield
+        except BaseException as error:
+            with suppress(RankError):
+                self._fail(error)
+            raise
+
+    def finish(self) -> None:
+        """Say that no exchange follows, so that nobody waits for one."""
+        self._over = True
+
+    def _fail(self, error: BaseException) -> None:
+        if self._over:
+            return
+        text = f"{type(error).__name__}: {error}".encode()[:LONGEST]
+        self._headers(failed=True, length=len(text), text=text)
+
+    def _headers(self, *, failed: bool, length: int, text: bytes = b"") -> list[int]:
+        headers = [one.tolist() for one in self._all(torch.tensor([int(failed), length]))]
+        if not any(fault for fault, _ in headers):
+            return [size for _, size in headers]
+        padded = torch.zeros(LONGEST, dtype=torch.uint8)
+        padded[: len(text)] = torch.tensor([*text], dtype=torch.uint8)
+        texts = self._all(padded)
+        self._over = True
+        told = "; ".join(
+            f"rank {rank}: {bytes(said[:size].tolist()).decode(errors='replace')}"
+            for rank, ((fault, size), said) in enumerate(zip(headers, texts, strict=True))
+            if fault
+        )
+        raise RankError(f"recalibrate: another process failed, so that nothing was changed here. {told}")
+
+    def _all(self, tensor: Tensor) -> list[Tensor]:
+        sent = tensor.to(self._device)
+        received = [torch.empty_like(sent) for _ in range(self.size)]
+        try:
+            dist.all_gather(received, sent, group=self._group)
+        except RuntimeError as error:
+            self._over = True
+            raise RankError(
+                "recalibrate: another process cannot be reached, it may have died; nothing was changed here. "
+                f"torch says: {error}"
+            ) from error
+        return [one.cpu() for one in received]

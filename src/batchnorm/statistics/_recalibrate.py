@@ -1,0 +1,188 @@
+"""What are the statistics of a trained model on the data that it will meet?"""
+
+import time
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from ..records import Recalibration
+from ..transaction import Transaction, rng_state, transaction
+from ._agreement import agree, prove_equal
+from ._average import average
+from ._batches import Batches, ForwardFn
+from ._exact import Limits, exact
+from ._norms import Norm, find_norms, frozen_because, without_statistics
+from ._options import check_options
+from ._outcome import Outcome, note_of, round_of
+from ._passes import Passes
+from ._ranks import Ranks
+from ._record import record_of
+from ._state import State
+from ._watcher import RecalibrationWatcher
+
+
+def recalibrate(
+    model: nn.Module,
+    loader: Iterable[Any],
+    *,
+    method: Literal["average", "exact"] = "average",
+    variance: Literal["unbiased", "biased"] = "unbiased",
+    max_samples: int | None = None,
+    max_rounds: int | None = None,
+    keep_partial: bool = False,
+    include_frozen: bool = False,
+    forward_fn: ForwardFn | None = None,
+    tolerance: float = 1e-4,
+    certify: bool = False,
+    group: dist.ProcessGroup | None = None,
+    watcher: RecalibrationWatcher | None = None,
+) -> Recalibration:
+    """Set the running statistics of every norm to the population statistics of its input over the loader's data.
+
+        average:  mean, var of the input of each norm, while every norm below normalizes by the batch at hand
+        exact:    mean, var of the input of each norm, while every norm below normalizes by its new statistics
+
+    Both are merged in float64 over all batches, each weighted by its count, with the variance between the batches.
+    `average` reads the data once. Its statistics are those of inputs that were normalized by batches: right for large
+    batches, and worse than none for tiny ones. `exact` does not depend on the batch size: it gives in
+    evaluation what training mode gives for all data as a single batch (up to rounding, with `variance="biased"`). It
+    reads the data once for each depth of the model, but only so far as the norm that is settled, and once more to
+    measure what is left, the certificate of the record.
+
+    In place, all or nothing: whatever is raised, by the loader, by the model or by Ctrl-C, the model, its modes, its
+    gradients and the random state are as before; afterwards they are as before but for the statistics. Dropout is
+    off, nothing else is trained, `num_batches_tracked` stays. A norm is any module with `running_mean` and
+    `running_var`: torch's, ours, torchvision's, timm's. Frozen norms, those that are never called, and those without
+    statistics are left alone and named in the record.
+
+    Args:
+        model: in any mode. DistributedDataParallel, DataParallel and `torch.compile` are seen through.
+        loader: an iterable of batches: tensors, tuples or lists with the tensor first, or dicts, which are given to
+            the model as keyword arguments. It should give what training gave: augmented, if the model was trained so.
+        method: `"average"` or `"exact"`. `"exact"` needs a loader that gives the same samples every time.
+        variance: what is stored: `"unbiased"`, as training does, or `"biased"`.
+        max_samples: stop after so many, on each rank; a last batch is cut (not with `forward_fn`).
+        max_rounds: the most passes over the data, the first and the last one included; at least 2.
+        keep_partial: keep what is exact when the rounds run out, or the certificate fails, instead of raising.
+        include_frozen: give frozen norms new statistics, too.
+        forward_fn: `forward_fn(model, batch)` calls the model; tensors in the batch are on its device.
+        tolerance: the largest residual of a norm that counts as settled, beyond rounding to the buffers' dtype.
+        certify: measure the residual after `average`, too, at the price of one more pass.
+        group: the processes that share the data, each with its own part; None: all, where torch.distributed runs.
+        watcher: hears of rounds, batches and notes.
+
+    Raises:
+        ValueError: no norm, no batch, data that are not finite, one value per channel (average), a loader that can
+            be read once (exact), an argument out of range.
+        TypeError: an argument or a batch of another type.
+        RuntimeError: the loader does not repeat, `max_rounds` do not suffice, the certificate fails, a norm has seen
+            no batch yet, or another process failed.
+
+    Example:
+        >>> from batchnorm import recalibrate
+        >>> net = nn.Sequential(nn.BatchNorm1d(1), nn.ReLU(), nn.BatchNorm1d(1))
+        >>> data = torch.tensor([[0.0], [2.0], [4.0]])
+        >>> record = recalibrate(net, data.split(1), method="exact", variance="biased")
+        >>> net[0].running_mean, net[0].running_var
+        (tensor([2.]), tensor([2.6667]))
+        >>> (net.eval()(data) - net.train()(data)).abs().max() < 1e-6
+        tensor(True)
+        >>> record.certificate.settled, record.certificate.norms
+        (2, 2)
+
+    Source: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3 (population statistics); Ioffe and
+    Szegedy, 2015, algorithm 2.
+    """
+    start = time.perf_counter()
+    device = _device(model)
+    ranks = Ranks(group, device)
+    with ranks.telling(), torch.inference_mode(mode=False), torch.no_grad():
+        check_options(
+            model,
+            loader,
+            method=method,
+            variance=variance,
+            max_samples=max_samples,
+            max_rounds=max_rounds,
+            tolerance=tolerance,
+            forward_fn=forward_fn,
+            certify=certify,
+        )
+        find_norms(model)  # a lazy one is named before anything begins
+        batches = Batches(loader, forward_fn, max_samples, device)
+        with transaction(model) as change:
+            outcome = Outcome()
+            norms = _choose(change, outcome, include_frozen=include_frozen)
+            change.evaluate()
+            rng = rng_state([device], batches.generators)
+            passes = Passes(change, norms, batches, ranks, rng, watcher or RecalibrationWatcher())
+            state = State(norms, passes.layout, variance)
+            for note in change.notes:
+                note_of(passes, outcome, note)
+            agree(passes, state, outcome, (method, variance, max_rounds, keep_partial, tolerance, certify))
+            if method == "average":
+                average(passes, state, outcome)
+                if certify:
+                    _measure(passes, state, outcome)
+            else:
+                exact(passes, state, outcome, Limits(tolerance, max_rounds, keep_partial))
+            _name_uncalled(norms, outcome)
+            record = record_of(
+                passes,
+                state,
+                outcome,
+                method=method,
+                variance=variance,
+                tolerance=tolerance,
+                seconds=time.perf_counter() - start,
+            )
+            prove_equal(passes, state, outcome)
+            for index in outcome.written:
+                change.keep(norms[index].mean, norms[index].var)
+            ranks.finish()
+    return record
+
+
+def _device(model: object) -> torch.device:
+    if isinstance(model, nn.Module):
+        for tensor in (*model.parameters(), *model.buffers()):
+            return tensor.device
+    return torch.device("cpu")
+
+
+def _choose(change: Transaction, outcome: Outcome, *, include_frozen: bool) -> list[Norm]:
+    """The norms that are to be written; the reasons of the others go into the outcome.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = find_norms(change.module)
+    root_trains = change.module.training
+    reasons = {norm.name: frozen_because(norm, root_trains=root_trains) for norm in found}
+    frozen = {} if include_frozen else {name: reason for name, reason in reasons.items() if reason}
+    outcome.skipped.update(frozen)
+    outcome.skipped.update(dict.fromkeys(without_statistics(change.module), "has no running statistics"))
+    chosen = [norm for norm in found if norm.name not in frozen]
+    if not chosen:
+        named = "; ".join(f"{name}: {reason}" for name, reason in [*outcome.skipped.items()][:3])
+        raise ValueError(
+            "recalibrate: expected a model with batch norms that have running statistics, got "
+            + (f"none that may be written ({named}). See include_frozen." if named else "none: nothing is to be done.")
+        )
+    return chosen
+
+
+def _measure(passes: Passes, state: State, outcome: Outcome) -> None:
+    done = passes.run(passes.meter(outcome.written))
+    outcome.last = done
+    residual = state.residual(done.measured)
+    outcome.rounds.append(round_of(passes, done, "certificate", None, outcome.written, residual))
+
+
+def _name_uncalled(norms: list[Norm], outcome: Outcome) -> None:
+    for index, norm in enumerate(norms):
+        if index not in outcome.written and norm.name not in outcome.skipped:
+            outcome.skipped[norm.name] = "never called"
