@@ -52,7 +52,8 @@ class Undo:
 def until_undone(undo: Undo, begin: Callable[[], Value]) -> Iterator[Value]:
     """Yield what `begin` returns, then put everything back, whatever is raised.
 
-    Twice is tried, for an interrupt may come before the first step. A generator to `yield from`: the `with` of a context manager inside another could be left between two instructions.
+    Twice is tried, for an interrupt may come before the first step. A generator to `yield from`: the `with` of one
+    context manager inside another could be left between two instructions.
     """
     try:
         try:
