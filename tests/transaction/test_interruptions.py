@@ -1,6 +1,7 @@
 """Whatever is raised wherever, nothing of the transaction stays: at every call, at every line, and twice."""
 
 import gc
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -226,6 +227,24 @@ def test_an_interrupt_at_any_line_leaves_the_attributes_as_they_were():
         error = Tracer(line).run(lambda: setting(norm))
         assert isinstance(error, Interrupted)
         assert picture(norm) == before, f"{line}: {error}"
+
+
+def test_a_real_ctrl_c_in_the_middle_of_a_forward_leaves_no_trace():
+    model = make()
+    before = picture(model)
+
+    def press(module: nn.Module, args: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    def block() -> None:
+        with transaction(model) as change:
+            change.evaluate()
+            change.on_input(model[4], press)
+            model(x())
+
+    with pytest.raises(KeyboardInterrupt, match="^$"):
+        block()
+    assert picture(model) == before
 
 
 class Fragile(Tensor):
