@@ -242,7 +242,7 @@ def test_a_real_ctrl_c_in_the_middle_of_a_forward_leaves_no_trace():
             change.on_input(model[4], press)
             model(x())
 
-    with pytest.raises(KeyboardInterrupt, match="^$"):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         block()
     assert picture(model) == before
 
