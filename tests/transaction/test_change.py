@@ -1,5 +1,7 @@
 """What a transaction hands to its block: setting, hooks, keeping."""
 
+import gc
+
 import pytest
 import torch
 from torch import nn
@@ -202,3 +204,17 @@ def test_attributes_leave_alone_what_was_not_set_through_them():
         norm.eps = 1.0
         norm.running_mean.fill_(3.0)
     assert (norm.momentum, norm.eps, norm.running_mean[0]) == (0.1, 1.0, 3.0)
+
+
+@pytest.mark.parametrize("manager", ["attributes", "transaction"])
+def test_modules_that_come_and_go_are_not_taken_for_each_other(manager):
+    kept = []
+    with attributes() if manager == "attributes" else transaction(nn.Identity()) as change:
+        for turn in range(20):
+            module = nn.BatchNorm1d(2)
+            change.set(module, "momentum", None)
+            if turn % 5 == 4:
+                kept.append(module)
+            del module
+            gc.collect()
+    assert [module.momentum for module in kept] == [0.1] * 4

@@ -14,7 +14,7 @@ class Attributes:
 
     def __init__(self, undo: Undo) -> None:
         self._undo = undo
-        self._seen: set[tuple[int, str]] = set()
+        self._seen: dict[tuple[int, str], nn.Module] = {}
 
     def set(self, module: nn.Module, name: str, value: object) -> None:
         """Set a plain attribute of a module until the block ends.
@@ -25,7 +25,8 @@ class Attributes:
         check_plain(module, name, value)
         if (id(module), name) not in self._seen:
             self._undo.add(attribute_step(module, name))
-            self._seen.add((id(module), name))
+            # The module itself, so that nobody else gets its id.
+            self._seen[id(module), name] = module
         setattr(module, name, value)
 
 

@@ -32,7 +32,7 @@ class Transaction:
         self.notes = notes
         self._undo = undo
         self._buffers = buffers
-        self._seen: set[int] = set()
+        self._seen: dict[int, nn.Module] = {}
 
     def set(self, module: nn.Module, name: str, value: object) -> None:
         """Set a plain attribute of a module, `training` included; one that was absent is absent again afterwards.
@@ -85,7 +85,8 @@ class Transaction:
         if id(module) not in self._seen:
             for step in module_steps(module):
                 self._undo.add(step)
-            self._seen.add(id(module))
+            # The module itself, so that nobody else gets its id.
+            self._seen[id(module)] = module
 
 
 @contextmanager
