@@ -322,6 +322,21 @@ def test_what_cannot_be_put_back_is_told_and_all_else_is_back(fragile):
     assert picture(fragile) == before
 
 
+def test_a_step_that_is_interrupted_again_and_again_is_run_until_its_end_and_the_first_interrupt_is_raised():
+    undo, ran = Undo(), []
+
+    def interrupted() -> None:
+        ran.append("interrupted")
+        if ran.count("interrupted") < 4:
+            raise KeyboardInterrupt(f"number {ran.count('interrupted')}")
+
+    undo.add(lambda: ran.append("other"))
+    undo.add(interrupted)
+    with pytest.raises(KeyboardInterrupt, match="number 1"):
+        undo.run()
+    assert ran == ["interrupted", "other", *["interrupted"] * 3]
+
+
 def test_a_step_that_never_ends_does_not_keep_the_others_from_running():
     undo, ran = Undo(), []
 
