@@ -1,0 +1,113 @@
+"""Several processes, each with its part of the data: the same statistics, and the same end."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+
+from batchnorm import recalibrate
+
+from . import processes
+from .oracle import images, make, norms
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Start processes on a job, and give what each of them saved; None from one that died."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1])  # where the new processes find this module
+
+    def start(size, job, *args):
+        context = mp.get_context("spawn")
+        started = [
+            context.Process(target=processes.work, args=(rank, size, str(tmp_path), job, args)) for rank in range(size)
+        ]
+        for process in started:
+            process.start()
+        for process in started:
+            process.join(120)
+        assert not any(process.is_alive() for process in started)
+        paths = [tmp_path / f"{rank}.pt" for rank in range(size)]
+        return [torch.load(path, weights_only=False) if path.exists() else None for path in paths]
+
+    return start
+
+
+def alone(net):
+    model = make(net)
+    return model, recalibrate(model, images().split(5), method="exact")
+
+
+def assert_same_statistics(states, model, tolerance):
+    for state in states:
+        for name, norm in norms(model).items():
+            mean, var = state[f"{name}.running_mean"], state[f"{name}.running_var"]
+            shift = (mean.double() - norm.running_mean.double()).abs() / norm.running_var.double().sqrt()
+            assert shift.max() <= tolerance
+            assert (var.double() / norm.running_var.double()).log().abs().max() <= tolerance
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("net", ["mlp", "convbnnet", "resnet20"])
+@pytest.mark.parametrize("kind", processes.SHARDS)
+@pytest.mark.parametrize("size", [2, 4])
+def test_ranks_agree_with_one_process_and_end_with_the_same_bits(run, size, kind, net):
+    model, record = alone(net)
+    results = run(size, "share_out", net, kind, False)
+    assert_same_statistics([result["state"] for result in results], model, 1e-6)
+    for result in results:
+        assert result["numbers"][0] == 30
+        assert result["numbers"][2:] == (size, record.fingerprint, len(norms(model)))
+        assert result["old"] == results[0]["old"]
+        assert any("the ranks had different statistics" in note for note in result["notes"])
+        for name, value in result["state"].items():
+            assert "tracked" in name or torch.equal(value, results[0]["state"][name])
+
+
+def test_two_ranks_with_uneven_parts_in_distributed_data_parallel(run):
+    model, _ = alone("mlp")
+    results = run(2, "share_out", "mlp", "uneven", True)
+    assert_same_statistics([result["state"] for result in results], model, 1e-6)
+    assert "DistributedDataParallel: the module inside is meant" in results[0]["notes"]
+
+
+@pytest.mark.parametrize("read", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)])
+def test_one_rank_whose_loader_raises_ends_all_of_them(run, read):
+    first, second = run(2, "raise", "mlp", read)
+    assert second["raised"] == "LoaderError: disk of rank 1"
+    assert first["raised"].startswith("RankError: recalibrate: another process failed")
+    assert "rank 1: LoaderError: disk of rank 1" in first["raised"]
+    assert first["same"]
+    assert second["same"]
+
+
+@pytest.mark.parametrize(
+    ("size", "read"),
+    [(2, 2), pytest.param(4, 1, marks=pytest.mark.slow), pytest.param(4, 4, marks=pytest.mark.slow)],
+)
+def test_a_rank_that_is_killed_ends_the_others_within_a_minute(run, size, read):
+    results = run(size, "die", "mlp", read)
+    assert results[1] is None
+    for result in results[:1] + results[2:]:
+        assert "another process" in result["raised"]
+        assert result["same"]
+        assert result["seconds"] < 60
+
+
+@pytest.mark.slow
+def test_ranks_that_read_the_same_samples_are_told(run):
+    for notes in run(2, "same shards"):
+        assert notes == ("ranks 0 and 1 read the same samples: give each rank its own share",)
+
+
+@pytest.mark.slow
+def test_other_arguments_on_each_rank_are_refused_on_all(run):
+    for raised in run(2, "other things"):
+        assert "the same model and the same arguments on every rank" in raised
+
+
+@pytest.mark.slow
+def test_an_argument_that_one_rank_gets_wrong_ends_the_others(run):
+    first, second = run(2, "refused by one")
+    assert first.startswith("ValueError: recalibrate: expected method")
+    assert "rank 0: ValueError: recalibrate: expected method" in second
