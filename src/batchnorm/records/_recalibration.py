@@ -35,8 +35,9 @@ class Round:
 class NormRecalibration:
     """One norm that has new statistics; means and variances as they are stored, one number per channel.
 
-    `state`: `"exact"`, or `"average"` for a norm that has what one pass with batch statistics came to. `depth`: 1
-    with no norm before it, else 1 more than the deepest norm that it reads from (`None` where it was not asked for).
+    `state`: `"exact"`; `"average"` for a norm that has what one pass with batch statistics came to; `"unsettled"` for
+    one that was to be exact, and is not. `depth`: 1 with no norm before it, else 1 more than the deepest norm that it
+    reads from (`None` where it was not asked for).
     `calls`: per batch. `count`: values per channel. Drift: from the old to the new statistics, the largest and the
     average over the channels, in new sigmas. `standard_error`: of the new mean, in sigmas, from how the means of the
     batches scatter (`None` for one batch). `samples_enough`: so many samples would have brought it to 0.01 in the
@@ -45,7 +46,7 @@ class NormRecalibration:
 
     name: str
     kind: str
-    state: Literal["exact", "average"]
+    state: Literal["exact", "average", "unsettled"]
     depth: int | None
     calls: float
     count: int
