@@ -89,6 +89,16 @@ def test_the_handles_of_hooks_that_were_there_still_work_afterwards():
     assert len(norm._forward_pre_hooks) == 0
 
 
+def test_hooks_come_back_in_the_order_that_they_had():
+    norm, order = nn.BatchNorm1d(4), []
+    handle = norm.register_forward_pre_hook(lambda module, args: order.append("first"))
+    norm.register_forward_pre_hook(lambda module, args: order.append("second"))
+    with transaction(norm):
+        norm._forward_pre_hooks.move_to_end(handle.id)
+    norm(x())
+    assert order == ["first", "second"]
+
+
 def test_a_module_outside_the_model_goes_back_too_once_it_was_changed_through_the_transaction():
     model, other = make(), nn.BatchNorm1d(3)
     before = picture(other)

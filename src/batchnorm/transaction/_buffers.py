@@ -52,7 +52,7 @@ def _save(tensor: Tensor) -> _Saved:
 
 def _put_back(saved: _Saved) -> None:
     tensor = saved.tensor
-    with torch.no_grad(), torch.inference_mode(mode=tensor.is_inference()):
+    with torch.no_grad():
         # `resize_` and `.data =` give a tensor other memory or another shape without making it another object.
         tensor.data = saved.memory
         # A graph that read the buffer before stays valid if nobody wrote; one that was made meanwhile must hear of it.
