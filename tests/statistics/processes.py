@@ -36,7 +36,7 @@ def share_out(net, rank, size, kind, *, wrapped):
     model = make(net)
     for buffer in model.buffers():
         if buffer.is_floating_point():
-            buffer += rank
+            buffer.add_(rank)
     whole = DistributedDataParallel(model, broadcast_buffers=False, init_sync=False) if wrapped else model
     record = recalibrate(whole, batches(rank, size, kind), method="exact")
     numbers = (record.samples, record.batches, record.ranks, record.fingerprint, record.certificate.settled)

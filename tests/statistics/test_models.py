@@ -193,6 +193,14 @@ def test_a_norm_that_reads_its_own_output_comes_to_rest():
     assert len(record.rounds) > 3
 
 
+def test_a_norm_that_reads_its_own_output_may_run_out_of_rounds():
+    model, x = Recurrent(), 3 + torch.randn(60, 4)
+    before = picture(model)
+    with pytest.raises(RuntimeError, match="to settle all norms in max_rounds=3 rounds, got 0 of 1"):
+        recalibrate(model, x.split(7), method="exact", max_rounds=3)
+    assert picture(model) == before
+
+
 def test_a_compiled_model_is_recalibrated_through_its_original():
     model = make("mlp")
     twin = copy.deepcopy(model)

@@ -71,7 +71,8 @@ def test_two_ranks_with_uneven_parts_in_distributed_data_parallel(run):
     assert "DistributedDataParallel: the module inside is meant" in results[0]["notes"]
 
 
-@pytest.mark.parametrize("read", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("read", [1, 2, 5])
 def test_one_rank_whose_loader_raises_ends_all_of_them(run, read):
     first, second = run(2, "raise", "mlp", read)
     assert second["raised"] == "LoaderError: disk of rank 1"
@@ -81,10 +82,8 @@ def test_one_rank_whose_loader_raises_ends_all_of_them(run, read):
     assert second["same"]
 
 
-@pytest.mark.parametrize(
-    ("size", "read"),
-    [(2, 2), pytest.param(4, 1, marks=pytest.mark.slow), pytest.param(4, 4, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "read"), [(2, 2), (4, 1), (4, 4)])
 def test_a_rank_that_is_killed_ends_the_others_within_a_minute(run, size, read):
     results = run(size, "die", "mlp", read)
     assert results[1] is None

@@ -104,17 +104,33 @@ def test_what_does_not_hold_is_kept_and_named_if_asked_for():
     assert record.certificate.residual_mean > 0.1
 
 
+class Hiding(Three):
+    """The last norm reads from c, which the graph does not show, and from b, of depth 1, which it shows."""
+
+    def __init__(self):
+        super().__init__(None)
+        self.d = nn.BatchNorm1d(3)
+
+    def forward(self, x):
+        deep = self.c(self.a(x).relu())
+        return self.d(self.b(2 - x) + 3 * deep.detach())
+
+
+@pytest.mark.parametrize("keep_partial", [True, False])
+def test_going_on_one_after_the_other_keeps_to_the_rounds_allowed(keep_partial):
+    model, x = stale(Hiding()), torch.randn(40, 3)
+    if keep_partial:
+        record = recalibrate(model, x.split(7), method="exact", max_rounds=3, keep_partial=True)
+        assert len(record.rounds) == 3
+        assert [norm.state for norm in record.norms] == ["exact", "exact", "exact", "unsettled"]
+        return
+    before = picture(model)
+    with pytest.raises(RuntimeError, match="max_rounds of at least 5 for this model, got 3"):
+        recalibrate(model, x.split(7), method="exact", max_rounds=3)
+    assert picture(model) == before
+
+
 def test_norms_that_the_graph_places_wrongly_are_settled_one_after_the_other():
-    # d reads from c, which it hides; b, which it shows, is of depth 1.
-    class Hiding(Three):
-        def __init__(self):
-            super().__init__(None)
-            self.d = nn.BatchNorm1d(3)
-
-        def forward(self, x):
-            deep = self.c(self.a(x).relu())
-            return self.d(self.b(2 - x) + 3 * deep.detach())
-
     model, x = stale(Hiding()), torch.randn(40, 3)
     expected = population(model, x)
     record = recalibrate(model, x.split(7), method="exact")

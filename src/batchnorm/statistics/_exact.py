@@ -5,17 +5,14 @@ from dataclasses import dataclass
 
 from ._average import begin
 from ._depths import Level
-from ._measured import distance
 from ._outcome import Outcome, note_of, round_of, who_was_called, worst
 from ._passes import Pass, Passes
 from ._plan import Plan, plan
+from ._repeats import check_repeats
 from ._state import State
 
 ATTEMPTS = 30
 """Rounds for norms that read from their own output."""
-
-REPEATS = 1e-6
-"""How far the first norm's moments may move from round to round, where they depend on no statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ def exact(passes: Passes, state: State, outcome: Outcome, limits: Limits) -> Non
     front.begin()
     front.settle(front.plan.levels[0 if front.plan.levels[0].loops else 1 :])
     front.certify()
-    if front.wrong() and not front.in_a_loop():
+    if front.wrong() and front.may_go_on():
         front.one_after_the_other()
     front.finish()
 
@@ -93,11 +90,11 @@ class _Front:
         """The norms that were settled, and are not."""
         return [norm for norm in self.settled if not self.proven[norm]]
 
-    def in_a_loop(self) -> bool:
-        """Whether one of these reads from its own output, so that no order would help."""
-        looping = {norm for level in self.plan.levels if level.loops for norm in level.norms}
-        one_each = all(len(level.norms) == 1 for level in self.plan.levels)
-        return bool(looping & {*self.wrong()}) or (one_each and self.plan.note is not None)
+    def may_go_on(self) -> bool:
+        """Whether another order could help, and rounds are left for it."""
+        out = self.limits.keep_partial and not self._rounds_left()
+        ordered = self.plan.note is not None  # one after the other already
+        return not (out or ordered or self._in_a_loop())
 
     def one_after_the_other(self) -> None:
         """Go on from the first norm that is wrong, as if each read from all before it, and certify again."""
@@ -135,9 +132,18 @@ class _Front:
                 outcome.skipped[self.passes.norms[norm].name] = "not reached within max_rounds"
         outcome.written = [norm for norm in self.called if norm in outcome.states]
 
+    def _in_a_loop(self) -> bool:
+        """Whether a norm that is wrong reads from its own output."""
+        looping = {norm for level in self.plan.levels if level.loops for norm in level.norms}
+        return bool(looping & {*self.wrong()})
+
+    def _rounds_left(self) -> bool:
+        """Whether there may be one more round and the certificate behind it."""
+        return self.limits.max_rounds is None or self.passes.done + 2 <= self.limits.max_rounds
+
     def _settle_one(self, level: Level) -> bool:
         for _ in range(ATTEMPTS if level.loops else 1):
-            if self.limits.max_rounds is not None and self.passes.done + 2 > self.limits.max_rounds:
+            if not self._rounds_left():
                 self._out_of_rounds()
                 return False
             if self._round(level):
@@ -165,25 +171,7 @@ class _Front:
         return [norm for norm in self.plan.first_calls[:1] if norm in lowest.norms and not lowest.loops]
 
     def _check_repeats(self, done: Pass) -> None:
-        same = done.samples == self.first.samples
-        got = f"{self.first.samples} samples, then {done.samples}"
-        for norm in self._probe():
-            part = self.passes.layout.slices[norm]
-            before, now = (of.measured.stored("biased").on(part) for of in (self.first, done))
-            apart = distance(before, now, self.state.eps[part])
-            shift = max(float(apart.mean.max()), float(apart.var.max()))
-            same = same and shift <= REPEATS
-            got = (
-                f"{self.passes.norms[norm].name} moved by {shift:.1e} sigmas"
-                if done.samples == self.first.samples
-                else got
-            )
-        if not same:
-            raise RuntimeError(
-                f"recalibrate: expected a loader that gives the same samples in every round, got others in round "
-                f"{done.number}: {got}. Seed its augmentation by the sample's index, give it a generator of its own "
-                'and no persistent workers, keep the batches in a list, or take method="average", which reads it once.'
-            )
+        check_repeats(self.passes, self.first, done, self._probe(), self.state.eps)
 
     def _announce(self, levels: list[Level]) -> None:
         needed = self.passes.done + len(levels) + 1
@@ -225,7 +213,7 @@ class _Front:
         norm = max(wrong, key=lambda one: math.inf if math.isnan(largest[one]) else largest[one])
         why = (
             "it reads from its own output, and does not come to rest"
-            if self.in_a_loop()
+            if self._in_a_loop()
             else "the model does not compute the same again on the same data"
         )
         return (

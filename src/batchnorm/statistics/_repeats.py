@@ -1,0 +1,40 @@
+"""Does a loader give the same samples in every round?"""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from ._measured import distance
+from ._passes import Pass, Passes
+
+REPEATS = 1e-6
+"""How far moments may move from round to round, in sigmas, where they depend on no statistics."""
+
+
+def check_repeats(passes: Passes, first: Pass, done: Pass, probe: Sequence[int], eps: Tensor) -> None:
+    """Compare the samples of a round with those of the first one, by their number and by what `probe` read of them.
+
+    Args:
+        passes: that ran both.
+        first: the first round.
+        done: the round in question.
+        probe: norms that read from no other norm, so that their moments are the data's alone.
+        eps: of every norm, per channel.
+
+    Raises:
+        RuntimeError: they differ.
+    """
+    got = f"{first.samples} samples, then {done.samples}" if done.samples != first.samples else None
+    for norm in probe if got is None else ():
+        part = passes.layout.slices[norm]
+        before, now = (of.measured.stored("biased").on(part) for of in (first, done))
+        apart = distance(before, now, eps[part])
+        shift = max(float(apart.mean.max()), float(apart.var.max()))
+        if not shift <= REPEATS:
+            got = f"the moments of what {passes.norms[norm].name} reads moved by {shift:.1e}"
+    if got is not None:
+        raise RuntimeError(
+            f"recalibrate: expected a loader that gives the same samples in every round, got others in round "
+            f"{done.number}: {got}. Seed its augmentation by the sample's index, give it a generator of its own and no "
+            'persistent workers, keep the batches in a list, or take method="average", which reads it once.'
+        )
