@@ -12,6 +12,8 @@ from ._recalibration import Certificate as Certificate
 from ._recalibration import NormRecalibration as NormRecalibration
 from ._recalibration import Recalibration as Recalibration
 from ._recalibration import Round as Round
+from ._run_recalibration import Judgement as Judgement
+from ._run_recalibration import RunRecalibration as RunRecalibration
 from ._training import ClassScores as ClassScores
 from ._training import EpochRecord as EpochRecord
 from ._training import Evaluation as Evaluation

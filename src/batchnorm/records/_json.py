@@ -1,15 +1,19 @@
 """How is a record written as a line of JSON, and read back?"""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar, get_args
 
 from ..errors import InputError
 from ._recalibration import Recalibration
+from ._run_recalibration import RunRecalibration
 from ._training import EpochRecord, Evaluation, Prediction, TrainResult
 
-Record = EpochRecord | TrainResult | Evaluation | Prediction | Recalibration
-RECORDS = {record.__name__: record for record in (EpochRecord, TrainResult, Evaluation, Prediction, Recalibration)}
+Record = EpochRecord | TrainResult | Evaluation | Prediction | Recalibration | RunRecalibration
+RECORDS = {
+    record.__name__: record
+    for record in (EpochRecord, TrainResult, Evaluation, Prediction, Recalibration, RunRecalibration)
+}
 Flat = TypeVar("Flat", EpochRecord, TrainResult)
 
 
@@ -33,7 +37,7 @@ def to_json(record: Record) -> str:
 
 
 def from_json(text: str, kind: type[Flat]) -> Flat:
-    """Read one `kind` back from the line that `to_json` wrote.
+    """Read one `kind` back from the line that `to_json` wrote; a field with a default may be younger than the line.
 
     Raises:
         InputError: `text` is no JSON, holds another record or version, or has other fields.
@@ -55,10 +59,11 @@ def from_json(text: str, kind: type[Flat]) -> Flat:
             f"this {kind.__name__} has version {version}, this batchnorm reads version {kind.VERSION}; "
             "read it with the batchnorm that wrote it"
         )
-    expected = {entry.name for entry in fields(kind)}
-    if set(data) != expected:
+    expected = {entry.name: entry for entry in fields(kind)}
+    needed = {name for name, entry in expected.items() if entry.default is MISSING}
+    if not needed <= set(data) <= set(expected):
         raise InputError(f"a {kind.__name__} has the fields {sorted(expected)}, got {sorted(data)}")
-    wrong = [entry.name for entry in fields(kind) if type(data[entry.name]).__name__ not in _json_types(entry.type)]
+    wrong = [name for name, value in data.items() if type(value).__name__ not in _json_types(expected[name].type)]
     if wrong:
         raise InputError(f"a {kind.__name__} has other types in {', '.join(wrong)}: {text[:80]!r}")
     return kind(**data)

@@ -32,6 +32,7 @@ class TrainResult:
 
     `test_accuracy` (0…1) and `test_loss` are of the test images, which are looked at once, at the end; `seconds`
     is the wall-clock time of the training itself, over all resumptions; `run` is the folder, `None` without one.
+    `recalibrate` says whether and how the statistics were computed anew before the test.
     """
 
     VERSION: ClassVar[int] = 1
@@ -48,6 +49,7 @@ class TrainResult:
     parameters: int
     val_accuracy: float | None
     val_loss: float | None
+    recalibrate: str = "off"
 
 
 @dataclass(frozen=True, slots=True)
