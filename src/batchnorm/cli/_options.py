@@ -19,6 +19,8 @@ class Options(TrainConfig):
     """where the norm stands, before or after the activation"""
     schedule: Annotated[Literal["one-cycle", "cosine"], arg(metavar="WORD")] = "one-cycle"
     """the way of lr: one-cycle or cosine"""
+    recalibrate: Annotated[Literal["off", "average", "exact"], arg(metavar="WORD")] = "off"
+    """compute the statistics anew at the end: average, exact"""
     route: Annotated[str, arg(metavar="NAME", help=f"of batch norm (ours): auto, {', '.join(ROUTES)}")] = "auto"
 
     @classmethod

@@ -17,6 +17,10 @@ from ._model_file import load_model as load_model
 from ._model_file import save_model as save_model
 from ._predict import predict as predict
 from ._predict import read_image as read_image
+from ._recalibrate_run import RecalibrationPlan as RecalibrationPlan
+from ._recalibrate_run import RunRecalibrationWatcher as RunRecalibrationWatcher
+from ._recalibrate_run import recalibrate_run as recalibrate_run
+from ._recalibration_images import RECALIBRATION_BATCH as RECALIBRATION_BATCH
 from ._run_folder import RunFolder as RunFolder
 from ._stopping import TrainingInterrupted as TrainingInterrupted
 from ._watcher import Plan as Plan

@@ -22,6 +22,7 @@ class Position:
 
     `loss` and `correct` are sums over `seen` images; `seconds` is the time of all epochs so far, the running one's
     part is `epoch_seconds`. Sampler and augmentation draw from (seed, epoch, step), so they need no state.
+    `recalibrated`: all epochs are done, and the statistics of the net are those that were computed anew.
     """
 
     epoch: int = 0
@@ -31,6 +32,7 @@ class Position:
     seen: int = 0
     seconds: float = 0.0
     epoch_seconds: float = 0.0
+    recalibrated: bool = False
 
 
 @dataclass

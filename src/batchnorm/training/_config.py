@@ -66,6 +66,8 @@ class TrainConfig:
     """largest gradient norm of a step; 0: no clipping"""
     ema_decay: float = 0.0
     """keep an average of the weights, e.g. 0.999; 0: none"""
+    recalibrate: Literal["off", "average", "exact"] = "off"
+    """compute the statistics anew at the end: average, exact"""
     flip: bool = True
     """mirror every other image"""
     shift: int = 0

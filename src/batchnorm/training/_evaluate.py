@@ -7,7 +7,7 @@ from typing import Literal
 from torch import nn
 
 from .. import data
-from ..data import Batches, Split
+from ..data import Batches, Source
 from ..errors import InputError
 from ..records import Evaluation
 from ..statistics import use_batch_statistics
@@ -85,7 +85,7 @@ def evaluate(
         raise InputError(f"batch_size: expected an integer of at least 2, got {batch_size}")
     place = pick_device(device)
     net, card = load_run(run, model)
-    images = _fitting_images(dataset or card.data, split, card)
+    images = fitting_source(dataset or card.data, card).load(split)
     net.to(place)
     running = score(
         *collect_outputs(net, Batches(images, EVALUATION_BATCH, card.normalization), place),
@@ -100,8 +100,13 @@ def evaluate(
     return Evaluation(str(run), dataset or card.data, split, batch_size, running, batch)
 
 
-def _fitting_images(name: str, split: Literal["train", "test"], card: ModelCard) -> Split:
-    source = data.get(name)
+def fitting_source(name: str, card: ModelCard, source: Source | None = None) -> Source:
+    """Return the data set of that name, or the caller's own, if its images and classes are those of the net.
+
+    Raises:
+        InputError: they are others, or there is no such set.
+    """
+    source = source or data.get(name)
     info = source.info
     if (info.in_channels, info.image_size, info.classes) != (
         card.in_channels,
@@ -110,6 +115,6 @@ def _fitting_images(name: str, split: Literal["train", "test"], card: ModelCard)
     ):
         raise InputError(
             f"data: the net was trained for {len(card.classes)} classes on {card.in_channels}x{card.image_size}x"
-            f"{card.image_size} images of {card.data}; {name} has other images or classes"
+            f"{card.image_size} images of {card.data}; {info.name} has other images or classes"
         )
-    return source.load(split)
+    return source

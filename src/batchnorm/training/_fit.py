@@ -16,6 +16,7 @@ from ..records import EpochRecord, TrainResult
 from ._checkpoint import Position, load_checkpoint, save_checkpoint
 from ._config import TrainConfig
 from ._environment import keep_freed_memory, torch_settings
+from ._final_statistics import recalibrate_trained
 from ._finite import first_nonfinite, nonfinite_entry
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
 from ._model_file import ModelCard, save_model
@@ -147,7 +148,9 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
         _save(job, folder)
         watcher.epoch(job.history[-1])
         _stop_if_asked(job, folder, stop)
-    result = result or _test(job, folder)
+    if not result:
+        recalibrate_trained(job, folder, stop, watcher)
+        result = _test(job, folder)
     if folder:
         folder.write_result(result)
     return Trained(job.best.eval(), job.card, result, tuple(job.history))
@@ -251,6 +254,7 @@ def _test(job: Job, folder: RunFolder | None) -> TrainResult:
         parameters=sum(parameter.numel() for parameter in job.model.parameters()),
         val_accuracy=job.history[-1].val_accuracy,
         val_loss=job.history[-1].val_loss,
+        recalibrate=job.config.recalibrate,
     )
 
 

@@ -68,6 +68,12 @@ def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
         >>> read == card, net.training
         (True, False)
     """
+    with atomic_write(path) as file:
+        file.write(model_bytes(model, card))
+
+
+def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
+    """Return the bytes of the file that `save_model` writes."""
     from safetensors.torch import save
 
     # A clone is contiguous and its own: safetensors refuses shared storages and strides.
@@ -85,8 +91,7 @@ def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
         "images": json.dumps({"channels": card.in_channels, "size": card.image_size}),
         "normalization": json.dumps(card.normalization.to_dict()),
     }
-    with atomic_write(path) as file:
-        file.write(save(tensors, metadata))
+    return save(tensors, metadata)
 
 
 def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, ModelCard]:

@@ -20,7 +20,7 @@ from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._proof import prove_takes, take_route
 
 EVALUATION_BATCH = 500
-LATER = frozenset({"route"})
+LATER = frozenset({"recalibrate", "route"})
 """Options that are younger than checkpoints: one that does not name them goes on with any value."""
 
 
@@ -135,14 +135,13 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
         normalization=normalization,
         data=config.data,
     )
-    augmentation = Augmentation(flip=config.flip and source.info.flippable, shift=config.shift)
     if len(train) < 2:
         raise InputError(f"val_fraction: leaves {len(train)} training images, expected at least 2; hold fewer out")
     batches = Batches(
         train,
         config.batch_size,
         normalization,
-        augmentation=augmentation,
+        augmentation=augmentation_of(config, source),
         shuffle=True,
         channels_last=config.channels_last,
     )
@@ -159,6 +158,12 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
         optimizer=optimizer,
         scheduler=make_scheduler(optimizer, config, steps=len(batches) * config.epochs),
     )
+
+
+def augmentation_of(config: TrainConfig, source: Source) -> Augmentation | None:
+    """Return how a training varies the images of `source`; `None` for not at all."""
+    augmentation = Augmentation(flip=config.flip and source.info.flippable, shift=config.shift)
+    return augmentation if augmentation.flip or augmentation.shift else None
 
 
 def evaluation_batches(split: data.Split, normalization: Normalization, config: TrainConfig) -> Batches:

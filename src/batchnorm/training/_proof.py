@@ -10,6 +10,7 @@ from torch.nn.parameter import is_lazy
 from ..data import Source
 from ..errors import InputError
 from ..nn import set_route
+from ..statistics import recalibrate
 from ._config import TrainConfig
 
 
@@ -30,8 +31,8 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
     """Run one small training batch through a copy of `net`, so that a misfit is told before any image is read.
 
     Raises:
-        InputError: the net refuses the images' shape, or a batch of this size, gives another number of classes, or
-            has nothing to train.
+        InputError: the net refuses the images' shape, or a batch of this size, gives another number of classes, has
+            nothing to train, or nothing to recalibrate.
     """
     info = source.info
     wanted = (
@@ -58,8 +59,18 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
                 raise InputError(
                     f"batch_size: this net cannot train on single images, give 2 or more ({error})"
                 ) from error
+        if config.recalibrate != "off":
+            _prove_recalibrates(_trial(net, config), images)
     if not any(parameter.requires_grad for parameter in net.parameters()):
         raise InputError("model: the net has no parameter that requires a gradient; there is nothing to train")
+
+
+def _prove_recalibrates(trial: nn.Module, images: torch.Tensor) -> None:
+    try:
+        recalibrate(trial, [images])
+    except ValueError as error:
+        said = str(error).removeprefix("recalibrate: ")
+        raise InputError(f"recalibrate: this net cannot be recalibrated, leave it off: {said}") from None
 
 
 def _trial(net: nn.Module, config: TrainConfig) -> nn.Module:

@@ -1,4 +1,4 @@
-"""A run on disk: `config.toml`, `metrics.jsonl`, `model.safetensors`, `last.ckpt`, `result.json`."""
+"""A run on disk: which files it has, and how each is written and read."""
 
 import contextlib
 import itertools
@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, did_you_mean
 from ..files import atomic_write
 from ..records import EpochRecord, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
@@ -42,6 +42,8 @@ class RunFolder:
         self.model = self.path / "model.safetensors"
         self.checkpoint = self.path / "last.ckpt"
         self.result = self.path / "result.json"
+        self.recalibration = self.path / "recalibration.json"
+        self.former_model = self.path / "model.before-recalibration.safetensors"
 
     @classmethod
     def plan(cls, path: Path | str) -> "RunFolder":
@@ -125,7 +127,8 @@ class RunFolder:
         except OSError as error:
             raise InputError(f"{folder.path}: cannot be a run ({error.strerror}); check the path") from None
         if not found:
-            raise InputError(f"{folder.path}: expected the folder of a run, found none; check the path")
+            near = did_you_mean(folder.path.name, runs_in(folder.path.parent))
+            raise InputError(f"{folder.path}: expected the folder of a run, found none; check the path.{near}")
         if not has_config:
             raise InputError(f"{folder.path}: expected the folder of a run, but it has no config.toml")
         return folder
@@ -167,6 +170,17 @@ class RunFolder:
         except InputError as error:
             raise InputError(f"{self.result}: {error}") from None
         return replace(result, run=str(self.path))  # the folder may have been moved since
+
+
+def runs_in(folder: Path) -> list[str]:
+    """Return the names of the runs and model files that lie in a folder; none where it cannot be read."""
+    with contextlib.suppress(OSError):
+        return sorted(
+            entry.name
+            for entry in folder.iterdir()
+            if entry.suffix == ".safetensors" or (entry / "config.toml").is_file()
+        )
+    return []
 
 
 def _read(path: Path) -> str:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..records import EpochRecord
+from ..records import EpochRecord, RunRecalibration
+from ..statistics import RecalibrationWatcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,10 @@ class StepReport:
     images_per_second: float
 
 
-class Watcher:
+class Watcher(RecalibrationWatcher):
     """Hears of every event of a training; each method may be overridden, none needs to be.
+
+    Those that it inherits, `planned` and `batch`, tell of the recalibration that may follow the last epoch.
 
     Example:
         >>> class Printer(Watcher):
@@ -51,6 +54,9 @@ class Watcher:
 
     def epoch(self, record: EpochRecord) -> None:
         """Hear of one whole epoch."""
+
+    def recalibrated(self, record: RunRecalibration) -> None:
+        """Hear that the statistics were computed anew, and what came of it."""
 
     def note(self, message: str) -> None:
         """Hear something that the user should know, in one sentence."""

@@ -1,0 +1,83 @@
+"""The statistics of a net whose training is done: computed anew before it is tested, if the config says so."""
+
+from ..records import Judgement, RunRecalibration
+from ..statistics import RecalibrationWatcher, recalibrate
+from ._checkpoint import save_checkpoint
+from ._messages import how_to_go_on
+from ._model_file import model_bytes
+from ._preparation import Job
+from ._recalibrate_run import judge
+from ._recalibrated_files import Destination
+from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
+from ._run_folder import RunFolder
+from ._stopping import StopRequest, TrainingInterrupted
+from ._watcher import Watcher
+
+
+def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+    """Give the net to ship the statistics of its training images, and write model, record and checkpoint.
+
+    Until all is written the checkpoint is that of the last epoch, so that a resumed run does it again. It follows from
+    the weights and the seed: it comes to the same.
+
+    Raises:
+        TrainingInterrupted: SIGINT or SIGTERM came; nothing has been changed.
+        RuntimeError: it cannot be done; the trained net stays as it is.
+    """
+    config = job.config
+    if config.recalibrate == "off" or job.position.recalibrated:
+        return
+    images = RecalibrationImages(
+        job.train.split,
+        job.card.normalization,
+        augmentation=job.train.augmentation,
+        seed=config.seed,
+        epoch=config.epochs,
+        channels_last=config.channels_last,
+    )
+    try:
+        record = recalibrate(
+            job.best, images, method=config.recalibrate, watcher=_Stoppable(job, folder, stop, watcher)
+        )
+    except (ValueError, RuntimeError) as error:
+        saved = f"; the trained net is saved in {folder.model}" if folder else ""
+        raise RuntimeError(f"the training is done{saved}, but its recalibration failed: {error}") from error
+    last = job.history[-1]
+    said = RunRecalibration(
+        run=str(folder.path) if folder else "",
+        data=job.card.data,
+        split="train",
+        augmented=images.augmented,
+        batch_size=RECALIBRATION_BATCH,
+        judged_on=None if job.val is None else "validation",
+        judged=0 if job.val is None else len(job.val.split),
+        before=None if last.val_accuracy is None else Judgement(last.val_loss, last.val_accuracy),
+        after=None if job.val is None else judge(job.best, job.val, job.device),
+        written=None,
+        sha256=None,
+        kept=None,
+        recalibration=record,
+    )
+    job.position.recalibrated = True
+    if folder:
+        said = Destination.in_place(folder).write(model_bytes(job.best, job.card), said)
+        save_checkpoint(folder.checkpoint, job.checkpoint())
+    watcher.recalibrated(said)
+
+
+class _Stoppable(RecalibrationWatcher):
+    """Passes on to the training's watcher, and ends the recalibration if the training is to stop."""
+
+    def __init__(self, job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+        self.job, self.folder, self.stop, self.watcher = job, folder, stop, watcher
+
+    def planned(self, rounds: int, seconds: float) -> None:
+        self.watcher.planned(rounds, seconds)
+
+    def batch(self, done: int, total: int | None, number: int) -> None:
+        self.watcher.batch(done, total, number)
+        if self.stop.signal:
+            raise TrainingInterrupted(how_to_go_on(self.job, self.folder, self.stop.signal))
+
+    def note(self, message: str) -> None:
+        self.watcher.note(message)

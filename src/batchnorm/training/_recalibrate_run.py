@@ -1,0 +1,274 @@
+"""A trained run with the statistics of its data: what is read, recalibrated, judged and written."""
+
+import contextlib
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from .. import data
+from ..data import Augmentation, Batches, Source, SplitName
+from ..errors import InputError
+from ..records import Judgement, RunRecalibration
+from ..statistics import RecalibrationWatcher, recalibrate
+from ._config import TrainConfig
+from ._environment import torch_settings
+from ._evaluate import find_model_file, fitting_source
+from ._model_file import ModelCard, load_model, model_bytes
+from ._preparation import augmentation_of, evaluation_batches
+from ._recalibrated_files import Destination
+from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
+from ._run_folder import RunFolder
+from ._scores import collect_outputs, loss_and_accuracy
+
+Method = Literal["average", "exact"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecalibrationPlan:
+    """What lies ahead when the recalibration of a run starts; `images` are those of one round."""
+
+    model: str
+    data: str
+    split: str
+    images: int
+    batches: int
+    augmented: bool
+    method: str
+    device: str
+
+    @classmethod
+    def of(
+        cls,
+        card: ModelCard,
+        source: Source,
+        split: str,
+        images: RecalibrationImages,
+        method: str,
+        device: torch.device,
+    ) -> "RecalibrationPlan":
+        """Put it together."""
+        return cls(
+            card.model, source.info.name, split, images.count, len(images), images.augmented, method, str(device)
+        )
+
+
+class RunRecalibrationWatcher(RecalibrationWatcher):
+    """Hears of every event of a run's recalibration; each method may be overridden, none needs to be."""
+
+    def started(self, plan: RecalibrationPlan) -> None:
+        """Hear what lies ahead, once, before the first round."""
+
+
+def recalibrate_run(
+    run: Path | str,
+    *,
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    method: Method = "average",
+    variance: Literal["unbiased", "biased"] = "unbiased",
+    dataset: str | None = None,
+    split: SplitName = "train",
+    augment: bool = True,
+    batch_size: int = RECALIBRATION_BATCH,
+    max_samples: int | None = None,
+    max_rounds: int | None = None,
+    keep_partial: bool = False,
+    include_frozen: bool = False,
+    tolerance: float = 1e-4,
+    certify: bool = False,
+    model: str | None = None,
+    source: Source | None = None,
+    device: str = "auto",
+    threads: int = 0,
+    watcher: RunRecalibrationWatcher | None = None,
+) -> RunRecalibration:
+    """Give a trained run the statistics of its training images, judge it before and after, and write its model file.
+
+    The images are those that the run was trained with: without those that it held out, augmented as it was. The model
+    of a run's folder is replaced, the former one stays beside it as `model.before-recalibration.safetensors`, and
+    `recalibration.json` says what was done. Whatever is raised before that (Ctrl-C, a full disk), the run is as it was.
+
+    Args:
+        run: the run's folder, or a model file; the `config.toml` beside it says how it was trained.
+        out: write the model to this file instead, and leave the run alone.
+        overwrite: allow that a file at `out` is replaced.
+        method: see `batchnorm.recalibrate`, as for `variance`, `max_rounds`, `keep_partial`, `include_frozen`,
+            `tolerance` and `certify`.
+        variance: what is stored.
+        dataset: another data set than the run's; its images and classes must fit.
+        split: `"train"` or `"test"`.
+        augment: vary the images as the training did.
+        batch_size: images per batch.
+        max_samples: at most so many images, drawn by the run's seed.
+        max_rounds: the most passes over the images.
+        keep_partial: keep what is exact when the rounds run out.
+        include_frozen: give frozen norms new statistics, too.
+        tolerance: the largest residual that counts as settled.
+        certify: measure the residual after `"average"`, too.
+        model: the own `package.module:function`, if the net is not one of this package.
+        source: own data instead of a named set.
+        device: as in `TrainConfig`.
+        threads: as in `TrainConfig`.
+        watcher: hears of rounds, batches and notes.
+
+    Raises:
+        InputError: the run, the data or an option cannot be used.
+        RuntimeError: what was to be settled is not.
+        OSError: the files cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from batchnorm.training import TrainConfig, fit
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = fit(TrainConfig(epochs=1, val_fraction=0.97, model_args={"width": 4}), out=folder)
+        >>> record = recalibrate_run(folder, method="exact")
+        >>> record.recalibration.samples, record.recalibration.certificate.settled, record.judged
+        (300, 2, 2000)
+        >>> sorted(path.name for path in folder.glob("*.safetensors"))
+        ['model.before-recalibration.safetensors', 'model.safetensors']
+    """
+    watcher = watcher or RunRecalibrationWatcher()
+    _check(batch_size=batch_size, max_samples=max_samples)
+    path = find_model_file(run)
+    folder = RunFolder(path.parent) if (path.parent / "config.toml").is_file() else None
+    destination = Destination.plan(path, folder, None if out is None else Path(out), overwrite=overwrite)
+    known = folder.read_config() if folder else None
+    config = known or TrainConfig()
+    with contextlib.ExitStack() as held:
+        if folder and destination.record:
+            held.enter_context(folder.held())
+            if not folder.result.exists():
+                watcher.note("the run is not finished: when it goes on, it replaces the model by one of its own")
+        place = held.enter_context(torch_settings(replace(config, device=device, threads=threads)))
+        with _said_plainly(limited=max_rounds is not None):
+            net, card = load_model(path, model)
+            source = fitting_source(dataset or card.data, card, source)
+            if known is None and augment:
+                watcher.note(
+                    "no config.toml lies beside the model, so how it varied its images is unknown: they are not"
+                )
+            images = _images(
+                source,
+                split,
+                card,
+                known,
+                augmentation=augmentation_of(known, source) if augment and known else None,
+                batch_size=batch_size,
+                max_images=max_samples,
+            )
+            watcher.started(RecalibrationPlan.of(card, source, split, images, method, place))
+            _place(net, place, config)
+            former = copy.deepcopy(net)
+            record = recalibrate(
+                net,
+                images,
+                method=method,
+                variance=variance,
+                max_rounds=max_rounds,
+                keep_partial=keep_partial,
+                include_frozen=include_frozen,
+                tolerance=tolerance,
+                certify=certify,
+                watcher=watcher,
+            )
+            test = evaluation_batches(source.load("test"), card.normalization, config)
+            said = RunRecalibration(
+                run=str(run),
+                data=source.info.name,
+                split=split,
+                augmented=images.augmented,
+                batch_size=batch_size,
+                judged_on="test",
+                judged=len(test.split),
+                before=judge(former, test, place),
+                after=judge(net, test, place),
+                written=None,
+                sha256=None,
+                kept=None,
+                recalibration=record,
+            )
+            _compare(said, watcher)
+            content = model_bytes(net, card)
+        return destination.write(content, said)
+
+
+def judge(net: nn.Module, batches: Batches, device: torch.device) -> Judgement:
+    """Return the loss and the accuracy of `net` in evaluation mode."""
+    loss, accuracy = loss_and_accuracy(*collect_outputs(net.eval(), batches, device))
+    return Judgement(loss if math.isfinite(loss) else None, accuracy)
+
+
+@contextlib.contextmanager
+def _said_plainly(*, limited: bool) -> Iterator[None]:
+    """Turn what `recalibrate` refuses into the caller's mistake; what a loader or a net raises passes through."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted: nothing was written, the run is as it was") from None
+    except (ValueError, RuntimeError) as error:
+        said = str(error)
+        if not said.startswith("recalibrate: "):
+            raise
+        # Rounds that do not suffice are a mistake where the caller counted them.
+        kind = InputError if limited or isinstance(error, ValueError) else RuntimeError
+        raise kind(said.removeprefix("recalibrate: ")) from error
+
+
+def _check(**options: int | None) -> None:
+    for name, value in options.items():
+        if value is not None and (type(value) is not int or value < 1):
+            raise InputError(f"{name}: expected an integer of at least 1, got {value!r}")
+
+
+def _images(
+    source: Source,
+    split: SplitName,
+    card: ModelCard,
+    config: TrainConfig | None,
+    *,
+    augmentation: Augmentation | None,
+    batch_size: int,
+    max_images: int | None,
+) -> RecalibrationImages:
+    """Return the images of a split; those of a training on this very set as it took them, if its config is known."""
+    images = source.load(split)
+    if split == "train" and config is not None and source.info.name == card.data:
+        images, _ = data.split_off_validation(images, config.val_fraction, config.seed)
+    return RecalibrationImages(
+        images,
+        card.normalization,
+        augmentation=augmentation,
+        batch_size=batch_size,
+        max_images=max_images,
+        seed=config.seed if config else 0,
+        epoch=config.epochs if config else 0,
+        channels_last=(config or TrainConfig()).channels_last,
+    )
+
+
+def _place(net: nn.Module, device: torch.device, config: TrainConfig) -> None:
+    kwargs: dict[str, Any] = {"memory_format": torch.channels_last} if config.channels_last else {}
+    net.to(device, **kwargs)
+
+
+def _compare(said: RunRecalibration, watcher: RecalibrationWatcher) -> None:
+    """Say it where the net has become worse.
+
+    Raises:
+        RuntimeError: its outputs are not finite any more.
+    """
+    before, after = said.before, said.after
+    if before is None or after is None or before.loss is None:
+        return
+    if after.loss is None:
+        raise RuntimeError("with the new statistics the net's outputs are not finite; nothing was written")
+    if after.loss > before.loss and after.accuracy < before.accuracy:
+        watcher.note(f"with the new statistics loss and accuracy are worse on the {said.judged_on} images")
+    if said.split == said.judged_on:
+        watcher.note("the statistics are those of the very images that judge: on others the net may do worse")

@@ -1,0 +1,82 @@
+"""Which images does a recalibration read, and in which batches?"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ..data import Augmentation, Batches, Normalization, Split
+
+RECALIBRATION_BATCH = 128
+"""Images per batch. From some hundred on a larger one changes nothing (Wu and Johnson 2021, table 2)."""
+
+BLOCK = 500
+"""Images that are augmented together, whatever the size of a batch."""
+
+
+class RecalibrationImages:
+    """The images of a split, shuffled, augmented and normalized: the same ones whenever they are read.
+
+    Which images come, and how each is augmented, follows from `seed` and `epoch` alone and not from `batch_size`, so
+    that two sizes see the same data. The last batch may be smaller; an image that would be alone in it joins the batch
+    before, for alone it might have no variance.
+
+    Args:
+        split: the images.
+        normalization: the constants that the net was trained with.
+        augmentation: as in training; `None` leaves the images as they are.
+        batch_size: images per batch, at least 1.
+        max_images: take so many, drawn by `seed`; `None` takes all.
+        seed: of the order and the augmentation.
+        epoch: of the order and the augmentation.
+        channels_last: give the images in torch's channels_last layout.
+
+    Example:
+        >>> split = Split(torch.zeros(9, 1, 28, 28, dtype=torch.uint8), torch.arange(9))
+        >>> images = RecalibrationImages(split, Normalization((0.5,), (0.5,)), batch_size=4)
+        >>> [len(batch) for batch in images], len(images)
+        ([4, 5], 2)
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        normalization: Normalization,
+        *,
+        augmentation: Augmentation | None = None,
+        batch_size: int = RECALIBRATION_BATCH,
+        max_images: int | None = None,
+        seed: int = 0,
+        epoch: int = 0,
+        channels_last: bool = False,
+    ) -> None:
+        order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))[:max_images]
+        self.count = len(order)
+        self._blocks = Batches(
+            split.subset(order), BLOCK, normalization, augmentation=augmentation, channels_last=channels_last
+        )
+        self.augmented = augmentation is not None
+        self._seed, self._epoch = seed, epoch
+        self.sizes = _sizes(self.count, batch_size)
+
+    def __len__(self) -> int:
+        """The number of batches."""
+        return len(self.sizes)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Give the batches, float32 of shape (B, C, H, W)."""
+        blocks = self._blocks.epoch(self._seed, self._epoch)
+        ready, _ = next(blocks)
+        for size in self.sizes:
+            while len(ready) < size:
+                ready = torch.cat([ready, next(blocks)[0]])
+            yield ready[:size]
+            ready = ready[size:]
+
+
+def _sizes(count: int, batch_size: int) -> list[int]:
+    whole, rest = divmod(count, batch_size)
+    sizes = [batch_size] * whole + [rest] * (rest > 0)
+    if rest == 1 and 1 < batch_size < count:
+        sizes[-2:] = [batch_size + 1]
+    return sizes
