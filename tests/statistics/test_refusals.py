@@ -98,6 +98,12 @@ def test_a_lazy_norm_that_has_seen_no_batch(lazy):
         recalibrate(model, [images()])
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_model_of_torch_jit():
+    with pytest.raises(ValueError, match=r"modules of Python, got 0 of torch\.jit.*before it is scripted"):
+        recalibrate(torch.jit.script(nn.Sequential(nn.BatchNorm2d(1))), [images()])
+
+
 def test_one_value_per_channel_in_a_batch_of_average():
     model = make("mlp")
     before = picture(model)

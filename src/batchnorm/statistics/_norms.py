@@ -39,6 +39,7 @@ def find_norms(model: nn.Module) -> list[Norm]:
 
     Raises:
         RuntimeError: a lazy norm has seen no batch yet.
+        ValueError: a norm is of torch.jit.
     """
     found: dict[tuple[int, int], Norm] = {}
     for name, module in model.named_modules():
@@ -76,9 +77,15 @@ def frozen_because(norm: Norm, *, root_trains: bool) -> str | None:
 
 
 def _running_statistics(name: str, module: nn.Module) -> tuple[Tensor, Tensor] | None:
-    mean, var = module._buffers.get("running_mean"), module._buffers.get("running_var")
+    buffers = dict(module.named_buffers(recurse=False))
+    mean, var = buffers.get("running_mean"), buffers.get("running_var")
     if mean is None or var is None or isinstance(module, _InstanceNorm):
         return None
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ValueError(
+            f"recalibrate: expected modules of Python, got {name or 'the model'} of torch.jit, which cannot be looked "
+            "into. Recalibrate the model before it is scripted or traced."
+        )
     if is_lazy(mean) or is_lazy(var):
         raise RuntimeError(
             f"recalibrate: expected norms that know their channels, got {name or 'the model'} "

@@ -43,7 +43,7 @@ def who_was_called(passes: Passes, first: Pass) -> list[int]:
         names = ", ".join(norm.name for norm in passes.norms[:3])
         raise ValueError(
             f"recalibrate: expected a forward that calls the model's norms, got none of the {len(passes.norms)} called "
-            f"({names} ...). A model of torch.jit, or a forward_fn that does not call the model, cannot be looked into."
+            f"({names} ...). A model of torch.export cannot be looked into; a forward_fn must call the model."
         )
     return called
 
