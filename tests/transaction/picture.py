@@ -62,6 +62,7 @@ def picture(model: nn.Module) -> dict[str, object]:
         "parameters": [picture_of_tensor(tensor) for tensor in model.parameters()],
         "buffers": [(name, *picture_of_tensor(tensor)) for name, tensor in model.named_buffers(remove_duplicate=False)],
         "chance": picture_of_chance(),
+        "modes": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
     }
 
 

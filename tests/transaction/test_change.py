@@ -99,12 +99,15 @@ def test_hooks_come_back_in_the_order_that_they_had():
     assert order == ["first", "second"]
 
 
-def test_a_module_outside_the_model_goes_back_too_once_it_was_changed_through_the_transaction():
+@pytest.mark.parametrize(
+    ("way", "given"),
+    [("set", ("momentum", None)), ("on_input", (lambda *_: None,)), ("on_output", (lambda *_: None,))],
+)
+def test_a_module_outside_the_model_goes_back_too_once_it_was_changed_through_the_transaction(way, given):
     model, other = make(), nn.BatchNorm1d(3)
     before = picture(other)
     with transaction(model) as change:
-        change.set(other, "momentum", None)
-        change.on_output(other, lambda module, args, output: None)
+        getattr(change, way)(other, *given)
     assert picture(other) == before
 
 

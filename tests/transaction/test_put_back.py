@@ -154,6 +154,18 @@ def test_inside_no_gradient_is_there_to_be_added_to():
         assert all(parameter.grad is None for parameter in model.parameters())
 
 
+@pytest.mark.parametrize("mode", [True, False])
+def test_gradients_are_recorded_or_not_as_before(mode):
+    with torch.set_grad_enabled(mode):
+        with transaction(make_plain()):
+            torch.set_grad_enabled(not mode)
+        assert torch.is_grad_enabled() == mode
+
+
+def make_plain():
+    return nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+
+
 def test_the_three_generators_go_on_as_if_nothing_had_been_drawn():
     random.seed(1), np.random.seed(1), torch.manual_seed(1)
     expected = (random.gauss(0, 1), np.random.rand(), torch.rand(1).item())

@@ -62,13 +62,13 @@ def check_plain(module: nn.Module, name: str, value: object) -> None:
         )
 
 
-def attribute_step(module: nn.Module, name: str) -> Callable[[], None]:
+def attribute_step(module: nn.Module, name: str) -> Callable[[], object]:
     """Return what gives the attribute its present value back, or takes it away if it is absent."""
     if name in vars(module):
         return partial(vars(module).__setitem__, name, vars(module)[name])
     of_class = getattr(type(module), name, None)
     if hasattr(type(module), name) and not hasattr(of_class, "__set__"):
-        return lambda: vars(module).pop(name, None) and None
+        return lambda: vars(module).pop(name, None)
     if hasattr(module, name):
         # A property, or what `__getattr__` finds elsewhere: compiled and scripted modules do that.
         return partial(setattr, module, name, getattr(module, name))

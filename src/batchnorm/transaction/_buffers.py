@@ -52,15 +52,15 @@ def _save(tensor: Tensor) -> _Saved:
 
 def _put_back(saved: _Saved) -> None:
     tensor = saved.tensor
-    with torch.no_grad():
-        # `resize_` and `.data =` give a tensor other memory or another shape without making it another object.
-        tensor.data = saved.memory
-        # A graph that read the buffer before stays valid if nobody wrote; one that was made meanwhile must hear of it.
-        untouched = saved.version is not None and tensor._version == saved.version
-        target = saved.memory if untouched else tensor.detach()
-        _once(target).copy_(saved.copy)
-        if tensor.grad_fn is not None:
-            tensor.detach_()
+    # `resize_` and `.data =` give a tensor other memory or another shape without making it another object.
+    tensor.data = saved.memory
+    # A graph that read the buffer before stays valid if nobody wrote; one that was made meanwhile must hear of it.
+    untouched = saved.version is not None and tensor._version == saved.version
+    # Neither of them is in a graph, so that no mode need be set here, which an interrupt could leave set.
+    target = saved.memory if untouched else tensor.detach()
+    _once(target).copy_(saved.copy)
+    if tensor.grad_fn is not None:
+        tensor.detach_()
 
 
 def _once(tensor: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -99,7 +100,8 @@ def transaction(model: nn.Module) -> Iterator[Transaction]:
       the very objects in their order; not what is written into parameters;
     - every buffer bit for bit, in place: the same tensor in the same memory;
     - `.grad` of every parameter, the very object. Inside it is None, so that nothing can be added to it;
-    - the random state of python, numpy, torch on the CPU and on the devices of the model's tensors.
+    - the random state of python, numpy, torch on the CPU and on the devices of the model's tensors, and whether
+      gradients are recorded (`torch.is_grad_enabled`).
 
     Inside, compiled code runs uncompiled (in the whole process), for it does not call hooks that are new. The model
     must not be run from another thread meanwhile.
@@ -150,6 +152,7 @@ def _begin(model: nn.Module, change: Transaction, undo: Undo, buffers: Buffers) 
     """Remember everything; the steps run in reverse order, so that modules hold their buffers before these are read."""
     devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
     undo.add(rng_state(devices).put_back)
+    undo.add(partial(torch.set_grad_enabled, torch.is_grad_enabled()))
     for step in (*buffers.steps(), *gradient_steps(model.parameters())):
         undo.add(step)
     for module in change.module.modules():

@@ -16,10 +16,10 @@ class Undo:
     """
 
     def __init__(self) -> None:
-        self._steps: list[Callable[[], None]] = []
+        self._steps: list[Callable[[], object]] = []
         self.done = False
 
-    def add(self, step: Callable[[], None]) -> None:
+    def add(self, step: Callable[[], object]) -> None:
         """Remember a step, before the change that it takes back."""
         self._steps.append(step)
 
@@ -33,7 +33,7 @@ class Undo:
         interrupts: list[BaseException] = []
         errors: list[BaseException] = []
         for _ in range(_TRIES):
-            failed: list[Callable[[], None]] = []
+            failed: list[Callable[[], object]] = []
             errors.clear()
             for step in pending:
                 try:
