@@ -22,6 +22,7 @@ from ._data import Fetch, List
 from ._evaluate import Evaluate
 from ._info import Info
 from ._predict import Predict
+from ._recalibrate import Recalibrate
 from ._streams import dependable_streams, warn
 from ._train import Train
 from ._warmup import Warmup
@@ -43,6 +44,7 @@ class Data:
 COMMANDS: dict[str, type] = {
     "train": Train,
     "evaluate": Evaluate,
+    "recalibrate": Recalibrate,
     "predict": Predict,
     "info": Info,
     "data": Data,

@@ -6,8 +6,8 @@ from pathlib import Path
 from ..errors import InputError
 
 
-def check_picture(option: str, path: Path) -> None:
-    """Raise `InputError`, naming the option, unless a PNG file can be written at `path`.
+def check_picture(option: str, path: Path, endings: tuple[str, ...] = (".png",)) -> None:
+    """Raise `InputError`, naming the option, unless a picture in one of these formats can be written at `path`.
 
     Example:
         >>> check_picture("--png", Path("c.jpg"))
@@ -16,8 +16,9 @@ def check_picture(option: str, path: Path) -> None:
     """
     if path.is_dir():
         raise InputError(f"{option}: expected the name of a file, {path} is a folder; choose another")
-    if path.suffix.lower() != ".png":
-        raise InputError(f"{option}: expected a name ending in .png, got {path}; use {path.with_suffix('.png')}")
+    if path.suffix.lower() not in endings:
+        better = path.with_suffix(endings[0])
+        raise InputError(f"{option}: expected a name ending in {' or '.join(endings)}, got {path}; use {better}")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(
             f"{option}: {path} cannot be made, {path.parent} is no folder that may be written; choose another"

@@ -18,8 +18,10 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..records import EpochRecord
+from ..records import EpochRecord, RunRecalibration
 from ..training import Plan, StepReport, Watcher
+from ._recalibration_progress import Rounds, describe_rounds
+from ._recalibration_tables import summary_line
 from ._streams import tell, warn
 
 NO_NUMBER = "–"  # noqa: RUF001 - a dash, not a minus
@@ -63,17 +65,25 @@ class Lines(Notes):
         """Print the epoch in one line."""
         tell(describe_epoch(record, self.epochs))
 
+    def planned(self, rounds: int, seconds: float) -> None:
+        """Print how long the recalibration will take."""
+        tell(f"recalibration: {describe_rounds(rounds, seconds)}")
+
+    def recalibrated(self, record: RunRecalibration) -> None:
+        """Print in one line what came of the recalibration."""
+        tell(summary_line(record))
+
 
 class FittingProgress(Progress):
     """Leaves out what a narrow terminal has no room for, the least important first, instead of cutting it."""
 
     def __init__(self, console: Console) -> None:
         whole = Column(no_wrap=True)
-        epoch = TextColumn("epoch {task.fields[epoch]}")
+        what = TextColumn("{task.description}")
         bar, steps = BarColumn(bar_width=None), MofNCompleteColumn(table_column=whole)
-        numbers = TextColumn("loss {task.fields[loss]}  acc {task.fields[accuracy]}")
-        speed, left = TextColumn("{task.fields[speed]} img/s"), TimeRemainingColumn(compact=True, table_column=whole)
-        self.all_columns: tuple[ProgressColumn, ...] = (epoch, bar, steps, numbers, speed, left)
+        numbers = TextColumn("{task.fields[numbers]}")
+        speed, left = TextColumn("{task.fields[speed]}"), TimeRemainingColumn(compact=True, table_column=whole)
+        self.all_columns: tuple[ProgressColumn, ...] = (what, bar, steps, numbers, speed, left)
         self.dispensable: tuple[ProgressColumn, ...] = (speed, left, steps, bar)
         super().__init__(*self.all_columns, console=console)
 
@@ -99,6 +109,8 @@ class Bar(Watcher):
         self.console = Console()
         self.progress = FittingProgress(console=self.console)
         self.task: TaskID | None = None
+        self.recalibration: TaskID | None = None
+        self.rounds = Rounds()
 
     def __enter__(self) -> "Bar":
         """Start drawing."""
@@ -114,13 +126,11 @@ class Bar(Watcher):
         self.epochs, self.steps = plan.epochs, plan.steps_per_epoch
         self.console.print(describe(plan), highlight=False, markup=False)
         self.task = self.progress.add_task(
-            "train",
+            f"epoch {min(plan.first_epoch + 1, plan.epochs)}/{plan.epochs}",
             total=plan.epochs * plan.steps_per_epoch,
             completed=plan.first_epoch * plan.steps_per_epoch + plan.first_step,
-            epoch=f"{min(plan.first_epoch + 1, plan.epochs)}/{plan.epochs}",
-            loss=NO_NUMBER,
-            accuracy=NO_NUMBER,
-            speed=NO_NUMBER,
+            numbers=f"loss {NO_NUMBER}  acc {NO_NUMBER}",
+            speed=f"{NO_NUMBER} img/s",
         )
 
     def step(self, report: StepReport) -> None:
@@ -129,15 +139,30 @@ class Bar(Watcher):
             self.progress.update(
                 self.task,
                 completed=(report.epoch - 1) * self.steps + report.step,
-                epoch=f"{report.epoch}/{self.epochs}",
-                loss=f"{report.loss:.3f}",
-                accuracy=f"{report.accuracy:.3f}",
-                speed=f"{report.images_per_second:,.0f}",
+                description=f"epoch {report.epoch}/{self.epochs}",
+                numbers=f"loss {report.loss:.3f}  acc {report.accuracy:.3f}",
+                speed=f"{report.images_per_second:,.0f} img/s",
             )
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the finished epoch above the bar."""
         self.console.print(describe_epoch(record, self.epochs), highlight=False)
+
+    def planned(self, rounds: int, seconds: float) -> None:
+        """Print how long the recalibration will take."""
+        self.rounds.plan(rounds)
+        self.console.print(f"recalibration: {describe_rounds(rounds, seconds)}", highlight=False)
+
+    def batch(self, done: int, total: int | None, number: int) -> None:
+        """Move the bar of the recalibration, which stands below that of the training."""
+        self.rounds.begins(number)
+        if self.recalibration is None:
+            self.recalibration = self.progress.add_task("recalibration", total=total, numbers="", speed="")
+        self.progress.update(self.recalibration, completed=done, total=total, description=self.rounds.name())
+
+    def recalibrated(self, record: RunRecalibration) -> None:
+        """Print what came of it above the bar."""
+        self.console.print(summary_line(record), highlight=False, markup=False)
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""

@@ -12,5 +12,8 @@ from ._bench_tables import shape_name as shape_name
 from ._bench_tables import step_cells as step_cells
 from ._confusion import confusion_matrix_figure as confusion_matrix_figure
 from ._contact_sheet import contact_sheet as contact_sheet
+from ._drift_chart import STALE as STALE
+from ._drift_chart import drift_chart as drift_chart
+from ._drift_chart import is_stale as is_stale
 from ._speed_chart import digest as digest
 from ._speed_chart import speed_chart as speed_chart

@@ -1,0 +1,119 @@
+"""`batchnorm recalibrate`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from rich.console import Console
+from tyro.conf import Positional, arg
+
+from ..records import Recalibration, to_dict
+from ..training import RECALIBRATION_BATCH, recalibrate_run
+from ._json import to_line
+from ._picture import check_picture
+from ._recalibration_progress import watch_rounds
+from ._recalibration_tables import LEGEND, lines, norms_table
+from ._streams import warn
+
+
+@dataclass
+class Recalibrate:
+    """Set a run's running statistics to those of the images that it was trained with, and prove it.
+
+    The former model stays beside the new one; the test images say what has changed.
+
+    Example: batchnorm recalibrate runs/first --method exact --plot drift.png
+
+    Example: batchnorm recalibrate runs/first --data fashion-mnist --split test -o adapted.safetensors
+    """
+
+    run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
+    """a run's folder, or its model.safetensors"""
+    method: Literal["average", "exact"] = "average"
+    """average: one pass; exact: at any batch size, a pass per layer"""
+    variance: Literal["unbiased", "biased"] = "unbiased"
+    """what is stored; training stores the unbiased one"""
+    data: Annotated[str | None, arg(metavar="NAME")] = None
+    """another data set than the run's"""
+    split: Literal["train", "test"] = "train"
+    """which images; train: without those that were held out"""
+    augment: bool = True
+    """vary the images as the training did"""
+    batch_size: int = RECALIBRATION_BATCH
+    """images per batch; exact needs no large ones"""
+    max_samples: Annotated[int | None, arg(metavar="N")] = None
+    """at most so many images, drawn at random (all)"""
+    max_rounds: Annotated[int | None, arg(metavar="N")] = None
+    """at most so many passes of exact (as many as it needs)"""
+    keep_partial: bool = False
+    """keep what is exact when the passes run out"""
+    include_frozen: bool = False
+    """give frozen norms new statistics, too"""
+    tolerance: float = 1e-4
+    """largest residual that counts as settled"""
+    certify: bool = False
+    """measure the residual after average, too"""
+    out: Annotated[Path | None, arg(metavar="FILE", aliases=["-o"])] = None
+    """write the model there and leave the run alone"""
+    overwrite: bool = False
+    """allow that FILE is replaced"""
+    plot: Annotated[Path | None, arg(metavar="FILE")] = None
+    """draw how stale each layer was, as .svg or .png"""
+    model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """the net, if it is your own"""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1"""
+    threads: int = 0
+    """CPU threads; 0: as many as torch takes"""
+    quiet: bool = False
+    """no progress"""
+    json: bool = False
+    """print one JSON object instead of the table"""
+
+    def run(self) -> int:
+        """Recalibrate, print, draw, return 0."""
+        if self.plot:
+            check_picture("--plot", self.plot, (".svg", ".png"))
+        with watch_rounds(quiet=self.quiet) as watcher:
+            said = recalibrate_run(
+                self.run_,
+                out=self.out,
+                overwrite=self.overwrite,
+                method=self.method,
+                variance=self.variance,
+                dataset=self.data,
+                split=self.split,
+                augment=self.augment,
+                batch_size=self.batch_size,
+                max_samples=self.max_samples,
+                max_rounds=self.max_rounds,
+                keep_partial=self.keep_partial,
+                include_frozen=self.include_frozen,
+                tolerance=self.tolerance,
+                certify=self.certify,
+                model=self.model,
+                device=self.device,
+                threads=self.threads,
+                watcher=watcher,
+            )
+        if self.json:
+            print(to_line(to_dict(said)))
+        else:
+            console = Console()
+            console.print(norms_table(said.recalibration))
+            for line in (*LEGEND, *lines(said)):
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
+        if self.plot:
+            _draw(said.recalibration, self.plot)
+        return 0
+
+
+def _draw(record: Recalibration, path: Path) -> None:
+    from ..report import drift_chart
+
+    try:
+        drift_chart(record, path)
+    except ImportError as error:
+        warn(f"note: no picture of the drift: {error}")
+    else:
+        warn(f"drift of each layer: {path}")
