@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from . import training as training
     from .statistics import recalibrate as recalibrate
 
-_ROOMS = ("bench", "data", "functional", "models", "nn", "statistics", "training")
+_ROOMS = ("bench", "data", "functional", "models", "nn", "statistics", "training", "transaction")
 _VERBS = {"recalibrate": "statistics"}
 """What is used by so many that it stands here, too, and the room it lives in."""
 
