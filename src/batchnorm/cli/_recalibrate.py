@@ -31,12 +31,12 @@ class Recalibrate:
     """a run's folder, or its model.safetensors"""
     method: Literal["average", "exact"] = "average"
     """average: one pass; exact: at any batch size, a pass per layer"""
-    variance: Literal["unbiased", "biased"] = "unbiased"
-    """what is stored; training stores the unbiased one"""
+    variance: Annotated[Literal["unbiased", "biased"], arg(metavar="WORD")] = "unbiased"
+    """what is stored: unbiased, as in training, or biased"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's"""
-    split: Literal["train", "test"] = "train"
-    """which images; train: without those that were held out"""
+    split: Annotated[Literal["train", "test"], arg(metavar="WORD")] = "train"
+    """train, without images that were held out, or test"""
     augment: bool = True
     """vary the images as the training did"""
     batch_size: int = RECALIBRATION_BATCH
