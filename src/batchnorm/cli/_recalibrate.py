@@ -29,8 +29,8 @@ class Recalibrate:
 
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """a run's folder, or its model.safetensors"""
-    method: Literal["average", "exact"] = "average"
-    """average: one pass; exact: at any batch size, a pass per layer"""
+    method: Annotated[Literal["average", "exact"], arg(metavar="WORD")] = "average"
+    """average: one pass; exact: any batch size, a pass per layer"""
     variance: Annotated[Literal["unbiased", "biased"], arg(metavar="WORD")] = "unbiased"
     """what is stored: unbiased, as in training, or biased"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
