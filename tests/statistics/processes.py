@@ -31,7 +31,12 @@ def batches(rank, size, kind, batch_size=5):
     return [*mine.split(batch_size)] if len(mine) else []
 
 
-def share_out(net, rank, size, kind, *, wrapped):
+def share_out(nets, rank, size, kind, *, wrapped):
+    """The same for several nets, one after the other."""
+    return {net: share_one_out(net, rank, size, kind, wrapped=wrapped) for net in nets}
+
+
+def share_one_out(net, rank, size, kind, *, wrapped):
     """Recalibrate, each rank with its part and with other old statistics; the record's and the model's numbers."""
     model = make(net)
     for buffer in model.buffers():
@@ -104,7 +109,7 @@ def work(rank, size, folder, job, args):
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # in this process alone; no other network is needed
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=size)
     jobs = {
-        "share_out": lambda net, kind, wrapped: share_out(net, rank, size, kind, wrapped=wrapped),
+        "share_out": lambda nets, kind, wrapped: share_out(nets, rank, size, kind, wrapped=wrapped),
         "raise": lambda net, read: fail_on_one(net, rank, size, raise_error, read),
         "die": lambda net, read: fail_on_one(net, rank, size, die, read),
         "same shards": lambda: recalibrate(make("mlp"), images().split(10)).notes,

@@ -9,7 +9,7 @@ import torch.multiprocessing as mp
 from batchnorm import recalibrate
 
 from . import processes
-from .oracle import images, make, norms
+from .oracle import NETS, images, make, norms
 
 
 @pytest.fixture
@@ -48,25 +48,26 @@ def assert_same_statistics(states, model, tolerance):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("net", ["mlp", "convbnnet", "resnet20"])
 @pytest.mark.parametrize("kind", processes.SHARDS)
 @pytest.mark.parametrize("size", [2, 4])
-def test_ranks_agree_with_one_process_and_end_with_the_same_bits(run, size, kind, net):
-    model, record = alone(net)
-    results = run(size, "share_out", net, kind, False)
-    assert_same_statistics([result["state"] for result in results], model, 1e-6)
-    for result in results:
-        assert result["numbers"][0] == 30
-        assert result["numbers"][2:] == (size, record.fingerprint, len(norms(model)))
-        assert result["old"] == results[0]["old"]
-        assert any("the ranks had different statistics" in note for note in result["notes"])
-        for name, value in result["state"].items():
-            assert "tracked" in name or torch.equal(value, results[0]["state"][name])
+def test_ranks_agree_with_one_process_and_end_with_the_same_bits(run, size, kind):
+    everything = run(size, "share_out", tuple(NETS), kind, False)
+    for net in NETS:
+        model, record = alone(net)
+        results = [of[net] for of in everything]
+        assert_same_statistics([result["state"] for result in results], model, 1e-6)
+        for result in results:
+            assert result["numbers"][0] == 30
+            assert result["numbers"][2:] == (size, record.fingerprint, len(norms(model)))
+            assert result["old"] == results[0]["old"]
+            assert any("the ranks had different statistics" in note for note in result["notes"])
+            for name, value in result["state"].items():
+                assert "tracked" in name or torch.equal(value, results[0]["state"][name])
 
 
 def test_two_ranks_with_uneven_parts_in_distributed_data_parallel(run):
     model, _ = alone("mlp")
-    results = run(2, "share_out", "mlp", "uneven", True)
+    results = [of["mlp"] for of in run(2, "share_out", ("mlp",), "uneven", True)]
     assert_same_statistics([result["state"] for result in results], model, 1e-6)
     assert "DistributedDataParallel: the module inside is meant" in results[0]["notes"]
 

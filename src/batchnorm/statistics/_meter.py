@@ -25,7 +25,7 @@ class Meter:
 
     `measured`: the norms whose inputs are read; the others only count as called. `by_batch`: let each of them normalize
     by the batch: the mean and the biased variance are written into its buffers before it reads them. `single`: where
-    a batch has one value per channel, and so no variance, let the norm take its own statistics instead of raising.
+    a batch has one value per channel, and so no variance, let the norm take the statistics that it has instead of raising.
     `checked`: the norms whose input must be finite. `stop`: the call, counted within a forward, behind which it is
     left, as long as the norms were called in the order `expected`.
 
@@ -56,7 +56,6 @@ class Meter:
         self._measured, self._checked = set(measured), set(checked)
         self._by_batch, self._single = by_batch, single
         self._stop, self._expected = stop, tuple(expected)
-        self._own = [(norm.mean.clone(), norm.var.clone()) for norm in norms] if single else []
         self._limit = _largest(norms, layout).to(device)
         self.begin(0)
 
@@ -111,12 +110,11 @@ class Meter:
         self.collector.add(norm, moments)
         if not self._by_batch:
             return
-        mean, var = self._norms[norm].mean, self._norms[norm].var
         if moments.count == 1:
-            self._take_own(norm, mean, var)
+            self._leave(norm)
         elif moments.count:
-            mean.copy_(moments.mean)
-            var.copy_(moments.var)
+            self._norms[norm].mean.copy_(moments.mean)
+            self._norms[norm].var.copy_(moments.var)
 
     def _checked_shape(self, norm: int, x: object) -> Tensor:
         channels = len(self._norms[norm].mean)
@@ -128,7 +126,8 @@ class Meter:
             f"got {got} in batch {self.number}. Norms with channels elsewhere cannot be recalibrated."
         )
 
-    def _take_own(self, norm: int, mean: Tensor, var: Tensor) -> None:
+    def _leave(self, norm: int) -> None:
+        """Let the norm take the statistics that it has: the old ones, or those of the batch before."""
         if not self._single:
             raise ValueError(
                 f"recalibrate: expected more than one value per channel, got one for {self._norms[norm].name} in batch "
@@ -138,15 +137,13 @@ class Meter:
         if self._trusted is None:
             self._trusted = len(self._order)
         self.single_calls[norm] += 1
-        mean.copy_(self._own[norm][0])
-        var.copy_(self._own[norm][1])
 
     def _check_finite(self) -> None:
         fits = (self.collector.mean.abs() <= self._limit) & (self.collector.var <= self._limit)
         if fits.all():
             return
         good = self._layout.all_of(fits)
-        # What comes behind a norm with statistics of its own may overflow; it is measured again later.
+        # What comes behind a norm with other statistics may overflow; it is measured again later.
         for norm in self._order[: self._trusted]:
             if norm in self._checked and not good[norm]:
                 raise ValueError(self._not_finite(norm))
