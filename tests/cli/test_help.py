@@ -74,7 +74,10 @@ def test_the_examples_in_the_help_texts_are_read_without_a_mistake() -> None:
         (["evaluate", "x", "--batchsize", "3"], "--batch-size"),
     ],
 )
-def test_a_misspelt_word_is_refused_and_the_near_one_named(batchnorm, arguments: list[str], near: str) -> None:
+def test_a_misspelt_word_is_refused_and_the_near_one_named(
+    batchnorm, monkeypatch, arguments: list[str], near: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(SCREEN_COLUMNS))
     said = batchnorm(*arguments)
     assert said.code == 2
     assert near in said.err

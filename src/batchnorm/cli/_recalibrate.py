@@ -18,9 +18,7 @@ from ._streams import warn
 
 @dataclass
 class Recalibrate:
-    """Set a run's running statistics to those of the images that it was trained with, and prove it.
-
-    The former model stays beside the new one; the test images say what has changed.
+    """Set a run's running statistics to those of its training images; the former model is kept.
 
     Example: batchnorm recalibrate runs/first --method exact --plot drift.png
 
