@@ -9,6 +9,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import batchnorm.nn
 from batchnorm import recalibrate
+from batchnorm.statistics._layout import Layout
+from batchnorm.statistics._meter import Behind, Meter
+from batchnorm.statistics._norms import Norm
 
 from .oracle import errors, images, inputs, make, moments, norms, picture, population, stale
 
@@ -259,6 +262,42 @@ def test_the_order_of_calls_may_depend_on_the_batch():
     assert [norm.count for norm in record.norms] == [36, 4, 40]
     left = moments(torch.cat([x[:30], x[34:]]), 1)
     assert max(errors(model, {"left": left, "right": moments(x[30:34], 1)})) <= 1e-5
+
+
+class Routed(nn.Module):
+    """Calls its norms in one order where a norm gives a mean of 0, as it does by batch statistics, else in another."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = (nn.BatchNorm1d(3) for _ in range(3))
+
+    def forward(self, x):
+        y = self.a(x)
+        return self.c(self.b(y).relu()) if y.mean().abs() < 1e-5 else self.b(self.c(y).relu())
+
+
+def test_the_order_of_calls_is_that_of_evaluation():
+    torch.manual_seed(0)
+    model, x = stale(Routed()), torch.randn(40, 3)
+    model.a.bias.data.zero_()
+    record = recalibrate(model, x.split(7), method="exact")
+    assert "in evaluation the model calls its norms in another order" in record.notes[0]
+    assert {norm.name: norm.depth for norm in record.norms} == {"a": 1, "c": 2, "b": 3}
+    assert record.certificate.settled == 3
+
+
+def test_a_forward_in_another_order_is_not_left_before_its_end():
+    norms = [Norm(str(k), (nn.Identity(),), torch.zeros(1), torch.ones(1)) for k in range(3)]
+    meter = Meter(norms, Layout(norms), torch.device("cpu"), measured=(), stop=2, expected=(0, 1, 2))
+    call = [meter.hook(norm) for norm in range(3)]
+    for norm in (0, 1):
+        call[norm](nn.Identity(), (), {})
+    with pytest.raises(Behind, match=r"^$"):
+        call[2](nn.Identity(), (), {})
+    meter.begin(2)
+    for norm in (1, 1, 2, 0):
+        call[norm](nn.Identity(), (), {})
+    assert meter.calls == [2, 3, 2]
 
 
 @pytest.mark.parametrize("grad", [True, False])

@@ -93,8 +93,7 @@ class _Front:
     def may_go_on(self) -> bool:
         """Whether another order could help, and rounds are left for it."""
         out = self.limits.keep_partial and not self._rounds_left()
-        ordered = self.plan.note is not None  # one after the other already
-        return not (out or ordered or self._in_a_loop())
+        return not (out or self.plan.one_by_one or self._in_a_loop())
 
     def one_after_the_other(self) -> None:
         """Go on from the first norm that is wrong, as if each read from all before it, and certify again."""
@@ -128,7 +127,6 @@ class _Front:
             elif norm in self.averaged:
                 outcome.states[norm] = "average"
             else:
-                self.state.put_back([norm])
                 outcome.skipped[self.passes.norms[norm].name] = "not reached within max_rounds"
         outcome.written = [norm for norm in self.called if norm in outcome.states]
 
@@ -154,9 +152,7 @@ class _Front:
         """Collect and write one level; whether it was right before."""
         probe = self._probe()
         stop = self.plan.stop((*level.norms, *probe))
-        meter = self.passes.meter(
-            (*level.norms, *probe), checked=level.norms, stop=stop, expected=self.plan.order or ()
-        )
+        meter = self.passes.meter((*level.norms, *probe), checked=level.norms, stop=stop, expected=self.plan.order)
         done = self.passes.run(meter)
         self._check_repeats(done)
         residual = self.state.residual(done.measured)
@@ -168,7 +164,7 @@ class _Front:
     def _probe(self) -> list[int]:
         """The norm that is called first and depends on no statistics."""
         lowest = self.plan.levels[0]
-        return [norm for norm in self.plan.first_calls[:1] if norm in lowest.norms and not lowest.loops]
+        return [norm for norm in self.plan.calls[:1] if norm in lowest.norms and not lowest.loops]
 
     def _check_repeats(self, done: Pass) -> None:
         check_repeats(self.passes, self.first, done, self._probe(), self.state.eps)

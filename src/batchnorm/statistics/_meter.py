@@ -25,7 +25,7 @@ class Meter:
 
     `measured`: the norms whose inputs are read; the others only count as called. `by_batch`: let each of them normalize
     by the batch: the mean and the biased variance are written into its buffers before it reads them. `single`: where
-    a batch has one value per channel, and so no variance, let the norm take the statistics that it has instead of raising.
+    a batch has one value per channel, and so no variance, let the norm take what its buffers hold instead of raising.
     `checked`: the norms whose input must be finite. `stop`: the call, counted within a forward, behind which it is
     left, as long as the norms were called in the order `expected`.
 
