@@ -113,6 +113,24 @@ def test_one_that_died_before_its_checkpoint_is_done_again_to_the_same_bits(few,
     assert (tmp_path / "model.before-recalibration.safetensors").read_bytes() == kept
 
 
+def test_one_that_is_saved_is_not_done_again(few, quick, tmp_path, monkeypatch) -> None:
+    """As if the process had died in the test of the net: the record keeps what it said of the net before."""
+    from batchnorm.training import _fit
+
+    quick = replace(quick, recalibrate="exact")
+
+    def dies(*_: object) -> None:
+        raise SystemExit("died")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_fit, "_test", dies)
+        with pytest.raises(SystemExit, match="died"):
+            fit(quick, out=tmp_path, source=few)
+    said = (tmp_path / "recalibration.json").read_bytes()
+    resume(tmp_path, source=few, watcher=StopInRound(1))
+    assert (tmp_path / "recalibration.json").read_bytes() == said
+
+
 def test_a_finished_run_gives_the_recalibrated_net_again_and_does_nothing(few, quick, tmp_path) -> None:
     done = fit(replace(quick, recalibrate="exact"), out=tmp_path, source=few)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
