@@ -108,6 +108,8 @@ def test_dots_are_averages_lines_reach_the_worst_channel_ticks_are_standard_erro
     ]
     assert lines(means, "|") == [(0.005, 0), (0.005, 1)]
     assert lines(variances, "|") == []
+    colours = [{line.get_color() for line in axes.lines if line.get_marker() == "o"} for axes in (means, variances)]
+    assert all(len(drawn) == 2 for drawn in colours)  # red and blue in both, for each dot is judged by itself
 
 
 def test_the_first_norm_stands_above_and_stale_ones_are_bold(figures, tmp_path) -> None:

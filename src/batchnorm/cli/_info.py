@@ -65,7 +65,8 @@ def collect() -> dict[str, Any]:
 def collect_kernels() -> dict[str, Any]:
     """Whether the CPU kernels can be used, by which threads, and how many are compiled already, where."""
     if not cpu.available():
-        return {"numba": None, "team": None, "folder": None, "compiled": 0, "all": len(cpu.all_kernels())}
+        nothing = {"numba": None, "team": None, "folder": None, "compiled": 0, "all": len(cpu.all_kernels())}
+        return {**nothing, "missing": cpu.why_unavailable()}
     place = cpu.folder()
     return {
         "numba": version("numba"),
@@ -73,12 +74,13 @@ def collect_kernels() -> dict[str, Any]:
         "folder": None if place is None else str(place),
         "compiled": cpu.kept_kernels(),
         "all": len(cpu.all_kernels()),
+        "missing": None,
     }
 
 
 def _in_words(kernels: dict[str, Any]) -> str:
     if kernels["numba"] is None:
-        return "numba is not installed: native route"
+        return f"native route, for the CPU kernels need {kernels['missing']}"
     place = kernels["folder"] or "no folder, for there is no home (BATCHNORM_CACHE names another)"
     counted = f"{kernels['compiled']} of {kernels['all']} compiled in {place}"
     return f"numba {kernels['numba']}, {kernels['team']}, {counted}"

@@ -22,7 +22,7 @@ def norms_table(record: Recalibration) -> Table:
     """Return a row per norm: how far its statistics were off, how sure the new ones are, what is left."""
     batches = "1 batch" if record.batches == 1 else f"{record.batches:,} batches"
     title = f"{record.method}, {record.variance} variance, {record.samples:,} samples in {batches}"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("norm", overflow="fold", ratio=1)
     for heading in _headings(record):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -96,7 +96,9 @@ def _change(before: Judgement, after: Judgement) -> str:
 
 
 def _drift(average: float | None, largest: float | None) -> str:
-    return f"{_number(average)} ({_number(largest)})"
+    # Two places: so the name of a layer has room beside them on a terminal of 80 columns.
+    first, second = (NONE if one is None else f"{one:.2f}" if one < 100 else f"{one:.0e}" for one in (average, largest))
+    return f"{first} ({second})"
 
 
 def _number(value: float | None) -> str:

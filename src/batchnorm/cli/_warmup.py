@@ -28,10 +28,11 @@ class Warmup:
 
     def run(self) -> int:
         """Compile, say how many and where they are; return 0, or 1 without Numba."""
-        from ..kernels.cpu import available, folder, kept_kernels, warmup
+        from ..kernels.cpu import folder, kept_kernels, warmup, why_unavailable
 
-        if not available():
-            raise RuntimeError("the CPU kernels need numba, which is not installed. Install it: pip install numba")
+        missing = why_unavailable()
+        if missing is not None:
+            raise RuntimeError(f"the CPU kernels need {missing}")
         start = time.perf_counter()
         columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
         console = Console(stderr=True)

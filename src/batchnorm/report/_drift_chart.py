@@ -30,9 +30,9 @@ def drift_chart(record: Recalibration, path: Path | str) -> None:
     """Draw how far each norm's statistics were from the new ones: a row per norm, in the model's order, from above.
 
     Left the means, in new sigmas; right the variances, `|log(new / old)|`; both on a logarithmic axis. The dot is the
-    average over the channels, the line ends at the worst channel. A norm is stale, and red, where a dot lies beyond
-    0.1. A tick, left, is the standard error of the new mean in its worst channel: below it a drift says nothing. More
-    than 56 norms stand in several columns.
+    average over the channels, the line ends at the worst channel. A dot beyond 0.1 is red, and its norm stale. A tick,
+    left, is the standard error of the new mean in its worst channel: below it a drift says nothing. More than 56 norms
+    stand in several columns.
 
     Args:
         record: what `batchnorm.recalibrate` returned.
@@ -118,18 +118,18 @@ def _draw(figure: "Figure", record: Recalibration, columns: list[Sequence[NormRe
 class _Drift:
     """The average and the largest drift of one norm, and the standard error where there is one."""
 
-    def __init__(self, average: float | None, largest: float | None, error: float | None, *, stale: bool) -> None:
+    def __init__(self, average: float | None, largest: float | None, error: float | None) -> None:
         self.average, self.largest, self.error = average, largest, error
-        self.colour = _WRONG if stale else _RIGHT
+        self.colour = _WRONG if average is None or average > STALE else _RIGHT
 
     @classmethod
     def of_mean(cls, norm: NormRecalibration) -> "_Drift":
         errors = [error for error in norm.standard_error or () if error is not None]
-        return cls(norm.drift_mean_average, norm.drift_mean_max, max(errors, default=None), stale=is_stale(norm))
+        return cls(norm.drift_mean_average, norm.drift_mean_max, max(errors, default=None))
 
     @classmethod
     def of_var(cls, norm: NormRecalibration) -> "_Drift":
-        return cls(norm.drift_var_average, norm.drift_var_max, None, stale=is_stale(norm))
+        return cls(norm.drift_var_average, norm.drift_var_max, None)
 
 
 def _highest(norms: Sequence[NormRecalibration]) -> float:
