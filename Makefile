@@ -2,6 +2,8 @@
 PYTHON ?= python3
 # Extra words for `pip install torch`, e.g. TORCH_PIP="--index-url ..." for a build of your own choice.
 TORCH_PIP ?=
+# What ours is tested with, in a folder of its own and without its dependencies: see benchmarks/peers.py.
+PEERS := timm torchvision
 BIN := .venv/bin
 STAMP := .venv/.installed
 
@@ -17,6 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint constraints.txt $(TORCH_PIP) torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps --upgrade --target .venv/peers $(PEERS)
 	@touch $@
 
 demo: $(STAMP) ## train ConvBNNet on the bundled images, evaluate it, predict a few, draw a contact sheet

@@ -1,8 +1,11 @@
 """What all tests rely on."""
 
+import importlib.util
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -31,3 +34,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def timm() -> ModuleType:
+    """The nets of others; `benchmarks/peers.py` says where it comes from."""
+    path = Path(__file__).parents[1] / "benchmarks" / "peers.py"
+    spec = importlib.util.spec_from_file_location("peers", path)
+    peers = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(peers)
+    return peers.load("timm")
