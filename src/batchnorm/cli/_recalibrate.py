@@ -94,6 +94,8 @@ class Recalibrate:
                 threads=self.threads,
                 watcher=watcher,
             )
+        if self.plot:
+            _draw(said.recalibration, self.plot)
         if self.json:
             print(to_line(to_dict(said)))
         else:
@@ -101,8 +103,6 @@ class Recalibrate:
             console.print(norms_table(said.recalibration))
             for line in (*LEGEND, *lines(said)):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
-        if self.plot:
-            _draw(said.recalibration, self.plot)
         return 0
 
 
