@@ -10,6 +10,7 @@ from ._json import to_dict as to_dict
 from ._json import to_json as to_json
 from ._recalibration import Certificate as Certificate
 from ._recalibration import NormRecalibration as NormRecalibration
+from ._recalibration import Numbers as Numbers
 from ._recalibration import Recalibration as Recalibration
 from ._recalibration import Round as Round
 from ._run_recalibration import Judgement as Judgement
