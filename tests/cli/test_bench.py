@@ -157,7 +157,7 @@ def kernels(monkeypatch) -> ModuleType:
             report(number, 3, name)
         return 3
 
-    fake.warmup, fake.available, fake.folder = warmup, lambda: True, lambda: Path("/cache/kernels/abc")
+    fake.warmup, fake.why_unavailable, fake.folder = warmup, lambda: None, lambda: Path("/cache/kernels/abc")
     fake.kept_kernels = lambda dtypes: 3
     monkeypatch.setitem(sys.modules, "batchnorm.kernels.cpu", fake)
     return fake
@@ -177,7 +177,7 @@ def test_warmup_without_a_cache_folder_says_that_nothing_is_kept(batchnorm, kern
 
 
 def test_warmup_without_numba_is_one_message_and_code_1(batchnorm, kernels) -> None:
-    kernels.available = lambda: False
+    kernels.why_unavailable = lambda: "numba, which is not installed"
     said = batchnorm("warmup")
     assert (said.code, said.out) == (1, "")
     assert "batchnorm warmup: the CPU kernels need numba, which is not installed" in said.err

@@ -106,6 +106,12 @@ def test_a_weight_with_more_axes_is_taken_as_torch_takes_it(route):
     torch.testing.assert_close(y, F.batch_norm(X, ZEROS, ONES, weight))
 
 
+def test_the_gradient_of_a_weight_with_more_axes_has_its_shape():
+    weight = torch.tensor([[1.0], [2.0], [3.0]], requires_grad=True)
+    (dweight,) = torch.autograd.grad(batch_norm(X, ZEROS, ONES, weight, route="fused").sum(), weight)
+    torch.testing.assert_close(dweight, X.transpose(0, 1).flatten(1).sum(1, keepdim=True) / (1 + 1e-5) ** 0.5)
+
+
 @pytest.mark.parametrize("route", ["composed", "native", "fused"])
 def test_one_value_per_channel_is_fine_in_evaluation(route):
     x = torch.tensor([[2.0, 4.0]])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from batchnorm.kernels import cpu
-from batchnorm.kernels.cpu import _numba, _objects
+from batchnorm.kernels.cpu import _compiler, _numba, _objects
 
 from .conftest import KERNEL
 from .processes import python
@@ -184,8 +184,10 @@ def test_a_numba_that_cannot_be_imported_is_an_error_with_its_reason(cache, monk
         raise ImportError("Numba needs NumPy 2.4 or less")
 
     monkeypatch.setattr(_numba, "make_kernel", broken)
+    monkeypatch.setattr(_compiler, "_BROKEN", [])
     with pytest.raises(RuntimeError, match=r"numba, which .* cannot be imported: Numba needs NumPy 2\.4 .*native"):
         cpu.address_of(KERNEL)
+    assert not cpu.available()
 
 
 # What the code depends on

@@ -132,3 +132,26 @@ def test_running_statistics_may_move_between_forward_and_backward():
     var.fill_(7.0)
     (found,) = torch.autograd.grad(y.sum(), x)
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_many_gradients_at_once_are_those_one_after_the_other(family, training):
+    function, leaves = function_of(make_case(family, SHAPES["images"], torch.float64, training=training))
+    y = function(*leaves)
+    dys = torch.randn(3, *y.shape, dtype=y.dtype, generator=torch.Generator().manual_seed(1))
+    together = torch.autograd.grad(y, leaves, dys, retain_graph=True, is_grads_batched=True)
+    for number, dy in enumerate(dys):
+        for found, expected in zip(together, torch.autograd.grad(y, leaves, dy, retain_graph=True), strict=True):
+            torch.testing.assert_close(found[number], expected)
+
+
+def test_a_vectorized_jacobian_is_that_of_the_steps_written_out():
+    x = draw((3, 2, 4), 0)
+
+    def found(route):
+        return torch.autograd.functional.jacobian(
+            lambda x: batch_norm(x, None, None, training=True, activation="silu", route=route), x, vectorize=True
+        )
+
+    torch.testing.assert_close(found("fused"), found("composed"))

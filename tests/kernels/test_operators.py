@@ -3,7 +3,10 @@
 import pytest
 import torch
 from torch._subclasses import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from batchnorm.functional import batch_norm, exact_moments
 
 from .cases import DTYPES, FAMILIES, LAYOUTS, make_case, output, tensors
 
@@ -112,6 +115,24 @@ def test_a_fake_call_gives_the_shapes_types_and_strides_of_a_real_one(family, la
         fakes = [mode.from_tensor(t) if isinstance(t, torch.Tensor) else t for t in arguments]
         fake = torch.ops.batchnorm.fused_training(*fakes)
     assert [(t.shape, t.dtype, t.stride()) for t in fake] == [(t.shape, t.dtype, t.stride()) for t in real]
+
+
+@pytest.mark.parametrize("route", ["auto", "fused"])
+def test_a_tracer_of_symbolic_sizes_goes_through(route):
+    x = torch.randn(64, 64, 14, 14)
+
+    def function(x):
+        return batch_norm(x, None, None, training=True, activation="relu", route=route)
+
+    graph = make_fx(function, tracing_mode="symbolic")(x)
+    torch.testing.assert_close(graph(x[:50]), function(x[:50]))
+
+
+def test_a_tensor_that_is_negative_by_a_flag_is_read_with_its_sign():
+    x = torch._neg_view(torch.randn(4, 3, 5, 5))
+    found, expected = (batch_norm(t, None, None, training=True, route="fused") for t in (x, x.resolve_neg()))
+    assert torch.equal(found, expected)
+    torch.testing.assert_close(exact_moments(x).mean, exact_moments(x.resolve_neg()).mean)
 
 
 @pytest.mark.parametrize("family", ["relu", "pool"])

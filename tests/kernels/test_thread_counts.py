@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from batchnorm.kernels import cpu
+from batchnorm.kernels.cpu import _team
+from batchnorm.kernels.cpu._launch import Launch
+from batchnorm.kernels.cpu.jit.slots import TICKET, UNITS
 
 from .cases import DTYPES, FAMILIES, make_case, tensors
 
@@ -53,3 +56,31 @@ def test_any_number_of_threads_gives_the_same_bits(family, kind, layout, dtype):
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
 def test_any_number_of_threads_gives_the_same_bits_in_evaluation(layout, family):
     assert differences(make_case(family, SHAPES["images"], torch.float32, layout=layout, training=False)) == set()
+
+
+TILES = [(100, 1001), (31, 3069), (9, 20473)]
+"""Rows of more than one tile of lanes, and a tail that ends before the last of them."""
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "pool"])
+@pytest.mark.parametrize("shape", TILES, ids=str)
+def test_tiles_behind_the_tail_touch_nothing_of_the_others(shape, family):
+    case = make_case(family, shape, torch.float32)
+    for _ in range(5):
+        assert differences(case) == set()
+
+
+@pytest.mark.parametrize("shape", TILES, ids=str)
+def test_a_unit_behind_the_tail_writes_nothing(shape):
+    x = torch.randn(shape)
+    layout = cpu.layout_of(x)
+    launch = Launch(x, layout, 1e-5, training=True)
+    launch.place(x=x)
+    empty = [unit for unit in range(layout.units) if unit // layout.tiles == layout.blocks - 1]
+    empty = [unit for unit in empty if unit % layout.tiles * layout.tile >= layout.tail]
+    (scratch,) = (kept for kept in launch.kept if kept is not x)
+    scratch.fill_(7)
+    launch.values[TICKET], launch.values[UNITS] = empty[0], empty[-1] + 1
+    _team.run_alone(launch.find("columns", "sum_moments"), launch.values.buffer_info()[0], 1)
+    assert bool((scratch == 7).all())
+    assert empty

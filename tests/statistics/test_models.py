@@ -229,6 +229,7 @@ def test_a_model_that_was_compiled_in_place():
 @pytest.mark.parametrize("method", METHODS)
 def test_an_average_of_weights(method, average):
     model, x = make("mlp"), images()
+    model.train(mode=average is None)  # the wrapper itself is in training mode whatever the net is in
     averaged = AveragedModel(model, multi_avg_fn=average)
     for seed in range(3):
         torch.manual_seed(seed)

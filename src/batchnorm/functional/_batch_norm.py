@@ -41,8 +41,8 @@ def batch_norm(
         eps: added to the variance inside the square root.
         activation: the last step: a name of `ACTIVATIONS`, a module or function of one tensor, or
             None.
-        route: "auto" (see `route_table`), "composed" or "native". A route asked for by name is the
-            one taken.
+        route: "auto" (see `route_table`), "composed", "native" or "fused". A route asked for by name
+            is the one taken.
 
     Statistics, weight and bias share one dtype: that of `x`, or float32 beside a half `x`.
 
@@ -50,7 +50,7 @@ def batch_norm(
         ValueError: one value per channel in training, one of the running statistics without the
             other, `eps` out of range, an unknown activation or route.
         RuntimeError: evaluation without running statistics; a wrong number of channels, dtype or
-            device.
+            device; `route="fused"` where the kernels cannot be used (the message names the condition).
         TypeError: `x` is no tensor, `training` no bool, `momentum` neither number nor tensor
             without axes, `eps` no number, `route` no name, `activation` neither a name nor a module
             or function.

@@ -1,5 +1,7 @@
 """What are the moments of a batch, to more digits than its dtype has?"""
 
+from contextlib import suppress
+
 import torch
 from torch import Tensor
 
@@ -29,8 +31,8 @@ def exact_moments(x: Tensor) -> Moments:
     """
     with torch.no_grad():
         if _has_kernel(x):
-            mean, var = cpu.moments(x)
-            return Moments(mean, var, x.numel() // x.shape[1])
+            with suppress(cpu.UnusableKernelsError):  # that Numba is broken comes out when it is to compile
+                return Moments(*cpu.moments(x), x.numel() // x.shape[1])
         if not x.is_floating_point() or x.dim() < 2 or not x.numel():
             return _widened(batch_moments(x))
         found = Moments.empty(x.shape[1], device=x.device, dtype=torch.float64)
@@ -43,7 +45,7 @@ def exact_moments(x: Tensor) -> Moments:
 def _has_kernel(x: Tensor) -> bool:
     if x.device.type != "cpu" or x.dtype not in cpu.DTYPES or x.dim() < 2 or not x.numel():
         return False
-    return type(x) is Tensor and cpu.available() and cpu.layout_of(x) is not None
+    return type(x) is Tensor and not x.is_neg() and cpu.available() and cpu.layout_of(x) is not None
 
 
 def _widened(moments: Moments) -> Moments:

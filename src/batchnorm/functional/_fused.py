@@ -17,7 +17,7 @@ ACTIVATIONS = ("relu", "relu6", "silu", "hardswish")
 
 
 def fused(a: Arguments) -> Tensor:
-    """One operator for all steps; the running statistics are moved by the moments that it returns.
+    """All steps at once. A plain call's kernels move the running statistics, else the operator's moments do.
 
     Raises:
         RuntimeError: the kernels cannot take these arguments; the message names the condition.
@@ -55,7 +55,7 @@ def _running(a: Arguments) -> cpu.Running | None:
     return cpu.Running(a.running_mean, a.running_var, float(a.momentum))
 
 
-FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_EVALUATED = 1 << 18, 1 << 19, 1 << 19
+FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_EVALUATED = 1 << 18, 1 << 19, 1 << 20
 """The fewest values for which the kernels are faster than torch's operators: in training by layout, in evaluation.
 
 Measured: benchmarks/results/bench.md. Below them the calls cost more than the memory."""
@@ -67,7 +67,7 @@ def pays(a: Arguments) -> bool:
         return False  # a trace takes the size for a constant, and warns
     rows = a.x.dim() > 2 and a.x.is_contiguous()
     fewest = FEWEST_EVALUATED if not a.training else FEWEST_ROWS if rows else FEWEST_COLUMNS
-    if not torch.compiler.is_compiling():
+    if not _is_symbolic(a.x):
         return a.x.numel() >= fewest
     # A batch of unknown size must not be asked for a number, which would make the graph one for that size.
     from torch.fx.experimental.symbolic_shapes import statically_known_true
@@ -97,8 +97,9 @@ def _unknown_step(a: Arguments) -> str | None:
 
 
 def _unsuited_place() -> str | None:
-    if not cpu.available():
-        return "needs numba, which is not installed (pip install numba)"
+    missing = cpu.why_unavailable()
+    if missing is not None:
+        return f"needs {missing}"
     if torch.compiler.is_compiling():
         return None
     if inside_transform():
@@ -110,8 +111,13 @@ def _unsuited_place() -> str | None:
     return None
 
 
+def _is_symbolic(x: Tensor) -> bool:
+    """Whether the sizes may be unknown: while a compiler or a tracer looks on."""
+    return torch.compiler.is_compiling() or any(isinstance(size, torch.SymInt) for size in x.shape)
+
+
 def _unsuited_layout(x: Tensor) -> str | None:
-    if torch.compiler.is_compiling():
+    if _is_symbolic(x):
         # A symbolic size must not be asked for a number: the two usual layouts are enough here.
         last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.dim(), torch.contiguous_format)
         known = x.is_contiguous() or x.is_contiguous(memory_format=last)

@@ -113,14 +113,17 @@ def gradients(ctx: Any, dy: Optional) -> tuple[Optional, Optional, Optional, Opt
     saved = ctx.saved_tensors
     if torch.is_grad_enabled():  # somebody will differentiate the gradients
         return composed_gradients(dy, *saved, *ctx.rules)
+    if is_batched(dy):
+        with torch.enable_grad():
+            return composed_gradients(dy, *saved, *ctx.rules)
     _, _, _, weight, bias, _ = saved
     _, _, add, _, _ = ctx.rules
     run = _backward if is_plain((dy, *saved)) else torch.ops.batchnorm.fused_backward
     dx, dweight, dbias, dresidual = run(dy, *saved, *ctx.rules)
     return (
         dx,
-        None if weight is None else dweight.to(weight.dtype),
-        None if bias is None else dbias.to(bias.dtype),
+        None if weight is None else dweight.to(weight.dtype).view(weight.shape),
+        None if bias is None else dbias.to(bias.dtype).view(bias.shape),
         dresidual if add else None,
     )
 
@@ -134,14 +137,20 @@ def _evaluation_gradients(ctx: Any, dy: Optional, *_: Any) -> tuple[Any, ...]:
     return dx, None, None, *others, None, None, None
 
 
-_PLAIN = (Tensor, torch.nn.Parameter, type(None))
+_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 def is_plain(tensors: tuple[Optional, ...]) -> bool:
-    """Whether nobody looks at the operators that run, and the tensors are nothing but tensors."""
+    """Whether nobody looks at the operators that run, and the tensors are nothing but numbers in memory."""
     if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
         return False
-    return all(type(tensor) in _PLAIN for tensor in tensors)
+    return all(tensor is None or (type(tensor) in _PLAIN and not tensor.is_neg()) for tensor in tensors)
+
+
+def is_batched(tensor: Tensor) -> bool:
+    """Whether it stands for many tensors, as a gradient does under `is_grads_batched`: a kernel finds no memory."""
+    functorch = torch._C._functorch
+    return functorch.is_batchedtensor(tensor) or functorch.is_legacy_batchedtensor(tensor)
 
 
 def _register() -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..kernels import cpu
 from ._arguments import Arguments
 from ._composed import composed
 from ._fused import fused, pays, why_not
@@ -44,7 +45,7 @@ AUTO = (
     Row(
         "fused",
         "x on a CPU, contiguous or channels_last, float32, float64 or bfloat16; None, relu, relu6, silu, hardswish; "
-        "a residual or a 2x2 pool with relu; at least 2**18 values (2**19 channels_last, 2**19 in evaluation); "
+        "a residual or a 2x2 pool with relu; at least 2**18 values (2**19 channels_last, 2**20 in evaluation); "
         "numba is installed",
         "one go over memory for all steps: see docs/benchmarks.md",
         lambda arguments: pays(arguments) and why_not(arguments) is None,
@@ -65,11 +66,19 @@ def implementation(route: str, arguments: Arguments) -> Route:
         ValueError: an unknown name; the message has the near ones.
         TypeError: `route` is no name at all.
     """
-    if route == "auto":
-        route = next(row.route for row in AUTO if row.holds(arguments))
-    else:
+    if route != "auto":
         check_route(route)
-    return ROUTES[route]
+        return ROUTES[route]
+    found = next(row.route for row in AUTO if row.holds(arguments))
+    return _fused_or_native if found == "fused" else ROUTES[found]
+
+
+def _fused_or_native(arguments: Arguments) -> Tensor:
+    """What "auto" takes: that Numba is broken comes out when the first kernel is to be compiled, and is known then."""
+    try:
+        return fused(arguments)
+    except cpu.UnusableKernelsError:
+        return native(arguments)
 
 
 def check_route(route: str) -> None:

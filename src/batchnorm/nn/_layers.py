@@ -51,7 +51,7 @@ class BatchNorm1d(Layer, torch.nn.BatchNorm1d):
         bias: False leaves out `bias` alone.
         activation: the last step: a name in `batchnorm.functional.ACTIVATIONS`, a module (which
             becomes the submodule `activation`) or a function of one tensor.
-        route: "auto", "composed" or "native": see `batchnorm.functional.route_table`.
+        route: "auto", "composed", "native" or "fused": see `batchnorm.functional.route_table`.
 
     Returns of a call:
         The output has the shape, the dtype and the memory format of the input, unless the
@@ -61,7 +61,8 @@ class BatchNorm1d(Layer, torch.nn.BatchNorm1d):
         ValueError: an unknown activation or route; in a call, an input of another number of axes,
             or one value per channel in training.
         TypeError: an activation or route of a type that is neither of these.
-        RuntimeError: in a call, an input with another number of channels, dtype or device.
+        RuntimeError: in a call, an input with another number of channels, dtype or device, or one
+            that the kernels do not take with `route="fused"`.
 
     Example:
         >>> layer = BatchNorm1d(3, activation="relu")

@@ -85,7 +85,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Recalibration:
-    """What `batchnorm.recalibrate` did; `batchnorm recalibrate --json` prints it.
+    """What `batchnorm.recalibrate` did; `batchnorm recalibrate --json` prints it within what it says of the run.
 
     `samples` and `batches` are those of one pass, of all `ranks` together. `depth` is that of the deepest norm,
     `exact_depth` how deep the statistics are exact (`None` for `average`). `skipped` names the norms that were left

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from ..records import Recalibration
 from ..transaction import Transaction, rng_state, transaction
@@ -160,7 +161,7 @@ def _choose(change: Transaction, outcome: Outcome, *, include_frozen: bool) -> l
         ValueError: there is none.
     """
     found = find_norms(change.module)
-    root_trains = change.module.training
+    root_trains = _root(change.module).training
     reasons = {norm.name: frozen_because(norm, root_trains=root_trains) for norm in found}
     frozen = {} if include_frozen else {name: reason for name, reason in reasons.items() if reason}
     outcome.skipped.update(frozen)
@@ -173,6 +174,11 @@ def _choose(change: Transaction, outcome: Outcome, *, include_frozen: bool) -> l
             + (f"none that may be written ({named}). See include_frozen." if named else "none: nothing is to be done.")
         )
     return chosen
+
+
+def _root(model: nn.Module) -> nn.Module:
+    """The net whose mode says whether it is being trained; an average of weights is a wrapper that nobody puts in any."""
+    return _root(model.module) if isinstance(model, AveragedModel) else model
 
 
 def _measure(passes: Passes, state: State, outcome: Outcome) -> None:

@@ -5,8 +5,10 @@ from ._calls import Running as Running
 from ._calls import backward as backward
 from ._calls import forward as forward
 from ._calls import moments as moments
+from ._compiler import UnusableKernelsError as UnusableKernelsError
 from ._compiler import address_of as address_of
 from ._compiler import available as available
+from ._compiler import why_unavailable as why_unavailable
 from ._launch import SERIAL as SERIAL
 from ._launch import number_type as number_type
 from ._layout import DTYPES as DTYPES

@@ -112,6 +112,7 @@ def forward(
     if isinstance(layout, Rows):
         launch.run_rows(layout, "rows", "forward", activation, add)
     else:
+        launch.find("columns", "forward", activation, add)  # before the statistics move
         launch.run_merge(layout)
         launch.run("columns", "forward", activation, add, units=layout.units)
     return y, mean, var, masks

@@ -14,13 +14,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from . import _numba, _objects
 from ._numba import Kernel
 
-__all__ = ["Kernel", "address_of", "available", "is_kept", "path_of"]
+__all__ = ["Kernel", "UnusableKernelsError", "address_of", "available", "is_kept", "path_of", "why_unavailable"]
 
 _ADDRESSES: dict[Kernel, int] = {}
 _KEPT: list[Any] = []  # Numba's functions, where only they own the code
+_BROKEN: list[str] = []  # why Numba or llvmlite cannot be used, once that is known
+_TRIED: list[bool] = []  # whether llvmlite has been imported
 _LOCK = threading.RLock()
 _INSTALLED = find_spec("numba") is not None and find_spec("llvmlite") is not None
 
@@ -29,16 +33,40 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
+class UnusableKernelsError(RuntimeError):
+    """There is no way to a kernel's code: Numba or llvmlite is missing, or broken."""
+
+
 def available() -> bool:
-    """Whether Numba and llvmlite are installed."""
-    return _INSTALLED
+    """Whether kernels can be used."""
+    return why_unavailable() is None
+
+
+def why_unavailable() -> str | None:
+    """What is missing, or broken; None if nothing is known to be.
+
+    Numba itself is imported when something is to be compiled, not sooner; if that fails, it is known from then on.
+    """
+    if not _INSTALLED:
+        return "numba, which is not installed (pip install numba)"
+    if not (_TRIED or torch.compiler.is_compiling()):  # a compiler does not follow an import
+        _TRIED.append(True)
+        _BROKEN.extend(_faults_of_llvmlite())
+    return _BROKEN[0] if _BROKEN else None
+
+
+def _faults_of_llvmlite() -> Iterator[str]:
+    try:
+        import llvmlite.binding  # noqa: F401  # whether it can be
+    except (ImportError, OSError) as error:
+        yield f"llvmlite, which cannot be imported: {error} (pip install --upgrade numba)"
 
 
 def address_of(kernel: Kernel) -> int:
     """The address of a kernel's code, compiled at the first call.
 
     Raises:
-        RuntimeError: Numba is needed, and cannot be imported.
+        UnusableKernelsError: Numba or llvmlite is needed, and cannot be imported.
     """
     address = _ADDRESSES.get(kernel)
     if address is not None:
@@ -62,10 +90,9 @@ def is_kept(kernel: Kernel) -> bool:
 
 
 def _load(kernel: Kernel) -> int | None:
-    if not available():
-        raise RuntimeError(
-            "the kernels need numba, which is not installed. Install it (pip install numba), or take route='native'."
-        )
+    missing = why_unavailable()
+    if missing is not None:
+        raise UnusableKernelsError(f"the kernels need {missing}. Take route='native', which needs nothing.")
     path = path_of(kernel)
     return None if path is None else _objects.load(path)
 
@@ -75,10 +102,10 @@ def _compile(kernel: Kernel) -> int:
     with NOTICE.of_waiting(path):
         try:
             made = _numba.make_kernel(kernel)
-        except ImportError as error:
-            raise RuntimeError(
-                f"the kernels need numba, which is installed but cannot be imported: {error}. "
-                "Repair it (pip install --upgrade numba), or take route='native'."
+        except (ImportError, OSError) as error:
+            _BROKEN.append(f"numba, which is installed but cannot be imported: {error} (pip install --upgrade numba)")
+            raise UnusableKernelsError(
+                f"the kernels need {_BROKEN[0]}. Take route='native', which needs nothing."
             ) from error
     address = _objects.link(made.symbol, made.code)
     if address is None:  # not as a file would be; but Numba has it in memory

@@ -57,8 +57,12 @@ class Launch:
     def run(self, room: str, make: str, *options: str | bool, units: int) -> None:
         """Run one kernel to its end."""
         self.values[TICKET], self.values[UNITS] = 0, units
-        kernel = address_of(Kernel(room, make, self.dtype, options))
+        kernel = self.find(room, make, *options)
         _team.run(kernel, self.values.buffer_info()[0], min(self.threads, units))
+
+    def find(self, room: str, make: str, *options: str | bool) -> int:
+        """The address of a kernel; to ask before another runs is to know that this one can."""
+        return address_of(Kernel(room, make, self.dtype, options))
 
     def run_rows(self, layout: Rows, room: str, make: str, *options: str | bool) -> None:
         """Run a kernel whose units are groups of channels."""

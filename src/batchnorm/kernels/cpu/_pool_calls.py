@@ -32,6 +32,7 @@ def pool_forward(
     if isinstance(layout, Rows):
         launch.run_rows(layout, "pool_rows", "forward")
     else:
+        launch.find("pool_columns", "forward")  # before the statistics move
         launch.run_merge(layout)
         pairs, units = _pairs(x)
         launch.put(group=pairs)

@@ -77,6 +77,8 @@ def bounds(a, unit):
         first, last, end = a[ROWS], a[ROWS] + 1, a[TAIL]
     if right > end:
         right = end
+    if left > right:  # a tile behind the tail has no lanes; the remainder of a negative number would be some
+        left = right
     return block, first, last, left, right
 
 
