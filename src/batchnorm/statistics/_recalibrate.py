@@ -177,7 +177,7 @@ def _choose(change: Transaction, outcome: Outcome, *, include_frozen: bool) -> l
 
 
 def _root(model: nn.Module) -> nn.Module:
-    """The net whose mode says whether it is trained; an average of weights is a wrapper, which nobody puts in a mode."""
+    """The net whose mode says whether it is trained; an average of weights wraps it, and nobody gives that a mode."""
     return _root(model.module) if isinstance(model, AveragedModel) else model
 
 
