@@ -1,5 +1,6 @@
 """A benchmark with made-up numbers, of which the expected texts and bars can be worked out by hand."""
 
+import matplotlib.figure
 import pytest
 
 from batchnorm.timings import Benchmark, Conditions, Errors, LayerRow, StepRow, Timing
@@ -70,3 +71,17 @@ def benchmark() -> Benchmark:
         for allocator in ("tuned", "untuned")
     )
     return Benchmark(CONDITIONS, layers, (step("tuned", 1.0), step("untuned", 2.0)))
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that were written while the test ran."""
+    written = []
+    save = matplotlib.figure.Figure.savefig
+
+    def keep(self, *args, **options):
+        written.append(self)
+        return save(self, *args, **options)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", keep)
+    return written

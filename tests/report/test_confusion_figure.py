@@ -17,20 +17,6 @@ NAMES = ("T-shirt/top", "Trouser", "Ankle boot")
 COUNTS = [[90, 10, 0], [1, 2, 1], [0, 0, 1200]]
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """The figures that were written while the test ran."""
-    written = []
-    save = matplotlib.figure.Figure.savefig
-
-    def keep(self, *args, **options):
-        written.append(self)
-        return save(self, *args, **options)
-
-    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", keep)
-    return written
-
-
 def texts(axes: matplotlib.axes.Axes) -> list[list[str]]:
     cells = [["" for _ in NAMES] for _ in NAMES]
     for text in axes.texts:
@@ -39,41 +25,41 @@ def texts(axes: matplotlib.axes.Axes) -> list[list[str]]:
     return cells
 
 
-def test_a_colour_is_the_share_of_the_row(tmp_path, figure):
+def test_a_colour_is_the_share_of_the_row(tmp_path, figures):
     confusion_matrix_figure(COUNTS, NAMES, tmp_path / "matrix.png")
-    image = figure[0].axes[0].images[0]
+    image = figures[0].axes[0].images[0]
     expected = [[0.9, 0.1, 0.0], [0.25, 0.5, 0.25], [0.0, 0.0, 1.0]]
     np.testing.assert_allclose(image.get_array(), expected, rtol=1e-15)
     assert image.get_clim() == (0, 1)
 
 
-def test_a_text_is_the_count_and_nothing_stands_for_zero(tmp_path, figure):
+def test_a_text_is_the_count_and_nothing_stands_for_zero(tmp_path, figures):
     confusion_matrix_figure(COUNTS, NAMES, tmp_path / "matrix.png")
     expected = [["90", "10", ""], ["1", "2", "1"], ["", "", "1,200"]]
-    assert texts(figure[0].axes[0]) == expected
+    assert texts(figures[0].axes[0]) == expected
 
 
-def test_rows_are_the_true_classes_and_columns_the_predicted(tmp_path, figure):
+def test_rows_are_the_true_classes_and_columns_the_predicted(tmp_path, figures):
     confusion_matrix_figure(COUNTS, NAMES, tmp_path / "matrix.png")
-    axes = figure[0].axes[0]
+    axes = figures[0].axes[0]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("true", "predicted")
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [label.get_text() for label in labels] == list(NAMES)
 
 
-def test_the_title_counts_the_diagonal(tmp_path, figure):
+def test_the_title_counts_the_diagonal(tmp_path, figures):
     confusion_matrix_figure(COUNTS, NAMES, tmp_path / "matrix.png")
-    assert figure[0].axes[0].get_title(loc="left") == "1,292 of 1,304 right"
+    assert figures[0].axes[0].get_title(loc="left") == "1,292 of 1,304 right"
 
 
-def test_a_class_that_never_occurs_is_an_empty_row(tmp_path, figure):
+def test_a_class_that_never_occurs_is_an_empty_row(tmp_path, figures):
     confusion_matrix_figure([[3, 1], [0, 0]], ("a", "b"), tmp_path / "matrix.png")
-    assert figure[0].axes[0].images[0].get_array()[1].tolist() == [0, 0]
+    assert figures[0].axes[0].images[0].get_array()[1].tolist() == [0, 0]
 
 
-def test_dollars_and_line_breaks_of_a_class_name_are_drawn_as_text(tmp_path, figure):
+def test_dollars_and_line_breaks_of_a_class_name_are_drawn_as_text(tmp_path, figures):
     confusion_matrix_figure([[1, 0], [0, 1]], ("$x_$", "two\nlines"), tmp_path / "matrix.png")
-    labels = [label.get_text() for label in figure[0].axes[0].get_xticklabels()]
+    labels = [label.get_text() for label in figures[0].axes[0].get_xticklabels()]
     assert labels == ["$x_$", "two lines"]
 
 
@@ -88,10 +74,10 @@ def test_the_file_is_a_png_that_can_be_read_and_is_not_huge(tmp_path, classes):
         assert 500 < picture.width < 1500
 
 
-def test_many_classes_have_no_counts(tmp_path, figure):
+def test_many_classes_have_no_counts(tmp_path, figures):
     names = [f"class {number}" for number in range(26)]
     confusion_matrix_figure(np.eye(26, dtype=np.int64), names, tmp_path / "matrix.png")
-    assert not figure[0].axes[0].texts
+    assert not figures[0].axes[0].texts
 
 
 def test_a_full_disk_leaves_the_older_picture_and_nothing_else(tmp_path, monkeypatch):

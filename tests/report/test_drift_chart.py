@@ -3,7 +3,6 @@
 import itertools
 import sys
 
-import matplotlib.figure
 import pytest
 from PIL import Image
 
@@ -58,20 +57,6 @@ def record(*norms: NormRecalibration) -> Recalibration:
         rounds=(),
         certificate=None,
     )
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that were written while the test ran."""
-    written = []
-    save = matplotlib.figure.Figure.savefig
-
-    def keep(self, *args, **options):
-        written.append(self)
-        return save(self, *args, **options)
-
-    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", keep)
-    return written
 
 
 def lines(axes, marker):

@@ -13,20 +13,6 @@ from batchnorm.errors import InputError
 from batchnorm.report import digest, speed_chart
 
 
-@pytest.fixture
-def figures(monkeypatch):
-    """The figures that were written while the test ran."""
-    written = []
-    save = matplotlib.figure.Figure.savefig
-
-    def keep(self, *args, **options):
-        written.append(self)
-        return save(self, *args, **options)
-
-    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", keep)
-    return written
-
-
 def bars(axes):
     """Return the bars by the names beside them, which the first panel has."""
     first = axes.figure.axes[0]

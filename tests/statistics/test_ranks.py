@@ -91,7 +91,7 @@ def test_a_rank_that_is_killed_ends_the_others_within_a_minute(run, size, read):
     for result in results[:1] + results[2:]:
         assert "another process" in result["raised"]
         assert result["same"]
-        assert result["seconds"] < 60
+        assert result["seconds"] < 60  # a promise, not a speed: nobody waits for a process that is gone
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 ForwardFn = Callable[[nn.Module, Any], object]
 
@@ -21,7 +22,7 @@ class Batch:
     @property
     def tensors(self) -> list[Tensor]:
         """Every tensor that goes in, in a fixed order."""
-        return [*_tensors((self.args, self.kwargs))]
+        return [leaf for leaf in tree_leaves((self.args, self.kwargs)) if isinstance(leaf, Tensor)]
 
     @property
     def samples(self) -> int:
@@ -47,7 +48,7 @@ class Batch:
         return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
 
     def _mapped(self, fn: Callable[[Tensor], Tensor]) -> "Batch":
-        return Batch(map_tensors(self.args, fn), map_tensors(self.kwargs, fn), self.forward_fn)
+        return Batch(tree_map_only(Tensor, fn, self.args), tree_map_only(Tensor, fn, self.kwargs), self.forward_fn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,29 +118,3 @@ def as_batch(raw: Any, forward_fn: ForwardFn | None) -> Batch:
         "recalibrate: expected batches that are a tensor, a tuple or list with the tensor first, or a dict of keyword "
         f"arguments, got {got}. Say how the model is called with it: forward_fn=lambda model, batch: ..."
     )
-
-
-def map_tensors(value: Any, fn: Callable[[Tensor], Tensor]) -> Any:
-    """The same tuples, lists and dicts, with another tensor in place of each; all else as it is."""
-    if isinstance(value, Tensor):
-        return fn(value)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(map_tensors(entry, fn) for entry in value))
-    if type(value) in (tuple, list):
-        return type(value)(map_tensors(entry, fn) for entry in value)
-    if isinstance(value, dict):
-        copied = value.copy()
-        copied.update({key: map_tensors(entry, fn) for key, entry in value.items()})
-        return copied
-    return value
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for entry in value:
-            yield from _tensors(entry)
-    elif isinstance(value, Mapping):
-        for entry in value.values():
-            yield from _tensors(entry)

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.utils._pytree import tree_map_only
 
 from ..transaction import Transaction
-from ._batches import Batch, map_tensors
+from ._batches import Batch
 from ._norms import Norm
 
 
@@ -61,7 +62,7 @@ class _Trace:
 
     def from_data(self, value: Any) -> Any:
         """Mark the floating-point tensors of a batch as what depends on no norm."""
-        return map_tensors(value, lambda x: self._marked(x, 0) if x.is_floating_point() else x)
+        return tree_map_only(Tensor, lambda x: self._marked(x, 0) if x.is_floating_point() else x, value)
 
     def entered(self, norm: int) -> Callable[[nn.Module, tuple[Any, ...], dict[str, Any]], None]:
         """The hook of a norm's inputs."""
