@@ -8,7 +8,7 @@ from ..kernels import cpu
 from ._arguments import Arguments
 from ._moments import Moments
 from ._operators import fused_evaluation, fused_training, is_plain
-from ._plain import plain_evaluation, plain_training
+from ._plain import plain
 from ._running import update_running_stats
 from ._transforms import inside_transform
 
@@ -26,13 +26,13 @@ def fused(a: Arguments) -> Tensor:
     if reason is not None:
         raise RuntimeError(f"batch_norm: route='fused' {reason}. Take route='auto', which uses it where it can.")
     rules = (a.weight, a.bias, a.residual, float(a.eps), a.activation or "identity", a.pool is not None)
-    plain = is_plain((a.x, a.running_mean, a.running_var, *rules[:3]))
+    unwatched = is_plain((a.x, a.running_mean, a.running_var, *rules[:3]))
     if not a.training and a.running_mean is not None and a.running_var is not None:
-        if plain:
-            return plain_evaluation(a.x, (a.running_mean, a.running_var), *rules)
+        if unwatched:
+            return plain(a.x, (a.running_mean, a.running_var), None, *rules)
         return fused_evaluation(a.x, a.running_mean, a.running_var, *rules)[0]
-    if plain and moved_by_kernel(a):
-        return plain_training(a.x, _running(a), *rules)
+    if unwatched and moved_by_kernel(a):
+        return plain(a.x, None, _running(a), *rules)
     y, mean, var, _ = fused_training(a.x, *rules)
     if a.running_mean is not None and a.running_var is not None:
         count = a.x.numel() // a.x.shape[1] if a.x.numel() else 0

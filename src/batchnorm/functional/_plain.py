@@ -13,48 +13,27 @@ from ..kernels import cpu
 from ._operators import Optional, gradients, run_forward, save
 
 
-class _PlainTraining(torch.autograd.Function):
-    """The short way of `fused_training`; with a `setup_context` apply would inspect the signature at every call."""
+class _Plain(torch.autograd.Function):
+    """The short way of the operators; with a `setup_context` apply would inspect the signature at every call."""
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> Tensor:
-        x, running, *steps = inputs
-        output = run_forward(x, None, running, *steps)
-        save(ctx, x, steps, output, training=True)
+        x, statistics, running, *steps = inputs
+        output = run_forward(x, statistics, running, *steps)
+        save(ctx, x, steps, output, training=statistics is None)
         return output[0]
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
         dx, *others = gradients(ctx, dy)
-        return dx, None, *others, None, None, None
+        return dx, None, None, *others, None, None, None
 
 
-class _PlainEvaluation(torch.autograd.Function):
-    """The short way of `fused_evaluation`."""
-
-    @staticmethod
-    def forward(ctx: Any, *inputs: Any) -> Tensor:
-        x, statistics, *steps = inputs
-        output = run_forward(x, statistics, None, *steps)
-        save(ctx, x, steps, output, training=False)
-        return output[0]
-
-    backward = staticmethod(_PlainTraining.backward)
-
-
-def plain_training(x: Tensor, running: cpu.Running | None, *steps: Any) -> Tensor:
-    """Normalize by the batch, which moves the running statistics, if there are any."""
+def plain(x: Tensor, statistics: tuple[Tensor, Tensor] | None, running: cpu.Running | None, *steps: Any) -> Tensor:
+    """Normalize by given statistics; None takes the batch's, which move the running ones, if there are any."""
     if not _is_differentiated((x, *steps[:3])):
-        return run_forward(x, None, running, *steps)[0]
-    y: Tensor = _PlainTraining.apply(x, running, *steps)  # type: ignore[no-untyped-call]  # torch's gap
-    return y
-
-
-def plain_evaluation(x: Tensor, statistics: tuple[Tensor, Tensor], *steps: Any) -> Tensor:
-    """Normalize by given statistics."""
-    if not _is_differentiated((x, *steps[:3])):
-        return run_forward(x, statistics, None, *steps)[0]
-    y: Tensor = _PlainEvaluation.apply(x, statistics, *steps)  # type: ignore[no-untyped-call]  # torch's gap
+        return run_forward(x, statistics, running, *steps)[0]
+    y: Tensor = _Plain.apply(x, statistics, running, *steps)  # type: ignore[no-untyped-call]  # torch's gap
     return y
 
 
