@@ -22,11 +22,13 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps --upgrade --target .venv/peers $(PEERS)
 	@touch $@
 
-demo: $(STAMP) ## train ConvBNNet on the bundled images, evaluate it, predict a few, draw a contact sheet
+demo: $(STAMP) ## train ConvBNNet on the bundled images, evaluate, recalibrate and fold it, predict a few
 	rm -rf runs/demo
 	$(BIN)/batchnorm train --out runs/demo
 	$(BIN)/batchnorm evaluate runs/demo
-	$(BIN)/batchnorm predict runs/demo --test-images 30 --sheet runs/demo/contact_sheet.png
+	$(BIN)/batchnorm recalibrate runs/demo
+	$(BIN)/batchnorm fold runs/demo --out runs/demo/folded.safetensors
+	$(BIN)/batchnorm predict runs/demo/folded.safetensors --test-images 30 --sheet runs/demo/contact_sheet.png
 	@echo "look at runs/demo/contact_sheet.png: green is right, red is wrong"
 
 test: $(STAMP) ## every quick test and doctest

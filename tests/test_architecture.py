@@ -27,17 +27,21 @@ MAY_IMPORT = {
     "nn": OUTSIDE | {"functional"},
     "data": OUTSIDE | {"functional"},
     "models": OUTSIDE | {"functional", "nn"},
+    "wiring": OUTSIDE | {"transaction"},
     "statistics": OUTSIDE | {"functional", "nn", "data", "models", "transaction"},
-    "training": OUTSIDE | {"functional", "nn", "data", "models", "statistics", "transaction"},
+    "surgery": OUTSIDE | {"functional", "nn", "transaction", "wiring"},
+    "training": OUTSIDE | {"functional", "nn", "data", "models", "statistics", "surgery", "transaction", "wiring"},
     "bench": OUTSIDE | {"functional", "nn", "models"},
     # outside again: pictures of records, never of models; and the one who may know everybody
     "report": OUTSIDE,
     "cli": OUTSIDE
     | {"kernels", "functional", "nn", "data", "models", "statistics", "training", "bench", "report", "__init__"}
-    | {"transaction"},
+    | {"surgery", "transaction", "wiring"},
     # the doors
     "__main__": {"cli"},
-    "__init__": OUTSIDE | {"functional", "nn", "data", "models", "statistics", "training", "bench", "transaction"},
+    "__init__": OUTSIDE
+    | {"functional", "nn", "data", "models", "statistics", "training", "bench"}
+    | {"surgery", "transaction", "wiring"},
 }
 """Who may import whom: a folder, or a file at the top, and what it may import besides itself."""
 

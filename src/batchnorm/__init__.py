@@ -1,7 +1,7 @@
 """Batch normalization for PyTorch: train with it, measure it, understand it, ship it.
 
 The rooms, from below: `functional` (tensors in, tensors out), `nn` (the layers), `models`, `data`, `statistics`
-(whose moments normalize), `training` and `bench` (what it costs). `docs/architecture.md` has the picture of the house.
+(whose moments normalize), `wiring` (what a model did), `surgery` (folding), `training` and `bench` (what it costs). `docs/architecture.md` has the picture of the house.
 """
 
 from importlib import import_module
@@ -18,11 +18,27 @@ if TYPE_CHECKING:
     from . import models as models
     from . import nn as nn
     from . import statistics as statistics
+    from . import surgery as surgery
     from . import training as training
+    from . import wiring as wiring
     from .statistics import recalibrate as recalibrate
+    from .surgery import fold as fold
+    from .surgery import unfold as unfold
+    from .wiring import trace as trace
 
-_ROOMS = ("bench", "data", "functional", "models", "nn", "statistics", "training", "transaction")
-_VERBS = {"recalibrate": "statistics"}
+_ROOMS = (
+    "bench",
+    "data",
+    "functional",
+    "models",
+    "nn",
+    "statistics",
+    "surgery",
+    "training",
+    "transaction",
+    "wiring",
+)
+_VERBS = {"fold": "surgery", "recalibrate": "statistics", "trace": "wiring", "unfold": "surgery"}
 """What is used by so many that it stands here, too, and the room it lives in."""
 
 

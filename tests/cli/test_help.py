@@ -2,7 +2,7 @@ import pytest
 
 COMMANDS = [
     *(["train"], ["evaluate"], ["recalibrate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"]),
-    *(["bench"], ["warmup"]),
+    *(["bench"], ["warmup"], ["fold"], ["unfold"], ["wiring"]),
 ]
 SCREEN_LINES, SCREEN_COLUMNS = 46, 100
 
@@ -68,7 +68,7 @@ def test_the_examples_in_the_help_texts_are_read_without_a_mistake() -> None:
 @pytest.mark.parametrize(
     ("arguments", "near"),
     [
-        (["trian"], "train, evaluate, recalibrate, predict, info, data, bench, warmup"),
+        (["trian"], "train, evaluate, recalibrate, fold, unfold, predict"),
         (["data", "lst"], "list, fetch"),
         (["train", "--epoch", "3"], "--epochs INT"),
         (["evaluate", "x", "--batchsize", "3"], "--batch-size"),

@@ -1,6 +1,7 @@
 """Exact statistics against one float64 forward of all data, whatever the loader's batch size."""
 
 import copy
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -93,10 +94,11 @@ def test_norms_of_the_same_depth_settle_in_the_same_round():
 def test_a_round_stops_behind_the_front():
     calls = []
     model = make("mlp")
-    model.fc.register_forward_hook(lambda *_: calls.append("fc"))
+    for name in ("linear2", "linear4", "fc"):
+        model.get_submodule(name).register_forward_hook(lambda *_, name=name: calls.append(name))
     recalibrate(model, images().split(25), method="exact")
-    # The first pass, the depths, and the certificate: the three front rounds never come that far.
-    assert len(calls) == 2 + 1 + 2
+    # In two batches: the first pass, the three rounds that come so far, and the certificate; the depths once.
+    assert Counter(calls) == {"linear2": 2 * (1 + 3 + 1) + 1, "linear4": 2 * (1 + 1 + 1) + 1, "fc": 2 + 1}
 
 
 @pytest.mark.parametrize("net", NETS)

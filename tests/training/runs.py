@@ -30,7 +30,7 @@ def without_times(record: EpochRecord) -> EpochRecord:
 
 def make_old(path) -> None:
     """Make a run of one that an earlier version wrote, which did not know all options."""
-    later = {"recalibrate", "route", "tune_allocator"}
+    later = {"fold", "recalibrate", "route", "tune_allocator"}
     state = torch.load(path / "last.ckpt", weights_only=True)
     state["circumstances"] = {name: value for name, value in state["circumstances"].items() if name not in later}
     torch.save(state, path / "last.ckpt")

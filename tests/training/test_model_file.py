@@ -9,10 +9,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from batchnorm import fold, unfold
 from batchnorm.data import Normalization
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
 from batchnorm.records import EpochRecord
+from batchnorm.surgery import is_folded
 from batchnorm.training import ModelCard, load_model, save_model
 from batchnorm.training._checkpoint import Checkpoint, Position, load_checkpoint, save_checkpoint
 
@@ -104,8 +106,8 @@ def test_a_card_without_one_of_its_parts_is_refused(tmp_path, net, card, key: st
 
 
 def test_a_newer_version_of_the_format_is_refused(tmp_path, net) -> None:
-    save_file({"a": torch.ones(1)}, tmp_path / "m", {"format": "batchnorm.model", "version": "2"})
-    with pytest.raises(InputError, match="its format has version 2, this batchnorm reads version 1"):
+    save_file({"a": torch.ones(1)}, tmp_path / "m", {"format": "batchnorm.model", "version": "3"})
+    with pytest.raises(InputError, match="its format has version 3, this batchnorm reads versions 1 and 2"):
         load_model(tmp_path / "m")
 
 
@@ -224,3 +226,84 @@ def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, net, card) ->
     save_model(tmp_path / "m", net, card)
     with pytest.raises(InputError, match=r"bn2\.running_var holds values that are not finite"):
         load_model(tmp_path / "m")
+
+
+@pytest.fixture
+def folded(net) -> nn.Module:
+    fold(net.eval(), torch.randn(4, 1, 28, 28), verify=False)
+    return net
+
+
+def metadata_of(path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return file.metadata()
+
+
+def test_a_folded_net_is_read_folded_and_can_be_unfolded(tmp_path, net, card) -> None:
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    fold(net.eval(), torch.randn(4, 1, 28, 28), verify=False)
+    save_model(tmp_path / "m", net, card)
+    loaded, read = load_model(tmp_path / "m")
+    assert (read, is_folded(loaded)) == (card, True)
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor), name
+    unfold(loaded)
+    assert loaded.state_dict().keys() == before.keys()
+    for name, tensor in before.items():
+        assert torch.equal(loaded.state_dict()[name], tensor), name
+    assert not any(module.training for module in loaded.modules())
+
+
+def test_only_a_folded_net_has_the_newer_version(tmp_path, net, card) -> None:
+    save_model(tmp_path / "plain", net, card)
+    fold(net.eval(), torch.randn(4, 1, 28, 28), verify=False)
+    save_model(tmp_path / "folded", net, card)
+    plain, newer = metadata_of(tmp_path / "plain"), metadata_of(tmp_path / "folded")
+    assert plain["version"] == "1"
+    assert newer == plain | {"version": "2", "fold": newer["fold"]}
+
+
+def test_an_unfolded_net_has_the_tensors_that_it_always_had(tmp_path, net, folded, card) -> None:
+    from safetensors.torch import load_file
+
+    unfold(net)
+    save_model(tmp_path / "m", net, card)
+    assert load_file(tmp_path / "m").keys() == ConvBNNet(num_classes=3, width=4).state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (None, "what it says of its fold is broken"),
+        ("{", "what it says of its fold is broken"),
+        ("[]", r"do not fit ConvBNNet: .*the state is damaged"),
+        ('{"version": 7}', "has version 7, this batchnorm reads version 1"),
+        ('{"version": 1, "prefix": "unfold.", "folds": []}', "Missing key"),
+    ],
+)
+def test_a_fold_that_is_broken_is_refused(tmp_path, folded, card, said: str | None, message: str) -> None:
+    from safetensors.torch import load_file
+
+    save_model(tmp_path / "m", folded, card)
+    metadata = metadata_of(tmp_path / "m")
+    del metadata["fold"]
+    save_file(load_file(tmp_path / "m"), tmp_path / "m", metadata if said is None else {**metadata, "fold": said})
+    with pytest.raises(InputError, match=rf"m: (?s:.)*{message}"):
+        load_model(tmp_path / "m")
+
+
+def test_a_folded_net_of_another_width_is_refused(tmp_path, folded, card) -> None:
+    save_model(tmp_path / "m", folded, replace(card, arguments={"width": 6}))
+    with pytest.raises(InputError, match="its weights do not fit ConvBNNet"):
+        load_model(tmp_path / "m")
+
+
+def test_a_net_whose_weights_were_materialized_is_not_written(tmp_path, card) -> None:
+    conv = torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 4, 3))
+    net = nn.Sequential(conv, nn.BatchNorm2d(4)).eval()
+    fold(net, torch.randn(2, 1, 9, 9), verify=False, materialize=True)
+    with pytest.raises(ValueError, match="materialize=True, got one with: the weight of 0"):
+        save_model(tmp_path / "m", net, card)
+    assert not (tmp_path / "m").exists()

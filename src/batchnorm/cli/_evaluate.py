@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg
 
 from ..records import Evaluation, Scores, to_dict
 from ..training import evaluate
+from ._fold_tables import NONE
 from ._json import to_line
 from ._picture import check_picture
 from ._streams import warn
@@ -104,6 +105,8 @@ def _modes(evaluation: Evaluation) -> Table:
             f"{batch.accuracy - running.accuracy:+.4f}",
             end_section=True,
         )
+    if evaluation.folded:
+        table.add_row("nothing: the norms are folded", NONE, NONE)
     return table
 
 

@@ -20,12 +20,14 @@ from ..errors import InputError
 from ._bench import Bench
 from ._data import Fetch, List
 from ._evaluate import Evaluate
+from ._fold import Fold, Unfold
 from ._info import Info
 from ._predict import Predict
 from ._recalibrate import Recalibrate
 from ._streams import dependable_streams, warn
 from ._train import Train
 from ._warmup import Warmup
+from ._wiring import Wiring
 
 
 class Command(Protocol):
@@ -45,7 +47,10 @@ COMMANDS: dict[str, type] = {
     "train": Train,
     "evaluate": Evaluate,
     "recalibrate": Recalibrate,
+    "fold": Fold,
+    "unfold": Unfold,
     "predict": Predict,
+    "wiring": Wiring,
     "info": Info,
     "data": Data,
     "bench": Bench,

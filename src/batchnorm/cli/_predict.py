@@ -9,13 +9,13 @@ import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from torch import Tensor
+from torch import Tensor, nn
 from tyro.conf import Positional, arg
 
 from .. import data
 from ..errors import InputError
 from ..records import Prediction, to_dict
-from ..training import ModelCard, load_run, predict, read_image
+from ..training import FOLD_BATCH, TIMED_CALLS, ModelCard, load_run, milliseconds_in_turn, predict, read_image
 from ._json import to_line
 from ._picture import check_picture
 from ._streams import warn
@@ -63,6 +63,8 @@ class Predict:
             print(to_line([to_dict(prediction) for prediction in predictions]))
         else:
             _print(predictions)
+            if labels:
+                _print_score(predictions, net, card.normalization.apply(pixels[:FOLD_BATCH]))
         if self.sheet:
             self._draw(self.sheet, pixels, predictions, card)
         return 0
@@ -105,6 +107,13 @@ def _refuse_what_is_not_finite(predictions: list[Prediction]) -> None:
                 f"{prediction.image}: the net's outputs are not finite, so they say nothing; "
                 "its weights have diverged, or it is your own and divides by zero"
             )
+
+
+def _print_score(predictions: list[Prediction], net: nn.Module, batch: Tensor) -> None:
+    right = sum(prediction.label == prediction.classes[0] for prediction in predictions)
+    (milliseconds,) = milliseconds_in_turn([net], (batch,))
+    time = f"{milliseconds:.3g} ms for a batch of {len(batch)}, median of {TIMED_CALLS} calls"
+    print(f"{right} of {len(predictions)} right; {time}")
 
 
 def _print(predictions: list[Prediction]) -> None:

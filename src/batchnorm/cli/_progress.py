@@ -18,8 +18,9 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..records import EpochRecord, RunRecalibration
+from ..records import EpochRecord, RunFold, RunRecalibration
 from ..training import Plan, StepReport, Watcher
+from ._fold_tables import summary_line as fold_line
 from ._recalibration_progress import Rounds, describe_rounds
 from ._recalibration_tables import summary_line
 from ._streams import tell, warn
@@ -72,6 +73,10 @@ class Lines(Notes):
     def recalibrated(self, record: RunRecalibration) -> None:
         """Print in one line what came of the recalibration."""
         tell(summary_line(record))
+
+    def folded(self, record: RunFold) -> None:
+        """Print in one line what came of folding."""
+        tell(fold_line(record))
 
 
 class FittingProgress(Progress):
@@ -163,6 +168,10 @@ class Bar(Watcher):
     def recalibrated(self, record: RunRecalibration) -> None:
         """Print what came of it above the bar."""
         self.console.print(summary_line(record), highlight=False, markup=False)
+
+    def folded(self, record: RunFold) -> None:
+        """Print what came of folding above the bar."""
+        self.console.print(fold_line(record), highlight=False, markup=False)
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""

@@ -7,6 +7,7 @@ from ._activation import check_activation as check_activation
 from ._batch_norm import batch_norm as batch_norm
 from ._batch_norm_add import batch_norm_add as batch_norm_add
 from ._batch_norm_pool import batch_norm_pool as batch_norm_pool
+from ._channel_affine import channel_affine as channel_affine
 from ._exact_moments import exact_moments as exact_moments
 from ._finish import check_kernel_size as check_kernel_size
 from ._finish import check_pool as check_pool

@@ -8,4 +8,6 @@ from ._lazy import LazyBatchNorm1d as LazyBatchNorm1d
 from ._lazy import LazyBatchNorm2d as LazyBatchNorm2d
 from ._lazy import LazyBatchNorm3d as LazyBatchNorm3d
 from ._pool import BatchNormPool2d as BatchNormPool2d
+from ._scale_shift import ScaleShift as ScaleShift
 from ._set_route import set_route as set_route
+from ._tail import Tail as Tail

@@ -6,13 +6,24 @@ from typing import Any, TypeVar, get_args
 
 from ..errors import InputError
 from ._recalibration import Recalibration
+from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
 from ._training import EpochRecord, Evaluation, Prediction, TrainResult
+from ._wiring import WiringRecord
 
-Record = EpochRecord | TrainResult | Evaluation | Prediction | Recalibration | RunRecalibration
+Record = EpochRecord | TrainResult | Evaluation | Prediction | Recalibration | RunRecalibration | RunFold | WiringRecord
 RECORDS = {
     record.__name__: record
-    for record in (EpochRecord, TrainResult, Evaluation, Prediction, Recalibration, RunRecalibration)
+    for record in (
+        EpochRecord,
+        TrainResult,
+        Evaluation,
+        Prediction,
+        Recalibration,
+        RunRecalibration,
+        RunFold,
+        WiringRecord,
+    )
 }
 Flat = TypeVar("Flat", EpochRecord, TrainResult)
 

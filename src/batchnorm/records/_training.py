@@ -32,7 +32,9 @@ class TrainResult:
 
     `test_accuracy` (0…1) and `test_loss` are of the test images, which are looked at once, at the end; `seconds`
     is the wall-clock time of the training itself, over all resumptions; `run` is the folder, `None` without one.
-    `recalibrate` says whether and how the statistics were computed anew before the test.
+    `recalibrate` says whether and how the statistics were computed anew before the test. `folded` is the number of
+    norms that run no more, or for less, in the folded net that was written, too, and `folded_accuracy` what that net
+    reaches on the test images (`None`: nothing was to be folded).
     """
 
     VERSION: ClassVar[int] = 1
@@ -50,6 +52,8 @@ class TrainResult:
     val_accuracy: float | None
     val_loss: float | None
     recalibrate: str = "off"
+    folded: int | None = None
+    folded_accuracy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ class Evaluation:
     """The same images judged twice: with the running statistics and with each batch's own.
 
     `running` is what a user of the model gets. `batch` normalizes every batch of `batch_size` images by itself, as
-    training did (`None` where the model has no batch norm); the gap between the two is batch norm's first symptom.
+    training did (`None` where the model has no batch norm, or is `folded`); the gap between the two is batch norm's
+    first symptom.
     """
 
     VERSION: ClassVar[int] = 1
@@ -90,6 +95,7 @@ class Evaluation:
     batch_size: int
     running: Scores
     batch: Scores | None
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,3 +17,11 @@ from ._drift_chart import drift_chart as drift_chart
 from ._drift_chart import is_stale as is_stale
 from ._speed_chart import digest as digest
 from ._speed_chart import speed_chart as speed_chart
+from ._wiring_chart import wiring_chart as wiring_chart
+from ._wiring_words import beside as beside
+from ._wiring_words import circumstances as circumstances
+from ._wiring_words import hands_on as hands_on
+from ._wiring_words import headline as headline
+from ._wiring_words import parent_of as parent_of
+from ._wiring_words import shape_of as shape_of
+from ._wiring_words import what_to_do as what_to_do

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 ForwardFn = Callable[[nn.Module, Any], object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Batch:
     """What the model is given: positional and keyword arguments, or the whole batch for an own `forward_fn`."""
 
@@ -19,12 +20,12 @@ class Batch:
     kwargs: dict[str, Any]
     forward_fn: ForwardFn | None = None
 
-    @property
+    @cached_property
     def tensors(self) -> list[Tensor]:
         """Every tensor that goes in, in a fixed order."""
         return [leaf for leaf in tree_leaves((self.args, self.kwargs)) if isinstance(leaf, Tensor)]
 
-    @property
+    @cached_property
     def samples(self) -> int:
         """The length of the first tensor that has an axis; 1 where there is none."""
         return next((len(tensor) for tensor in self.tensors if tensor.dim()), 1)
@@ -37,14 +38,21 @@ class Batch:
             self.forward_fn(model, *self.args)
 
     def cut(self, samples: int) -> "Batch":
-        """The first samples alone; an own `forward_fn` gets its batch whole, for nobody else knows what is in it."""
+        """The first samples alone, copied, so that they do not keep the others.
+
+        An own `forward_fn` gets its batch whole, for nobody else knows what is in it.
+        """
         present = self.samples
         if self.forward_fn is not None or samples >= present:
             return self
-        return self._mapped(lambda tensor: tensor[:samples] if tensor.dim() and len(tensor) == present else tensor)
+        return self._mapped(
+            lambda tensor: tensor[:samples].clone() if tensor.dim() and len(tensor) == present else tensor
+        )
 
     def to(self, device: torch.device) -> "Batch":
         """Move every tensor."""
+        if all(tensor.device == device for tensor in self.tensors):
+            return self
         return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
 
     def _mapped(self, fn: Callable[[Tensor], Tensor]) -> "Batch":
@@ -53,7 +61,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """A loader, read as often as it is asked for, up to `max_samples` each time."""
+    """A loader, read as often as it is asked for, up to `max_samples` each time; `device`: where the model wants it."""
 
     loader: Iterable[Any]
     forward_fn: ForwardFn | None
@@ -68,7 +76,7 @@ class Batches:
                 batch = batch.cut(left)
                 left -= batch.samples
             if batch.samples:
-                yield batch.to(self.device)
+                yield batch
             if left is not None and left <= 0:
                 return
 

@@ -79,7 +79,8 @@ class _Front:
 
     def certify(self) -> None:
         """Measure once more, with all that is written."""
-        done = self.passes.run(self.passes.meter(self.called))
+        stop = self.plan.stop(tuple(self.called))
+        done = self.passes.run(self.passes.meter(self.called, stop=stop, expected=self.plan.order))
         self._check_repeats(done)
         self.residual = self.state.residual(done.measured)
         self.outcome.last = done

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -62,18 +63,10 @@ class Measured:
 
 def merge(vectors: Sequence[Tensor]) -> Measured:
     """Merge what the ranks' collectors came to, in their order, so that all of them come to the same bits."""
-    total: Moments | None = None
-    spread: Moments | None = None
-    batches: Tensor | None = None
-    for vector in vectors:
-        parts = vector.view(PARTS, -1).unbind()
-        mine, scatter, count = Moments(*parts[:3]), Moments(*parts[3:6]), parts[6]
-        total = mine if total is None else total.merge(mine)
-        spread = scatter if spread is None else spread.merge(scatter)
-        batches = count if batches is None else batches + count
-    if total is None or spread is None or batches is None:
-        raise ValueError("merge: expected at least one vector, got none")
-    return Measured(total, spread, batches)
+    parts = [vector.view(PARTS, -1) for vector in vectors]
+    total = reduce(Moments.merge, (Moments(*part[0:6:2]) for part in parts))
+    spread = reduce(Moments.merge, (Moments(*part[1:6:2]) for part in parts))
+    return Measured(total, spread, torch.stack([part[6] for part in parts]).sum(0))
 
 
 def distance(measured: Statistics, other: Statistics, eps: Tensor) -> Distance:

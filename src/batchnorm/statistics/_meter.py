@@ -73,9 +73,9 @@ class Meter:
         Raises:
             ValueError: the input of a norm that is checked was not finite.
         """
+        self.collector.end()
         if self._checked:
             self._check_finite()
-        self.collector.end()
         self.forward_seconds += time.perf_counter() - self._start
         if (order := tuple(self._order)) not in self.orders and len(self.orders) < MANY:
             self.orders.append(order)
@@ -139,21 +139,20 @@ class Meter:
         self.single_calls[norm] += 1
 
     def _check_finite(self) -> None:
-        fits = (self.collector.mean.abs() <= self._limit) & (self.collector.var <= self._limit)
+        fits = self.collector.batch.abs() <= self._limit
         if fits.all():
             return
-        good = self._layout.all_of(fits)
+        good = self._layout.all_of(fits.all(0))
         # What comes behind a norm with other statistics may overflow; it is measured again later.
         for norm in self._order[: self._trusted]:
             if norm in self._checked and not good[norm]:
                 raise ValueError(self._not_finite(norm))
 
     def _not_finite(self, norm: int) -> str:
-        part = self._layout.slices[norm]
-        finite = self.collector.mean[part].isfinite() & self.collector.var[part].isfinite()
+        finite = self.collector.batch[:, self._layout.slices[norm]].isfinite().all()
         dtype = str(self._norms[norm].mean.dtype).removeprefix("torch.")
-        what = f"moments that {dtype} can hold" if finite.all() else "finite values"
-        got = "larger ones" if finite.all() else "NaN or infinity"
+        what = f"moments that {dtype} can hold" if finite else "finite values"
+        got = "larger ones" if finite else "NaN or infinity"
         return (
             f"recalibrate: expected {what} in the input of {self._norms[norm].name}, got {got} in batch {self.number}. "
             "Look for NaN and infinity in that batch, and in the weights of the layers before."

@@ -77,6 +77,8 @@ def frozen_because(norm: Norm, *, root_trains: bool) -> str | None:
 
 
 def _running_statistics(name: str, module: nn.Module) -> tuple[Tensor, Tensor] | None:
+    if getattr(module, "running_mean", None) is None:  # most modules; the question below takes its time
+        return None
     buffers = dict(module.named_buffers(recurse=False))
     mean, var = buffers.get("running_mean"), buffers.get("running_var")
     if mean is None or var is None or isinstance(module, _InstanceNorm):

@@ -9,7 +9,7 @@ import torch
 
 from ..transaction import RNGState, Transaction, same_rng
 from ._batches import Batch, Batches
-from ._fingerprint import MODULUS, fingerprint
+from ._fingerprint import MODULUS, Fingerprint
 from ._layout import Layout
 from ._measured import Measured, merge
 from ._meter import Behind, Meter
@@ -102,11 +102,13 @@ class Passes:
         return self._together(meter, counted, start)
 
     def _read(self, meter: Meter) -> tuple[int, int, int]:
-        samples = batches = seen = 0
-        for number, batch in enumerate(self.batches, 1):
+        samples = batches = 0
+        seen = Fingerprint()
+        for number, given in enumerate(self.batches, 1):
             if self.done == 1:
-                seen = (seen + fingerprint(batch.tensors, batch.samples)) % MODULUS
-                self.first_batch = self.first_batch or batch.cut(2)
+                seen.add(given.tensors, given.samples)  # where the loader put them: nothing is copied back
+            batch = given.to(self.batches.device)
+            self.first_batch = self.first_batch or batch.cut(2)
             meter.begin(number)
             with suppress(Behind):
                 batch.run(self.change.module)
@@ -114,7 +116,7 @@ class Passes:
             samples, batches = samples + batch.samples, number
             self.watcher.batch(number, self._total, self.done)
         self._total = batches
-        return samples, batches, seen
+        return samples, batches, seen.total
 
     def _together(self, meter: Meter, counted: tuple[int, int, int], start: float) -> Pass:
         samples, batches, seen = counted

@@ -1,7 +1,6 @@
 """How does what was done become the record that is returned?"""
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -135,5 +134,5 @@ def _first(outcome: Outcome) -> Pass:
     return outcome.first
 
 
-def _numbers(values: Sequence[float] | Tensor) -> tuple[float | None, ...]:
-    return tuple(finite(float(value)) for value in values)
+def _numbers(values: Tensor) -> tuple[float | None, ...]:
+    return tuple(map(finite, values.tolist()))

@@ -12,6 +12,11 @@ from ._fit import DivergenceError as DivergenceError
 from ._fit import Trained as Trained
 from ._fit import fit as fit
 from ._fit import resume as resume
+from ._fold_checkpoint import fold_checkpoint as fold_checkpoint
+from ._fold_checkpoint import load_folded as load_folded
+from ._fold_net import FOLD_BATCH as FOLD_BATCH
+from ._fold_net import FoldWatcher as FoldWatcher
+from ._fold_run import fold_run as fold_run
 from ._model_file import ModelCard as ModelCard
 from ._model_file import load_model as load_model
 from ._model_file import save_model as save_model
@@ -22,7 +27,12 @@ from ._recalibrate_run import RunRecalibrationWatcher as RunRecalibrationWatcher
 from ._recalibrate_run import recalibrate_run as recalibrate_run
 from ._recalibration_images import RECALIBRATION_BATCH as RECALIBRATION_BATCH
 from ._run_folder import RunFolder as RunFolder
+from ._state_dict import is_state_dict as is_state_dict
 from ._stopping import TrainingInterrupted as TrainingInterrupted
+from ._timing import TIMED_CALLS as TIMED_CALLS
+from ._timing import milliseconds_in_turn as milliseconds_in_turn
+from ._unfold_file import unfold_file as unfold_file
 from ._watcher import Plan as Plan
 from ._watcher import StepReport as StepReport
 from ._watcher import Watcher as Watcher
+from ._wiring_run import wiring_of_run as wiring_of_run

@@ -31,7 +31,7 @@ class TrainConfig:
     """
 
     model: str = "ConvBNNet"
-    """a name of `batchnorm info`, or package.module:function"""
+    """see `batchnorm info`, or package.module:function"""
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the net: width 16"""
     norm: str = "batchnorm"
@@ -68,6 +68,8 @@ class TrainConfig:
     """keep an average of the weights, e.g. 0.999; 0: none"""
     recalibrate: Literal["off", "average", "exact"] = "off"
     """compute the statistics anew at the end: average, exact"""
+    fold: bool = False
+    """fold batch norm into the weights at the end, too"""
     flip: bool = True
     """mirror every other image"""
     shift: int = 0

@@ -11,6 +11,7 @@ from ..data import Batches, Source
 from ..errors import InputError
 from ..records import Evaluation
 from ..statistics import use_batch_statistics
+from ..surgery import is_folded
 from ._environment import pick_device
 from ._model_file import ModelCard, load_model
 from ._preparation import EVALUATION_BATCH
@@ -59,7 +60,8 @@ def evaluate(
     """Judge a run twice: normalizing by the running statistics, and by each batch's own.
 
     The second pass takes the images in a fixed shuffled order in batches of `batch_size`, as training did; all that
-    differs from the first is whose statistics normalize (dropout is off in both).
+    differs from the first is whose statistics normalize (dropout is off in both). A folded net is judged once: it has
+    nothing left to normalize.
 
     Args:
         run: the run's folder, or a `model.safetensors`.
@@ -91,13 +93,13 @@ def evaluate(
         *collect_outputs(net, Batches(images, EVALUATION_BATCH, card.normalization), place),
         card.classes,
     )
-    batch = None
-    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules()):
+    batch, folded = None, is_folded(net)
+    if not folded and any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules()):
         with use_batch_statistics(net):
             # In training order a class would not fill a batch of its own; a lone last image is left out.
             shuffled = Batches(images, batch_size, card.normalization, shuffle=True)
             batch = score(*collect_outputs(net, shuffled.epoch(seed=0, epoch=0), place), card.classes)
-    return Evaluation(str(run), dataset or card.data, split, batch_size, running, batch)
+    return Evaluation(str(run), dataset or card.data, split, batch_size, running, batch, folded)
 
 
 def fitting_source(name: str, card: ModelCard, source: Source | None = None) -> Source:

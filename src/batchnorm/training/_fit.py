@@ -18,6 +18,7 @@ from ._config import TrainConfig
 from ._environment import keep_freed_memory, torch_settings
 from ._final_statistics import recalibrate_trained
 from ._finite import first_nonfinite, nonfinite_entry
+from ._fold_training import fold_trained
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
 from ._model_file import ModelCard, save_model
 from ._preparation import Job, evaluation_batches, name_of, prepare
@@ -151,6 +152,9 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
     if not result:
         recalibrate_trained(job, folder, stop, watcher)
         result = _test(job, folder)
+        if folder and job.config.fold:
+            folder.write_result(result)  # whatever comes of folding, the run is finished
+    result = fold_trained(job, folder, result, watcher)
     if folder:
         folder.write_result(result)
     return Trained(job.best.eval(), job.card, result, tuple(job.history))

@@ -1,6 +1,7 @@
 """The shipped model: weights in a safetensors file whose metadata says how to build the net and feed it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,15 @@ from ..data import Normalization
 from ..errors import InputError
 from ..files import atomic_write
 from ..models import build, is_builtin
+from ..surgery import fold_state, is_folded, restore_fold
 from ._finite import nonfinite_entry
 
 FORMAT = "batchnorm.model"
 VERSION = 1
+CHECKPOINT_FORMAT = "batchnorm.fold"
+"""Of a file that `fold_checkpoint` wrote: a folded net that is no run's."""
+FOLDED_VERSION = 2
+"""Of a file that holds a folded net, and what it was: an older reader would not understand its tensors."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,11 @@ class ModelCard:
 def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
     """Write `model`'s state and `card` to one safetensors file, atomically.
 
+    A folded net stays folded, and the file keeps what it was: `batchnorm.unfold` gives that back when it is loaded.
+
     Raises:
         OSError: the file cannot be written.
+        ValueError: the net was folded in a way that no file can hold.
 
     Example:
         >>> import tempfile
@@ -76,14 +85,11 @@ def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
     """Return the bytes of the file that `save_model` writes."""
     from safetensors.torch import save
 
-    # A clone is contiguous and its own: safetensors refuses shared storages and strides.
-    tensors = {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in model.state_dict().items()
-    }
+    folded = is_folded(model)
+    state, tensors = fold_state(model) if folded else (None, model.state_dict())
     metadata = {
         "format": FORMAT,
-        "version": str(VERSION),
+        "version": str(FOLDED_VERSION if folded else VERSION),
         "model": card.model,
         "data": card.data,
         "arguments": json.dumps(card.arguments),
@@ -91,11 +97,22 @@ def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
         "images": json.dumps({"channels": card.in_channels, "size": card.image_size}),
         "normalization": json.dumps(card.normalization.to_dict()),
     }
-    return save(tensors, metadata)
+    if state is not None:
+        metadata["fold"] = json.dumps(state)
+    return save(lone_tensors(tensors), metadata)
+
+
+def lone_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return contiguous copies with memory of their own: safetensors refuses shared storages and strides."""
+    return {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
 
 
 def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, ModelCard]:
     """Build the net that `path` describes, load its weights, and return it in evaluation mode with its card.
+
+    A net that was folded comes back folded; `batchnorm.unfold` makes it what it was.
 
     Args:
         path: a `model.safetensors` that `save_model` wrote.
@@ -104,38 +121,84 @@ def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, M
     Raises:
         InputError: no such file, a broken or foreign one, or weights that do not fit the net.
     """
+    path = Path(path)
+    tensors, metadata = read_safetensors(path)
+    card = _read_card(path, metadata)
+    # The mode first: a norm that has been folded away is out of reach of what comes later.
+    net = card.build(model).eval()
+    try:
+        if metadata["version"] == str(FOLDED_VERSION):
+            restore_fold(net, read_fold(path, metadata), tensors)
+        else:
+            net.load_state_dict(tensors)
+    except (RuntimeError, ValueError) as error:
+        said = str(error).removeprefix("restore_fold: ")
+        raise InputError(f"{path}: its weights do not fit {model or card.model}: {said}") from None
+    broken = nonfinite_entry(net)
+    if broken:
+        raise InputError(f"{path}: {broken} holds values that are not finite; the file is damaged or badly trained")
+    return net, card
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Return the tensors and the metadata of a file.
+
+    Raises:
+        InputError: no such file, or none of that kind.
+    """
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
     try:
         if not path.is_file():
             raise InputError(f"{path}: expected a model file, found none; check the path")
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            return tensors, file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: expected a safetensors file, and this is none or is cut off ({error})") from None
-    card = _read_card(path, metadata)
-    net = card.build(model)
+
+
+def read_fold(path: Path, metadata: Mapping[str, str]) -> object:
+    """Return what the metadata of a file say of the fold, unchecked.
+
+    Raises:
+        InputError: that is no JSON, or nothing is said.
+    """
     try:
-        net.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise InputError(f"{path}: its weights do not fit {model or card.model}: {error}") from None
-    broken = nonfinite_entry(net)
-    if broken:
-        raise InputError(f"{path}: {broken} holds values that are not finite; the file is damaged or badly trained")
-    return net.eval(), card
+        state: object = json.loads(metadata["fold"])
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: what it says of its fold is broken ({error!r}); fold the model again") from None
+    return state
+
+
+def refuse_folded(path: Path, net: nn.Module) -> None:
+    """Raise if a net is folded: its norms are gone, and with them the statistics.
+
+    Raises:
+        InputError: it is.
+    """
+    if is_folded(net):
+        raise InputError(
+            f"{path}: this net is folded already: its norms are in its weights, and have no statistics any more. First "
+            f"get back what it was: batchnorm unfold {path} -o FILE"
+        )
 
 
 def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
     """Read the card from the file's metadata; whatever is missing or odd makes the file a foreign one."""
+    if metadata.get("format") == CHECKPOINT_FORMAT:
+        raise InputError(
+            f"{path}: a folded net of your own, without a card that says what its images and classes are; "
+            "batchnorm.training.load_folded reads it"
+        )
     if metadata.get("format") != FORMAT:
         raise InputError(
             f"{path}: a safetensors file, but not one that `batchnorm train` wrote (no card in its metadata)"
         )
-    if metadata.get("version") != str(VERSION):
+    if metadata.get("version") not in (str(VERSION), str(FOLDED_VERSION)):
         raise InputError(
-            f"{path}: its format has version {metadata.get('version')}, this batchnorm reads version {VERSION}"
+            f"{path}: its format has version {metadata.get('version')}, this batchnorm reads versions {VERSION} and "
+            f"{FOLDED_VERSION}"
         )
     try:
         images = json.loads(metadata["images"])

@@ -20,7 +20,7 @@ from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._proof import prove_takes, take_route
 
 EVALUATION_BATCH = 500
-LATER = frozenset({"recalibrate", "route"})
+LATER = frozenset({"fold", "recalibrate", "route"})
 """Options that are younger than checkpoints: one that does not name them goes on with any value."""
 
 

@@ -11,6 +11,7 @@ from ..data import Source
 from ..errors import InputError
 from ..nn import set_route
 from ..statistics import recalibrate
+from ..surgery import fold
 from ._config import TrainConfig
 
 
@@ -32,7 +33,7 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
 
     Raises:
         InputError: the net refuses the images' shape, or a batch of this size, gives another number of classes, has
-            nothing to train, or nothing to recalibrate.
+            nothing to train, nothing to recalibrate, or nothing to fold.
     """
     info = source.info
     wanted = (
@@ -61,6 +62,8 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
                 ) from error
         if config.recalibrate != "off":
             _prove_recalibrates(_trial(net, config), images)
+    if config.fold:
+        _prove_folds(_trial(net, config).eval(), images)
     if not any(parameter.requires_grad for parameter in net.parameters()):
         raise InputError("model: the net has no parameter that requires a gradient; there is nothing to train")
 
@@ -71,6 +74,16 @@ def _prove_recalibrates(trial: nn.Module, images: torch.Tensor) -> None:
     except ValueError as error:
         said = str(error).removeprefix("recalibrate: ")
         raise InputError(f"recalibrate: this net cannot be recalibrated, leave it off: {said}") from None
+
+
+def _prove_folds(trial: nn.Module, images: torch.Tensor) -> None:
+    try:
+        if fold(trial, images, verify=False).norms:
+            return
+        said = "it has no batch norm"
+    except (ValueError, RuntimeError) as error:
+        said = str(error).removeprefix("fold: ")
+    raise InputError(f"fold: this net cannot be folded, leave it off: {said}")
 
 
 def _trial(net: nn.Module, config: TrainConfig) -> nn.Module:

@@ -43,6 +43,7 @@ class RunFolder:
         self.checkpoint = self.path / "last.ckpt"
         self.result = self.path / "result.json"
         self.recalibration = self.path / "recalibration.json"
+        self.folded = self.path / "folded.safetensors"
         self.former_model = self.path / "model.before-recalibration.safetensors"
 
     @classmethod

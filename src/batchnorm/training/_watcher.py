@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..records import EpochRecord, RunRecalibration
+from ..records import EpochRecord, RunFold, RunRecalibration
 from ..statistics import RecalibrationWatcher
 
 
@@ -57,6 +57,9 @@ class Watcher(RecalibrationWatcher):
 
     def recalibrated(self, record: RunRecalibration) -> None:
         """Hear that the statistics were computed anew, and what came of it."""
+
+    def folded(self, record: RunFold) -> None:
+        """Hear that the net was folded, and what came of it."""
 
     def note(self, message: str) -> None:
         """Hear something that the user should know, in one sentence."""

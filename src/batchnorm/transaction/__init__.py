@@ -8,3 +8,4 @@ from ._rng import rng_state as rng_state
 from ._rng import same_rng as same_rng
 from ._transaction import Transaction as Transaction
 from ._transaction import transaction as transaction
+from ._undo import Undo as Undo

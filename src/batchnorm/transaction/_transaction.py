@@ -91,7 +91,7 @@ class Transaction:
 
 
 @contextmanager
-def transaction(model: nn.Module) -> Iterator[Transaction]:
+def transaction(model: nn.Module, *, scripts: bool = False) -> Iterator[Transaction]:
     """Change a model inside the block; when it ends, everything is put back but the buffers that are to be kept.
 
     Put back, by whatever is raised, a `KeyboardInterrupt` while putting back included (it is raised afterwards):
@@ -108,6 +108,7 @@ def transaction(model: nn.Module) -> Iterator[Transaction]:
 
     Args:
         model: any module; DistributedDataParallel, DataParallel and `torch.compile` are seen through.
+        scripts: allow parts of `torch.jit`, which call no hooks of what is in them.
 
     Raises:
         RuntimeError: a lazy module has not seen a batch yet, so that there is nothing to go back to.
@@ -126,7 +127,7 @@ def transaction(model: nn.Module) -> Iterator[Transaction]:
         (tensor([3.]), tensor([1.]), True)
     """
     module, notes = original(model)
-    _check_can_go_back(model)
+    _check_can_go_back(model, scripts=scripts)
     buffers = Buffers(model.buffers())
     undo = Undo()
     change = Transaction(module, notes, undo, buffers)
@@ -170,10 +171,10 @@ def _give_up(undo: Undo, buffers: Buffers) -> None:
     undo.run()
 
 
-def _check_can_go_back(model: nn.Module) -> None:
+def _check_can_go_back(model: nn.Module, *, scripts: bool) -> None:
     for name, module in model.named_modules():
         what = f"{name or 'the model'} ({type(module).__name__})"
-        if isinstance(module, torch.jit.ScriptModule):
+        if not scripts and isinstance(module, torch.jit.ScriptModule):
             raise TypeError(
                 f"transaction: expected modules written in Python, got {what}, which calls no hooks of its parts. "
                 "Use the model that the script was made from."

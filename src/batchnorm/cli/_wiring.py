@@ -1,0 +1,55 @@
+"""`batchnorm wiring`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from rich.console import Console
+from tyro.conf import Positional, arg
+
+from ..records import to_dict
+from ..training import wiring_of_run
+from ._json import to_line
+from ._picture import check_picture
+from ._streams import warn
+from ._wiring_table import lines, wiring_table
+
+
+@dataclass
+class Wiring:
+    """Show what a run's net does: which module made what, who read it, and what can be done with each norm.
+
+    Example: batchnorm wiring runs/first -o net.svg
+    """
+
+    run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
+    """a run's folder, or its model.safetensors"""
+    out: Annotated[Path | None, arg(metavar="FILE.svg", aliases=["-o"])] = None
+    """draw the net there, too"""
+    batch_size: int = 2
+    """test images that the net is given"""
+    model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """the net, if it is your own"""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1"""
+    json: bool = False
+    """print one JSON object instead of the table"""
+
+    def run(self) -> int:
+        """Run the net, print, draw, return 0."""
+        if self.out:
+            check_picture("--out", self.out, (".svg",))
+        record = wiring_of_run(self.run_, model=self.model, batch_size=self.batch_size, device=self.device)
+        if self.out:
+            from ..report import wiring_chart
+
+            wiring_chart(record, self.out)
+            warn(f"picture of the net: {self.out}")
+        if self.json:
+            print(to_line(to_dict(record)))
+        else:
+            console = Console()
+            console.print(wiring_table(record))
+            for line in lines(record):
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
+        return 0

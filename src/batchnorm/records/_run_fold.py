@@ -1,0 +1,38 @@
+"""What came of folding a trained run, or a checkpoint of one's own?"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from ._fold import FoldReport
+from ._run_recalibration import Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class RunFold:
+    """What `batchnorm fold --json` prints.
+
+    `before` and `after` judge the same `judged` images of `data` (`None` for a checkpoint of one's own, of which no
+    images are known). The milliseconds are those of a batch of `batch_size`, medians of `calls` calls each, taken in
+    turn in one process on `device` with `threads` threads. `trained` is the net before it was recalibrated, where its
+    file still lies beside the model's. `written` is the folded net's file, whose bytes have the digest `sha256`.
+    """
+
+    VERSION: ClassVar[int] = 1
+
+    run: str
+    data: str | None
+    report: FoldReport
+    judged_on: Literal["test"] | None
+    judged: int
+    before: Judgement | None
+    after: Judgement | None
+    batch_size: int
+    milliseconds_before: float
+    milliseconds_after: float
+    calls: int
+    device: str
+    threads: int
+    written: str | None = None
+    sha256: str | None = None
+    trained: Judgement | None = None
+    milliseconds_trained: float | None = None

@@ -1,0 +1,123 @@
+"""May a norm go into what stands before it: products, or other norms?"""
+
+from collections.abc import Sequence
+
+from ..wiring import Arrival, Followed, NormCall, Pass, Product, Wiring
+from ._edit import Edit
+from ._plan import Change, Merge
+from ._sources import Arrivals, Group, Route, behind, covered
+from ._weights import Place, place_of
+
+
+def fold_behind(wiring: Wiring, arrivals: Arrivals, change: Change, ready: dict[str, Change]) -> str | None:
+    """Put a norm into everything that its input is made of, or say why not.
+
+    Args:
+        wiring: what has been seen.
+        arrivals: of all units.
+        change: of the norm; edits, merges and outcome are written into it.
+        ready: the norms of the model that can take up another one, by name.
+    """
+    routes: list[Route] = []
+    for _, unit in wiring.norm_calls(change.norm):
+        coming = arrivals.at(unit)
+        if not covered((arrival for _, _, arrival in coming), unit):
+            return _what_else(coming, unit)
+        routes += coming
+    groups: dict[str, Group] = {}
+    for route in routes:
+        problem = _join(groups, route, change.norm, ready)
+        if problem is not None:
+            return problem
+    return _write(wiring, change, [*groups.values()])
+
+
+def _what_else(coming: Sequence[Route], unit: NormCall) -> str:
+    if not coming:
+        return "what it reads is made neither by a product with a weight nor by a norm alone"
+    return "a part of what it reads is made neither by a product with a weight nor by a norm alone"
+
+
+def _join(groups: dict[str, Group], route: Route, norm: str, ready: dict[str, Change]) -> str | None:
+    seen, followed, arrival = route
+    source = followed.unit
+    name = source.where if isinstance(source, Product) else source.name
+    if followed.lost is not None:
+        return f"{name or 'a product'}: {followed.lost}"
+    for other in followed.arrivals:
+        if not isinstance(other.unit, NormCall) or other.unit.name != norm:
+            return f"{name or 'a product'} is read by {_name(other)}, too"
+    if len(followed.arrivals) > 1 and not _alike(followed):
+        return f"{name} arrives in several ways"
+    channels = behind(source, arrival)
+    if isinstance(channels, str):
+        return channels
+    if isinstance(source, NormCall):
+        problem = _may_take_up(source, ready)
+        if problem is not None:
+            return problem
+    key = f"norm {source.name}" if isinstance(source, NormCall) else f"weight {_weight(seen, source)}"
+    group = groups.setdefault(key, Group(key))
+    group.units.append((seen, source))
+    return None if group.meet(channels) else f"{name} is used in several ways"
+
+
+def _alike(followed: Followed) -> bool:
+    """Whether one output that arrives at several calls of the norm does so in the same way."""
+    first, *others = (behind(followed.unit, arrival) for arrival in followed.arrivals)
+    return not isinstance(first, str) and all(not isinstance(one, str) and one.equal(first) for one in others)
+
+
+def _may_take_up(source: NormCall, ready: dict[str, Change]) -> str | None:
+    change = ready.get(source.name)
+    if change is None or change.rest is None:
+        return f"{source.name} before it is left"
+    return None if change.rest.is_nothing else f"{source.name} before it does more than normalize"
+
+
+def _weight(seen: Pass, source: Product) -> str:
+    names = seen.tensors.get(source.weight_value.storage)
+    return names[0] if names else f"of {source.where}"
+
+
+def _name(arrival: Arrival) -> str:
+    unit = arrival.unit
+    return unit.name if isinstance(unit, NormCall) else unit.where or "another product"
+
+
+def _write(wiring: Wiring, change: Change, groups: list[Group]) -> str | None:
+    merged, edits, into, stays = [], [], [], False
+    for group in groups:
+        units = list({id(unit): (seen, unit) for seen, unit in group.units}.values())
+        first = units[0][1]
+        if group.channels is None:
+            return "its channels are not known"
+        if isinstance(first, NormCall):
+            if len(units) != len(wiring.norm_calls(first.name)):
+                return f"{first.name} before it is called elsewhere, too"
+            merged.append(Merge(first.name, group.channels))
+            into.append(first.name)
+            continue
+        place = place_of(wiring, [(seen, unit) for seen, unit in units if isinstance(unit, Product)])
+        if isinstance(place, str):
+            return place
+        stays |= place.bias is None and place.new_bias is None
+        edits.append((place, group))
+        into.append(first.where)
+    if stays and merged:
+        return "its shift has no place"
+    change.merged = tuple(merged)
+    change.edits = tuple(_edit(place, group, stays=stays) for place, group in edits)
+    change.into = tuple(dict.fromkeys(into))
+    change.outcome = "shift" if stays else "folded"
+    change.reason = "what it follows has no bias to take its shift up" if stays else None
+    return None
+
+
+def _edit(place: Place, group: Group, *, stays: bool) -> Edit:
+    channels = group.channels
+    assert channels is not None  # noqa: S101  # _write has looked
+    # Where the shift stays behind, a bias is only multiplied, and none is made.
+    return Edit(
+        "out", place.weight, place.bias if stays else place.bias or place.new_bias, channels, place.shape, stays
+    )

@@ -1,0 +1,151 @@
+"""How does a plan become a folded model, all or nothing, with a proof?"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import nn
+
+from ..records import FoldProof
+from ..transaction import Undo, rng_state, transaction
+from ..wiring import Example
+from ._operation import FoldOperation, Stash, tensor_of
+from ._outputs import distance
+from ._plan import Plan
+from ._prove import FLOAT64_BOUND, LEAST_BOUND, Witness, put_back_culprits
+from ._twin import STASH, float64_twin
+
+_CALLS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """The proof, and the milliseconds of a call before and after."""
+
+    proof: FoldProof
+    before: float
+    after: float
+
+
+def carry_out(model: nn.Module, plan: Plan, undo: Undo) -> FoldOperation:
+    """Make every change of a plan, and leave what `unfold` needs with the model."""
+    operation = FoldOperation(model, plan)
+    undo.add(partial(_set_stashes, model, stashes_of(model)))
+    undo.add(partial(operation.carry_out, ()))
+    operation.carry_out([change.norm for change in plan.changes])
+    _set_stashes(model, [*stashes_of(model), operation.stash()])
+    return operation
+
+
+def carry_out_and_prove(model: nn.Module, plan: Plan, inputs: Sequence[Example], said: list[str], undo: Undo) -> Proved:
+    """Prove the plan in float64, carry it out, prove it in the model's dtype; what differs is put back.
+
+    Args:
+        model: in evaluation mode.
+        plan: norms whose change makes a difference are demoted in it.
+        inputs: the first is timed, too.
+        said: notes are appended.
+        undo: hears how to go back.
+
+    Raises:
+        RuntimeError: the model does not give the same twice.
+    """
+    rng = rng_state({tensor.device for tensor in (*model.parameters(), *model.buffers())})
+    own = Witness(inputs, rng)
+    own.remember(model)
+    _check_repeats(own.repeats(model))
+    fine, rounding = _prove_in_float64(model, plan, own, said)
+    before = _milliseconds(model, inputs[0])
+    former = stashes_of(model)
+    operation = carry_out(model, plan, undo)
+    bound = max(LEAST_BOUND, 3 * (rounding or 0.0))
+    put_back_culprits(plan, _trial(operation, own, model, bound), said.append)
+    _set_stashes(model, [*former, operation.stash()])
+    proof = FoldProof(len(inputs), fine, own.last, rounding, _dtype(model))
+    return Proved(proof, before, _milliseconds(model, inputs[0]))
+
+
+def stashes_of(model: nn.Module) -> list[Stash]:
+    """What the folds of a model left with it, the last one last."""
+    return list(vars(model).get(STASH, ()))
+
+
+def _set_stashes(model: nn.Module, stashes: list[Stash]) -> None:
+    if stashes:
+        vars(model)[STASH] = stashes
+    else:
+        vars(model).pop(STASH, None)
+
+
+@contextmanager
+def all_or_nothing() -> Iterator[Undo]:
+    """Run the steps of the undo if the block raises, and only then."""
+    undo, settled = Undo(), False
+    try:
+        try:
+            yield undo
+            settled = True
+        finally:
+            if not settled:
+                undo.run()
+                settled = True
+    finally:
+        # A second interrupt may have come before the first step.
+        if not settled:
+            undo.run()
+
+
+def _prove_in_float64(model: nn.Module, plan: Plan, own: Witness, said: list[str]) -> tuple[float | None, float | None]:
+    """Fold a twin; return how far its outputs are from its own before, and the model's from the twin's."""
+    fine = Witness([example.to(torch.float64) for example in own.examples], own.rng)
+    try:
+        twin = float64_twin(model)
+        fine.remember(twin)
+    except Exception as error:  # a forward that makes float32 tensors of its own, for one
+        said.append(f"not proved in float64, in which the model does not run ({type(error).__name__})")
+        return None, None
+    rounding = max((distance(*pair) for pair in zip(fine.outputs, own.outputs, strict=True)), default=0.0)
+    operation = FoldOperation(twin, plan, partial(_double, model))
+    put_back_culprits(plan, _trial(operation, fine, twin, FLOAT64_BOUND), said.append)
+    return fine.last, rounding
+
+
+def _double(model: nn.Module, name: str) -> torch.Tensor:
+    return tensor_of(model, name).to(torch.float64)
+
+
+def _trial(operation: FoldOperation, witness: Witness, model: nn.Module, bound: float) -> Callable[[list[str]], bool]:
+    def agrees(active: list[str]) -> bool:
+        operation.carry_out(active)
+        return witness.distance(model) <= bound
+
+    return agrees
+
+
+def _check_repeats(apart: float) -> None:
+    if apart > 0:
+        raise RuntimeError(
+            f"fold: expected a model that gives the same for the same input, got one whose outputs differ by "
+            f"{apart:.1e} with the same random state, so that nothing can be proved. Make it repeat itself, or fold it "
+            "with verify=False."
+        )
+
+
+def _milliseconds(model: nn.Module, example: Example) -> float:
+    seconds = []
+    with transaction(model, scripts=True):
+        for _ in range(_CALLS):
+            mine = example.copied()
+            start = time.perf_counter()
+            mine.run(model)
+            seconds.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(seconds)
+
+
+def _dtype(model: nn.Module) -> str:
+    tensors = (tensor for tensor in (*model.parameters(), *model.buffers()) if tensor.is_floating_point())
+    return str(next((tensor.dtype for tensor in tensors), torch.float32)).removeprefix("torch.")

@@ -1,0 +1,108 @@
+"""How does batch norm go into the weights of a model's other layers?"""
+
+import torch
+from torch import nn
+
+from ..records import FoldedNorm, FoldReport
+from ..transaction import original, transaction
+from ..wiring import as_examples, check_device, trace_examples
+from ._carry_out import all_or_nothing, carry_out, carry_out_and_prove
+from ._make_plan import make_plan
+from ._materialize import materialize as make_plain
+from ._plan import Plan
+from ._prove import usable_random_inputs
+from ._refuse import check_foldable
+
+
+def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, materialize: bool = False) -> FoldReport:
+    """Fold every batch norm of a model into the weights of its neighbours, in place, as far as that is exact.
+
+        behind a product:  scale * (W x + b) + shift  =  (scale W) x + (scale b + shift)
+        before a product:  W (scale x + shift) + b    =  (W scale) x + (b + W shift)
+
+    with scale = weight / sqrt(running_var + eps) and shift = bias - running_mean * scale, computed in float64 and
+    rounded once. Products are convolutions, transposed ones and linear layers of any class, and calls of
+    `F.conv2d` and the like with a parameter. The norm's input may reach it, and its output the product, by way of
+    anything that keeps the channels apart: views, padding that repeats, concatenation, shuffles, average pools. Which
+    product meets which norm is not read from the code but seen while the model runs; a norm whose neighbours are not
+    known for certain is not folded. It becomes a `ScaleShift`, one multiply-add for each element, or is left, and the
+    report says why. What a norm does besides (an activation, a pool, a residual) stays in its place.
+
+    All or nothing: whatever is raised, Ctrl-C included, the model is as it was. `unfold` gives back every bit. Modes,
+    `requires_grad`, devices, memory formats and hooks stay.
+
+    Args:
+        model: in evaluation mode. `torch.compile` is seen through.
+        example_inputs: what the model is called with: a tensor, a tuple of arguments, a dict of keyword arguments, or
+            a list of several such examples, if the model does different things with different inputs.
+        verify: compare the outputs before and after, on the examples and on random inputs like them, in float64 and
+            in the model's dtype; a norm that makes a difference is put back.
+        materialize: replace weights that are computed in each call (weight_norm, spectral_norm, parametrizations) by
+            what they are now, so that norms can go into them.
+
+    Returns:
+        What became of each norm, and how far the outputs are from what they were.
+
+    Raises:
+        ValueError: the model is in training mode, wrapped for several processes, has no norm, or the examples lie on
+            another device.
+        TypeError: no module, or nothing that a model can be called with.
+        RuntimeError: the model does not give the same twice for the same input.
+        Exception: whatever the model raises with an example.
+
+    Example:
+        >>> from batchnorm import fold, unfold
+        >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU()).eval()
+        >>> x = torch.randn(1, 1, 5, 5)
+        >>> before = net(x)
+        >>> report = fold(net, x)
+        >>> report.outcome_of("1"), net[1]
+        ('folded', Identity())
+        >>> torch.allclose(net(x), before, atol=1e-6)
+        True
+
+    Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
+    inference", 2017, section 3.2 (folding); Ioffe and Szegedy, 2015, section 3.1 (the affine form in inference).
+    """
+    check_foldable(model)
+    examples = as_examples(example_inputs, "fold")
+    check_device(examples, model, "fold")
+    module, notes = original(model)
+    with torch.inference_mode(mode=False), torch.no_grad():
+        inputs = [*examples, *(usable_random_inputs(module, examples) if verify else ())]
+        before = _count(module)
+        with all_or_nothing() as undo:
+            plain = make_plain(module, undo) if materialize else []
+            wiring = trace_examples(module, tuple(inputs), "fold")
+            with transaction(module, scripts=True):  # a forward is tried on its own here and there
+                plan = make_plan(wiring)
+            plan.plain, said = plain, [*notes]
+            if wiring.draws:
+                said.append("the model draws random numbers; before and after were compared with the same ones")
+            if verify:
+                proved = carry_out_and_prove(module, plan, inputs, said, undo)
+            else:
+                carry_out(module, plan, undo)
+            return FoldReport(
+                norms=_norms(plan),
+                loose=tuple(plan.loose),
+                notes=tuple(said),
+                proof=proved.proof if verify else None,
+                parameters_before=before,
+                parameters_after=_count(module),
+                milliseconds_before=proved.before if verify else None,
+                milliseconds_after=proved.after if verify else None,
+            )
+
+
+def _norms(plan: Plan) -> tuple[FoldedNorm, ...]:
+    return tuple(
+        FoldedNorm(change.norm, type(change.module).__name__, change.outcome, change.into, change.reason)
+        for change in plan.changes
+    )
+
+
+def _count(model: nn.Module) -> int:
+    """The numbers that a model holds: parameters, and real buffers such as statistics."""
+    buffers = (buffer for buffer in model.buffers() if buffer.is_floating_point())
+    return sum(tensor.numel() for tensor in (*model.parameters(), *buffers))

@@ -1,0 +1,141 @@
+"""What can be done with every norm of a model that has been watched?"""
+
+import torch
+from torch import nn
+
+from ..wiring import NormCall, Wiring
+from ._ahead import fold_ahead
+from ._behind import fold_behind
+from ._pair import pair_of
+from ._plan import Change, Plan
+from ._rest import rest_of
+from ._sources import Arrivals
+
+_PARTS = ("running_mean", "running_var", "weight", "bias")
+_NUMBERS = {"numpy", "tolist", "__array__", "__dlpack__"}
+"""Ways out of torch by which the data can decide what a model does."""
+
+
+def make_plan(wiring: Wiring) -> Plan:
+    """Decide about every norm: into a neighbour, else one multiply-add, else nothing, and why."""
+    changes = {name: _seen_as(wiring, name, module) for name, module in wiring.norms().items()}
+    ready = {name: change for name, change in changes.items() if change.outcome != "left"}
+    blocked = _decides_by_data(wiring)
+    arrivals = Arrivals.of(wiring)
+    for name in _last_first(wiring):
+        if name in ready:
+            _decide(wiring, arrivals, changes[name], ready, blocked)
+    return Plan([*changes.values()], _loose(wiring))
+
+
+def _seen_as(wiring: Wiring, name: str, module: nn.Module) -> Change:
+    """A change that is at best a multiply-add, with what is known of the norm."""
+    change = Change(name, module)
+    calls = [unit for _, unit in wiring.norm_calls(name)]
+    change.reason = _must_stay(wiring, name, module, calls)
+    if change.reason is None:
+        rest = rest_of(calls)
+        if isinstance(rest, str):
+            change.reason = rest
+        else:
+            change.rest, change.outcome = rest, "scale-shifted"
+    return change
+
+
+def _must_stay(wiring: Wiring, name: str, module: nn.Module, calls: list[NormCall]) -> str | None:
+    if isinstance(module, torch.jit.ScriptModule):
+        return "it is part of a script of torch.jit"
+    if not name:
+        return "it is the whole model, in which nothing can take its place"
+    if module.training:
+        return "it is in training mode"
+    mean, var = (module._buffers.get(part) for part in ("running_mean", "running_var"))
+    if mean is None or var is None:
+        return "it has no running statistics"
+    if hasattr(module, "parametrizations"):
+        return "its parameters are parametrized"
+    if _has_hooks(module):
+        return "it has hooks"
+    if not calls:
+        return "it was never called"
+    if bool((var + float(getattr(module, "eps", 0.0)) <= 0).any()):
+        return "a variance of it is not positive"
+    if not all(bool(values.isfinite().all()) for values in pair_of(module)):
+        return "its scale or shift is not finite"
+    return _exchanged(wiring, name) or _given_away(wiring, name)
+
+
+def _exchanged(wiring: Wiring, name: str) -> str | None:
+    """Whether the norm normalized by other numbers than those that it holds."""
+    for seen, unit in wiring.norm_calls(name):
+        own = {seen.values[f"{name}.{part}"].storage for part in _PARTS if f"{name}.{part}" in seen.values}
+        if not own <= seen.read_in(unit.call):
+            return "it was called with numbers that are not its own"
+    return None
+
+
+def _given_away(wiring: Wiring, name: str) -> str | None:
+    """Who else reads the norm's own numbers: they would not be there any more."""
+    own = {f"{name}.{part}" for part in _PARTS}
+    for seen in wiring.passes:
+        inside = {index for unit in wiring.units(seen) if isinstance(unit, NormCall) for index in unit.events}
+        for part in own & seen.values.keys():
+            storage = seen.values[part].storage
+            if any(operation.index not in inside for operation in seen.readers(storage)):
+                return f"{part} is read by others, too"
+            if storage in seen.results:
+                return f"{part} is returned by the model"
+    return None
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    tables = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(getattr(module, table, None) for table in tables)
+
+
+def _decide(wiring: Wiring, arrivals: Arrivals, change: Change, ready: dict[str, Change], blocked: str | None) -> None:
+    if blocked is not None:
+        change.reason = blocked
+        return
+    reason = fold_behind(wiring, arrivals, change, ready)
+    other = None if reason is None else fold_ahead(wiring, change)
+    if reason is not None and other is not None:
+        change.reason = f"{reason}; {other}"
+
+
+def _decides_by_data(wiring: Wiring) -> str | None:
+    """Why the model may do, with other data, what it has not done here."""
+    if not wiring.complete:
+        return "the data decide between more ways through the model than were tried"
+    for seen in wiring.passes:
+        for operation in seen.operations:
+            if operation.scalar_of_data:
+                return (
+                    f"the model lets Python read numbers of the data ({operation.name}), which may decide what it does"
+                )
+        for escape in seen.escapes:
+            if escape.of_data and escape.how in _NUMBERS:
+                return f"the model lets Python read numbers of the data ({escape.how}), which may decide what it does"
+    return None
+
+
+def _last_first(wiring: Wiring) -> list[str]:
+    """The names of the norms that were called, those that ran last first."""
+    order: dict[str, None] = {}
+    for seen in wiring.passes:
+        for unit in wiring.units(seen):
+            if isinstance(unit, NormCall):
+                order.setdefault(unit.name)
+    return [*order][::-1]
+
+
+def _loose(wiring: Wiring) -> list[str]:
+    """Where `F.batch_norm` ran outside every norm."""
+    found: dict[str, None] = {}
+    for seen in wiring.passes:
+        inside = {index for unit in wiring.units(seen) if isinstance(unit, NormCall) for index in unit.events}
+        for operation in seen.operations:
+            if operation.name.endswith("batch_norm") and operation.index not in inside:
+                where = seen.calls[operation.calls[-1]].name if operation.calls else ""
+                found.setdefault(where or "the model")
+    return [*found]

@@ -1,0 +1,76 @@
+"""How does a weight that is computed in each call (weight_norm, spectral_norm) become a plain one, and that again?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from torch import nn
+from torch.nn.utils import remove_spectral_norm, remove_weight_norm
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
+
+from ..transaction import Undo
+
+_PRODUCTS = (nn.modules.conv._ConvNd, nn.Linear)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A module as it was: its class, which a parametrization changes, and all that it held."""
+
+    name: str
+    kind: type[nn.Module]
+    held: dict[str, Any]
+
+    def put_back(self, model: nn.Module) -> None:
+        """Let the module be that again."""
+        module = model.get_submodule(self.name)
+        module.__class__ = self.kind
+        vars(module).clear()
+        vars(module).update(_copied(self.held))
+
+
+def materialize(model: nn.Module, undo: Undo) -> list[Before]:
+    """Replace the computed weights of convolutions and linear layers by what they are now.
+
+    Args:
+        model: in evaluation mode, in which they do not change.
+        undo: hears how to go back.
+    """
+    found = []
+    for name, module in list(model.named_modules()):
+        if isinstance(module, _PRODUCTS) and _is_computed(module):
+            before = Before(name, type(module), _copied(vars(module)))
+            undo.add(partial(before.put_back, model))
+            found.append(before)
+            _make_plain(module)
+    return found
+
+
+def _copied(held: dict[str, Any]) -> dict[str, Any]:
+    """The same objects in tables of their own."""
+    return {key: value.copy() if isinstance(value, dict | set) else value for key, value in held.items()}
+
+
+def _is_computed(module: nn.Module) -> bool:
+    return is_parametrized(module) or any(True for _ in _old_hooks(module))
+
+
+def _old_hooks(module: nn.Module) -> Iterator[WeightNorm | SpectralNorm]:
+    return (hook for hook in module._forward_pre_hooks.values() if isinstance(hook, WeightNorm | SpectralNorm))
+
+
+def _make_plain(module: nn.Module) -> None:
+    for hook in list(_old_hooks(module)):
+        remove = remove_weight_norm if isinstance(hook, WeightNorm) else remove_spectral_norm
+        remove(module, hook.name)
+    if is_parametrized(module):
+        # Not torch's remove_parametrizations, which writes into the parameters that have to come back.
+        names = [name for name, _ in module.get_submodule("parametrizations").named_children()]
+        values = {name: getattr(module, name).detach().clone() for name in names}
+        module.__class__ = type_before_parametrizations(module)
+        del module._modules["parametrizations"]
+        for name, value in values.items():
+            module.register_parameter(name, nn.Parameter(value))

@@ -1,0 +1,132 @@
+"""Does a folded model compute what it computed before? If not, which norm's change is to blame?"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from ..transaction import RNGState, same_rng, transaction
+from ..wiring import Example
+from ._outputs import distance, snapshot
+from ._plan import Plan
+
+FLOAT64_BOUND = 1e-9
+"""The largest difference, relative to the output, that float64 may make of another order of operations."""
+LEAST_BOUND = 1e-4
+"""What any dtype is allowed, and 3 times the model's own distance to float64."""
+
+
+_RANDOM_INPUTS = 1
+
+
+@dataclass(slots=True)
+class Witness:
+    """What a model gave for each input, in one dtype.
+
+    Attributes:
+        examples: the inputs.
+        rng: the random state from which every call starts.
+        outputs: what came out; nothing before `remember`.
+        last: the distance that was measured last.
+    """
+
+    examples: Sequence[Example]
+    rng: RNGState
+    outputs: list[list[object]] = field(default_factory=list)
+    last: float = 0.0
+
+    def remember(self, model: nn.Module) -> None:
+        """Take down what the model gives now."""
+        self.outputs = [self._run(model, example) for example in self.examples]
+
+    def distance(self, model: nn.Module) -> float:
+        """How far the model is now from what was taken down; infinite if it raises."""
+        pairs = zip(self.outputs, self.examples, strict=True)
+        try:
+            self.last = max((distance(before, self._run(model, example)) for before, example in pairs), default=0.0)
+        except Exception:  # whatever a forward raises that did not raise before is the change's fault
+            self.last = float("inf")
+        return self.last
+
+    def repeats(self, model: nn.Module) -> float:
+        """How far the first output is from the same once more."""
+        return distance(self.outputs[0], self._run(model, self.examples[0]))
+
+    def _run(self, model: nn.Module, example: Example) -> list[object]:
+        # A transaction each: a model that counts its calls begins each time with the same count.
+        with transaction(model, scripts=True), same_rng(self.rng):
+            return snapshot(example.copied().run(model))
+
+
+def usable_random_inputs(model: nn.Module, examples: Sequence[Example]) -> list[Example]:
+    """Random inputs like the examples, as far as the model takes them."""
+    drawn = [random_like(example, seed) for example in examples for seed in range(_RANDOM_INPUTS)]
+    return [example for example in drawn if _takes(model, example)]
+
+
+def _takes(model: nn.Module, example: Example) -> bool:
+    try:
+        with transaction(model, scripts=True):
+            example.copied().run(model)
+    except Exception:  # random numbers are no data of the user's: a model may refuse them
+        return False
+    return True
+
+
+def random_like(example: Example, seed: int) -> Example:
+    """The same call with random numbers of the example's shape, mean and spread; whole numbers stay."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(tensor: torch.Tensor) -> torch.Tensor:
+        if not tensor.is_floating_point() or not tensor.numel():
+            return tensor
+        values = tensor.double()
+        finite = values[values.isfinite()]
+        mean = float(finite.mean()) if finite.numel() else 0.0
+        spread = float(finite.std()) if finite.numel() > 1 else 0.0
+        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+        return (noise * (spread or 1.0) + mean).to(tensor.device, tensor.dtype)
+
+    return example.mapped(draw)
+
+
+def put_back_culprits(plan: Plan, agrees: Callable[[list[str]], bool], say: Callable[[str], None]) -> list[str]:
+    """Take back the changes without which the model agrees, one after the other, and return those that stay.
+
+    Args:
+        plan: demoted in place: a norm that cannot be folded is scale-shifted, or left.
+        agrees: whether the model, with the changes of these norms, computes what it did.
+        say: hears of each culprit.
+    """
+    while not agrees(active := _active(plan)):
+        if not active:
+            raise RuntimeError(
+                "fold: expected a model that gives the same for the same input, got one that does not, although "
+                "nothing is changed any more. Take chance and memory of former calls out of its forward."
+            )
+        culprit = plan.of(active[_first_bad(active, agrees) - 1])
+        say(f"{culprit.norm}: with it {culprit.outcome}, the outputs differed; it was put back")
+        _demote(plan, culprit.norm)
+    return active
+
+
+def _active(plan: Plan) -> list[str]:
+    return [change.norm for change in plan.changes if change.outcome != "left"]
+
+
+def _first_bad(active: list[str], agrees: Callable[[list[str]], bool]) -> int:
+    """The length of the shortest beginning with which the model does not agree."""
+    good, bad = 0, len(active)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        good, bad = (middle, bad) if agrees(active[:middle]) else (good, middle)
+    return bad
+
+
+def _demote(plan: Plan, norm: str) -> None:
+    """Demote a norm, and those that it had taken up."""
+    plan.of(norm).demote("the proof failed with more")
+    for change in plan.changes:
+        if any(merge.norm == norm for merge in change.merged):
+            _demote(plan, change.norm)

@@ -1,0 +1,135 @@
+"""What does a norm do besides normalizing, and what stands in its place when it normalizes no more?"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..nn import BatchNorm2d, BatchNormAdd2d, BatchNormPool2d, ScaleShift, Tail
+from ..wiring import NormCall, Operation, Value, forward_of
+from ._pair import pair_of
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The steps behind the affine one.
+
+    Attributes:
+        is_nothing: the norm only normalizes, scales and shifts.
+        is_own: they are those of a layer of this library.
+        children: else they are modules inside the norm, by their names there, one after the other.
+    """
+
+    is_nothing: bool = True
+    is_own: bool = False
+    children: tuple[str, ...] = ()
+
+    def of(self, norm: nn.Module, affine: ScaleShift | None) -> nn.Module:
+        """The module that does the rest of a norm, behind a scale and shift if there are some."""
+        if self.is_own:
+            return _own(norm, affine)
+        if not self.children:
+            return affine or nn.Identity()
+        steps: list[tuple[str, nn.Module]] = [] if affine is None else [("affine", affine)]
+        steps += [(name.replace(".", "_"), norm.get_submodule(name)) for name in self.children]
+        return nn.Sequential(OrderedDict(steps))
+
+
+def _own(layer: Any, affine: ScaleShift | None) -> nn.Module:
+    activation = layer.activation
+    if isinstance(layer, BatchNormAdd2d):
+        return Tail(affine, activation, residual=True)
+    if isinstance(layer, BatchNormPool2d):
+        return Tail(affine, activation, kernel_size=layer.kernel_size)
+    if affine is None:
+        return nn.Identity() if activation is None else Tail(None, activation)
+    return ScaleShift(affine.scale, affine.shift, activation=activation)
+
+
+def rest_of(calls: list[NormCall]) -> Rest | str:
+    """What a norm does besides, by what it did whenever it was called; a reason where that is not known."""
+    module = calls[0].call.module
+    if forward_of(module) in _OWN:
+        nothing = module.activation is None and not isinstance(module, BatchNormAdd2d | BatchNormPool2d)
+        return Rest(is_nothing=nothing, is_own=True)
+    if isinstance(module, _BatchNorm) and forward_of(module) in _STOCK:
+        return Rest()
+    found = [_observed(call) for call in calls]
+    first = found[0]
+    for other in found[1:]:
+        if isinstance(other, str) or isinstance(first, str) or other.children != first.children:
+            return "its forward does not always do the same"
+    return first
+
+
+_STOCK = (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward)
+_OWN = (BatchNorm2d.forward, BatchNormAdd2d.forward, BatchNormPool2d.forward)
+
+_OPERATORS = {
+    "aten.native_batch_norm",
+    "aten._native_batch_norm_legit_no_training",
+    "aten.cudnn_batch_norm",
+    "aten.miopen_batch_norm",
+    "aten._batch_norm_no_update",
+}
+_NOTHING = {"aten.empty", "aten.detach", "aten.alias"}
+_ARITHMETIC = {"aten.add", "aten.sub", "aten.mul", "aten.div", "aten.rsqrt", "aten.sqrt", "aten.reciprocal", "aten.neg"}
+
+
+def _observed(call: NormCall) -> Rest | str:
+    own = [operation for operation in call.own if not operation.is_view and operation.name not in _NOTHING]
+    normalizing = [operation for operation in own if operation.name in _OPERATORS]
+    if len(normalizing) == 1 and len(own) == 1:
+        return _chain(call, normalizing[0])
+    if not normalizing and own and all(operation.name in _ARITHMETIC for operation in own) and not call.children:
+        return Rest() if _is_affine(call) else "its forward is not its formula"
+    return "its forward does more than is known of"
+
+
+def _chain(call: NormCall, operation: Operation) -> Rest | str:
+    """The modules that the norm called one after the other behind its operator."""
+    if operation.inputs[0] != call.input or not _by_its_own_numbers(call, operation):
+        return "its forward normalizes something else than its input"
+    present: Value | None = operation.outputs[0]
+    children = []
+    for inner in call.children:
+        if inner.input != present or inner.start <= operation.index:
+            return "its forward does more than is known of"
+        present = inner.output
+        if not isinstance(inner.module, nn.Identity):
+            children.append(inner.name.removeprefix(call.name + "."))
+    if present is None or present != call.output:
+        return "its forward does more than is known of"
+    return Rest(not children, children=tuple(children))
+
+
+def _by_its_own_numbers(call: NormCall, operation: Operation) -> bool:
+    """Whether the operator was given what the module holds, and as statistics."""
+    names = ("weight", "bias", "running_mean", "running_var")
+    held = [getattr(call.call.module, name, None) for name in names]
+    given = operation.args[1:5]
+    if any((tensor is None) != (value is None) for tensor, value in zip(held, given, strict=True)):
+        return False
+    sizes = {tuple(tensor.shape) for tensor in held if tensor is not None}
+    return sizes == {value.shape for value in given if isinstance(value, Value)} and operation.args[5] is False
+
+
+def _is_affine(call: NormCall) -> bool:
+    """Whether a forward of plain arithmetic computes the formula, on random numbers of the call's shape."""
+    module = call.call.module
+    held: Tensor = module.get_buffer("running_mean")
+    scale, shift = pair_of(module)
+    generator = torch.Generator().manual_seed(0)
+    shape = [min(size, 5) if axis != call.axis else size for axis, size in enumerate(call.input.shape)]
+    x = torch.randn(shape, generator=generator, dtype=torch.float64).to(held.device)
+    expected = x * _along(scale, x) + _along(shift, x)
+    got = module.forward(x.to(held.dtype))
+    bound = 100 * torch.finfo(held.dtype).eps * max(1.0, float(expected.abs().max()))
+    return got.shape == expected.shape and bool((got.double() - expected).abs().max() <= bound)
+
+
+def _along(values: Tensor, x: Tensor) -> Tensor:
+    return values.reshape([-1 if axis == 1 else 1 for axis in range(x.dim())])

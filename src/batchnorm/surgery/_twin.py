@@ -1,0 +1,37 @@
+"""What would the model compute with more digits?"""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+STASH = "_batchnorm_folds"
+"""The attribute of a folded model that holds what `unfold` needs."""
+
+
+def float64_twin(model: nn.Module) -> nn.Module:
+    """A copy of a model whose real parameters and buffers are float64; the copy alone is new memory.
+
+    Example:
+        >>> float64_twin(nn.Linear(1, 1)).weight.dtype
+        torch.float64
+    """
+    memo: dict[int, Any] = {}
+    for module in model.modules():
+        stash = vars(module).get(STASH)
+        if stash is not None:
+            memo[id(stash)] = None  # what a former fold keeps is not run
+        for value in vars(module).values():
+            if isinstance(value, Tensor):  # kept from a former call: in a graph it could not be copied
+                memo[id(value)] = value.detach().to(torch.float64) if value.is_floating_point() else value.detach()
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_floating_point() and id(tensor) not in memo:
+            memo[id(tensor)] = _doubled(tensor)
+    return copy.deepcopy(model, memo)
+
+
+def _doubled(tensor: Tensor) -> Tensor:
+    values = tensor.detach().to(torch.float64)
+    values = values.clone() if values.data_ptr() == tensor.data_ptr() else values
+    return nn.Parameter(values, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values

@@ -1,0 +1,124 @@
+"""A checkpoint of one's own net, folded: a state_dict in, a file out that keeps what it takes to go back."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..models import build_own
+from ..records import RunFold
+from ..surgery import fold_state, restore_fold, take_dtypes
+from ._config import TrainConfig
+from ._environment import torch_settings
+from ._fold_net import FoldWatcher, folded_copy, timed
+from ._model_file import CHECKPOINT_FORMAT, lone_tensors, read_fold, read_safetensors
+from ._new_file import check_new_file, nothing_written, write_new_file
+from ._state_dict import read_state_dict
+
+
+def fold_checkpoint(
+    path: Path | str,
+    *,
+    model: str | None,
+    inputs: Sequence[Sequence[int]],
+    out: Path | str | None,
+    overwrite: bool = False,
+    verify: bool = True,
+    device: str = "auto",
+    threads: int = 0,
+    watcher: FoldWatcher | None = None,
+) -> RunFold:
+    """Fold the net whose `state_dict` is in a file, and write it to a safetensors file that keeps what it was.
+
+    `load_folded` loads the file into the net, `unfold_file` gives back the checkpoint, bit for bit.
+
+    Args:
+        path: what `torch.save(net.state_dict(), path)` wrote, or a safetensors file.
+        model: the own `package.module:function` that builds the net, without arguments.
+        inputs: the shapes of the tensors that the net is called with; random numbers are taken.
+        out: the file to write.
+        overwrite: allow that a file at `out` is replaced.
+        verify: as for `batchnorm.fold`.
+        device: as in `TrainConfig`.
+        threads: as in `TrainConfig`.
+        watcher: hears what is done.
+
+    Raises:
+        InputError: the file, the net, the shapes or an option cannot be used.
+        RuntimeError: the net does not give the same for the same input, so that nothing can be proved.
+        OSError: the file cannot be written.
+    """
+    from safetensors.torch import save
+
+    path, watcher = Path(path), watcher or FoldWatcher()
+    target = check_new_file(out, path, overwrite=overwrite)
+    with nothing_written(), torch_settings(TrainConfig(device=device, threads=threads)) as place:
+        tensors, metadata = read_state_dict(path)
+        if model is None or not inputs:
+            raise InputError(
+                f"{path}: is a state_dict of a net of your own; say which net it is for, and what it is called with: "
+                "--model PACKAGE.MODULE:FUNCTION --input 1x3x224x224"
+            )
+        net = _loaded(path, model, tensors)
+        added = [name for name in net.state_dict() if name not in tensors]
+        examples = _examples(inputs, net.to(place))
+        watcher.doing("folding")
+        folded, report = folded_copy(net, examples, verify=verify)
+        watcher.doing("timing")
+        said = timed(str(path), report, [net, folded], examples)
+        state, kept = fold_state(folded)
+        about = {
+            "format": CHECKPOINT_FORMAT,
+            "version": "1",
+            "fold": json.dumps(state),
+            "before": json.dumps({"metadata": metadata, "added": added}),
+        }
+        content = save(lone_tensors(kept), about)
+    return replace(said, written=str(target), sha256=write_new_file(target, content))
+
+
+def load_folded(path: Path | str, net: nn.Module) -> nn.Module:
+    """Load a file that `fold_checkpoint` wrote into a net that was built anew, and return it in evaluation mode.
+
+    Args:
+        path: the file.
+        net: as its function builds it; it is folded in place. `batchnorm.unfold` makes it what it was before.
+
+    Raises:
+        InputError: no such file, or it does not fit the net.
+    """
+    tensors, metadata = read_safetensors(Path(path))
+    if metadata.get("format") != CHECKPOINT_FORMAT:
+        raise InputError(
+            f"{path}: expected a file of `batchnorm fold CHECKPOINT`, got another; load_run reads those of a run"
+        )
+    try:
+        restore_fold(net.eval(), read_fold(Path(path), metadata), tensors)
+    except ValueError as error:
+        raise InputError(f"{path}: {str(error).removeprefix('restore_fold: ')}") from None
+    return net
+
+
+def _loaded(path: Path, model: str, tensors: dict[str, Tensor]) -> nn.Module:
+    net = build_own(model, {}, {}).eval()
+    take_dtypes(net, tensors)
+    try:
+        net.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(f"{path}: does not fit the net of {model}: {_first_lines(error)}") from None
+    return net
+
+
+def _first_lines(error: RuntimeError, count: int = 4) -> str:
+    lines = [line.strip()[:300] for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[1 : 1 + count]) + (" ..." if len(lines) > 1 + count else "")
+
+
+def _examples(shapes: Sequence[Sequence[int]], net: nn.Module) -> tuple[Tensor, ...]:
+    """Random numbers of the net's own kind, on its device."""
+    home = next((tensor for tensor in net.parameters() if tensor.is_floating_point()), torch.zeros(()))
+    return tuple(torch.randn(*shape).to(home) for shape in shapes)

@@ -1,0 +1,170 @@
+"""A net, folded beside the one that stays: refused in plain words, judged and timed against what it was."""
+
+import copy
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..data import Batches, Split
+from ..errors import InputError
+from ..records import FoldReport, Judgement, RunFold
+from ..surgery import fold
+from ..transaction import transaction
+from ._config import TrainConfig
+from ._model_file import ModelCard
+from ._preparation import evaluation_batches
+from ._scores import collect_outputs, loss_and_accuracy
+from ._timing import TIMED_CALLS, milliseconds_in_turn
+
+FOLD_BATCH = 16
+"""Images per batch of the proof and of the clock: a few, as where a net is used."""
+
+
+class FoldWatcher:
+    """Hears of what goes on while a net is folded; each method may be overridden, none needs to be."""
+
+    def doing(self, what: str) -> None:
+        """Hear what begins."""
+
+    def note(self, message: str) -> None:
+        """Hear something that the user should know, in one sentence."""
+
+
+def folded_copy(net: nn.Module, inputs: tuple[Tensor, ...], *, verify: bool) -> tuple[nn.Module, FoldReport]:
+    """Return a folded copy of a net in evaluation mode.
+
+    Args:
+        net: stays as it is.
+        inputs: the arguments of a call.
+        verify: prove that the copy computes what the net does.
+
+    Raises:
+        InputError: the net does not take the inputs, has no batch norm, or is refused by `batchnorm.fold`.
+        RuntimeError: it raises meanwhile, or does not give the same for the same input.
+    """
+    folded = copy.deepcopy(net)
+    _check_runs(folded, inputs)
+    try:
+        report = fold(folded, inputs, verify=verify)
+    except (TypeError, ValueError, RuntimeError) as error:
+        said = str(error)
+        if not said.startswith("fold: "):
+            raise RuntimeError(f"the net raised {type(error).__name__} while it was folded: {said}") from error
+        kind = RuntimeError if isinstance(error, RuntimeError) else InputError
+        raise kind(said.removeprefix("fold: ").replace("verify=False", "--no-verify")) from error
+    if not report.norms:
+        loose = f", though F.batch_norm is called in {', '.join(report.loose)}" if report.loose else ""
+        raise InputError(f"the net has no batch norm that could be folded{loose}")
+    return folded, report
+
+
+def fold_and_judge(
+    net: nn.Module,
+    card: ModelCard,
+    test: Split,
+    config: TrainConfig,
+    device: torch.device,
+    *,
+    run: str,
+    verify: bool = True,
+    batch_size: int = FOLD_BATCH,
+    trained: nn.Module | None = None,
+    watcher: FoldWatcher | None = None,
+) -> tuple[nn.Module, RunFold]:
+    """Fold a copy of a trained net, and judge and time both by test images.
+
+    Args:
+        net: in evaluation mode, on the device.
+        card: its card.
+        test: the images.
+        config: says in which layout they come.
+        device: of the net.
+        run: what the record calls it.
+        verify: as for `batchnorm.fold`.
+        batch_size: images of the proof and of the clock.
+        trained: what the net was before it was recalibrated.
+        watcher: hears what is done.
+
+    Raises:
+        InputError: as `folded_copy`.
+        RuntimeError: as `folded_copy`, or the folded net gives what is not finite.
+    """
+    watcher = watcher or FoldWatcher()
+    few = Batches(test, batch_size, card.normalization, channels_last=config.channels_last)
+    inputs = (next(iter(few))[0].to(device),)
+    watcher.doing("folding")
+    folded, report = folded_copy(net, inputs, verify=verify)
+    nets = [net, folded] if trained is None else [net, folded, trained]
+    watcher.doing(f"judging by {len(test):,} test images")
+    batches = evaluation_batches(test, card.normalization, config)
+    judged = [_judge(one, batches, device) for one in nets]
+    if judged[1].loss is None and judged[0].loss is not None:
+        raise RuntimeError("the folded net's outputs are not finite; nothing was written")
+    watcher.doing("timing")
+    return folded, timed(run, report, nets, inputs, judged, data=card.data, images=len(test))
+
+
+def timed(
+    run: str,
+    report: FoldReport,
+    nets: Sequence[nn.Module],
+    inputs: tuple[Tensor, ...],
+    judged: Sequence[Judgement] = (),
+    *,
+    data: str | None = None,
+    images: int = 0,
+) -> RunFold:
+    """Time the nets and put the record together.
+
+    Args:
+        run: what was folded.
+        report: of `fold`.
+        nets: before, after, and, if that is known, as it was trained.
+        inputs: the arguments of a call.
+        judged: for each net, if there are images.
+        data: their name.
+        images: how many.
+    """
+    before, after, trained = [*judged, None, None, None][:3]
+    milliseconds = milliseconds_in_turn(nets, inputs)
+    return RunFold(
+        run=run,
+        data=data,
+        report=report,
+        judged_on="test" if judged else None,
+        judged=images,
+        before=before,
+        after=after,
+        batch_size=len(inputs[0]) if inputs[0].dim() else 1,
+        milliseconds_before=milliseconds[0],
+        milliseconds_after=milliseconds[1],
+        calls=TIMED_CALLS,
+        device=str(inputs[0].device),
+        threads=torch.get_num_threads(),
+        trained=trained,
+        milliseconds_trained=milliseconds[2] if len(nets) > 2 else None,
+    )
+
+
+def place(net: nn.Module, device: torch.device, config: TrainConfig) -> nn.Module:
+    """Put a net where, and into the layout in which, a training with this config has it."""
+    net.to(device)
+    if config.channels_last:
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
+    return net
+
+
+def _check_runs(net: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    shapes = ", ".join("x".join(map(str, tensor.shape)) for tensor in inputs)
+    try:
+        with torch.no_grad(), transaction(net, scripts=True):
+            net(*inputs)
+    except Exception as error:  # the caller's own net may raise anything
+        raise InputError(f"the net cannot take an input of {shapes}: {type(error).__name__}: {error}") from error
+
+
+def _judge(net: nn.Module, batches: Batches, device: torch.device) -> Judgement:
+    loss, accuracy = loss_and_accuracy(*collect_outputs(net, batches, device))
+    return Judgement(loss if math.isfinite(loss) else None, accuracy)

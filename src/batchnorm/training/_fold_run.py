@@ -1,0 +1,104 @@
+"""A trained run without its batch norm: what is read, folded, proved, judged and written."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..data import Source
+from ..errors import InputError
+from ..records import RunFold
+from ._config import TrainConfig
+from ._environment import torch_settings
+from ._evaluate import find_model_file, fitting_source
+from ._fold_net import FOLD_BATCH, FoldWatcher, fold_and_judge, place
+from ._model_file import load_model, model_bytes, refuse_folded
+from ._new_file import check_new_file, nothing_written, write_new_file
+from ._run_folder import RunFolder
+
+
+def fold_run(
+    run: Path | str,
+    *,
+    out: Path | str | None,
+    overwrite: bool = False,
+    verify: bool = True,
+    dataset: str | None = None,
+    model: str | None = None,
+    source: Source | None = None,
+    batch_size: int = FOLD_BATCH,
+    device: str = "auto",
+    threads: int = 0,
+    watcher: FoldWatcher | None = None,
+) -> RunFold:
+    """Fold batch norm into the weights of a trained run, and write the net to a model file that keeps what it was.
+
+    The proof and the clock take a batch of the run's test images, all of them judge the net before and after. The run
+    itself is only read. What is written can be evaluated and used as any model file; `batchnorm.unfold` of what
+    `load_run` gives, or `unfold_file`, gives back every bit.
+
+    Args:
+        run: the run's folder, or a model file.
+        out: the file to write.
+        overwrite: allow that a file at `out` is replaced.
+        verify: as for `batchnorm.fold`.
+        dataset: another data set than the run's; its images and classes must fit.
+        model: the own `package.module:function`, if the net is not one of this package.
+        source: own data instead of a named set.
+        batch_size: images of the proof, and of the batch that is timed.
+        device: as in `TrainConfig`.
+        threads: as in `TrainConfig`.
+        watcher: hears what is done.
+
+    Raises:
+        InputError: the run, the data, the net or an option cannot be used.
+        RuntimeError: the net does not give the same for the same input, so that nothing can be proved.
+        OSError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from batchnorm.training import TrainConfig, fit
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = fit(TrainConfig(epochs=1, val_fraction=0.97, model_args={"width": 4}), out=folder)
+        >>> said = fold_run(folder, out=folder / "folded.safetensors")
+        >>> said.report.named("folded"), said.after.accuracy == said.before.accuracy
+        (('bn1', 'bn2'), True)
+    """
+    watcher = watcher or FoldWatcher()
+    if type(batch_size) is not int or batch_size < 1:
+        raise InputError(f"batch_size: expected an integer of at least 1, got {batch_size!r}")
+    path = find_model_file(run)
+    folder = RunFolder(path.parent)
+    target = check_new_file(out, path, overwrite=overwrite)
+    known = folder.read_config() if folder.config.is_file() else TrainConfig()
+    config = replace(known, device=device, threads=threads)
+    with nothing_written(), torch_settings(config) as where:
+        net, card = load_model(path, model)
+        refuse_folded(path, net)
+        source = fitting_source(dataset or card.data, card, source)
+        folded, said = fold_and_judge(
+            place(net, where, config),
+            replace(card, data=source.info.name),
+            source.load("test"),
+            config,
+            where,
+            run=str(run),
+            verify=verify,
+            batch_size=batch_size,
+            trained=_as_trained(path, folder, model, where, config),
+            watcher=watcher,
+        )
+        content = model_bytes(folded, card)
+    if not any(norm.outcome != "left" for norm in said.report.norms):
+        watcher.note("no norm could be folded: the file holds the net as it is")
+    return replace(said, written=str(target), sha256=write_new_file(target, content))
+
+
+def _as_trained(
+    path: Path, folder: RunFolder, model: str | None, device: torch.device, config: TrainConfig
+) -> nn.Module | None:
+    """The net before it was recalibrated, if its file lies beside the run's model."""
+    if path != folder.model or not folder.former_model.is_file():
+        return None
+    return place(load_model(folder.former_model, model)[0], device, config)

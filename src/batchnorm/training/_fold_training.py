@@ -1,0 +1,43 @@
+"""The net of a training that is done: folded at the end, and written beside it, if the config says so."""
+
+from dataclasses import replace
+
+from ..records import TrainResult
+from ._fold_net import fold_and_judge
+from ._model_file import model_bytes
+from ._new_file import write_new_file
+from ._preparation import Job
+from ._run_folder import RunFolder
+from ._watcher import Watcher
+
+
+def fold_trained(job: Job, folder: RunFolder | None, result: TrainResult, watcher: Watcher) -> TrainResult:
+    """Fold a copy of the net to ship, judge it by the test images, write it, and add to the result what came of it.
+
+    The trained net stays as it is. A result that speaks of a folded net already is returned as it is.
+
+    Raises:
+        RuntimeError: it cannot be done; model and result of the run are written already.
+        OSError: the file cannot be written.
+    """
+    if not job.config.fold or result.folded is not None:
+        return result
+    test = job.source.load("test")
+    try:
+        folded, said = fold_and_judge(
+            job.best.eval(),
+            job.card,
+            test,
+            job.config,
+            job.device,
+            run=str(folder.path) if folder else "",
+        )
+        content = model_bytes(folded, job.card)
+    except (ValueError, RuntimeError) as error:
+        saved = f"; the trained net is saved in {folder.model}" if folder else ""
+        raise RuntimeError(f"the training is done{saved}, but it could not be folded: {error}") from error
+    if folder:
+        said = replace(said, written=str(folder.folded), sha256=write_new_file(folder.folded, content))
+    watcher.folded(said)
+    changed = sum(norm.outcome != "left" for norm in said.report.norms)
+    return replace(result, folded=changed, folded_accuracy=said.after.accuracy if said.after else None)

@@ -1,0 +1,72 @@
+"""Which operators of a pass belong to which row of a wiring?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..wiring import NormCall, Operation, Pass, Product, Value, Wiring
+
+FUNCTION = "function"
+"""The kind of a row that is no module."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One call of a row: a module that called no other one, a norm with all that is in it, or a loose operator.
+
+    Attributes:
+        hands_on: it returned the very tensor that it was given, and computed nothing.
+    """
+
+    name: str
+    kind: str
+    events: range
+    output: Value | None
+    axis: int | None
+    hands_on: bool = False
+
+
+def parts_of(wiring: Wiring, seen: Pass) -> list[Part]:
+    """Every call of a row in a pass, in the order in which they began."""
+    norms = {unit.call.index: unit for unit in wiring.units(seen) if isinstance(unit, NormCall)}
+    products = [unit for unit in wiring.units(seen) if isinstance(unit, Product)]
+    parts = [_of_norm(unit) for unit in norms.values()]
+    calling = {call.parents[-1] for call in seen.calls if call.parents}
+    for call in seen.calls:
+        if call.index in calling or call.index in norms or not norms.keys().isdisjoint(call.parents):
+            continue
+        events = range(call.start, call.end)
+        axes = {unit.out_axis for unit in products if unit.output == call.output and unit.events.start in events}
+        computes = any(not seen.operations[index].is_view for index in events)
+        same = call.output is not None and call.output == call.input
+        axis = axes.pop() if len(axes) == 1 else None
+        parts.append(
+            Part(call.name, type(call.module).__name__, events, call.output, axis, hands_on=same and not computes)
+        )
+    taken = {index for part in parts for index in part.events}
+    parts += [_of_product(seen, unit) for unit in products if taken.isdisjoint(unit.events)]
+    parts += [_of_operation(seen, operation) for operation in loose_norms(seen) if operation.index not in taken]
+    return sorted(parts, key=lambda part: (part.events.start, part.events.stop))
+
+
+def loose_norms(seen: Pass) -> Iterator[Operation]:
+    """The calls of `F.batch_norm`, those inside norms as well."""
+    return (operation for operation in seen.operations if operation.name.endswith("batch_norm"))
+
+
+def _of_norm(unit: NormCall) -> Part:
+    return Part(unit.name, type(unit.call.module).__name__, unit.events, unit.output, unit.axis)
+
+
+def _of_product(seen: Pass, unit: Product) -> Part:
+    operation = seen.operations[unit.events.start]
+    return Part(_name(seen, operation), FUNCTION, unit.events, unit.output, unit.out_axis)
+
+
+def _of_operation(seen: Pass, operation: Operation) -> Part:
+    events = range(operation.index, operation.index + 1)
+    return Part(_name(seen, operation), FUNCTION, events, operation.outputs[0], 1)
+
+
+def _name(seen: Pass, operation: Operation) -> str:
+    where = seen.calls[operation.calls[-1]].name if operation.calls else ""
+    return f"{where} [{operation.name.removeprefix('aten.')}]".strip()

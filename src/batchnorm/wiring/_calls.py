@@ -1,0 +1,74 @@
+"""Which module was running? Hooks on all of them, behind the hooks that are there."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from ._events import Call
+from ._recorder import Recorder
+
+
+class Calls:
+    """Keeps the stack of the calls that are running, and writes down each call."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.stack: list[int] = []
+        self._model = model
+
+    def watch(self, recorder: Recorder) -> None:
+        """Hang hooks on every module that is written in Python; whoever calls takes them away again."""
+        for name, module in self._model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
+            before, after = _looked_at(module)
+            note = _Note(name, before, after, self.stack, recorder)
+            module.register_forward_pre_hook(note.enter, with_kwargs=True)
+            module.register_forward_hook(note.leave, with_kwargs=True, always_call=True)
+
+
+class _Note:
+    """The two hooks of one module."""
+
+    def __init__(self, name: str, before: bool, after: bool, stack: list[int], recorder: Recorder) -> None:  # noqa: FBT001
+        self._name = name
+        self._before = before
+        self._after = after
+        self._stack = stack
+        self._recorder = recorder
+
+    def enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        with torch._C.DisableTorchFunction():
+            args, kwargs = self._recorder.described((args, kwargs))
+        seen = self._recorder.seen
+        call = Call(
+            len(seen.calls),
+            self._name,
+            module,
+            tuple(self._stack),
+            len(seen.operations),
+            args,
+            kwargs,
+            self._before,
+            self._after,
+        )
+        seen.calls.append(call)
+        self._stack.append(call.index)
+
+    def leave(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        seen = self._recorder.seen
+        while self._stack:
+            call = seen.calls[self._stack.pop()]
+            call.end = len(seen.operations)
+            if call.module is module:
+                with torch._C.DisableTorchFunction():
+                    call.result = self._recorder.described(result)
+                # An exception on the way out calls the hook, too, without a result.
+                call.finished = result is not None
+                return
+
+
+def _looked_at(module: nn.Module) -> tuple[bool, bool]:
+    """Whether somebody else's hooks are given the module's input, and its output."""
+    after = any(getattr(module, table, None) for table in ("_forward_hooks", "_backward_hooks", "_backward_pre_hooks"))
+    return bool(module._forward_pre_hooks) or after, after

@@ -1,0 +1,144 @@
+"""Who reads a tensor, directly or by way of operators that only move its channels?"""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from ._events import Operation, Pass, Value, values_in
+from ._marks import Marks, touched
+from ._movement import pass_on
+from ._units import NormCall, Product, Unit, innermost
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A unit whose input is made of a followed tensor.
+
+    Attributes:
+        marks: for each element of the unit's input the channel that it is of, -1 where it is of none; None where the
+            input is the followed tensor itself.
+    """
+
+    unit: Unit
+    marks: Tensor | None
+
+
+@dataclass(slots=True)
+class Followed:
+    """Where a unit's output went.
+
+    Attributes:
+        arrivals: the units that read it.
+        lost: why not all that read it are known, if it is so.
+    """
+
+    unit: Unit
+    arrivals: list[Arrival] = field(default_factory=list)
+    lost: str | None = None
+
+
+def follow_all(seen: Pass, units: Sequence[Unit]) -> list[Followed]:
+    """Follow the output of every unit of a pass."""
+    at = {index: unit for unit in units for index in unit.events}
+    return [follow(seen, at, unit) for unit in units if isinstance(unit.output, Value)]
+
+
+def follow(seen: Pass, at: dict[int, Unit], unit: Unit) -> Followed:
+    """Follow one output until everybody who reads it is a unit, or somebody is not.
+
+    Args:
+        seen: the pass.
+        at: the unit that an operator belongs to.
+        unit: whose output it is.
+    """
+    output = unit.output
+    assert output is not None  # noqa: S101  # the caller has looked
+    found = Followed(unit)
+    axis = unit.out_axis if isinstance(unit, Product) else unit.axis
+    marks = Marks(seen, output, axis)
+    waiting = _Waiting(seen, output.storage, unit.events.stop)
+    while found.lost is None and (operation := waiting.next()) is not None:
+        reader = at.get(operation.index)
+        if reader is unit:
+            continue
+        if reader is not None:
+            found.lost = _arrive(found, marks, operation, reader)
+        else:
+            before = marks.storages
+            problem = pass_on(marks, operation)
+            found.lost = problem and f"{problem} in {_place(seen, operation)}"
+            for storage in marks.storages - before:
+                waiting.add(storage, operation.index)
+    found.lost = found.lost or _seen_by_others(seen, marks)
+    return found
+
+
+class _Waiting:
+    """The operators that are to be looked at, in the order in which they ran."""
+
+    def __init__(self, seen: Pass, storage: int, begin: int) -> None:
+        self._seen = seen
+        self._heap: list[int] = []
+        self.add(storage, begin - 1)
+
+    def add(self, storage: int, behind: int) -> None:
+        """Wait for those that touch a storage behind an operator."""
+        for index in self._seen.touching.get(storage, ()):
+            if index > behind and not self._seen.operations[index].is_view:
+                heapq.heappush(self._heap, index)
+
+    def next(self) -> Operation | None:
+        """The next of them, once."""
+        if not self._heap:
+            return None
+        index = heapq.heappop(self._heap)
+        while self._heap and self._heap[0] == index:
+            heapq.heappop(self._heap)
+        return self._seen.operations[index]
+
+
+def _arrive(found: Followed, marks: Marks, operation: Operation, reader: Unit) -> str | None:
+    """Note a reader; say why if it does not read the tensor as its data."""
+    name = reader.call.name if isinstance(reader, NormCall) else reader.where
+    if touched(marks, operation) != {reader.input.storage}:
+        return f"{name or 'the model'} takes it as something else than its input"
+    if reader.input.storage in operation.writes:
+        return f"{name or 'the model'} writes into it"
+    if isinstance(reader, NormCall) and _times(reader, marks) != 1:
+        return f"{name or 'the model'} takes it twice"
+    if found.arrivals and _kind(found.arrivals[0].unit) != _kind(reader):
+        return f"{_kind(found.arrivals[0].unit)[1]} and {name} read it"
+    if all(arrival.unit is not reader for arrival in found.arrivals):
+        axis = reader.axis if isinstance(reader, NormCall) else reader.in_axis
+        whole = marks.are_untouched(reader.input, axis)
+        found.arrivals.append(Arrival(reader, None if whole else marks.of(reader.input).clone()))
+    return None
+
+
+def _kind(unit: Unit) -> tuple[str, str]:
+    """What all readers have to have in common, if what they read is to be changed: to be products, or one norm."""
+    return ("norm", unit.name) if isinstance(unit, NormCall) else ("product", "products")
+
+
+def _times(reader: NormCall, marks: Marks) -> int:
+    return sum(value.storage in marks for value in values_in((reader.call.args, reader.call.kwargs)))
+
+
+def _seen_by_others(seen: Pass, marks: Marks) -> str | None:
+    """Whether somebody has the tensor whose reading is not to be seen."""
+    if seen.results & marks.storages:
+        return "the model returns it"
+    for escape in seen.escapes:
+        if escape.storages & marks.storages:
+            return f"its memory is given out by {escape.how}"
+    for storage in marks.storages & seen.hooked.keys():
+        return f"a hook of {seen.hooked[storage] or 'the model'} sees it"
+    if seen.alive & marks.storages:
+        return "somebody keeps it"
+    return None
+
+
+def _place(seen: Pass, operation: Operation) -> str:
+    return innermost(seen, operation) or "the model's forward"

@@ -1,0 +1,138 @@
+"""Which operators ran? A dispatch mode sees all of them, also those inside scripted functions."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from ._events import Operation, Pass, Value, operator_name, values_in
+from ._storages import Storages
+
+_SAME_MEMORY = {"aten._unsafe_view", "aten._reshape_alias", "aten.detach", "aten.alias", "aten.lift_fresh"}
+"""Views whose schema does not say so everywhere."""
+
+_ASKED_BY_PYTHON = {"aten._local_scalar_dense", "aten.item", "aten.is_nonzero", "aten.equal"}
+"""Operators whose result is a number of Python."""
+
+
+_PLAIN = (int, float, complex, str, torch.dtype, torch.device, torch.layout, torch.memory_format)
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Stands for what cannot be followed: a tensor without a storage, an object of somebody's."""
+
+    kind: str
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
+    """Writes down every operator, and which storages depend on the data or on chance.
+
+    Args:
+        seen: where it is written.
+        storages: the numbers of the storages.
+        stack: the calls of modules that are running.
+        flips: the truth values of the data (their places in order) that Python is to be told wrongly, so that the
+            model takes its other branch.
+    """
+
+    def __init__(self, seen: Pass, storages: Storages, stack: list[int], flips: frozenset[int] = frozenset()) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's
+        self.seen = seen
+        self.storages = storages
+        self.of_data: set[int] = set()
+        self.questions = 0
+        self._stack = stack
+        self._flips = flips
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if torch.is_inference_mode_enabled():
+            # There, what is made of other operators comes as it is.
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        before = self.described((args, kwargs))
+        result = func(*args, **kwargs)
+        answer = self._write(func, before[0], before[1], self.described(result))
+        return (not result) if answer else result
+
+    def described(self, tree: Any) -> Any:
+        """The same structure with a `Value` for each tensor, and nothing that could hold one."""
+        return tree_map(self._leaf, tree)
+
+    def depends_on_data(self, storages: Iterable[int]) -> bool:
+        """Whether one of them was made from the model's inputs, or by chance."""
+        return not self.of_data.isdisjoint(storages)
+
+    def _leaf(self, leaf: object) -> object:
+        if isinstance(leaf, Tensor):
+            return self.storages.value(leaf) or Opaque(type(leaf).__name__)
+        return leaf if leaf is None or isinstance(leaf, _PLAIN) else Opaque(type(leaf).__name__)
+
+    def _write(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> bool:
+        """Append the operator; return whether the truth value that it gives is to be turned round."""
+        name = operator_name(func)
+        inputs = {leaf.storage for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Value)}
+        outputs = {leaf.storage for leaf in tree_leaves(result) if isinstance(leaf, Value)}
+        changed = _changed(func, args, kwargs)
+        view = _is_view(func, name, inputs, outputs, changed)
+        by_chance = torch.Tag.nondeterministic_seeded in func.tags
+        depends = by_chance or not self.of_data.isdisjoint(inputs)
+        if depends:
+            self.of_data |= outputs | changed
+        asked = depends and _tells_python(func, name, args)
+        truth = asked and _is_truth(args, result)
+        if truth:
+            self.questions += 1
+        self.seen.add(
+            Operation(
+                len(self.seen.operations),
+                func,
+                args,
+                kwargs,
+                result,
+                tuple(self._stack),
+                frozenset(changed | (outputs - inputs)),
+                view,
+                asked and not truth,
+            )
+        )
+        return truth and self.questions - 1 in self._flips
+
+
+def _changed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[int]:
+    """The storages that an operator writes into."""
+    if not func._schema.is_mutable:
+        return set()
+    found: set[int] = set()
+    for place, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            given = args[place] if place < len(args) else kwargs.get(argument.name)
+            found |= {leaf.storage for leaf in tree_leaves(given) if isinstance(leaf, Value)}
+    return found
+
+
+def _is_view(func: Any, name: str, inputs: set[int], outputs: set[int], changed: set[int]) -> bool:
+    if changed or not outputs or not outputs <= inputs:
+        return False
+    return name in _SAME_MEMORY or all(returned.alias_info is not None for returned in func._schema.returns)
+
+
+def _tells_python(func: Any, name: str, args: tuple[Any, ...]) -> bool:
+    if name == "aten.index":  # by numbers the result's shape is theirs, by truth values it depends on them
+        return any(value.dtype in (torch.bool, torch.uint8) for value in values_in(args[1]))
+    tags = (torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output)
+    return name in _ASKED_BY_PYTHON or any(tag in func.tags for tag in tags)
+
+
+def _is_truth(args: tuple[Any, ...], result: Any) -> bool:
+    """Whether Python is told yes or no, so that there is one other way to go on."""
+    return isinstance(result, bool) and all(not isinstance(leaf, Opaque) for leaf in tree_leaves(args))

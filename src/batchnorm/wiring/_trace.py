@@ -1,0 +1,160 @@
+"""What does a model do when it is called?"""
+
+import random
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..transaction import Transaction, rng_state, same_rng, transaction
+from ._calls import Calls
+from ._escapes import Escapes
+from ._events import Pass, values_in
+from ._examples import Example, as_example, check_device
+from ._recorder import Recorder
+from ._storages import Storages
+from ._wiring import Wiring
+
+_MOST_PATHS = 32
+_OTHER_CHANCES = 3
+
+
+def trace(model: nn.Module, *example_inputs: object) -> Wiring:
+    """Run a model once for each example, and write down which module or function made which tensor, and who read it.
+
+    One pass in evaluation mode, without gradients, that changes nothing: modes, buffers, hooks and the random state
+    are as before. A model that asks the data a question of yes or no (`if x.mean() > 0`) is run once more with the
+    other answer, so that both branches are seen; a model that draws random numbers is run with others, too.
+
+    Args:
+        model: a module; in training mode it is traced as in evaluation. `torch.compile` is seen through.
+        example_inputs: each the arguments of one call: a tensor, a tuple of arguments, or a dict of keyword arguments.
+
+    Raises:
+        TypeError: an example is none of these.
+        ValueError: there is no example, or it lies on another device than the model.
+        Exception: whatever the model raises.
+
+    Example:
+        >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU())
+        >>> wiring = trace(net, torch.zeros(1, 1, 5, 5))
+        >>> [call.name for call in wiring.calls]
+        ['', '0', '1', '2']
+        >>> wiring.readers_of("0")
+        ('1',)
+    """
+    examples = tuple(as_example(raw, "trace") for raw in example_inputs)
+    if not examples:
+        raise ValueError("trace: expected at least one example, got none. Give what the model is called with.")
+    return trace_examples(model, examples, "trace")
+
+
+def trace_examples(model: nn.Module, examples: tuple[Example, ...], verb: str) -> Wiring:
+    """`trace` of examples that have been read, for a verb that stands on it."""
+    check_device(examples, model, verb)
+    passes: list[Pass] = []
+    complete, draws = True, False
+    with torch.inference_mode(mode=False), torch.no_grad(), transaction(model, scripts=True) as change:
+        if change.module.training:
+            change.evaluate()
+        for example in examples:
+            found, all_of_them, by_chance = _paths(change, example)
+            passes += found
+            complete &= all_of_them
+            draws |= by_chance
+        return Wiring(change.module, tuple(passes), change.notes, complete=complete, draws=draws)
+
+
+def _paths(change: Transaction, example: Example) -> tuple[list[Pass], bool, bool]:
+    """Every way through the model that an answer of the data can open, whether these are all, and whether it draws."""
+    seen, asked, drew = _run(change, example, frozenset())
+    found, waiting, tried = [seen], [(frozenset[int](), asked)], 1
+    if drew:
+        found += [_run(change, example, frozenset(), seed)[0] for seed in range(_OTHER_CHANCES)]
+    while waiting:
+        flips, questions = waiting.pop()
+        # Each set of answers is reached once: a flip is added behind the last one only.
+        for place in range(max(flips, default=-1) + 1, questions):
+            if tried == _MOST_PATHS:
+                return found, False, drew
+            tried += 1
+            other = flips | {place}
+            with suppress(Exception):  # an assertion of the model's: nobody gets past it
+                seen, asked, _ = _run(change, example, other)
+                found.append(seen)
+                waiting.append((other, asked))
+    return found, True, drew
+
+
+def _run(
+    change: Transaction, example: Example, flips: frozenset[int], seed: int | None = None
+) -> tuple[Pass, int, bool]:
+    """One forward, how many questions of yes or no were asked of the data, and whether chance was used."""
+    seen, storages, module = Pass(), Storages(), change.module
+    for name, tensor in _named_tensors(module):
+        value = storages.value(tensor)
+        if value is not None:
+            seen.tensors.setdefault(value.storage, []).append(name)
+            seen.values[name] = value
+    calls = Calls(module)
+    recorder = Recorder(seen, storages, calls.stack, flips)
+    with ExitStack() as held:
+        held.enter_context(same_rng(rng_state()))
+        if seed is not None:
+            _draw_others(seed)
+        chance = _fingerprint()
+        held.callback(_take_hooks_away, _hooks_of(module))
+        example = example.copied()
+        seen.inputs = frozenset(value.storage for value in values_in(recorder.described(example.tensors)))
+        recorder.of_data |= seen.inputs
+        calls.watch(recorder)
+        with recorder, Escapes(recorder):
+            result = example.run(module)
+        seen.results = frozenset(value.storage for value in values_in(recorder.described(result)))
+        # While the result is still held: an object of somebody's may hold tensors that nobody can see.
+        seen.alive = storages.alive()
+        drew = _fingerprint() != chance
+    seen.note_hooks()
+    return seen, recorder.questions, drew
+
+
+def _draw_others(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)  # the global generator is what a model draws from
+    torch.manual_seed(seed)
+
+
+def _fingerprint() -> tuple[object, bytes, bytes]:
+    """What changes when somebody draws."""
+    return random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tobytes(), _torchs()
+
+
+def _torchs() -> bytes:
+    return torch.get_rng_state().numpy().tobytes()
+
+
+def _named_tensors(module: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    parameters = module.named_parameters(remove_duplicate=False)
+    return [*parameters, *module.named_buffers(remove_duplicate=False)]
+
+
+_TABLES = (
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+)
+
+
+def _hooks_of(model: nn.Module) -> list[tuple[dict[int, Any], dict[int, Any]]]:
+    """The tables of hooks, and what is in them; torch keeps a handle on the tables themselves."""
+    return [(vars(module)[name], dict(vars(module)[name])) for module in model.modules() for name in _TABLES]
+
+
+def _take_hooks_away(tables: list[tuple[dict[int, Any], dict[int, Any]]]) -> None:
+    for table, before in tables:
+        for key in [key for key in table if key not in before]:
+            del table[key]

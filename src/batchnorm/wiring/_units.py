@@ -1,0 +1,224 @@
+"""Which parts of a pass does somebody know the arithmetic of? Norms, and products with a weight of the model."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from ._events import Call, Operation, Pass, Value
+from ._schema import arguments
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NormCall:
+    """One call of a module with `running_mean` and `running_var`; its channels lie along axis 1.
+
+    Attributes:
+        events: the operators that ran inside it, its children's included.
+        own: those of them that its own forward called.
+        children: the calls that it made, the outermost alone.
+    """
+
+    call: Call
+    input: Value
+    output: Value | None
+    events: range
+    own: tuple[Operation, ...]
+    children: tuple[Call, ...]
+    axis: int = 1
+
+    @property
+    def name(self) -> str:
+        """The norm's name in the model."""
+        return self.call.name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """A convolution or a matrix product of data with a weight: its channels, and where weight and bias come from.
+
+    Attributes:
+        where: the module that it ran in.
+        weight_value: the weight, as the model holds it or as the operator was given it.
+        bias_value: the same of the bias, None where there is none.
+        in_axis: where the input's channels lie.
+        out_axis: where the output's lie.
+        out_first: whether the weight's first axis is the output's (a convolution, `F.linear`), or the last (`x @ w`).
+        transposed: a transposed convolution, whose weight begins with the input's channels.
+        groups: of a convolution.
+        zero_padded: zeros stand around the input.
+        owner: the module whose own stock forward this is, if it is one, so that it would use a bias that it got.
+    """
+
+    input: Value
+    output: Value
+    events: range
+    where: str
+    weight_value: Value
+    bias_value: Value | None
+    in_axis: int
+    out_axis: int
+    out_first: bool = True
+    transposed: bool = False
+    groups: int = 1
+    zero_padded: bool = False
+    owner: str | None = None
+
+
+Unit = NormCall | Product
+
+
+def find_units(seen: Pass) -> list[Unit]:
+    """Every norm that was called and every product with a weight, in the order in which they began."""
+    units: list[Unit] = [*_norm_calls(seen)]
+    taken = {index for unit in units for index in unit.events}
+    linear = [unit for unit in _linear_calls(seen) if taken.isdisjoint(unit.events)]
+    taken |= {index for unit in linear for index in unit.events}
+    loose = [
+        unit for operation in seen.operations if operation.index not in taken for unit in _product(seen, operation)
+    ]
+    return sorted([*units, *linear, *loose], key=lambda unit: (unit.events.start, unit.events.stop))
+
+
+def is_norm(module: nn.Module) -> bool:
+    """Whether a module is a batch norm, whatever its class: it has a mean and a variance per channel, or is torch's."""
+    if isinstance(module, _InstanceNorm):
+        return False
+    if isinstance(module, _BatchNorm):
+        return True
+    buffers = dict(module.named_buffers(recurse=False))
+    mean, var = buffers.get("running_mean"), buffers.get("running_var")
+    return mean is not None and var is not None and mean.dim() == 1 and mean.shape == var.shape
+
+
+def forward_of(module: nn.Module) -> object:
+    """The function that a module runs: its class's, unless somebody has given the module one of its own."""
+    return vars(module).get("forward", type(module).forward)
+
+
+def _norm_calls(seen: Pass) -> Iterator[NormCall]:
+    inside: set[int] = set()
+    for call in seen.calls:
+        if inside.intersection(call.parents) or not is_norm(call.module) or not call.finished or call.input is None:
+            continue
+        inside.add(call.index)
+        events = range(call.start, call.end)
+        own = tuple(
+            operation for operation in seen.operations[call.start : call.end] if operation.calls[-1] == call.index
+        )
+        children = tuple(other for other in seen.calls if other.parents and other.parents[-1] == call.index)
+        yield NormCall(call, call.input, call.output, events, own, children)
+
+
+def _linear_calls(seen: Pass) -> Iterator[Product]:
+    """Calls of `nn.Linear` itself: its operators depend on the number of axes and on the layout."""
+    for call in seen.calls:
+        module = call.module
+        if not isinstance(module, nn.Linear) or not call.finished or call.input is None or call.output is None:
+            continue
+        if forward_of(module) is not nn.Linear.forward:
+            continue
+        weight, bias = (seen.values.get(f"{call.name}.{part}".removeprefix(".")) for part in ("weight", "bias"))
+        if weight is None or (bias is None and module._parameters.get("bias", ()) is not None):
+            continue  # computed anew in each call, and an attribute meanwhile
+        if not {value.storage for value in (weight, bias) if value} <= seen.read_in(call):
+            continue  # called with somebody else's
+        events, last = range(call.start, call.end), len(call.output.shape) - 1
+        yield Product(call.input, call.output, events, call.name, weight, bias, last, last, owner=call.name)
+
+
+def _product(seen: Pass, operation: Operation) -> Iterator[Product]:
+    make = _PRODUCTS.get(operation.name)
+    found = make(seen, operation) if make else None
+    if found is not None:
+        yield found
+
+
+def _convolution(seen: Pass, operation: Operation) -> Product | None:
+    args = arguments(operation)
+    x, weight, bias, transposed = args["input"], args["weight"], args["bias"], bool(args["transposed"])
+    (output,) = operation.outputs
+    if not isinstance(x, Value) or not isinstance(weight, Value) or not isinstance(bias, Value | None):
+        return None
+    return Product(
+        x,
+        output,
+        range(operation.index, operation.index + 1),
+        innermost(seen, operation),
+        weight,
+        bias,
+        in_axis=1,
+        out_axis=1,
+        transposed=transposed,
+        groups=int(args["groups"]),
+        zero_padded=any(args["padding"]) or transposed,
+        owner=_stock_owner(seen, operation),
+    )
+
+
+def _addmm(seen: Pass, operation: Operation) -> Product | None:
+    args = arguments(operation)
+    if args["beta"] != 1 or args["alpha"] != 1:
+        return None
+    return _matrix(seen, operation, args["mat1"], args["mat2"], args["self"])
+
+
+def _mm(seen: Pass, operation: Operation) -> Product | None:
+    args = arguments(operation)
+    return _matrix(seen, operation, args["self"], args["mat2"], None)
+
+
+def _matrix(seen: Pass, operation: Operation, x: object, matrix: object, bias: object) -> Product | None:
+    (output,) = operation.outputs
+    if not isinstance(x, Value) or not isinstance(matrix, Value) or not isinstance(bias, Value | None):
+        return None
+    if bias is not None and bias.shape != output.shape[1:]:
+        return None
+    names = seen.tensors.get(matrix.storage)
+    if not names:
+        return None
+    held = seen.values[names[0]]
+    flipped = (held.shape[::-1], held.stride[::-1], held.offset) == (matrix.shape, matrix.stride, matrix.offset)
+    # A square matrix may be both only if it is symmetric in memory, which a stride of its own excludes.
+    straight = (held.shape, held.stride, held.offset) == (matrix.shape, matrix.stride, matrix.offset)
+    if len(held.shape) != 2 or flipped == straight:
+        return None
+    events = range(operation.index, operation.index + 1)
+    return Product(x, output, events, innermost(seen, operation), held, bias, 1, 1, out_first=flipped)
+
+
+_PRODUCTS = {
+    "aten.convolution": _convolution,
+    "aten.addmm": _addmm,
+    "aten.mm": _mm,
+}
+
+
+def innermost(seen: Pass, operation: Operation) -> str:
+    """The name of the module that an operator ran in."""
+    return seen.calls[operation.calls[-1]].name if operation.calls else ""
+
+
+_STOCK = {
+    nn.Conv1d: (nn.Conv1d.forward, nn.Conv1d._conv_forward),
+    nn.Conv2d: (nn.Conv2d.forward, nn.Conv2d._conv_forward),
+    nn.Conv3d: (nn.Conv3d.forward, nn.Conv3d._conv_forward),
+    nn.ConvTranspose1d: (nn.ConvTranspose1d.forward, None),
+    nn.ConvTranspose2d: (nn.ConvTranspose2d.forward, None),
+    nn.ConvTranspose3d: (nn.ConvTranspose3d.forward, None),
+}
+
+
+def _stock_owner(seen: Pass, operation: Operation) -> str | None:
+    """The convolution that the operator ran in, if its forward is torch's."""
+    if not operation.calls:
+        return None
+    call = seen.calls[operation.calls[-1]]
+    for kind, (forward, inner) in _STOCK.items():
+        if isinstance(call.module, kind):
+            of_class = type(call.module)
+            if forward_of(call.module) is forward and getattr(of_class, "_conv_forward", None) is inner:
+                return call.name
+    return None
