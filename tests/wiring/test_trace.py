@@ -139,7 +139,33 @@ def test_groups_and_transposition_are_known():
     layer = nn.ConvTranspose2d(4, 6, 3, groups=2)
     wiring = trace(layer.eval(), images(channels=4))
     (product,) = wiring.units(wiring.passes[0])
-    assert (product.transposed, product.groups, product.owner) == (True, 2, "")
+    assert (product.transposed, product.groups) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(4, 6, 3),
+        pytest.param(
+            nn.ConvTranspose2d(4, 6, 3),
+            marks=pytest.mark.xfail(reason="transposed convolutions inherit a _conv_forward that they do not use"),
+        ),
+    ],
+)
+def test_a_convolution_of_torch_s_own_is_the_owner_of_its_product(layer):
+    wiring = trace(nn.Sequential(layer).eval(), images(channels=4))
+    (product,) = wiring.units(wiring.passes[0])
+    assert product.owner == "0"
+
+
+def test_a_convolution_with_a_forward_of_its_own_is_not():
+    class Own(nn.Conv2d):
+        def forward(self, x):
+            return F.conv2d(x, self.weight)
+
+    wiring = trace(nn.Sequential(Own(3, 4, 1)).eval(), X)
+    (product,) = wiring.units(wiring.passes[0])
+    assert (product.where, product.owner) == ("0", None)
 
 
 def test_the_norms_of_a_model_are_those_of_any_class_with_a_mean_and_a_variance_per_channel():
@@ -190,10 +216,17 @@ def test_memory_that_is_given_to_numpy_is_an_escape_of_the_data():
         return torch.from_numpy(m.conv(x).numpy() + 1)
 
     seen = trace(net(body, conv=conv(), weight=nn.Parameter(torch.zeros(1), requires_grad=False)), X).passes[0]
-    of_weight, of_data = seen.escapes
-    assert (of_weight.how, of_weight.of_data) == ("numpy", False)
-    assert (of_data.how, of_data.of_data) == ("numpy", True)
+    of_weight, of_data = (escape for escape in seen.escapes if escape.how == "numpy")
+    assert (of_weight.of_data, of_data.of_data) == (False, True)
     assert seen.tensors[next(iter(of_weight.storages))] == ["weight"]
+
+
+@pytest.mark.xfail(reason="the recorder asks for the storages of what no function of torch made, and is seen")
+def test_watching_is_no_escape():
+    def body(m, x):
+        return m.conv(x + torch.tensor([1.0]))
+
+    assert trace(net(body, conv=conv()), X).passes[0].escapes == []
 
 
 @pytest.mark.parametrize("way", ["tolist", "data_ptr", "untyped_storage", "__dlpack__"])

@@ -20,13 +20,14 @@ class ScaleShift(torch.nn.Module):
         shift: (C,), of the dtype and on the device of `scale`, or None to add nothing; of the two, one must be given.
         activation: the last step: a name in `batchnorm.functional.ACTIVATIONS`, a module (which
             becomes the submodule `activation`) or a function of one tensor.
+        axes: how many axes an input may have, as the norm allowed whose place it takes; None: 2 or more.
 
     Shape: (N, C), (N, C, L), (N, C, H, W), (N, C, D, H, W) or more axes; the output has that of the input, its dtype
     and its memory format, unless the activation changes them. The input is never changed.
 
     Raises:
         ValueError: neither constant is given, one has not the shape (C,), both do not fit each other; an unknown
-            activation; in a call, an input without channels, or with another number of them.
+            activation; in a call, an input without channels, with another number of them, or of axes.
         TypeError: a constant that is no tensor of floating point; an activation of a type that is none.
         RuntimeError: in a call, an input of another dtype (but half types go with float32) or on another device.
 
@@ -41,17 +42,31 @@ class ScaleShift(torch.nn.Module):
     scale: Tensor | None
     shift: Tensor | None
     activation: Activation
+    axes: tuple[int, ...] | None
 
-    def __init__(self, scale: Tensor | None, shift: Tensor | None, *, activation: Activation = None) -> None:
+    def __init__(
+        self,
+        scale: Tensor | None,
+        shift: Tensor | None,
+        *,
+        activation: Activation = None,
+        axes: tuple[int, ...] | None = None,
+    ) -> None:
         super().__init__()
         check_activation(activation)
         _check_constants(scale, shift)
         self.register_buffer("scale", None if scale is None else scale.detach().clone())
         self.register_buffer("shift", None if shift is None else shift.detach().clone())
         self.activation = activation
+        self.axes = axes
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
         """Scale, shift and activate `input`."""
+        if self.axes is not None and input.dim() not in self.axes:
+            raise ValueError(
+                f"ScaleShift: expected an input of {' or '.join(map(str, self.axes))} axes, got shape "
+                f"{tuple(input.shape)}. Give it the batch axis: input[None]."
+            )
         scale, shift = self._buffers["scale"], self._buffers["shift"]  # a look-up as attributes takes longer than a sum
         activation = self.activation
         if activation is not None and not isinstance(activation, str | type) and callable(activation):

@@ -3,12 +3,12 @@
 import torch
 from torch import nn
 
-from ..wiring import NormCall, Wiring
+from ..wiring import NormCall, Wiring, arguments
 from ._ahead import fold_ahead
 from ._behind import fold_behind
 from ._pair import pair_of
 from ._plan import Change, Plan
-from ._rest import rest_of
+from ._rest import OPERATORS, rest_of
 from ._sources import Arrivals
 
 _PARTS = ("running_mean", "running_var", "weight", "bias")
@@ -71,6 +71,13 @@ def _exchanged(wiring: Wiring, name: str) -> str | None:
         own = {seen.values[f"{name}.{part}"].storage for part in _PARTS if f"{name}.{part}" in seen.values}
         if not own <= seen.read_in(unit.call):
             return "it was called with numbers that are not its own"
+        for operation in seen.operations[unit.events.start : unit.events.stop]:
+            if operation.name == "batchnorm.fused_training":
+                return "it was in training mode while it was called"
+            if operation.name in OPERATORS:
+                given = arguments(operation)
+                if given.get("training") or given.get("eps") != getattr(unit.call.module, "eps", None):
+                    return "it was in training mode, or had another eps, while it was called"
     return None
 
 

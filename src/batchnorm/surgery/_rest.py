@@ -29,6 +29,8 @@ class Rest:
 
     def of(self, norm: nn.Module, affine: ScaleShift | None) -> nn.Module:
         """The module that does the rest of a norm, behind a scale and shift if there are some."""
+        if affine is not None:
+            affine.axes = _axes_of(norm)
         if self.is_own:
             return _own(norm, affine)
         if not self.children:
@@ -46,7 +48,19 @@ def _own(layer: Any, affine: ScaleShift | None) -> nn.Module:
         return Tail(affine, activation, kernel_size=layer.kernel_size)
     if affine is None:
         return nn.Identity() if activation is None else Tail(None, activation)
-    return ScaleShift(affine.scale, affine.shift, activation=activation)
+    return ScaleShift(affine.scale, affine.shift, activation=activation, axes=affine.axes)
+
+
+def _axes_of(norm: nn.Module) -> tuple[int, ...] | None:
+    """How many axes a norm allows: a model may rely on its refusal."""
+    return next((axes for kind, axes in _AXES.items() if isinstance(norm, kind)), None)
+
+
+_AXES: dict[type[nn.Module], tuple[int, ...]] = {
+    nn.BatchNorm1d: (2, 3),
+    nn.BatchNorm2d: (4,),
+    nn.BatchNorm3d: (5,),
+}
 
 
 def rest_of(calls: list[NormCall]) -> Rest | str:
@@ -68,7 +82,7 @@ def rest_of(calls: list[NormCall]) -> Rest | str:
 _STOCK = (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward)
 _OWN = (BatchNorm2d.forward, BatchNormAdd2d.forward, BatchNormPool2d.forward)
 
-_OPERATORS = {
+OPERATORS = {
     "aten.native_batch_norm",
     "aten._native_batch_norm_legit_no_training",
     "aten.cudnn_batch_norm",
@@ -81,7 +95,7 @@ _ARITHMETIC = {"aten.add", "aten.sub", "aten.mul", "aten.div", "aten.rsqrt", "at
 
 def _observed(call: NormCall) -> Rest | str:
     own = [operation for operation in call.own if not operation.is_view and operation.name not in _NOTHING]
-    normalizing = [operation for operation in own if operation.name in _OPERATORS]
+    normalizing = [operation for operation in own if operation.name in OPERATORS]
     if len(normalizing) == 1 and len(own) == 1:
         return _chain(call, normalizing[0])
     if not normalizing and own and all(operation.name in _ARITHMETIC for operation in own) and not call.children:

@@ -10,6 +10,7 @@ from ._examples import as_examples as as_examples
 from ._examples import check_device as check_device
 from ._follow import Arrival as Arrival
 from ._follow import Followed as Followed
+from ._schema import arguments as arguments
 from ._trace import trace as trace
 from ._trace import trace_examples as trace_examples
 from ._units import NormCall as NormCall
