@@ -7,7 +7,7 @@ PEERS := timm torchvision
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help demo test test-slow bench lint format clean
+.PHONY: help demo test test-slow test-nightly bench lint format clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ test: $(STAMP) ## every quick test and doctest
 
 test-slow: $(STAMP) ## the trainings over several seeds that the documented accuracies come from
 	$(BIN)/python -m pytest -m slow --timeout 2400
+
+test-nightly: $(STAMP) ## folding on every public net of benchmarks/zoo.py, half an hour and more
+	$(BIN)/python -m pytest -m nightly --timeout 2400
 
 bench: $(STAMP) ## time batch norm against PyTorch's, about an hour on a quiet machine, and write what it says
 	$(BIN)/batchnorm bench --out benchmarks/results

@@ -7,25 +7,19 @@ measured is not measured again: the results lie in OUT/fold_zoo.json, which is w
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import fold_zoo_page
-import peers
-import torch
+import measured
 import zoo
-from accuracy import processor
 from fold_tools import TOOLS
+from measured import Row
 
-from batchnorm import __version__
 from batchnorm.files import atomic_write
 
-Row = dict[str, Any]
 MEASURED = ("original", *TOOLS)
 
 
@@ -59,42 +53,12 @@ def _rows(text: str) -> list[Row]:
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
-def conditions(threads: int) -> dict[str, str]:
-    """Return what two measurements must share to stand in one table."""
-    return {
-        "batchnorm": __version__,
-        "torch": torch.__version__,
-        "timm": peers.load("timm").__version__,
-        "torchvision": peers.load("torchvision").__version__,
-        "python": platform.python_version(),
-        "machine": processor(),
-        "threads": str(threads),
-    }
-
-
-def read(path: Path, now: dict[str, str]) -> list[Row]:
-    """Return the rows that were measured before.
-
-    Raises:
-        SystemExit: with other versions, or on another machine.
-    """
-    if not path.exists():
-        return []
-    kept = json.loads(path.read_text())
-    if kept["conditions"] != now:
-        sys.exit(f"{path}: measured with {kept['conditions']}, now it is {now}; choose another --out, or remove it")
-    return kept["rows"]
-
-
-def write(folder: Path, now: dict[str, str], rows: Iterable[Row], command: str) -> None:
-    """Write both files, with the rows in the order of the zoo and a line each."""
+def write(folder: Path, now: dict[str, str], rows: Iterable[Row]) -> None:
+    """Write both files, in the order of the zoo."""
     order = {net: number for number, net in enumerate(zoo.NETS)}
     ordered = sorted(rows, key=lambda row: (order[row["net"]], MEASURED.index(row["tool"])))
-    date = datetime.now(UTC).date().isoformat()
-    head = {"command": command, "date": date, "conditions": now}
-    lines = ",\n".join(f"  {json.dumps(row)}" for row in ordered)
-    with atomic_write(folder / "fold_zoo.json", "w") as file:
-        file.write(json.dumps(head, indent=1)[:-2] + f',\n "rows": [\n{lines}\n ]\n}}\n')
+    command = f"python benchmarks/fold_zoo.py --threads {now['threads']}"
+    head = measured.write(folder / "fold_zoo.json", now, ordered, command)
     with atomic_write(folder / "fold_zoo.md", "w") as file:
         file.write(fold_zoo_page.page(head, ordered))
 
@@ -113,13 +77,13 @@ def main() -> None:
     if unknown := {*nets} - {*zoo.NETS} | {*tools} - {*MEASURED}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; nets are {', '.join(zoo.NETS)}")
     given.out.mkdir(parents=True, exist_ok=True)
-    now = conditions(given.threads)
-    kept = {(row["net"], row["tool"]): row for row in read(given.out / "fold_zoo.json", now)}
+    now = measured.conditions(given.threads)
+    kept = {(row["net"], row["tool"]): row for row in measured.read(given.out / "fold_zoo.json", now)}
     for number, net in enumerate(nets, 1):
         missing = [tool for tool in tools if given.again or (net, tool) not in kept]
         for row in measure(net, missing, given.threads, given.seconds):
             kept[net, row["tool"]] = row
-        write(given.out, now, kept.values(), f"python benchmarks/fold_zoo.py --threads {given.threads}")
+        write(given.out, now, kept.values())
         print(f"{number} of {len(nets)}: {net}, {', '.join(missing) or 'all known'}", flush=True)
 
 

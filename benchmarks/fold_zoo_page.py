@@ -4,9 +4,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from statistics import median
-from typing import Any
 
-Row = dict[str, Any]
+from measured import Row, described
+
 Rows = dict[str, dict[str, Row]]
 """By net, and then by tool."""
 TITLES = {
@@ -32,11 +32,8 @@ def page(head: Row, rows: Iterable[Row]) -> str:
     nets: Rows = defaultdict(dict)
     for row in rows:
         nets[row["net"]][row["tool"]] = row
-    seen = {name: value for name, value in head["conditions"].items() if name not in ("machine", "threads")}
-    lines = ["# Folding batch norm into public nets", "", WORDS, "", "```", f"command: {head['command']}"]
-    lines += [f"versions: {', '.join(f'{name} {value}' for name, value in seen.items())}"]
-    lines += [f"machine: {head['conditions']['machine']}, {head['conditions']['threads']} threads, {head['date']}"]
-    lines += ["```", "", *totals(nets), "", *each_net(nets), "", *reasons(nets), "", *refusals(nets)]
+    lines = ["# Folding batch norm into public nets", "", WORDS, "", *described(head), "", *totals(nets), ""]
+    lines += [*each_net(nets), "", *reasons(nets), "", *refusals(nets)]
     return "\n".join(lines).rstrip() + "\n"
 
 

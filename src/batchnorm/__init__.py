@@ -1,8 +1,8 @@
 """Batch normalization for PyTorch: train with it, measure it, understand it, ship it.
 
-The rooms, from below: `functional` (tensors in, tensors out), `nn` (the layers), `models`, `data`, `wiring` (what a model
-did while it ran), `statistics` (whose moments normalize), `surgery` (folding), `training` and `bench` (what it costs).
-`docs/architecture.md` has the picture of the house.
+The rooms, from below: `functional` (tensors in, tensors out), `nn` (the layers), `models`, `data`, `wiring` (what a
+model did while it ran), `statistics` (whose moments normalize), `surgery` (folding), `training` and `bench` (what it
+costs). `docs/architecture.md` has the picture of the house.
 """
 
 from importlib import import_module

@@ -73,7 +73,7 @@ def test_a_source_that_is_concatenated_twice_comes_twice():
 
 def test_chunks_are_parts_of_the_channels():
     def body(m, x):
-        first, second = m.conv(x).chunk(2, 1)
+        _, second = m.conv(x).chunk(2, 1)
         return m.second(second)
 
     assert channels(follow(body, second=bn(2)), "second") == [2, 3]

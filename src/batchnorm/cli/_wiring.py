@@ -17,7 +17,7 @@ from ._wiring_table import lines, wiring_table
 
 @dataclass
 class Wiring:
-    """Show what a run's net does: which module made what, who read it, and what can be done with each norm.
+    """Show what a run's net does: who made what, who read it, and what can be done with each norm.
 
     Example: batchnorm wiring runs/first -o net.svg
     """

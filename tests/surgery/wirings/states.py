@@ -7,7 +7,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import Parameter
 
-from ._case import EITHER, FOLDED, LEFT, NOT_FOLDED, RIGHT, Theme, draw, images, net
+from ._case import ABSENT, EITHER, FOLDED, LEFT, NOT_FOLDED, RIGHT, Theme, images, net
 
 theme = Theme()
 
@@ -173,7 +173,7 @@ def a_hook_for_a_while():
 
 
 @theme.wiring(
-    {"bn": RIGHT, "norms.0": NOT_FOLDED | {"absent"}, "norms.1": NOT_FOLDED},
+    {"bn": NOT_FOLDED, "norms.0": NOT_FOLDED | ABSENT, "norms.1": NOT_FOLDED | ABSENT},
     example=[(images(), 0), (images(), 1)],
     further=((images(3), 0), (images(1), 1)),
 )
