@@ -149,7 +149,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")  # of tracers, and of what is to go from torch
     now = measured.conditions(given.threads) | {
-        "allocator": "as it is" if given.untuned else str(tune_allocator()),
+        "allocator": "as it is" if given.untuned else str(tune_allocator()).rstrip("."),
         "rounds": str(given.rounds),
     }
     command = f"python benchmarks/fold_speed.py --threads {given.threads}{' --untuned' if given.untuned else ''}"

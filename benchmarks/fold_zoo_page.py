@@ -129,7 +129,7 @@ def reasons(nets: Rows) -> list[str]:
     where: dict[str, list[str]] = defaultdict(list)
     for net, tools in nets.items():
         for reason, count in tools.get("ours", {}).get("reasons", {}).items():
-            plain = re.sub(r"\b[\w-]+(\.[\w-]+)+\b", "…", reason)
+            plain = re.sub(r"\b(?!aten\.)[\w-]+(\.[\w-]+)+\b", "…", reason)
             counts[plain] += count
             where[plain] += [net] if net not in where[plain] else []
     if not counts:

@@ -1,6 +1,10 @@
 """The command line, called as a user does but in this process; runs are small and shared."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +41,30 @@ def batchnorm(capsys, monkeypatch, tmp_path) -> Callable[..., Said]:
         code = main([str(argument) for argument in arguments])
         captured = capsys.readouterr()
         return Said(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def on_a_terminal(monkeypatch, tmp_path) -> Callable[..., str]:
+    """Call `batchnorm ARGUMENTS...` in an empty folder and a process of its own, and give what a terminal shows."""
+    monkeypatch.chdir(tmp_path)
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+
+    def call(*arguments: object) -> str:
+        controller, terminal = pty.openpty()
+        command = [sys.executable, "-m", "batchnorm", *map(str, arguments)]
+        process = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment)
+        os.close(terminal)
+        shown = b""
+        try:
+            while chunk := os.read(controller, 4096):
+                shown += chunk
+        except OSError:
+            pass  # Linux answers EIO when the other side has closed
+        os.close(controller)
+        assert process.wait() == 0
+        return shown.decode()
 
     return call
 

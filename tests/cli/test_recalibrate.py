@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from batchnorm.errors import InputError
 from batchnorm.training import RunFolder, load_model
 
 FAST = ["--threads", "1", "--max-samples", "300"]
@@ -111,19 +112,22 @@ def test_train_recalibrates_at_the_end_and_says_what_came_of_it(batchnorm, small
 # Each mistake: the arguments behind the run, and what the one line must hold.
 MISTAKES = {
     "method": (["--method", "exakt"], "exakt"),
-    "batch size": (["--batch-size", "0"], "batch_size: expected an integer of at least 1, got 0"),
-    "samples": (["--max-samples", "0"], "max_samples: expected an integer of at least 1, got 0"),
-    "rounds": (["--method", "exact", "--max-rounds", "2", "--max-samples", "9"], "max_rounds of at least 3"),
-    "one round": (["--method", "exact", "--max-rounds", "1"], "expected max_rounds to be at least 2, got 1"),
-    "tolerance": (["--tolerance", "0"], "expected tolerance to be a number above 0, got 0.0"),
+    "batch size": (["--batch-size", "0"], "--batch-size: expected an integer of at least 1, got 0"),
+    "samples": (["--max-samples", "0"], "--max-samples: expected an integer of at least 1, got 0"),
+    "rounds": (
+        ["--method", "exact", "--max-rounds", "2", "--max-samples", "9"],
+        "--max-rounds of at least 3 for this model, got 2. Allow more, or --keep-partial for",
+    ),
+    "one round": (["--method", "exact", "--max-rounds", "1"], "expected --max-rounds to be at least 2, got 1"),
+    "tolerance": (["--tolerance", "0"], "expected --tolerance to be a number above 0, got 0.0"),
     "data": (["--data", "fashion-mnist-mni"], "Did you mean 'fashion-mnist-mini'"),
     "device": (["--device", "cuda:99"], "cuda:99"),
-    "threads": (["--threads", "-1"], "threads: expected an integer of at least 0"),
+    "threads": (["--threads", "-1"], "--threads: expected an integer of at least 0"),
     "a plot in another format": (["--plot", "d.pdf"], "--plot: expected a name ending in .svg or .png, got d.pdf"),
     "a plot in no folder": (["--plot", "no/d.png"], "is no folder that may be written"),
-    "out is a folder": (["--out", "own"], "out: expected the name of a file, own is a folder"),
+    "out is a folder": (["--out", "own"], "--out: expected the name of a file, own is a folder"),
     "out is the run's model": (["--out", "own/model.safetensors", "--overwrite"], "is the run's own model"),
-    "out in no folder": (["--out", "no/m.safetensors"], "out: no is no folder that may be written; choose another"),
+    "out in no folder": (["--out", "no/m.safetensors"], "--out: no is no folder that may be written; choose another"),
     "a name that no system takes": (["--out", "n" * 300], "cannot be made (File name too long)"),
 }
 
@@ -196,8 +200,41 @@ def test_batches_of_one_are_refused_by_average_and_taken_by_exact(batchnorm) -> 
     said = batchnorm("recalibrate", "own", *few)
     assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
     assert "expected more than one value per channel, got one for bn1 in batch 1" in said.err
-    assert 'method="exact"' in said.err
+    assert said.err.endswith(": it has no variance. Use larger batches, or --method exact, which takes any.\n")
     assert batchnorm("recalibrate", "own", "--method", "exact", *few).code == 0
+
+
+def test_notes_name_options(batchnorm, own) -> None:
+    few = ["--method", "exact", "--max-rounds", "2", "--keep-partial"]
+    said = batchnorm("recalibrate", own, "--quiet", *few, *FAST)
+    assert (said.code, said.err) == (0, "note: --max-rounds 2 reached: kept what is settled so far\n")
+
+
+def refusal() -> RuntimeError:
+    error = RuntimeError("raise tolerance, or keep_partial=True")
+    error.__cause__ = RuntimeError("recalibrate: raise tolerance, or keep_partial=True")
+    return error
+
+
+# What is raised, the code, and what is said of it.
+RAISED = {
+    "frozen norms": (InputError("to write: include_frozen=True."), 2, "to write: --include-frozen.\n"),
+    "a refusal": (refusal(), 1, "raise --tolerance, or --keep-partial\n"),
+    "the words of a net": (RuntimeError("keep_partial=True"), 1, "keep_partial=True\n"),
+}
+
+
+@pytest.mark.parametrize("case", RAISED)
+def test_errors_name_options(batchnorm, own, monkeypatch, case: str) -> None:
+    error, code, message = RAISED[case]
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("batchnorm.cli._recalibrate.recalibrate_run", fail)
+    said = batchnorm("recalibrate", own, "--quiet")
+    assert said.code == code
+    assert said.err.startswith(f"batchnorm recalibrate: {message}")
 
 
 OWN_NET = """
@@ -248,23 +285,8 @@ def test_ctrl_c_leaves_the_run_as_it_was(own) -> None:
     assert files(own) == before
 
 
-def test_on_a_terminal_there_is_a_bar(own) -> None:
-    import pty
-
-    controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "batchnorm", "recalibrate", str(own), "--method", "exact", *FAST]
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=terminal, env=environment)
-    os.close(terminal)
-    shown = b""
-    try:
-        while chunk := os.read(controller, 4096):
-            shown += chunk
-    except OSError:
-        pass  # Linux answers EIO when the other side has closed
-    os.close(controller)
-    assert process.wait() == 0
-    text = shown.decode()
+def test_on_a_terminal_there_is_a_bar(on_a_terminal, own) -> None:
+    text = on_a_terminal("recalibrate", own, "--method", "exact", *FAST)
     assert "2 more rounds, " in text
     assert "round 3 of 3" in text
     assert "━" in text

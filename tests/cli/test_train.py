@@ -74,25 +74,8 @@ def test_without_a_terminal_each_epoch_is_one_plain_line(batchnorm, small) -> No
     assert "\x1b" not in said.out
 
 
-def test_on_a_terminal_there_is_a_bar(batchnorm, small) -> None:
-    import pty
-
-    controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "batchnorm"]
-    arguments = ["train", "--epochs", "1", "--out", "run", *small]
-    process = subprocess.Popen(
-        [*command, *arguments], stdout=terminal, stderr=terminal, env={**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    )
-    os.close(terminal)
-    shown = b""
-    try:
-        while chunk := os.read(controller, 4096):
-            shown += chunk
-    except OSError:
-        pass  # Linux answers EIO when the other side has closed
-    os.close(controller)
-    assert process.wait() == 0
-    text = shown.decode()
+def test_on_a_terminal_there_is_a_bar(on_a_terminal, small) -> None:
+    text = on_a_terminal("train", "--epochs", 1, "--out", "run", *small)
     assert "img/s" in text
     assert "━" in text
     assert "test accuracy" in text

@@ -112,7 +112,7 @@ def test_a_model_in_evaluation_is_not_frozen():
 def test_all_frozen_is_refused():
     model = nn.Sequential(Stubborn(1))
     before = picture(model)
-    with pytest.raises(ValueError, match=r"none that may be written \(0: frozen: .*See include_frozen"):
+    with pytest.raises(ValueError, match=r"none that may be written \(0: frozen: .*include_frozen=True"):
         recalibrate(model, [images()])
     assert picture(model) == before
 

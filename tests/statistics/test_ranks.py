@@ -1,5 +1,8 @@
 """Several processes, each with its part of the data: the same statistics, and the same end."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,19 @@ def test_two_ranks_with_uneven_parts_in_distributed_data_parallel(run):
     results = [of["mlp"] for of in run(2, "share_out", ("mlp",), "uneven", True)]
     assert_same_statistics([result["state"] for result in results], model, 1e-6)
     assert "DistributedDataParallel: the module inside is meant" in results[0]["notes"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [2, 4])
+def test_the_script_of_the_docs_runs_under_torchrun(tmp_path, size):
+    text = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text(encoding="utf-8")
+    script = text.partition("```python\n# torchrun")[2].partition("```")[0]
+    (tmp_path / "recalibrate.py").write_text("#" + script)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(size), "recalibrate.py"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert (said.returncode, said.stdout) == (0, f"1001 samples on {size} ranks, 2 norms settled\n"), said.stderr
+    assert torch.load(tmp_path / "model.pt")["4.running_var"].isfinite().all()
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """`batchnorm recalibrate`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from tyro.conf import Positional, arg
 from ..records import Recalibration, to_dict
 from ..training import RECALIBRATION_BATCH, recalibrate_run
 from ._json import to_line
+from ._option_names import errors_in_options, in_options
 from ._picture import check_picture
 from ._recalibration_progress import watch_rounds
 from ._recalibration_tables import LEGEND, lines, norms_table
@@ -72,7 +74,9 @@ class Recalibrate:
         """Recalibrate, print, draw, return 0."""
         if self.plot:
             check_picture("--plot", self.plot, (".svg", ".png"))
-        with watch_rounds(quiet=self.quiet) as watcher:
+        arguments = [field.name for field in fields(self)]
+        words = partial(in_options, arguments=arguments)
+        with watch_rounds(quiet=self.quiet, words=words) as watcher, errors_in_options(arguments):
             said = recalibrate_run(
                 self.run_,
                 out=self.out,

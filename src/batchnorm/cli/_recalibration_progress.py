@@ -1,7 +1,7 @@
 """How the recalibration of a run looks while it goes on: a bar on a terminal, a line per round elsewhere."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,29 +12,36 @@ from ._streams import warn
 
 
 @contextmanager
-def watch_rounds(*, quiet: bool) -> Iterator[RunRecalibrationWatcher]:
-    """Give the watcher that suits the standard error; the standard output is for the result. Notes always come."""
+def watch_rounds(*, quiet: bool, words: Callable[[str], str]) -> Iterator[RunRecalibrationWatcher]:
+    """Give the watcher that suits the standard error; the standard output is for the result.
+
+    Notes always come, as `words` puts them.
+    """
     if quiet:
-        yield RoundNotes()
+        yield RoundNotes(words)
     elif sys.stderr.isatty():
-        with RoundBar() as bar:
+        with RoundBar(words) as bar:
             yield bar
     else:
-        yield RoundLines()
+        yield RoundLines(words)
 
 
 class RoundNotes(RunRecalibrationWatcher):
     """Says only what the user should not miss."""
 
+    def __init__(self, words: Callable[[str], str]) -> None:
+        self.words = words
+
     def note(self, message: str) -> None:
         """Print the note."""
-        warn(f"note: {message}")
+        warn(f"note: {self.words(message)}")
 
 
 class RoundLines(RoundNotes):
     """Plain text, a line for each round that begins, for files and pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Callable[[str], str]) -> None:
+        super().__init__(words)
         self.rounds = Rounds()
 
     def started(self, plan: RecalibrationPlan) -> None:
@@ -55,7 +62,8 @@ class RoundLines(RoundNotes):
 class RoundBar(RunRecalibrationWatcher):
     """A bar over the batches of the running round, and which round of how many it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Callable[[str], str]) -> None:
+        self.words = words
         self.console = Console(stderr=True)
         columns = (
             TextColumn("{task.description}"),
@@ -92,7 +100,7 @@ class RoundBar(RunRecalibrationWatcher):
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""
-        self.console.print(f"note: {message}", style="yellow", highlight=False, markup=False)
+        self.console.print(f"note: {self.words(message)}", style="yellow", highlight=False, markup=False)
 
 
 class Rounds:

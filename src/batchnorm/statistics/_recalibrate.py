@@ -171,7 +171,11 @@ def _choose(change: Transaction, outcome: Outcome, *, include_frozen: bool) -> l
         named = "; ".join(f"{name}: {reason}" for name, reason in [*outcome.skipped.items()][:3])
         raise ValueError(
             "recalibrate: expected a model with batch norms that have running statistics, got "
-            + (f"none that may be written ({named}). See include_frozen." if named else "none: nothing is to be done.")
+            + (
+                f"none that may be written ({named}). To write frozen ones: include_frozen=True."
+                if named
+                else "none: nothing is to be done."
+            )
         )
     return chosen
 

@@ -38,8 +38,7 @@ class _Note:
         self._recorder = recorder
 
     def enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        with torch._C.DisableTorchFunction():
-            args, kwargs = self._recorder.described((args, kwargs))
+        args, kwargs = self._recorder.described((args, kwargs))
         seen = self._recorder.seen
         call = Call(
             len(seen.calls),
@@ -61,8 +60,7 @@ class _Note:
             call = seen.calls[self._stack.pop()]
             call.end = len(seen.operations)
             if call.module is module:
-                with torch._C.DisableTorchFunction():
-                    call.result = self._recorder.described(result)
+                call.result = self._recorder.described(result)
                 # An exception on the way out calls the hook, too, without a result.
                 call.finished = result is not None
                 return

@@ -66,7 +66,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
 
     def described(self, tree: Any) -> Any:
         """The same structure with a `Value` for each tensor, and nothing that could hold one."""
-        return tree_map(self._leaf, tree)
+        # To look at a tensor is no way out of torch for it: `Escapes` is not to hear of it.
+        with torch._C.DisableTorchFunction():
+            return tree_map(self._leaf, tree)
 
     def depends_on_data(self, storages: Iterable[int]) -> bool:
         """Whether one of them was made from the model's inputs, or by chance."""

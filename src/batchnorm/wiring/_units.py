@@ -201,14 +201,14 @@ def innermost(seen: Pass, operation: Operation) -> str:
     return seen.calls[operation.calls[-1]].name if operation.calls else ""
 
 
-_STOCK = {
-    nn.Conv1d: (nn.Conv1d.forward, nn.Conv1d._conv_forward),
-    nn.Conv2d: (nn.Conv2d.forward, nn.Conv2d._conv_forward),
-    nn.Conv3d: (nn.Conv3d.forward, nn.Conv3d._conv_forward),
-    nn.ConvTranspose1d: (nn.ConvTranspose1d.forward, None),
-    nn.ConvTranspose2d: (nn.ConvTranspose2d.forward, None),
-    nn.ConvTranspose3d: (nn.ConvTranspose3d.forward, None),
-}
+_CONVOLUTIONS = (
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+)
 
 
 def _stock_owner(seen: Pass, operation: Operation) -> str | None:
@@ -216,9 +216,8 @@ def _stock_owner(seen: Pass, operation: Operation) -> str | None:
     if not operation.calls:
         return None
     call = seen.calls[operation.calls[-1]]
-    for kind, (forward, inner) in _STOCK.items():
-        if isinstance(call.module, kind):
-            of_class = type(call.module)
-            if forward_of(call.module) is forward and getattr(of_class, "_conv_forward", None) is inner:
-                return call.name
+    for kind in _CONVOLUTIONS:
+        if isinstance(call.module, kind) and forward_of(call.module) is kind.forward:
+            inner = vars(call.module).get("_conv_forward", type(call.module)._conv_forward)
+            return call.name if inner is kind._conv_forward else None
     return None

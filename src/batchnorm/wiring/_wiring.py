@@ -98,7 +98,7 @@ class Wiring:
     def _row(self, name: str) -> tuple[str, str, str, str, str]:
         call = next(call for call in self.calls if call.name == name)
         shape = "x".join(map(str, call.output.shape)) if call.output else "-"
-        readers = ", ".join(self.readers_of(name))
+        readers = ", ".join(reader or "(model)" for reader in self.readers_of(name))
         return name or "(model)", type(call.module).__name__, str(self.times_called(name)), shape, readers or "-"
 
 
