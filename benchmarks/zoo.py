@@ -53,7 +53,7 @@ TORCHVISION = {
     "efficientnet_v2_s": SMALL,
     "regnet_x_400mf": SMALL,
     "regnet_y_400mf": SMALL,
-    "maxvit_t": Net((3, 224, 224), images=4),
+    "maxvit_t": Net((3, 224, 224), batch=1, images=2),
     "fcn_resnet50": Net(options={"weights_backbone": None}),
     "deeplabv3_mobilenet_v3_large": Net(options={"weights_backbone": None}),
     "lraspp_mobilenet_v3_large": Net(options={"weights_backbone": None}),
@@ -64,7 +64,7 @@ TORCHVISION = {
 }
 AT_64 = Net(options={"img_size": 64})
 TIMM = {
-    "halonet_h1": Net((3, 256, 256), images=6),
+    "halonet_h1": Net((3, 256, 256), batch=1, images=4),
     "mobileone_s1": SMALL,
     "convmixer_768_32": SMALL,
     "cpubone_nano": SMALL,
@@ -73,7 +73,7 @@ TIMM = {
     "densenet121": SMALL,
     "dla46x_c": SMALL,
     "dpn48b": SMALL,
-    "efficientformer_l1": Net((3, 224, 224), images=4),
+    "efficientformer_l1": Net((3, 224, 224), batch=1, images=4),
     "efficientformerv2_s0": AT_64,
     "mobilenetv2_035": SMALL,
     "efficientvim_m1": SMALL,

@@ -127,17 +127,17 @@ def test_fold_is_an_option_of_toml_too(batchnorm) -> None:
 
 # Each mistake: the arguments behind `fold own`, and what the one line must hold.
 MISTAKES = {
-    "no out": ([], "out: expected the name of a new file, for own/model.safetensors stays as it is: -o FILE"),
+    "no out": ([], "--out: expected the name of a new file, for own/model.safetensors stays as it is: -o FILE"),
     "out exists": (["-o", "mine"], "mine is there already; choose another, or allow it to be replaced: --overwrite"),
     "out is a folder": (["-o", "own"], "out: expected the name of a file, own is a folder"),
     "out is the model": (["-o", "own/model.safetensors", "--overwrite"], "is the file that is read"),
     "out is the run's": (["-o", "own/last.ckpt", "--overwrite"], "belongs to the run"),
     "out in no folder": (["-o", "no/new"], "out: no is no folder that may be written; choose another"),
     "a name that no system takes": (["-o", "n" * 300], "cannot be made (File name too long)"),
-    "batch size": (["-o", "new", "--batch-size", "0"], "batch_size: expected an integer of at least 1, got 0"),
+    "batch size": (["-o", "new", "--batch-size", "0"], "--batch-size: expected an integer of at least 1, got 0"),
     "data": (["-o", "new", "--data", "fashion-mnist-mni"], "Did you mean 'fashion-mnist-mini'"),
     "device": (["-o", "new", "--device", "cuda:99"], "cuda:99"),
-    "threads": (["-o", "new", "--threads", "-1"], "threads: expected an integer of at least 0"),
+    "threads": (["-o", "new", "--threads", "-1"], "--threads: expected an integer of at least 0"),
     "input": (["-o", "new", "--input", "1x1x28x28"], "--input: is for a state_dict of your own net"),
 }
 
@@ -175,7 +175,10 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_work(batchnorm, 
     allowed = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != Path("place") and allowed(path, mode))
     said = batchnorm("fold", own, "-o", "place/new")
-    assert (said.code, said.err) == (2, "batchnorm fold: out: place is no folder that may be written; choose another\n")
+    assert (said.code, said.err) == (
+        2,
+        "batchnorm fold: --out: place is no folder that may be written; choose another\n",
+    )
 
 
 def test_a_full_disk_is_one_message_and_leaves_nothing(batchnorm, own, monkeypatch) -> None:

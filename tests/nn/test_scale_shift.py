@@ -191,9 +191,10 @@ def test_the_constants_are_frozen_copies():
     layer = ScaleShift(scale, shift)
     y = layer(X.clone().requires_grad_())
     y.sum().backward()
-    shift.zero_()
+    for values in (scale.detach(), shift):
+        values.zero_()
     assert (list(layer.parameters()), scale.grad) == ([], None)
-    assert layer.shift.tolist() == SHIFT.tolist()
+    assert (layer.scale.tolist(), layer.shift.tolist()) == (SCALE.tolist(), SHIFT.tolist())
     assert not layer.scale.requires_grad
 
 
@@ -318,6 +319,12 @@ def test_an_ensemble_under_vmap_equals_its_members():
     _, buffers = stack_module_state(layers)
     found = vmap(lambda b: functional_call(layers[0], b, (X,)))(buffers)
     torch.testing.assert_close(found, torch.stack([layer(X) for layer in layers]))
+
+
+def test_vmap_over_the_shift_alone_equals_a_loop(way):
+    shifts = torch.stack([SHIFT, -SHIFT])
+    found = vmap(lambda shift: channel_affine(X, SCALE, shift, activation="relu"))(shifts)
+    torch.testing.assert_close(found, torch.stack([channel_affine(X, SCALE, v, activation="relu") for v in shifts]))
 
 
 # torch scripts parts of itself for this, and warns of it.

@@ -83,7 +83,9 @@ def test_the_script_of_the_docs_runs_under_torchrun(tmp_path, size):
     (tmp_path / "recalibrate.py").write_text("#" + script)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(size), "recalibrate.py"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    said = subprocess.run(
+        command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert (said.returncode, said.stdout) == (0, f"1001 samples on {size} ranks, 2 norms settled\n"), said.stderr
     assert torch.load(tmp_path / "model.pt")["4.running_var"].isfinite().all()
 

@@ -104,7 +104,7 @@ def test_every_norm_of_a_public_net_that_is_not_folded_has_a_reason(net):
     assert [norm.name for norm in net.report.norms if norm.outcome != "folded" and not norm.reason] == []
 
 
-def test_every_norm_of_a_public_net_that_runs_and_is_not_folded_costs_less_than_before(net):
+def test_every_norm_of_a_public_net_that_runs_and_is_not_folded_is_a_scale_and_shift(net):
     after = operators.count_calls(net.single, net.inputs[0])
     still = [module for module in net.single.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     called = []

@@ -12,7 +12,12 @@ from ..records import RunFold, to_dict
 from ..training import FOLD_BATCH, FoldWatcher, fold_checkpoint, fold_run, is_state_dict, unfold_file
 from ._fold_tables import lines, norms_table, stages_table
 from ._json import to_line
+from ._option_names import errors_in_options
 from ._streams import warn
+
+
+ARGUMENTS = ("out", "batch_size", "device", "threads")
+"""Of the library, which here are options."""
 
 
 @dataclass
@@ -52,7 +57,8 @@ class Fold:
     def run(self) -> int:
         """Fold, print, return 0."""
         watcher = Notes() if self.quiet else Doing()
-        said = self._checkpoint(watcher) if is_state_dict(self.run_) else self._run(watcher)
+        with errors_in_options(ARGUMENTS):
+            said = self._checkpoint(watcher) if is_state_dict(self.run_) else self._run(watcher)
         if self.json:
             print(to_line(to_dict(said)))
             return 0
@@ -109,7 +115,8 @@ class Unfold:
 
     def run(self) -> int:
         """Write, say where, return 0."""
-        names = unfold_file(self.file, out=self.out, overwrite=self.overwrite)
+        with errors_in_options(ARGUMENTS):
+            names = unfold_file(self.file, out=self.out, overwrite=self.overwrite)
         print(f"{len(names)} tensors, as they were before the norms were folded: {self.out}")
         return 0
 

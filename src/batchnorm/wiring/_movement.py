@@ -19,11 +19,9 @@ from ._schema import arguments
 _MOVES = {
     "aten.clone",
     "aten._to_copy",
-    "aten.contiguous",
     "aten.cat",
     "aten.stack",
     "aten.copy_",
-    "aten.index_select",
     "aten.reflection_pad1d",
     "aten.reflection_pad2d",
     "aten.reflection_pad3d",
@@ -121,8 +119,6 @@ def _move(marks: Marks, operation: Operation) -> str | None:
     kwargs = {key: value for key, value in operation.kwargs.items() if key not in _ABOUT_MEMORY}
     if any(not isinstance(leaf, _REPEATABLE) for leaf in tree_leaves((operation.args, kwargs))):
         return f"{operation.name} takes what cannot be repeated"
-    if operation.name == "aten.index_select":
-        return f"{operation.name} chooses by numbers that are not known"
     if operation.name == "aten.copy_":
         target, source = operation.args[0], operation.args[1]
         marks.put(target, _marks_of(marks, source).expand(target.shape))
