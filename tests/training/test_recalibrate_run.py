@@ -18,6 +18,7 @@ from batchnorm.training import (
     RunRecalibrationWatcher,
     TrainConfig,
     fit,
+    fold_run,
     load_run,
     recalibrate_run,
     save_model,
@@ -276,3 +277,10 @@ def test_the_record_is_that_of_the_verb_on_the_same_images(run, few) -> None:
     assert record.recalibration.fingerprint == alone.fingerprint
     assert replace(record.recalibration.norms[1]) == alone.norms[1]
     assert_same_bits(weights(run), net.state_dict())
+
+
+def test_a_folded_net_is_refused(run, tmp_path, few) -> None:
+    folded = tmp_path / "folded.safetensors"
+    fold_run(run, out=folded, source=few, threads=1)
+    with pytest.raises(InputError, match="this net is folded already"):
+        recalibrate_run(folded, out=tmp_path / "again.safetensors", source=few, threads=1)

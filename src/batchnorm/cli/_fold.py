@@ -15,7 +15,6 @@ from ._json import to_line
 from ._option_names import errors_in_options
 from ._streams import warn
 
-
 ARGUMENTS = ("out", "batch_size", "device", "threads")
 """Of the library, which here are options."""
 

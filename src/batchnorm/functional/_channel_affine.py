@@ -7,7 +7,6 @@ from types import MappingProxyType
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
 from ..kernels import cpu
@@ -125,10 +124,8 @@ def _no_floats(x: object) -> Exception:
 
 def _is_unwatched(*tensors: Tensor | None) -> bool:
     """Whether nobody looks at the operators that run, so that it may be those that are fastest, in place."""
-    if not is_plain(tensors) or inside_transform():
-        return False
     traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
-    return not traced and forward_ad._current_level < 0
+    return is_plain(tensors) and not inside_transform() and not traced
 
 
 FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_BFLOAT16 = 1 << 20, 1 << 21, 1 << 17

@@ -28,7 +28,7 @@ class FoldedNorm:
 class FoldProof:
     """How far the outputs of the folded model are from those before, on the examples and on random inputs like them.
 
-    A difference is in units of the largest number of its output, or of 1.
+    A difference is in units of the largest number of its output.
 
     Attributes:
         inputs: how many inputs were compared.

@@ -19,8 +19,11 @@ def fold_behind(wiring: Wiring, arrivals: Arrivals, change: Change, ready: dict[
         ready: the norms of the model that can take up another one, by name.
     """
     routes: list[Route] = []
-    for _, unit in wiring.norm_calls(change.norm):
+    for seen, unit in wiring.norm_calls(change.norm):
         coming = arrivals.at(unit)
+        problem = _changed_in_place(seen, unit, coming)
+        if problem is not None:
+            return problem
         if not covered((arrival for _, _, arrival in coming), unit):
             return _what_else(coming, unit)
         routes += coming
@@ -30,6 +33,18 @@ def fold_behind(wiring: Wiring, arrivals: Arrivals, change: Change, ready: dict[
         if problem is not None:
             return problem
     return _write(wiring, change, [*groups.values()])
+
+
+def _changed_in_place(seen: Pass, unit: NormCall, coming: Sequence[Route]) -> str | None:
+    """Why an output that is written to could not be the input itself, which it would be then."""
+    if unit.output is None or unit.output.storage == unit.input.storage:
+        return None
+    if sum(unit.output.storage in operation.writes for operation in seen.readers(unit.output.storage)) < 2:
+        return None
+    shared = any(len(followed.arrivals) > 1 for _, followed, _ in coming)
+    if shared or unit.input.overlaps:
+        return "its output is changed in place, and what it reads is read again"
+    return None
 
 
 def _what_else(coming: Sequence[Route], unit: NormCall) -> str:

@@ -44,8 +44,7 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
         What became of each norm, and how far the outputs are from what they were.
 
     Raises:
-        ValueError: the model is in training mode, wrapped for several processes, has no norm, or the examples lie on
-            another device.
+        ValueError: the model is in training mode, wrapped for several processes, or the examples lie on another device.
         TypeError: no module, or nothing that a model can be called with.
         RuntimeError: the model does not give the same twice for the same input.
         Exception: whatever the model raises with an example.

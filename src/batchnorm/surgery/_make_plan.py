@@ -12,7 +12,7 @@ from ._rest import OPERATORS, rest_of
 from ._sources import Arrivals
 
 _PARTS = ("running_mean", "running_var", "weight", "bias")
-_NUMBERS = {"numpy", "tolist", "__array__", "__dlpack__"}
+_NUMBERS = {"numpy", "tolist", "__array__", "__dlpack__", "__repr__", "__format__"}
 """Ways out of torch by which the data can decide what a model does."""
 
 
@@ -54,14 +54,19 @@ def _must_stay(wiring: Wiring, name: str, module: nn.Module, calls: list[NormCal
         return "it has no running statistics"
     if hasattr(module, "parametrizations"):
         return "its parameters are parametrized"
+    if type(module).__call__ is not nn.Module.__call__:
+        return "its class is called in a way of its own"
     if _has_hooks(module):
         return "it has hooks"
     if not calls:
         return "it was never called"
-    if bool((var + float(getattr(module, "eps", 0.0)) <= 0).any()):
-        return "a variance of it is not positive"
-    if not all(bool(values.isfinite().all()) for values in pair_of(module)):
-        return "its scale or shift is not finite"
+    try:
+        positive = bool((var + float(getattr(module, "eps", 0.0)) > 0).all())
+        finite = all(bool(values.isfinite().all()) for values in pair_of(module))
+    except (TypeError, ValueError, RuntimeError):
+        return "its numbers are not those of a batch norm"
+    if not positive or not finite:
+        return "a variance of it is not positive" if not positive else "its scale or shift is not finite"
     return _exchanged(wiring, name) or _given_away(wiring, name)
 
 
@@ -83,7 +88,7 @@ def _exchanged(wiring: Wiring, name: str) -> str | None:
 
 def _given_away(wiring: Wiring, name: str) -> str | None:
     """Who else reads the norm's own numbers: they would not be there any more."""
-    own = {f"{name}.{part}" for part in _PARTS}
+    own = {tensor for tensor in wiring.passes[0].values if tensor.rpartition(".")[0] == name}
     for seen in wiring.passes:
         inside = {index for unit in wiring.units(seen) if isinstance(unit, NormCall) for index in unit.events}
         for part in own & seen.values.keys():
@@ -97,7 +102,10 @@ def _given_away(wiring: Wiring, name: str) -> str | None:
 
 def _has_hooks(module: nn.Module) -> bool:
     tables = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return any(getattr(module, table, None) for table in tables)
+    everywhere = (f"_global{table}" for table in tables)
+    return any(getattr(module, table, None) for table in tables) or any(
+        getattr(torch.nn.modules.module, table, None) for table in everywhere
+    )
 
 
 def _decide(wiring: Wiring, arrivals: Arrivals, change: Change, ready: dict[str, Change], blocked: str | None) -> None:

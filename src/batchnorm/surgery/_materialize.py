@@ -28,8 +28,17 @@ class Before:
         """Let the module be that again."""
         module = model.get_submodule(self.name)
         module.__class__ = self.kind
-        vars(module).clear()
-        vars(module).update(_copied(self.held))
+        present = vars(module)
+        for key in present.keys() - self.held.keys():
+            del present[key]
+        for key, value in self.held.items():
+            table = present.get(key)
+            if isinstance(value, dict | set) and table is not None and type(table) is type(value):
+                # In place: the handles of hooks hold on to the table itself.
+                table.clear()
+                table.update(value)
+            else:
+                present[key] = value.copy() if isinstance(value, dict | set) else value
 
 
 def materialize(model: nn.Module, undo: Undo) -> list[Before]:

@@ -1,5 +1,6 @@
 """How is a plan carried out on a model, in part or whole, and taken back bit for bit?"""
 
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -43,12 +44,14 @@ class Stash:
         made: the biases that were made.
         norms: the modules that were replaced.
         plain: modules whose weight was computed in each call, as they were.
+        made_at: when, in nanoseconds: of two folds the later one is undone first.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     norms: list[Replaced] = field(default_factory=list)
     plain: list[Before] = field(default_factory=list)
+    made_at: int = field(default_factory=time.time_ns)
 
 
 class FoldOperation:
@@ -78,12 +81,13 @@ class FoldOperation:
     def carry_out(self, active: Collection[str]) -> None:
         """Make the changes of these norms, and no other."""
         changes = [change for change in self._plan.changes if change.norm in active and change.outcome != "left"]
+        made = {change.norm for change in changes}
         pairs = pairs_of(changes)
         for weight in self._biases:
             self._write(weight, [(edit, *pairs[change.norm]) for change in changes for edit in change.edits])
         for first, (names, norm) in self._norms.items():
             change = self._plan.of(first)
-            stands = _in_place_of(change, norm, pairs) if change in changes else norm
+            stands = _in_place_of(change, norm, pairs) if first in made else norm
             for name in names:
                 _hang(self._model, name, stands)
 
@@ -124,6 +128,33 @@ class FoldOperation:
         else:
             trains = any(parameter.requires_grad for parameter in owner.parameters(recurse=False))
             owner._parameters[last] = nn.Parameter(value.to(weight.dtype), requires_grad=trains)
+
+
+def check_fits(model: nn.Module, stash: Stash) -> None:
+    """Look whether a model still has the places that a stash is for, before any is touched.
+
+    Raises:
+        RuntimeError: it has been changed since it was folded.
+    """
+    names = [name.rpartition(".")[0] for replaced in stash.norms for name in replaced.names]
+    names += [name.rpartition(".")[0] for name in (*stash.made, *stash.tensors)]
+    modules = {name for name, _ in model.named_modules(remove_duplicate=False)}
+    lost = [name for name in names if name not in modules]
+    lost += [
+        name
+        for name, tensor in stash.tensors.items()
+        if name.rpartition(".")[0] in modules and _shape(model, name) != tensor.shape
+    ]
+    if lost:
+        raise RuntimeError(
+            f"unfold: expected the model as it was folded, got one without {', '.join(dict.fromkeys(lost))}. Unfold it "
+            "before its modules are exchanged."
+        )
+
+
+def _shape(model: nn.Module, name: str) -> torch.Size | None:
+    found = _get(model, name)
+    return None if found is None else found.shape
 
 
 def undo(model: nn.Module, stash: Stash) -> None:

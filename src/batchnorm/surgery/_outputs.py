@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 _DEEPEST = 32
+_LEAST = 1e-6
 
 
 def leaves(output: object, depth: int = 0) -> Iterator[object]:
@@ -34,7 +35,9 @@ def snapshot(output: object) -> list[Any]:
 
 
 def distance(before: list[Any], after: list[Any]) -> float:
-    """The largest difference, in units of the largest number of its tensor or of 1; infinite if they are not alike.
+    """The largest difference, in units of the largest number of its tensor; infinite if they are not alike.
+
+    Numbers below 1e-6 count as that: what is nearly 0 is often the difference of larger ones.
 
     NaN and infinities count as equal where both have the same.
 
@@ -51,9 +54,8 @@ def distance(before: list[Any], after: list[Any]) -> float:
 
 def _apart(one: Any, other: Any) -> float:
     if not isinstance(one, Tensor) or not isinstance(other, Tensor):
-        both = isinstance(one, int | float | complex) and isinstance(other, int | float | complex)
-        if both and not isinstance(one, bool):
-            return float(abs(one - other) / max(1.0, abs(one)))
+        if isinstance(one, float | complex) and isinstance(other, float | complex) and one == one:
+            return float(abs(one - other) / max(_LEAST, abs(one)))
         return 0.0 if type(one) is type(other) and one == other else float("inf")
     if one.shape != other.shape or one.layout is not torch.strided or other.layout is not torch.strided:
         return 0.0 if one.shape == other.shape and one.layout == other.layout else float("inf")
@@ -68,6 +70,6 @@ def _numbers_apart(one: Tensor, other: Tensor) -> float:
     same = (one == other) | (one.isnan() & other.isnan())
     difference = torch.where(same, 0.0, (one - other).abs())
     finite = one[one.isfinite()].abs()
-    scale = max(1.0, float(finite.max())) if finite.numel() else 1.0
+    scale = max(_LEAST, float(finite.max())) if finite.numel() else 1.0
     largest = float(difference.max())
     return float("inf") if largest != largest else largest / scale

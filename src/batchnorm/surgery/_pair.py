@@ -15,8 +15,10 @@ def pair_of(module: nn.Module) -> tuple[Tensor, Tensor]:
         >>> norm = nn.BatchNorm1d(1, eps=0.0)
         >>> norm.running_var.fill_(4.0)
         tensor([4.])
+        >>> norm.running_mean.fill_(6.0)
+        tensor([6.])
         >>> pair_of(norm)
-        (tensor([0.5000], dtype=torch.float64), tensor([-0.], dtype=torch.float64))
+        (tensor([0.5000], dtype=torch.float64), tensor([-3.], dtype=torch.float64))
     """
     mean, var, weight, bias = (_double(getattr(module, name, None)) for name in _NAMES)
     if mean is None or var is None:

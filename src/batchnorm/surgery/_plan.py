@@ -9,7 +9,7 @@ from ._materialize import Before
 from ._rest import Rest
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Change:
     """What becomes of one norm.
 

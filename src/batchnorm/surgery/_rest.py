@@ -53,7 +53,11 @@ def _own(layer: Any, affine: ScaleShift | None) -> nn.Module:
 
 def _axes_of(norm: nn.Module) -> tuple[int, ...] | None:
     """How many axes a norm allows: a model may rely on its refusal."""
-    return next((axes for kind, axes in _AXES.items() if isinstance(norm, kind)), None)
+    for kind, axes in _AXES.items():
+        if isinstance(norm, kind):
+            own = getattr(type(norm), "_check_input_dim", None)
+            return axes if own is getattr(kind, "_check_input_dim", None) else None
+    return None
 
 
 _AXES: dict[type[nn.Module], tuple[int, ...]] = {
@@ -99,7 +103,11 @@ def _observed(call: NormCall) -> Rest | str:
     if len(normalizing) == 1 and len(own) == 1:
         return _chain(call, normalizing[0])
     if not normalizing and own and all(operation.name in _ARITHMETIC for operation in own) and not call.children:
-        return Rest() if _is_affine(call) else "its forward is not its formula"
+        try:
+            affine = _is_affine(call)
+        except Exception:  # the forward of somebody, given numbers that it does not expect
+            affine = False
+        return Rest() if affine else "its forward is not its formula"
     return "its forward does more than is known of"
 
 
@@ -107,6 +115,8 @@ def _chain(call: NormCall, operation: Operation) -> Rest | str:
     """The modules that the norm called one after the other behind its operator."""
     if operation.inputs[0] != call.input or not _by_its_own_numbers(call, operation):
         return "its forward normalizes something else than its input"
+    inside = call.call.module.named_modules(remove_duplicate=False)
+    names = {id(module): name for name, module in inside if name}
     present: Value | None = operation.outputs[0]
     children = []
     for inner in call.children:
@@ -114,7 +124,10 @@ def _chain(call: NormCall, operation: Operation) -> Rest | str:
             return "its forward does more than is known of"
         present = inner.output
         if not isinstance(inner.module, nn.Identity):
-            children.append(inner.name.removeprefix(call.name + "."))
+            name = names.get(id(inner.module))
+            if name is None:
+                return "its forward calls a module that is not its own"
+            children.append(name)
     if present is None or present != call.output:
         return "its forward does more than is known of"
     return Rest(not children, children=tuple(children))
@@ -137,7 +150,7 @@ def _is_affine(call: NormCall) -> bool:
     held: Tensor = module.get_buffer("running_mean")
     scale, shift = pair_of(module)
     generator = torch.Generator().manual_seed(0)
-    shape = [min(size, 5) if axis != call.axis else size for axis, size in enumerate(call.input.shape)]
+    shape = call.input.shape
     x = torch.randn(shape, generator=generator, dtype=torch.float64).to(held.device)
     expected = x * _along(scale, x) + _along(shift, x)
     got = module.forward(x.to(held.dtype))

@@ -16,23 +16,21 @@ Route = tuple[Pass, Followed, Arrival]
 class Arrivals:
     """Everything that arrives anywhere, in all passes, looked at from both ends."""
 
-    routes: tuple[Route, ...]
+    routes: dict[int, list[Route]]
 
     @classmethod
     def of(cls, wiring: Wiring) -> "Arrivals":
         """Collect them."""
-        return cls(
-            tuple(
-                (seen, followed, arrival)
-                for seen in wiring.passes
-                for followed in wiring.followed(seen)
-                for arrival in followed.arrivals
-            )
-        )
+        routes: dict[int, list[Route]] = {}
+        for seen in wiring.passes:
+            for followed in wiring.followed(seen):
+                for arrival in followed.arrivals:
+                    routes.setdefault(id(arrival.unit), []).append((seen, followed, arrival))
+        return cls(routes)
 
     def at(self, unit: Unit) -> list[Route]:
         """What arrives at a unit."""
-        return [route for route in self.routes if route[2].unit is unit]
+        return self.routes.get(id(unit), [])
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from ..wiring import Pass, Product, Value, Wiring
@@ -66,7 +67,9 @@ def _name_of(wiring: Wiring, seen: Pass, value: Value) -> str | None:
     name = names[0]
     owner, _, last = name.rpartition(".")
     module = wiring.model.get_submodule(owner)
-    if hasattr(module, "parametrizations") or last not in (*module._parameters, *module._buffers):
+    if isinstance(module, torch.jit.ScriptModule) or hasattr(module, "parametrizations"):
+        return None
+    if last not in (*module._parameters, *module._buffers):
         return None
     if value.numel != _written_once(value):
         return None

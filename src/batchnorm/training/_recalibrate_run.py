@@ -19,7 +19,7 @@ from ..statistics import RecalibrationWatcher, recalibrate
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
-from ._model_file import ModelCard, load_model, model_bytes
+from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
 from ._preparation import augmentation_of, evaluation_batches
 from ._recalibrated_files import Destination
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
@@ -148,6 +148,7 @@ def recalibrate_run(
         place = held.enter_context(torch_settings(replace(config, device=device, threads=threads)))
         with _said_plainly(limited=max_rounds is not None):
             net, card = load_model(path, model)
+            refuse_folded(path, net)
             source = fitting_source(dataset or card.data, card, source)
             if known is None and augment:
                 watcher.note(

@@ -24,6 +24,17 @@ class Value:
         """How many elements it has."""
         return torch.Size(self.shape).numel()
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether two of its elements may lie at the same place, as in what was expanded or unfolded."""
+        axes = sorted((stride, size) for stride, size in zip(self.stride, self.shape, strict=True) if size > 1)
+        reach = 0
+        for stride, size in axes:
+            if stride <= reach:
+                return True
+            reach += stride * (size - 1)
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:

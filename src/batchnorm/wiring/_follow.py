@@ -104,6 +104,8 @@ def _arrive(found: Followed, marks: Marks, operation: Operation, reader: Unit) -
     name = reader.call.name if isinstance(reader, NormCall) else reader.where
     if touched(marks, operation) != {reader.input.storage}:
         return f"{name or 'the model'} takes it as something else than its input"
+    if reader.input.dtype != marks.dtype:
+        return f"{name or 'the model'} reads it as another dtype"
     if reader.input.storage in operation.writes:
         return f"{name or 'the model'} writes into it"
     if isinstance(reader, NormCall) and _times(reader, marks) != 1:

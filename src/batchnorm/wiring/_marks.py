@@ -21,6 +21,11 @@ class Marks:
         self._axis = axis
         self._buffers: dict[int, Tensor | None] = {source.storage: None}
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the followed tensor."""
+        return self._source.dtype
+
     def __contains__(self, storage: int) -> bool:
         return storage in self._buffers
 

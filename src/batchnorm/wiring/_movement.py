@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
-from ._events import Operation, Value
+from ._events import Operation, Value, values_in
 from ._marks import NOBODYS, Marks
 from ._schema import arguments
 
@@ -85,7 +85,7 @@ def pass_on(marks: Marks, operation: Operation) -> str | None:
     """Move the marks as an operator moved the elements, or say what it did instead."""
     if operation.name in _LOOKS_AT_THE_SHAPE:
         return None
-    refusal = _refusal(operation)
+    refusal = _refusal(marks, operation)
     if refusal is not None:
         return refusal
     if operation.name in _MOVES:
@@ -98,13 +98,15 @@ def pass_on(marks: Marks, operation: Operation) -> str | None:
     return _average(marks, operation, range(-count, 0), keep=True)
 
 
-def _refusal(operation: Operation) -> str | None:
+def _refusal(marks: Marks, operation: Operation) -> str | None:
     name = operation.name
     if name not in _MOVES and name not in _POOLS and name != "aten.mean":
         return f"{name} reads it"
-    values = [*operation.inputs, *operation.outputs]
-    if len({value.dtype for value in values if value.dtype.is_floating_point}) > 1:
+    touched = [value for value in operation.inputs if value.storage in marks]
+    if any(value.dtype != marks.dtype for value in (*touched, *operation.outputs)):
         return f"{name} changes its dtype"
+    if values_in(operation.kwargs):
+        return f"{name} writes it into another tensor"
     if name.startswith("aten.avg_pool"):
         given = arguments(operation)
         if given.get("divisor_override") is not None:

@@ -15,7 +15,13 @@ from ._storages import Storages
 _SAME_MEMORY = {"aten._unsafe_view", "aten._reshape_alias", "aten.detach", "aten.alias", "aten.lift_fresh"}
 """Views whose schema does not say so everywhere."""
 
-_ASKED_BY_PYTHON = {"aten._local_scalar_dense", "aten.item", "aten.is_nonzero", "aten.equal"}
+_ASKED_BY_PYTHON = {
+    "aten._local_scalar_dense",
+    "aten.item",
+    "aten.is_nonzero",
+    "aten.equal",
+    "aten._linalg_check_errors",
+}
 """Operators whose result is a number of Python."""
 
 
@@ -27,6 +33,7 @@ class Opaque:
     """Stands for what cannot be followed: a tensor without a storage, an object of somebody's."""
 
     kind: str
+    is_tensor: bool = False
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
@@ -46,6 +53,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         self.storages = storages
         self.of_data: set[int] = set()
         self.questions = 0
+        self._flipped_at: tuple[int, int] | None = None
         self._stack = stack
         self._flips = flips
 
@@ -76,7 +84,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
 
     def _leaf(self, leaf: object) -> object:
         if isinstance(leaf, Tensor):
-            return self.storages.value(leaf) or Opaque(type(leaf).__name__)
+            return self.storages.value(leaf) or Opaque(type(leaf).__name__, is_tensor=True)
         return leaf if leaf is None or isinstance(leaf, _PLAIN) else Opaque(type(leaf).__name__)
 
     def _write(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> bool:
@@ -87,10 +95,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         changed = _changed(func, args, kwargs)
         view = _is_view(func, name, inputs, outputs, changed)
         by_chance = torch.Tag.nondeterministic_seeded in func.tags
-        depends = by_chance or not self.of_data.isdisjoint(inputs)
+        unknown = any(isinstance(leaf, Opaque) and leaf.is_tensor for leaf in tree_leaves((args, kwargs)))
+        depends = by_chance or unknown or not self.of_data.isdisjoint(inputs)
         if depends:
             self.of_data |= outputs | changed
-        asked = depends and _tells_python(func, name, args)
+        asked = depends and _tells_python(func, name, args, result)
         truth = asked and _is_truth(args, result)
         if truth:
             self.questions += 1
@@ -107,7 +116,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
                 asked and not truth,
             )
         )
-        return truth and self.questions - 1 in self._flips
+        flipped = truth and self.questions - 1 in self._flips
+        if flipped:
+            self._flipped_at = len(self.seen.operations), len(self.seen.calls)
+        return flipped
+
+    @property
+    def went_on(self) -> bool:
+        """Whether anything has run since the last answer that was turned round."""
+        return self._flipped_at != (len(self.seen.operations), len(self.seen.calls))
 
 
 def _changed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[int]:
@@ -128,11 +145,14 @@ def _is_view(func: Any, name: str, inputs: set[int], outputs: set[int], changed:
     return name in _SAME_MEMORY or all(returned.alias_info is not None for returned in func._schema.returns)
 
 
-def _tells_python(func: Any, name: str, args: tuple[Any, ...]) -> bool:
+def _tells_python(func: Any, name: str, args: tuple[Any, ...], result: Any) -> bool:
     if name == "aten.index":  # by numbers the result's shape is theirs, by truth values it depends on them
         return any(value.dtype in (torch.bool, torch.uint8) for value in values_in(args[1]))
     tags = (torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output)
-    return name in _ASKED_BY_PYTHON or any(tag in func.tags for tag in tags)
+    if name in _ASKED_BY_PYTHON or any(tag in func.tags for tag in tags):
+        return True
+    numbers = any(isinstance(leaf, bool | int | float) for leaf in tree_leaves(result))
+    return numbers and not name.startswith("aten.sym_")
 
 
 def _is_truth(args: tuple[Any, ...], result: Any) -> bool:

@@ -1,7 +1,7 @@
 """What does a model do when it is called?"""
 
 import random
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ def trace_examples(model: nn.Module, examples: tuple[Example, ...], verb: str) -
 def _paths(change: Transaction, example: Example) -> tuple[list[Pass], bool, bool]:
     """Every way through the model that an answer of the data can open, whether these are all, and whether it draws."""
     seen, asked, drew = _run(change, example, frozenset())
-    found, waiting, tried = [seen], [(frozenset[int](), asked)], 1
+    found, waiting, tried, complete = [seen], [(frozenset[int](), asked)], 1, True
     if drew:
         found += [_run(change, example, frozenset(), seed)[0] for seed in _OTHER_CHANCES]
     while waiting:
@@ -82,11 +82,15 @@ def _paths(change: Transaction, example: Example) -> tuple[list[Pass], bool, boo
                 return found, False, drew
             tried += 1
             other = flips | {place}
-            with suppress(Exception):  # an assertion of the model's: nobody gets past it
+            try:
                 seen, asked, _ = _run(change, example, other)
+            except _DeadEnd as end:
+                # An assertion of the model's lets nobody pass; but who was on a way may be stopped by the wrong data.
+                complete &= not end.went_on
+            else:
                 found.append(seen)
                 waiting.append((other, asked))
-    return found, True, drew
+    return found, complete, drew
 
 
 def _run(
@@ -112,13 +116,26 @@ def _run(
         recorder.of_data |= seen.inputs
         calls.watch(recorder)
         with recorder, Escapes(recorder):
-            result = example.run(module)
+            try:
+                result = example.run(module)
+            except Exception as error:
+                if flips:
+                    raise _DeadEnd(went_on=recorder.went_on) from error
+                raise
         seen.results = frozenset(value.storage for value in values_in(recorder.described(result)))
         # While the result is still held: an object of somebody's may hold tensors that nobody can see.
         seen.alive = storages.alive()
         drew = _fingerprint() != chance
     seen.note_hooks()
     return seen, recorder.questions, drew
+
+
+class _DeadEnd(Exception):  # noqa: N818  # no error: the model was told what is not so
+    """The model raised after it had been given a wrong answer; `went_on` if it did something before."""
+
+    def __init__(self, *, went_on: bool) -> None:
+        super().__init__()
+        self.went_on = went_on
 
 
 def _draw_others(seed: int) -> None:
@@ -129,11 +146,8 @@ def _draw_others(seed: int) -> None:
 
 def _fingerprint() -> tuple[object, bytes, bytes]:
     """What changes when somebody draws."""
-    return random.getstate(), np.random.get_state(legacy=False)["state"]["key"].tobytes(), _torchs()
-
-
-def _torchs() -> bytes:
-    return torch.get_rng_state().numpy().tobytes()
+    numpys = np.random.get_state(legacy=False)["state"]
+    return (random.getstate(), numpys["pos"]), numpys["key"].tobytes(), torch.get_rng_state().numpy().tobytes()
 
 
 def _named_tensors(module: nn.Module) -> list[tuple[str, torch.Tensor]]:

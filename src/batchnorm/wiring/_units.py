@@ -79,7 +79,8 @@ def find_units(seen: Pass) -> list[Unit]:
     loose = [
         unit for operation in seen.operations if operation.index not in taken for unit in _product(seen, operation)
     ]
-    return sorted([*units, *linear, *loose], key=lambda unit: (unit.events.start, unit.events.stop))
+    products = [unit for unit in (*linear, *loose) if unit.input.storage != unit.weight_value.storage]
+    return sorted([*units, *products], key=lambda unit: (unit.events.start, unit.events.stop))
 
 
 def is_norm(module: nn.Module) -> bool:

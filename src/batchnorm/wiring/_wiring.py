@@ -29,6 +29,7 @@ class Wiring:
     draws: bool = False
     _units: dict[int, list[Unit]] = field(default_factory=dict)
     _followed: dict[int, list[Followed]] = field(default_factory=dict)
+    _norm_calls: dict[str, list[tuple[Pass, NormCall]]] = field(default_factory=dict)
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -53,12 +54,12 @@ class Wiring:
 
     def norm_calls(self, name: str) -> list[tuple[Pass, NormCall]]:
         """The calls of a norm in all passes."""
-        return [
-            (seen, unit)
-            for seen in self.passes
-            for unit in self.units(seen)
-            if isinstance(unit, NormCall) and unit.name == name
-        ]
+        if not self._norm_calls:
+            for seen in self.passes:
+                for unit in self.units(seen):
+                    if isinstance(unit, NormCall):
+                        self._norm_calls.setdefault(unit.name, []).append((seen, unit))
+        return self._norm_calls.get(name, [])
 
     def times_called(self, name: str) -> int:
         """How often a module was called in the first pass."""
