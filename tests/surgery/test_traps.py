@@ -175,7 +175,7 @@ def test_nothing_is_taken_back_from_a_model_whose_modules_were_exchanged():
     fold(model, X)
     folded = model[0].bias.detach().clone()
     model[2] = nn.Identity()
-    with pytest.raises(RuntimeError, match="expected the model as it was folded, got one without 2.weight"):
+    with pytest.raises(RuntimeError, match=r"expected the model as it was folded, got one without 2\.weight"):
         unfold(model)
     assert model[0].bias.equal(folded)
     assert isinstance(model[1], nn.Identity)
