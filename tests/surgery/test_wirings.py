@@ -8,18 +8,20 @@ from .wirings._run import by_rule, is_right, with_proof
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-ALL_PROVED = ("blind", "calls", "numbers")
-"""Themes whose wirings the quick tests prove one and all; of the others they prove every tenth."""
+ALWAYS = ("blind", "calls", "numbers")
+"""Themes whose wirings the quick tests take one and all; of the others they take some, and the slow tests the rest."""
 
 
-def to_prove(place, name):
-    """The wiring, marked if only the slow tests prove it: a proof costs four times the folding."""
-    quick = name.startswith(ALL_PROVED) or place % 10 == 0
-    return name if quick else pytest.param(name, marks=pytest.mark.slow)
+def every(step, names):
+    """The wirings, those marked that only the slow tests take: each costs some milliseconds, and they are many."""
+    return [
+        name if name.startswith(ALWAYS) or place % step == 0 else pytest.param(name, marks=pytest.mark.slow)
+        for place, name in enumerate(names)
+    ]
 
 
-with_rules_alone = pytest.mark.parametrize("name", [name for name, case in WIRINGS.items() if not case.blind])
-with_the_proof = pytest.mark.parametrize("name", [to_prove(*entry) for entry in enumerate(WIRINGS)])
+with_rules_alone = pytest.mark.parametrize("name", every(3, [name for name, case in WIRINGS.items() if not case.blind]))
+with_the_proof = pytest.mark.parametrize("name", every(20, WIRINGS))
 
 
 def not_allowed(name, run):
