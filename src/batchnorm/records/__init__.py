@@ -25,6 +25,10 @@ from ._training import Evaluation as Evaluation
 from ._training import Prediction as Prediction
 from ._training import Scores as Scores
 from ._training import TrainResult as TrainResult
+from ._wiring import HANDS_ON as HANDS_ON
+from ._wiring import INPUT as INPUT
+from ._wiring import KEPT as KEPT
+from ._wiring import RETURNED as RETURNED
 from ._wiring import WiringOutcome as WiringOutcome
 from ._wiring import WiringRecord as WiringRecord
 from ._wiring import WiringRow as WiringRow

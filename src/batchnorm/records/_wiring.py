@@ -7,6 +7,10 @@ WiringOutcome = Literal["folded", "shift", "scale-shifted", "left"]
 """What a fold would make of a norm, in the words of `FoldedNorm`."""
 
 
+INPUT, RETURNED, KEPT, HANDS_ON = "(input)", "(returned)", "(kept)", "(hands its input on)"
+"""Who makes or reads a tensor, and is no module: the caller twice, somebody who holds it, and a row for its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class WiringRow:
     """A module that ran and called no other one, a norm with all that is in it, or a function with a weight.
@@ -19,7 +23,8 @@ class WiringRow:
         output: the shape of its first result; None if that is no tensor.
         axis: where the output's channels lie; None where nobody knows.
         read_by: the rows that read its output, directly or by way of functions between modules (`+`, `cat`); also
-            `(returned)`, and `(kept)` for somebody who still held it when the pass had ended.
+            `RETURNED`, `KEPT` for somebody who still held it when the pass had ended, and `HANDS_ON` if it computes
+            nothing.
         outcome: of a norm, what a fold would make of it; None: no norm.
         reason: why not more, if it is not `"folded"`.
         into: the modules that would take the norm up.

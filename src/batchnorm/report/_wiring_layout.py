@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..records import WiringRecord, WiringRow
-from ._wiring_words import HANDS_ON, hands_on, parent_of, shape_of
+from ..records import HANDS_ON, INPUT, KEPT, RETURNED, WiringRecord, WiringRow
+from ._wiring_words import hands_on, parent_of, shape_of
 
-INPUT = "(input)"
-ENDS = {"(returned)": "returned", "(kept)": "kept by somebody"}
+ENDS = {RETURNED: "returned", KEPT: "kept by somebody"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,6 @@
 """How is it said what can be done with a norm, and what a module is called beside its neighbours?"""
 
-from ..records import WiringOutcome, WiringRecord, WiringRow
-
-HANDS_ON = "(hands its input on)"
-"""Stands among the readers of a row that computes nothing."""
+from ..records import HANDS_ON, WiringOutcome, WiringRecord, WiringRow
 
 OUTCOMES: dict[WiringOutcome, str] = {
     "folded": "can be folded: nothing of them would run any more",

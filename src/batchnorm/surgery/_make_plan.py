@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ..wiring import NormCall, Wiring, arguments
+from ..wiring import NormCall, Wiring, arguments, innermost
 from ._ahead import fold_ahead
 from ._behind import fold_behind
 from ._pair import pair_of
@@ -146,11 +146,5 @@ def _last_first(wiring: Wiring) -> list[str]:
 
 def _loose(wiring: Wiring) -> list[str]:
     """Where `F.batch_norm` ran outside every norm."""
-    found: dict[str, None] = {}
-    for seen in wiring.passes:
-        inside = {index for unit in wiring.units(seen) if isinstance(unit, NormCall) for index in unit.events}
-        for operation in seen.operations:
-            if operation.name.endswith("batch_norm") and operation.index not in inside:
-                where = seen.calls[operation.calls[-1]].name if operation.calls else ""
-                found.setdefault(where or "the model")
-    return [*found]
+    found = ((seen, operation) for seen in wiring.passes for operation in wiring.loose_norms(seen))
+    return [*dict.fromkeys(innermost(seen, operation) or "the model" for seen, operation in found)]

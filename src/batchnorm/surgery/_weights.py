@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..wiring import Pass, Product, Value, Wiring
+from ..wiring import Pass, Product, Value, Wiring, innermost
 from ._edit import Shape
 from ._uses_bias import uses_bias
 
@@ -105,8 +105,7 @@ def _other_reader(wiring: Wiring, name: str, products: Sequence[tuple[Pass, Prod
         known = {index for other, product in products if other is seen for index in product.events}
         for operation in seen.readers(storage):
             if operation.index not in known:
-                inside = seen.calls[operation.calls[-1]].name if operation.calls else ""
-                return f"{name} is read by {operation.name} in {inside or 'the model'}, too"
+                return f"{name} is read by {operation.name} in {innermost(seen, operation) or 'the model'}, too"
         if storage in seen.results or storage in seen.hooked:
             return f"{name} is given to others"
         if any(storage in escape.storages for escape in seen.escapes):

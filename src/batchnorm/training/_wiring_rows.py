@@ -3,11 +3,9 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-from ..records import WiringOutcome, WiringRow
+from ..records import INPUT, WiringOutcome, WiringRow
 from ..surgery import Plan
-from ..wiring import NormCall, Pass, Wiring
-from ._wiring_flow import INPUT, links_of
-from ._wiring_parts import Part, loose_norms, parts_of
+from ..wiring import Part, Pass, Wiring
 
 NO_MODULE = "F.batch_norm in a forward: there is no module to replace"
 
@@ -22,9 +20,8 @@ def rows_of(wiring: Wiring, plan: Plan) -> tuple[tuple[WiringRow, ...], tuple[st
     drafts: dict[str, _Draft] = {}
     of_input: dict[str, None] = {}
     for seen in wiring.passes:
-        parts = parts_of(wiring, seen)
-        _count(drafts, wiring, seen, parts)
-        for source, reader in links_of(seen, parts):
+        _count(drafts, wiring, seen)
+        for source, reader in wiring.links(seen):
             (of_input if source == INPUT else drafts[source].read_by)[reader] = None
     rows = [draft.row(name, plan) for name, draft in drafts.items()]
     rows += [
@@ -54,12 +51,11 @@ class _Draft:
         return WiringRow(*seen, "left", NO_MODULE) if self.loose else WiringRow(*seen)
 
 
-def _count(drafts: dict[str, _Draft], wiring: Wiring, seen: Pass, parts: list[Part]) -> None:
+def _count(drafts: dict[str, _Draft], wiring: Wiring, seen: Pass) -> None:
     """Begin the rows that are new, and note how often each was called in this pass."""
-    inside = {index for unit in wiring.units(seen) if isinstance(unit, NormCall) for index in unit.events}
-    loose = {operation.index for operation in loose_norms(seen)} - inside
+    loose = {operation.index for operation in wiring.loose_norms(seen)}
     times: dict[str, int] = {}
-    for part in parts:
+    for part in wiring.parts(seen):
         times[part.name] = times.get(part.name, 0) + 1
         draft = drafts.setdefault(part.name, _Draft(part))
         draft.calls = max(draft.calls, times[part.name])

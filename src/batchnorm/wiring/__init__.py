@@ -10,6 +10,7 @@ from ._examples import as_examples as as_examples
 from ._examples import check_device as check_device
 from ._follow import Arrival as Arrival
 from ._follow import Followed as Followed
+from ._parts import Part as Part
 from ._schema import arguments as arguments
 from ._trace import trace as trace
 from ._trace import trace_examples as trace_examples
@@ -17,5 +18,6 @@ from ._units import NormCall as NormCall
 from ._units import Product as Product
 from ._units import Unit as Unit
 from ._units import forward_of as forward_of
+from ._units import innermost as innermost
 from ._units import is_norm as is_norm
 from ._wiring import Wiring as Wiring

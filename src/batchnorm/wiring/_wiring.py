@@ -1,12 +1,15 @@
 """What is known of a model that has been watched while it ran?"""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from torch import nn
 
-from ._events import Call, Pass, Value
+from ._events import Call, Operation, Pass
 from ._follow import Followed, follow_all
+from ._links import Link, links_of
+from ._parts import Part, loose_norms, parts_of
 from ._units import NormCall, Unit, find_units, is_norm
 
 
@@ -29,6 +32,7 @@ class Wiring:
     draws: bool = False
     _units: dict[int, list[Unit]] = field(default_factory=dict)
     _followed: dict[int, list[Followed]] = field(default_factory=dict)
+    _parts: dict[int, list[Part]] = field(default_factory=dict)
     _norm_calls: dict[str, list[tuple[Pass, NormCall]]] = field(default_factory=dict)
 
     @property
@@ -61,51 +65,47 @@ class Wiring:
                         self._norm_calls.setdefault(unit.name, []).append((seen, unit))
         return self._norm_calls.get(name, [])
 
+    def loose_norms(self, seen: Pass) -> tuple[Operation, ...]:
+        """The calls of `F.batch_norm` in a pass that ran outside every norm."""
+        return tuple(loose_norms(seen, self.units(seen)))
+
+    def parts(self, seen: Pass) -> list[Part]:
+        """The rows of a pass, call by call: modules that called no other one, norms, products of a forward's own."""
+        if id(seen) not in self._parts:
+            self._parts[id(seen)] = parts_of(seen, self.units(seen))
+        return self._parts[id(seen)]
+
+    def links(self, seen: Pass) -> Iterator[Link]:
+        """Who made a tensor and who read it, row by row, in the order of reading; the same link may come again."""
+        return links_of(seen, self.parts(seen))
+
     def times_called(self, name: str) -> int:
         """How often a module was called in the first pass."""
         return sum(call.name == name for call in self.calls)
 
     def readers_of(self, name: str) -> tuple[str, ...]:
-        """The modules in which the results of a module were read in the first pass, and `(returned)`, `(kept)`."""
-        seen = self.passes[0]
-        found: dict[str, None] = {}
-        for call in seen.calls:
-            if call.name != name or not isinstance(call.result, Value):
-                continue
-            storage = call.result.storage
-            for operation in seen.readers(storage):
-                if operation.index >= call.end:
-                    found[_outermost(seen, operation.calls, call)] = None
-            if storage in seen.results:
-                found["(returned)"] = None
-            elif storage in seen.alive:
-                found["(kept)"] = None
-        return tuple(found)
+        """The rows that read what a row made in the first pass, by way of functions between them, too.
+
+        Among them `batchnorm.records.RETURNED`, and `KEPT` for somebody who still held it at the end.
+        """
+        return tuple(dict.fromkeys(reader for maker, reader in self.links(self.passes[0]) if maker == name))
 
     def __str__(self) -> str:
-        """A table: a row for each module that ran and has no modules in it."""
-        rows = [("module", "kind", "calls", "output", "read by")]
-        rows += [self._row(name) for name in self.leaves()]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+        """A table: a line for each row of the first pass."""
+        lines = [("module", "kind", "calls", "output", "read by"), *self._lines()]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]) - 1)]
         return "\n".join(
-            "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
+            "  ".join([*(text.ljust(width) for text, width in zip(line, widths, strict=False)), line[-1]])
+            for line in lines
         )
 
-    def leaves(self) -> list[str]:
-        """The names of the modules that ran and called no other module, in the order in which they ran."""
-        parents = {self.calls[call.parents[-1]].index for call in self.calls if call.parents}
-        return [*dict.fromkeys(call.name for call in self.calls if call.index not in parents)]
-
-    def _row(self, name: str) -> tuple[str, str, str, str, str]:
-        call = next(call for call in self.calls if call.name == name)
-        shape = "x".join(map(str, call.output.shape)) if call.output else "-"
-        readers = ", ".join(reader or "(model)" for reader in self.readers_of(name))
-        return name or "(model)", type(call.module).__name__, str(self.times_called(name)), shape, readers or "-"
-
-
-def _outermost(seen: Pass, inside: Sequence[int], reader: Call) -> str:
-    """The module that an operator ran in, the largest that the call which made the tensor was not in."""
-    for index in inside:
-        if index not in reader.parents:
-            return seen.calls[index].name
-    return seen.calls[inside[-1]].name if inside else ""
+    def _lines(self) -> Iterator[tuple[str, str, str, str, str]]:
+        parts = self.parts(self.passes[0])
+        calls = Counter(part.name for part in parts)
+        firsts: dict[str, Part] = {}
+        for part in parts:
+            firsts.setdefault(part.name, part)
+        for part in firsts.values():
+            shape = "-" if part.output is None else "x".join(map(str, part.output.shape)) or "scalar"
+            readers = ", ".join(self.readers_of(part.name)) or "-"
+            yield part.name or "(model)", part.kind, str(calls[part.name]), shape, readers

@@ -1,9 +1,10 @@
 """Which operators of a pass belong to which row of a wiring?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..wiring import NormCall, Operation, Pass, Product, Value, Wiring
+from ._events import Operation, Pass, Value
+from ._units import NormCall, Product, Unit, innermost
 
 FUNCTION = "function"
 """The kind of a row that is no module."""
@@ -25,10 +26,15 @@ class Part:
     hands_on: bool = False
 
 
-def parts_of(wiring: Wiring, seen: Pass) -> list[Part]:
-    """Every call of a row in a pass, in the order in which they began."""
-    norms = {unit.call.index: unit for unit in wiring.units(seen) if isinstance(unit, NormCall)}
-    products = [unit for unit in wiring.units(seen) if isinstance(unit, Product)]
+def parts_of(seen: Pass, units: Sequence[Unit]) -> list[Part]:
+    """Every call of a row in a pass, in the order in which they began.
+
+    Args:
+        seen: the pass.
+        units: those that `find_units` found in it.
+    """
+    norms = {unit.call.index: unit for unit in units if isinstance(unit, NormCall)}
+    products = [unit for unit in units if isinstance(unit, Product)]
     parts = [_of_norm(unit) for unit in norms.values()]
     calling = {call.parents[-1] for call in seen.calls if call.parents}
     for call in seen.calls:
@@ -44,13 +50,16 @@ def parts_of(wiring: Wiring, seen: Pass) -> list[Part]:
         )
     taken = {index for part in parts for index in part.events}
     parts += [_of_product(seen, unit) for unit in products if taken.isdisjoint(unit.events)]
-    parts += [_of_operation(seen, operation) for operation in loose_norms(seen) if operation.index not in taken]
+    parts += [_of_operation(seen, operation) for operation in loose_norms(seen, units) if operation.index not in taken]
     return sorted(parts, key=lambda part: (part.events.start, part.events.stop))
 
 
-def loose_norms(seen: Pass) -> Iterator[Operation]:
-    """The calls of `F.batch_norm`, those inside norms as well."""
-    return (operation for operation in seen.operations if operation.name.endswith("batch_norm"))
+def loose_norms(seen: Pass, units: Sequence[Unit]) -> Iterator[Operation]:
+    """The calls of `F.batch_norm` outside every norm."""
+    inside = {index for unit in units if isinstance(unit, NormCall) for index in unit.events}
+    for operation in seen.operations:
+        if operation.name.endswith("batch_norm") and operation.index not in inside:
+            yield operation
 
 
 def _of_norm(unit: NormCall) -> Part:
@@ -68,5 +77,4 @@ def _of_operation(seen: Pass, operation: Operation) -> Part:
 
 
 def _name(seen: Pass, operation: Operation) -> str:
-    where = seen.calls[operation.calls[-1]].name if operation.calls else ""
-    return f"{where} [{operation.name.removeprefix('aten.')}]".strip()
+    return f"{innermost(seen, operation)} [{operation.name.removeprefix('aten.')}]".strip()

@@ -8,13 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from torch.utils._pytree import tree_leaves
 
-from ..wiring import Operation, Pass, Value
-from ._wiring_parts import Part
-
-INPUT = "(input)"
-RETURNED = "(returned)"
-KEPT = "(kept)"
-HANDED_ON = "(hands its input on)"
+from ..records import HANDS_ON, INPUT, KEPT, RETURNED
+from ._events import Operation, Pass, Value
+from ._parts import Part
 
 Origin = tuple[str, int]
 """A row, and which of its calls."""
@@ -30,7 +26,7 @@ def links_of(seen: Pass, parts: Sequence[Part]) -> Iterator[Link]:
         yield from _step(origins, operation, at.get(operation.index))
     for part in parts:
         if part.hands_on:
-            yield part.name, HANDED_ON
+            yield part.name, HANDS_ON
     yield from _at_the_end(origins, seen)
 
 
