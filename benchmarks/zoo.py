@@ -7,8 +7,9 @@ in an early norm would not show in the output; `enliven` sees to that.
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import peers
@@ -31,7 +32,7 @@ class Net(NamedTuple):
     image: Shape = (3, 64, 64)
     batch: int = 2
     images: int = 8
-    options: dict[str, Any] = {}  # noqa: RUF012  # never written to
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 SMALL = Net()

@@ -8,24 +8,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.func import functional_call, jvp, stack_module_state, vmap
 
 from batchnorm.functional import ACTIVATIONS, channel_affine, scale_shift
 from batchnorm.functional import _channel_affine as module
 from batchnorm.kernels import cpu
 from batchnorm.nn import ScaleShift
 
-SCALE, SHIFT = torch.tensor([0.5, -1.25, 2.0]), torch.tensor([0.25, 1.0, -0.75])
+from .scale_shifts import LAYERS, SCALE, SHIFT, X, draw
+
 GIVEN = {"both": (SCALE, SHIFT), "scale": (SCALE, None), "shift": (None, SHIFT)}
 SHAPES = [(8, 3), (4, 3, 7), (4, 3, 5, 6), (2, 3, 4, 5, 2), (2, 3, 2, 2, 2, 2)]
 NAMES = [None, "relu6", "silu", "hardswish", "gelu"]
-
-
-def draw(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) * 2
-
-
-X = draw(4, 3, 5, 6)
 
 
 def channels_last(x):
@@ -41,14 +34,6 @@ def expected(x, scale, shift, activation=None):
     y = x.double() * (1 if scale is None else scale.double().reshape(column))
     y = y + (0 if shift is None else shift.double().reshape(column))
     return ACTIVATIONS[activation](y) if isinstance(activation, str) else activation(y) if activation else y
-
-
-@pytest.fixture(params=["torch", "kernel"])
-def way(request, monkeypatch):
-    """Both ways, whatever the size: torch's operators, and the kernel."""
-    for name in ("FEWEST_ROWS", "FEWEST_COLUMNS", "FEWEST_BFLOAT16"):
-        monkeypatch.setattr(module, name, 0 if request.param == "kernel" else 1 << 62)
-    return request.param
 
 
 @pytest.mark.parametrize(
@@ -203,70 +188,6 @@ def test_training_mode_changes_nothing():
     assert torch.equal(layer.train()(X), layer.eval()(X))
 
 
-@pytest.fixture
-def fresh_compiler():
-    torch.compiler.reset()
-    yield
-    torch.compiler.reset()
-
-
-LAYERS = {
-    "relu": lambda: ScaleShift(SCALE, SHIFT, activation="relu"),
-    "scale": lambda: ScaleShift(SCALE, None),
-    "module": lambda: ScaleShift(None, SHIFT, activation=nn.PReLU()),
-    "function": lambda: ScaleShift(SCALE, SHIFT, activation=torch.square),
-}
-
-
-@pytest.mark.usefixtures("fresh_compiler")
-@pytest.mark.parametrize("dynamic", [None, True])
-@pytest.mark.parametrize("case", LAYERS)
-def test_a_full_graph_computes_what_eager_does(case, dynamic):
-    layer = LAYERS[case]()
-    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True, dynamic=dynamic)
-    for n in (4, 3):
-        ours, theirs = (X[:n].clone().requires_grad_() for _ in range(2))
-        y, reference = compiled(ours), layer(theirs)
-        torch.testing.assert_close(y, reference)
-        torch.testing.assert_close(*(torch.autograd.grad(out.sum(), x) for out, x in ((y, ours), (reference, theirs))))
-
-
-@pytest.mark.usefixtures("fresh_compiler")
-@pytest.mark.parametrize("constants", [torch.float32, torch.bfloat16], ids=str)
-def test_a_full_graph_rounds_a_half_input_once(constants):
-    x, layer = X.to(torch.bfloat16), ScaleShift(SCALE * 1.1, SHIFT * 1.1).to(constants)
-    y = torch.compile(layer, backend="aot_eager", fullgraph=True)(x)
-    assert y.dtype is torch.bfloat16
-    assert torch.equal(y, layer(x))
-
-
-@pytest.mark.parametrize("case", LAYERS)
-def test_an_exported_program_calls_torch_alone_and_takes_other_batches(case):
-    layer, batch = LAYERS[case](), torch.export.Dim("batch")
-    program = torch.export.export(layer, (X,), dynamic_shapes=({0: batch},))
-    calls = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
-    assert calls
-    assert all(call.startswith("aten.") for call in calls)
-    torch.testing.assert_close(program.module()(X[:3]), layer(X[:3]))
-
-
-@pytest.mark.parametrize("case", LAYERS)
-def test_a_symbolic_trace_computes_the_same_also_after_pickling(case):
-    layer = nn.Sequential(nn.Conv2d(3, 3, 1), LAYERS[case]())
-    traced = torch.fx.symbolic_trace(layer)
-    calls = [node.target for node in traced.graph.nodes if node.op == "call_function"]
-    assert channel_affine in calls
-    for graph in (traced, pickle.loads(pickle.dumps(traced))):  # noqa: S301  # ours
-        torch.testing.assert_close(graph(X), layer(X))
-
-
-def test_a_jit_trace_is_right_for_other_batches():
-    layer = ScaleShift(SCALE, SHIFT, activation="relu")
-    with pytest.warns(DeprecationWarning, match=r"torch\.jit\.trace"):
-        traced = torch.jit.trace(layer, X)
-    torch.testing.assert_close(traced(X[:2]), layer(X[:2]))
-
-
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])  # noqa: S301
 @pytest.mark.parametrize("case", LAYERS)
 def test_copies_compute_the_same_and_share_nothing(case, duplicate):
@@ -312,30 +233,6 @@ def test_a_batch_without_values_gives_none(shape, recorded, way):
     if recorded:
         y.sum().backward()
         assert x.grad.shape == x.shape
-
-
-def test_an_ensemble_under_vmap_equals_its_members():
-    layers = [ScaleShift(SCALE * n, SHIFT, activation="relu") for n in (1, 2)]
-    _, buffers = stack_module_state(layers)
-    found = vmap(lambda b: functional_call(layers[0], b, (X,)))(buffers)
-    torch.testing.assert_close(found, torch.stack([layer(X) for layer in layers]))
-
-
-def test_vmap_over_the_shift_alone_equals_a_loop(way):
-    shifts = torch.stack([SHIFT, -SHIFT])
-    found = vmap(lambda shift: channel_affine(X, SCALE, shift, activation="relu"))(shifts)
-    torch.testing.assert_close(found, torch.stack([channel_affine(X, SCALE, v, activation="relu") for v in shifts]))
-
-
-# torch scripts parts of itself for this, and warns of it.
-@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated:DeprecationWarning")
-def test_forward_mode_gives_the_derivative(way):
-    _, tangent = jvp(ScaleShift(SCALE, SHIFT), (X,), (torch.ones_like(X),))
-    torch.testing.assert_close(tangent, SCALE.reshape(1, 3, 1, 1).expand_as(X))
-    with torch.autograd.forward_ad.dual_level():
-        dual = torch.autograd.forward_ad.make_dual(X, torch.ones_like(X))
-        tangent = torch.autograd.forward_ad.unpack_dual(ScaleShift(SCALE, SHIFT)(dual)).tangent
-    torch.testing.assert_close(tangent, SCALE.reshape(1, 3, 1, 1).expand_as(X))
 
 
 def test_under_autocast_a_conv_in_front_is_taken():

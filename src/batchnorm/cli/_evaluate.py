@@ -11,9 +11,9 @@ from tyro.conf import Positional, arg
 
 from ..records import Evaluation, Scores, to_dict
 from ..training import evaluate
-from ._fold_tables import NONE
 from ._json import to_line
 from ._picture import check_picture
+from ._recalibration_tables import NONE
 from ._streams import warn
 
 

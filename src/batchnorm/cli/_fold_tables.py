@@ -7,8 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..records import FoldedNorm, FoldReport, Judgement, RunFold
-
-NONE = "–"  # noqa: RUF001 - a dash, not a minus
+from ._recalibration_tables import NONE
 
 
 def norms_table(said: RunFold) -> Table:

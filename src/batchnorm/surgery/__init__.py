@@ -3,9 +3,9 @@
 from ._fold import fold as fold
 from ._make_plan import make_plan as make_plan
 from ._plan import Plan as Plan
+from ._restore import restore_fold as restore_fold
+from ._restore import take_dtypes as take_dtypes
 from ._state import fold_state as fold_state
 from ._state import is_folded as is_folded
-from ._state import restore_fold as restore_fold
-from ._state import take_dtypes as take_dtypes
 from ._state import unfolded_tensors as unfolded_tensors
 from ._unfold import unfold as unfold

@@ -6,7 +6,7 @@ from ..wiring import Followed, NormCall, Pass, Product, Wiring
 from ._edit import Edit
 from ._pair import pair_of
 from ._plan import Change
-from ._sources import Group, before
+from ._sources import Group, before, weight_key
 from ._weights import Place, place_of
 
 
@@ -43,8 +43,7 @@ def _join(groups: dict[str, Group], seen: Pass, followed: Followed) -> str | Non
         channels, product = before(arrival), arrival.unit
         if isinstance(channels, str) or not isinstance(product, Product):
             return channels if isinstance(channels, str) else "it is read by another norm"
-        names = seen.tensors.get(product.weight_value.storage)
-        key = names[0] if names else f"of {product.where}"
+        key = weight_key(seen, product)
         group = groups.setdefault(key, Group(key))
         group.units.append((seen, product))
         if not group.meet(channels):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ..wiring import Arrival, Followed, NormCall, Pass, Product, Wiring
 from ._edit import Edit
 from ._plan import Change, Merge
-from ._sources import Arrivals, Group, Route, behind, covered
+from ._sources import Arrivals, Group, Route, behind, covered, weight_key
 from ._weights import Place, place_of
 
 
@@ -71,7 +71,7 @@ def _join(groups: dict[str, Group], route: Route, norm: str, ready: dict[str, Ch
         problem = _may_take_up(source, ready)
         if problem is not None:
             return problem
-    key = f"norm {source.name}" if isinstance(source, NormCall) else f"weight {_weight(seen, source)}"
+    key = f"norm {source.name}" if isinstance(source, NormCall) else weight_key(seen, source)
     group = groups.setdefault(key, Group(key))
     group.units.append((seen, source))
     return None if group.meet(channels) else f"{name} is used in several ways"
@@ -88,11 +88,6 @@ def _may_take_up(source: NormCall, ready: dict[str, Change]) -> str | None:
     if change is None or change.rest is None:
         return f"{source.name} before it is left"
     return None if change.rest.is_nothing else f"{source.name} before it does more than normalize"
-
-
-def _weight(seen: Pass, source: Product) -> str:
-    names = seen.tensors.get(source.weight_value.storage)
-    return names[0] if names else f"of {source.where}"
 
 
 def _name(arrival: Arrival) -> str:

@@ -45,6 +45,8 @@ class Witness:
         pairs = zip(self.outputs, self.examples, strict=True)
         try:
             self.last = max((distance(before, self._run(model, example)) for before, example in pairs), default=0.0)
+        except (MemoryError, torch.OutOfMemoryError):
+            raise  # says nothing of the change
         except Exception:  # whatever a forward raises that did not raise before is the change's fault
             self.last = float("inf")
         return self.last

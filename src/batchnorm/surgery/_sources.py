@@ -55,6 +55,12 @@ class Group:
         return torch.equal(self.channels, channels)
 
 
+def weight_key(seen: Pass, product: Product) -> str:
+    """What products with one weight have in common: its first name in the model."""
+    names = seen.tensors.get(product.weight_value.storage)
+    return f"weight {names[0] if names else f'of {product.where}'}"
+
+
 def behind(unit: Unit, arrival: Arrival) -> Tensor | str:
     """For each channel of a source the channel of the norm at which it arrives: a norm behind a product.
 

@@ -6,10 +6,10 @@ from ._checkpoint import save_checkpoint
 from ._messages import how_to_go_on
 from ._model_file import model_bytes
 from ._preparation import Job
-from ._recalibrate_run import judge
 from ._recalibrated_files import Destination
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
 from ._run_folder import RunFolder
+from ._scores import judge
 from ._stopping import StopRequest, TrainingInterrupted
 from ._watcher import Watcher
 

@@ -1,7 +1,6 @@
 """A net, folded beside the one that stays: refused in plain words, judged and timed against what it was."""
 
 import copy
-import math
 from collections.abc import Sequence
 
 import torch
@@ -15,7 +14,7 @@ from ..transaction import transaction
 from ._config import TrainConfig
 from ._model_file import ModelCard
 from ._preparation import evaluation_batches
-from ._scores import collect_outputs, loss_and_accuracy
+from ._scores import judge
 from ._timing import TIMED_CALLS, milliseconds_in_turn
 
 FOLD_BATCH = 16
@@ -99,7 +98,7 @@ def fold_and_judge(
     nets = [net, folded] if trained is None else [net, folded, trained]
     watcher.doing(f"judging by {len(test):,} test images")
     batches = evaluation_batches(test, card.normalization, config)
-    judged = [_judge(one, batches, device) for one in nets]
+    judged = [judge(one, batches, device) for one in nets]
     if judged[1].loss is None and judged[0].loss is not None:
         raise RuntimeError("the folded net's outputs are not finite; nothing was written")
     watcher.doing("timing")
@@ -148,14 +147,6 @@ def timed(
     )
 
 
-def place(net: nn.Module, device: torch.device, config: TrainConfig) -> nn.Module:
-    """Put a net where, and into the layout in which, a training with this config has it."""
-    net.to(device)
-    if config.channels_last:
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
-    return net
-
-
 def _check_runs(net: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     shapes = ", ".join("x".join(map(str, tensor.shape)) for tensor in inputs)
     try:
@@ -163,8 +154,3 @@ def _check_runs(net: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             net(*inputs)
     except Exception as error:  # the caller's own net may raise anything
         raise InputError(f"the net cannot take an input of {shapes}: {type(error).__name__}: {error}") from error
-
-
-def _judge(net: nn.Module, batches: Batches, device: torch.device) -> Judgement:
-    loss, accuracy = loss_and_accuracy(*collect_outputs(net, batches, device))
-    return Judgement(loss if math.isfinite(loss) else None, accuracy)

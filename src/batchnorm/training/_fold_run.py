@@ -12,9 +12,10 @@ from ..records import RunFold
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
-from ._fold_net import FOLD_BATCH, FoldWatcher, fold_and_judge, place
+from ._fold_net import FOLD_BATCH, FoldWatcher, fold_and_judge
 from ._model_file import load_model, model_bytes, refuse_folded
 from ._new_file import check_new_file, nothing_written, write_new_file
+from ._preparation import put
 from ._run_folder import RunFolder
 
 
@@ -78,7 +79,7 @@ def fold_run(
         refuse_folded(path, net)
         source = fitting_source(dataset or card.data, card, source)
         folded, said = fold_and_judge(
-            place(net, where, config),
+            put(net, where, config),
             replace(card, data=source.info.name),
             source.load("test"),
             config,
@@ -101,4 +102,4 @@ def _as_trained(
     """The net before it was recalibrated, if its file lies beside the run's model."""
     if path != folder.model or not folder.former_model.is_file():
         return None
-    return place(load_model(folder.former_model, model)[0], device, config)
+    return put(load_model(folder.former_model, model)[0], device, config)

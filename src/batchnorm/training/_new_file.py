@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files import atomic_write
-from ._recalibrated_files import Destination
+from ._recalibrated_files import Destination, same_file
 from ._run_folder import RunFolder
 from ._stopping import listen_for_stop
 
@@ -27,7 +27,7 @@ def check_new_file(out: Path | str | None, source: Path, *, overwrite: bool) -> 
     if out is None:
         raise InputError(f"out: expected the name of a new file, for {source} stays as it is: -o FILE")
     path = Path(out)
-    if _same(path, source):
+    if same_file(path, source):
         raise InputError(f"out: {path} is the file that is read, which stays as it is; choose another")
     if path.name in _names_of_run(path.parent):
         raise InputError(f"out: {path} belongs to the run, which stays as it is; choose another")
@@ -63,9 +63,3 @@ def _names_of_run(path: Path) -> set[str]:
         return set()
     models = (folder.model, folder.former_model, folder.checkpoint)
     return {file.name for file in (*models, folder.config, folder.metrics, folder.result, folder.recalibration)}
-
-
-def _same(one: Path, other: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return one.samefile(other)
-    return False

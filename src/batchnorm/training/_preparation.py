@@ -160,6 +160,14 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
     )
 
 
+def put(net: nn.Module, device: torch.device, config: TrainConfig) -> nn.Module:
+    """Move a net to where, and into the layout in which, a training with this config has it; return it."""
+    net.to(device)
+    if config.channels_last:
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
+    return net
+
+
 def augmentation_of(config: TrainConfig, source: Source) -> Augmentation | None:
     """Return how a training varies the images of `source`; `None` for not at all."""
     augmentation = Augmentation(flip=config.flip and source.info.flippable, shift=config.shift)

@@ -2,29 +2,27 @@
 
 import contextlib
 import copy
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from torch import nn
 
 from .. import data
-from ..data import Augmentation, Batches, Source, SplitName
+from ..data import Augmentation, Source, SplitName
 from ..errors import InputError
-from ..records import Judgement, RunRecalibration
+from ..records import RunRecalibration
 from ..statistics import RecalibrationWatcher, recalibrate
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
-from ._preparation import augmentation_of, evaluation_batches
+from ._preparation import augmentation_of, evaluation_batches, put
 from ._recalibrated_files import Destination
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
 from ._run_folder import RunFolder
-from ._scores import collect_outputs, loss_and_accuracy
+from ._scores import judge
 
 Method = Literal["average", "exact"]
 
@@ -164,7 +162,7 @@ def recalibrate_run(
                 max_images=max_samples,
             )
             watcher.started(RecalibrationPlan.of(card, source, split, images, method, place))
-            _place(net, place, config)
+            put(net, place, config)
             former = copy.deepcopy(net)
             record = recalibrate(
                 net,
@@ -197,12 +195,6 @@ def recalibrate_run(
             _compare(said, watcher)
             content = model_bytes(net, card)
         return destination.write(content, said)
-
-
-def judge(net: nn.Module, batches: Batches, device: torch.device) -> Judgement:
-    """Return the loss and the accuracy of `net` in evaluation mode."""
-    loss, accuracy = loss_and_accuracy(*collect_outputs(net.eval(), batches, device))
-    return Judgement(loss if math.isfinite(loss) else None, accuracy)
 
 
 @contextlib.contextmanager
@@ -251,11 +243,6 @@ def _images(
         epoch=config.epochs if config else 0,
         channels_last=(config or TrainConfig()).channels_last,
     )
-
-
-def _place(net: nn.Module, device: torch.device, config: TrainConfig) -> None:
-    kwargs: dict[str, Any] = {"memory_format": torch.channels_last} if config.channels_last else {}
-    net.to(device, **kwargs)
 
 
 def _compare(said: RunRecalibration, watcher: RecalibrationWatcher) -> None:

@@ -43,7 +43,7 @@ class Destination:
             InputError: nobody said where, a file is there already, or the folder cannot be written.
         """
         if out is None:
-            if folder is None or not _same(source, folder.model):
+            if folder is None or not same_file(source, folder.model):
                 raise InputError(
                     f"out: expected the name of a new file, for {source} is not the model of a run, which keeps its "
                     "former statistics beside it; say where the recalibrated model is to go: --out FILE"
@@ -51,7 +51,7 @@ class Destination:
             destination, option = cls.in_place(folder), ""
         else:
             destination, option = cls(out), "out: "
-            if folder is not None and _same(out, folder.model):
+            if folder is not None and same_file(out, folder.model):
                 raise InputError(f"out: {out} is the run's own model; leave --out out, then the old one is kept, too")
             _refuse(out, overwrite=overwrite)
         parent = destination.model.parent
@@ -103,7 +103,8 @@ def _put(file: IO[Any], content: bytes) -> None:
     os.fsync(file.fileno())
 
 
-def _same(one: Path, other: Path) -> bool:
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths are one file that exists."""
     with contextlib.suppress(OSError):
         return one.samefile(other)
     return False

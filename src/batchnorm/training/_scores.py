@@ -1,12 +1,13 @@
 """How good a net's outputs are: loss, accuracy, per-class scores, confusion matrix."""
 
+import math
 from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..records import ClassScores, Scores
+from ..records import ClassScores, Judgement, Scores
 
 
 @torch.no_grad()
@@ -34,6 +35,12 @@ def loss_and_accuracy(outputs: Tensor, labels: Tensor) -> tuple[float, float]:
     """
     loss = F.cross_entropy(outputs, labels).item()
     return loss, (outputs.argmax(1) == labels).double().mean().item()
+
+
+def judge(net: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> Judgement:
+    """Return the loss and the accuracy of `net` in evaluation mode."""
+    loss, accuracy = loss_and_accuracy(*collect_outputs(net.eval(), batches, device))
+    return Judgement(loss if math.isfinite(loss) else None, accuracy)
 
 
 def score(outputs: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Scores:

@@ -1,0 +1,116 @@
+"""How is a folded model made again of what was written down, so that `unfold` works?"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..nn import ScaleShift
+from ..wiring import is_norm
+from ._carry_out import stashes_of
+from ._operation import Replaced, Stash, tensor_of
+from ._rest import Rest
+from ._state_form import NormState, OneFold, behind, misfit, named_tensors, own_tensors, read_state
+from ._twin import STASH
+from ._weights import owner_of
+
+
+def restore_fold(model: nn.Module, state: object, tensors: dict[str, Tensor]) -> None:
+    """Make a freshly built model the folded one that `fold_state` described, in place, with all that `unfold` needs.
+
+    The state says only which norms of the model make room for what is left of them (nothing, a `ScaleShift`, a `Tail`,
+    or the norm's own children in a row) and which biases are new: whatever a file says, no other code runs.
+
+    Args:
+        model: of the structure before folding, in the mode that the folded model is to have. Its tensors take the
+            dtypes of those that are given. After an error it is of no use: build another.
+        state: of `fold_state`, or what a file says is one.
+        tensors: of `fold_state`.
+
+    Raises:
+        ValueError: state, tensors and model do not fit each other.
+
+    Example:
+        >>> from batchnorm import fold, unfold
+        >>> net, other = (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).eval() for _ in range(2))
+        >>> x = torch.randn(3, 2)
+        >>> before = net(x)
+        >>> _ = fold(net, x)
+        >>> restore_fold(other, *fold_state(net))
+        >>> torch.equal(other(x), net(x)), unfold(other), torch.equal(other(x), before)
+        (True, ('1',), True)
+    """
+    prefix, folds = read_state(state)
+    own = own_tensors(tensors, prefix)
+    take_dtypes(model, own)
+    try:
+        for number, fold in enumerate(folds):
+            inner = model.get_submodule(fold["modules"][0])
+            stash = _restored(inner, fold, behind(tensors, f"{prefix}{number}."))
+            vars(inner)[STASH] = [*stashes_of(inner), stash]
+        take_dtypes(model, own)
+        model.load_state_dict(own)
+    except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+        raise misfit(error) from error
+
+
+def _restored(model: nn.Module, fold: OneFold, kept: dict[str, Tensor]) -> Stash:
+    """Give a module the structure that it had after one fold, and return what undoes that."""
+    norms = [_replace(model, norm, kept) for norm in fold["norms"]]
+    for names in fold["made"]:
+        _make_bias(model, names[0])
+    changed = {}
+    for names in fold["changed"]:
+        if names[0] not in kept:
+            raise misfit(f"{names[0]} as it was is missing")
+        present, before = tensor_of(model, names[0]), kept[names[0]]
+        if present.shape != before.shape:
+            raise misfit(f"{names[0]} has the shape {tuple(present.shape)}, and had {tuple(before.shape)} before")
+        changed[names[0]] = before.to(present.device)
+    return Stash(changed, [names[0] for names in fold["made"]], norms)
+
+
+def _replace(model: nn.Module, described: NormState, kept: dict[str, Tensor]) -> Replaced:
+    """Give a norm what it had, and put what is left of it into its place."""
+    first = described["names"][0]
+    norm = model.get_submodule(first)
+    if not first or not is_norm(norm) or any(model.get_submodule(name) is not norm for name in described["names"]):
+        raise misfit(f"{first or 'the model itself'} is no batch norm whose place could be taken")
+    before = behind(kept, f"{first}.")
+    take_dtypes(norm, before)
+    norm.load_state_dict(before)
+    mean = norm.get_buffer("running_mean")
+    scale = mean if described["outcome"] == "scale-shifted" else None
+    rest = Rest(described["is_nothing"], described["is_own"], tuple(described["children"]))
+    stands = rest.of(norm, None if described["outcome"] == "folded" else ScaleShift(scale, mean))
+    stands.training = norm.training
+    for name in described["names"]:
+        path, _, last = name.rpartition(".")
+        model.get_submodule(path)._modules[last] = stands
+    return Replaced(tuple(described["names"]), norm, described["outcome"], rest)
+
+
+def _make_bias(model: nn.Module, name: str) -> None:
+    owner, last = owner_of(model, name)
+    layer = isinstance(owner, nn.Linear | nn.modules.conv._ConvNd)
+    if not layer or last != "bias" or owner._parameters.get(last, ()) is not None:
+        raise misfit(f"{name} is no bias that a layer could get")
+    weight = owner.get_parameter("weight")
+    count = int(getattr(owner, "out_features" if isinstance(owner, nn.Linear) else "out_channels"))
+    made = torch.zeros(count, dtype=weight.dtype, device=weight.device)
+    owner._parameters[last] = nn.Parameter(made, requires_grad=weight.requires_grad)
+
+
+def take_dtypes(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give the parameters and buffers of a module the dtypes of the tensors of their names, so that no bit is lost.
+
+    Example:
+        >>> layer = nn.Linear(1, 1)
+        >>> take_dtypes(layer, {"weight": torch.zeros(1, 1, dtype=torch.float64)})
+        >>> layer.weight.dtype, layer.bias.dtype
+        (torch.float64, torch.float32)
+    """
+    for name, present in named_tensors(module):
+        given = tensors.get(name)
+        if given is not None and given.dtype != present.dtype and given.is_floating_point():
+            present.data = present.data.to(given.dtype)
