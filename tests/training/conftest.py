@@ -1,5 +1,6 @@
 """Small real data and a small net: what the tests of training share."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from batchnorm import data
 from batchnorm.allocator import AllocatorTuning
 from batchnorm.data import DatasetInfo, Split, SplitName
-from batchnorm.training import TrainConfig, _environment
+from batchnorm.training import TrainConfig, _environment, fit
 
 
 class FewImages:
@@ -73,3 +74,17 @@ def tunings(monkeypatch) -> list[AllocatorTuning]:
 
     monkeypatch.setattr(_environment, "tune_allocator", tune)
     return made
+
+
+@pytest.fixture(scope="module")
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on a few images, by the CONFIG of the test's file, which names the bundled set."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    fit(request.module.CONFIG, out=folder, source=FewImages())
+    return folder
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    return shutil.copytree(trained, tmp_path / "run")

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import sys
 from dataclasses import replace
 
@@ -37,22 +36,6 @@ from batchnorm.training import (
 from .runs import assert_same_bits, weights
 
 CONFIG = TrainConfig(model_args={"width": 4}, epochs=1, batch_size=100, threads=1, val_fraction=0.1)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run on a few images, by a config that names the bundled set."""
-    from .conftest import FewImages
-
-    folder = tmp_path_factory.mktemp("run") / "run"
-    fit(CONFIG, out=folder, source=FewImages())
-    return folder
-
-
-@pytest.fixture
-def run(trained, tmp_path):
-    """A copy of it, to be changed."""
-    return shutil.copytree(trained, tmp_path / "run")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -17,7 +16,6 @@ from batchnorm.training import (
     RunFolder,
     RunRecalibrationWatcher,
     TrainConfig,
-    fit,
     fold_run,
     load_run,
     recalibrate_run,
@@ -37,22 +35,6 @@ class Names(list):
         watcher = RunRecalibrationWatcher()
         watcher.note = self.append
         return watcher
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A run on a few images, by a config that names the bundled set."""
-    from .conftest import FewImages
-
-    folder = tmp_path_factory.mktemp("run") / "run"
-    fit(CONFIG, out=folder, source=FewImages())
-    return folder
-
-
-@pytest.fixture
-def run(trained, tmp_path):
-    """A copy of it, to be changed."""
-    return shutil.copytree(trained, tmp_path / "run")
 
 
 def files(folder):
