@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "wiring": OUTSIDE | {"transaction"},
     "statistics": OUTSIDE | {"functional", "nn", "data", "models", "transaction"},
     "surgery": OUTSIDE | {"functional", "nn", "transaction", "wiring"},
-    "training": OUTSIDE | {"functional", "nn", "data", "models", "statistics", "surgery", "transaction", "wiring"},
+    "training": OUTSIDE
+    | {"functional", "nn", "data", "models", "bench", "statistics", "surgery", "transaction", "wiring"},
     "bench": OUTSIDE | {"functional", "nn", "models"},
     # outside again: pictures of records, never of models; and the one who may know everybody
     "report": OUTSIDE,

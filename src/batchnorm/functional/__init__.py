@@ -11,6 +11,7 @@ from ._channel_affine import channel_affine as channel_affine
 from ._exact_moments import exact_moments as exact_moments
 from ._finish import check_kernel_size as check_kernel_size
 from ._finish import check_pool as check_pool
+from ._finish import finish as finish
 from ._moments import Moments as Moments
 from ._moments import batch_moments as batch_moments
 from ._routes import ROUTES as ROUTES

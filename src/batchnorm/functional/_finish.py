@@ -9,7 +9,24 @@ from ._channels import sizes_are_known
 
 
 def finish(y: Tensor, activation: Activation, residual: Tensor | None, pool: int | None) -> Tensor:
-    """max_pool(activate(y + residual, activation), pool), each step where it is asked for."""
+    """Add a residual, activate, pool: what stands behind the affine step, each where it is asked for.
+
+        out = max_pool2d(activate(y + residual, activation), pool)
+
+    Args:
+        y: of any shape; (N, C, H, W) where it is pooled.
+        activation: as for `activate`.
+        residual: of the shape of `y`, or None.
+        pool: height, width and stride of the window, or None.
+
+    Raises:
+        ValueError: an unknown activation.
+        TypeError: an activation that is none.
+
+    Example:
+        >>> finish(torch.tensor([-3.0, 1.0]), "relu", torch.tensor([1.0, 1.0]), None)
+        tensor([0., 2.])
+    """
     if residual is not None:
         y = y + residual
     y = activate(y, activation)

@@ -1,9 +1,8 @@
 """What is left of a layer that normalizes no more? The sum, the activation and the pool behind it."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from batchnorm.functional import Activation, activate, check_activation
+from batchnorm.functional import Activation, check_activation, finish
 
 from ._scale_shift import ScaleShift
 
@@ -57,8 +56,7 @@ class Tail(nn.Module):
                 f"{'no residual' if residual is None else 'a residual'}. Call it as the layer whose place it has."
             )
         y = input if self.affine is None else self.affine(input)
-        y = activate(y if residual is None else y + residual, self.activation)
-        return y if self.kernel_size is None else F.max_pool2d(y, self.kernel_size)
+        return finish(y, self.activation, residual, self.kernel_size)
 
     def extra_repr(self) -> str:
         """The steps that it has."""

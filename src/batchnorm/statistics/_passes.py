@@ -9,7 +9,7 @@ import torch
 
 from ..transaction import RNGState, Transaction, same_rng
 from ._batches import Batch, Batches
-from ._fingerprint import MODULUS, Fingerprint
+from ._fingerprint import MODULUS, fingerprint
 from ._layout import Layout
 from ._measured import Measured, merge
 from ._meter import Behind, Meter
@@ -102,11 +102,11 @@ class Passes:
         return self._together(meter, counted, start)
 
     def _read(self, meter: Meter) -> tuple[int, int, int]:
-        samples = batches = 0
-        seen = Fingerprint()
+        samples = batches = seen = 0
         for number, given in enumerate(self.batches, 1):
             if self.done == 1:
-                seen.add(given.tensors, given.samples)  # where the loader put them: nothing is copied back
+                # Where the loader put them: nothing is copied back.
+                seen = (seen + fingerprint(given.tensors, given.samples)) % MODULUS
             batch = given.to(self.batches.device)
             self.first_batch = self.first_batch or batch.cut(2)
             meter.begin(number)
@@ -116,7 +116,7 @@ class Passes:
             samples, batches = samples + batch.samples, number
             self.watcher.batch(number, self._total, self.done)
         self._total = batches
-        return samples, batches, seen.total
+        return samples, batches, seen
 
     def _together(self, meter: Meter, counted: tuple[int, int, int], start: float) -> Pass:
         samples, batches, seen = counted

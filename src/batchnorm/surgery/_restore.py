@@ -32,6 +32,7 @@ def restore_fold(model: nn.Module, state: object, tensors: dict[str, Tensor]) ->
 
     Example:
         >>> from batchnorm import fold, unfold
+        >>> from batchnorm.surgery import fold_state
         >>> net, other = (nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).eval() for _ in range(2))
         >>> x = torch.randn(3, 2)
         >>> before = net(x)

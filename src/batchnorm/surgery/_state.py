@@ -33,6 +33,7 @@ def fold_state(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ValueError: nothing is folded, a weight was materialized, or a tensor is not saved with the model.
 
     Example:
+        >>> import torch
         >>> from batchnorm import fold
         >>> net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).eval()
         >>> _ = fold(net, torch.randn(3, 2))
@@ -71,6 +72,7 @@ def unfolded_tensors(state: object, tensors: dict[str, Tensor]) -> dict[str, Ten
         ValueError: both do not fit each other.
 
     Example:
+        >>> import torch
         >>> from batchnorm import fold
         >>> net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).eval()
         >>> weight = net[0].weight.clone()

@@ -1,8 +1,7 @@
 """How long does a batch take in each of several nets, under the same conditions?"""
 
-import statistics
-import time
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -25,16 +24,16 @@ def milliseconds_in_turn(
         >>> len(milliseconds_in_turn([nn.Identity(), nn.ReLU()], (torch.zeros(2),)))
         2
     """
-    seconds: list[list[float]] = [[] for _ in nets]
-    with torch.no_grad():
-        for number in range(_WARMUP + calls):
-            for net, mine in zip(nets, seconds, strict=True):
-                start = time.perf_counter()
-                net(*inputs)
-                _finish(inputs)
-                if number >= _WARMUP:
-                    mine.append(time.perf_counter() - start)
-    return [1e3 * statistics.median(mine) for mine in seconds]
+    from ..bench import Arm, time_in_turn
+
+    def call(net: nn.Module, _: None) -> None:
+        with torch.no_grad():
+            net(*inputs)
+        _finish(inputs)
+
+    arms = {str(number): Arm(partial(call, net)) for number, net in enumerate(nets)}
+    timings = time_in_turn(arms, rounds=calls, warmup=_WARMUP, sweep=lambda: None)
+    return [timing.median for timing in timings.values()]
 
 
 def _finish(inputs: tuple[Tensor, ...]) -> None:
