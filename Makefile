@@ -5,6 +5,9 @@ TORCH_PIP ?=
 # What ours is tested with, in a folder of its own and without its dependencies: see benchmarks/peers.py.
 PEERS := timm torchvision
 BIN := .venv/bin
+# Most tests wait for a fresh interpreter or compute in one thread: two processes of them take half the time.
+PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+TEST_PROCESSES ?= 2
 STAMP := .venv/.installed
 
 .PHONY: help demo test test-slow test-nightly bench lint format clean
@@ -32,13 +35,13 @@ demo: $(STAMP) ## train ConvBNNet on the bundled images, evaluate, recalibrate a
 	@echo "look at runs/demo/contact_sheet.png: green is right, red is wrong"
 
 test: $(STAMP) ## every quick test and doctest
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-slow: $(STAMP) ## the trainings over several seeds that the documented accuracies come from
-	$(BIN)/python -m pytest -m slow --timeout 2400
+	$(PYTEST) -m slow --timeout 2400
 
 test-nightly: $(STAMP) ## folding on every public net of benchmarks/zoo.py, half an hour and more
-	$(BIN)/python -m pytest -m nightly --timeout 2400
+	$(PYTEST) -m nightly --timeout 2400
 
 bench: $(STAMP) ## time batch norm against PyTorch's, about an hour on a quiet machine, and write what it says
 	$(BIN)/batchnorm bench --out benchmarks/results

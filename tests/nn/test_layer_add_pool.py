@@ -117,7 +117,7 @@ def test_a_kernel_size_that_is_none_is_refused_at_once(size, kind, message):
         bn.BatchNormPool2d(3, kernel_size=size)
 
 
-@pytest.mark.parametrize("activation", ["relu", nn.ReLU(), torch.square], ids=str)
+@pytest.mark.parametrize("activation", ["relu", nn.ReLU(), pytest.param(torch.square, id="square")], ids=str)
 @pytest.mark.parametrize(
     ("residual", "kind"), [(RESIDUAL[:1], RuntimeError), (RESIDUAL.double(), RuntimeError), (None, TypeError)]
 )
@@ -128,7 +128,7 @@ def test_a_residual_that_does_not_fit_is_refused_and_nothing_is_counted(residual
     assert (layer.running_mean.tolist(), layer.num_batches_tracked) == ([0.0] * 3, 0)
 
 
-@pytest.mark.parametrize("activation", ["relu", nn.ReLU(), torch.square], ids=str)
+@pytest.mark.parametrize("activation", ["relu", nn.ReLU(), pytest.param(torch.square, id="square")], ids=str)
 @pytest.mark.parametrize(
     ("size", "kind", "message"),
     [(6, RuntimeError, "at least 6x6"), (0, ValueError, "got 0"), (True, TypeError, "True")],

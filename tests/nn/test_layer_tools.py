@@ -22,7 +22,7 @@ with warnings.catch_warnings():
 
 IMAGES = torch.randn(4, 2, 6, 6, generator=torch.Generator().manual_seed(0))
 ROWS = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
-ACTIVATIONS = ["relu", nn.PReLU(init=0.3), torch.square]
+ACTIVATIONS = ["relu", nn.PReLU(init=0.3), pytest.param(torch.square, id="square")]
 
 
 def trained(*layers):

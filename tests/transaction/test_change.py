@@ -1,7 +1,5 @@
 """What a transaction hands to its block: setting, hooks, keeping."""
 
-import gc
-
 import pytest
 import torch
 from torch import nn
@@ -229,5 +227,4 @@ def test_modules_that_come_and_go_are_not_taken_for_each_other(manager):
             if turn % 5 == 4:
                 kept.append(module)
             del module
-            gc.collect()
     assert [module.momentum for module in kept] == [0.1] * 4

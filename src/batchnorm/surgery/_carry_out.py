@@ -7,7 +7,6 @@ from functools import partial
 
 import torch
 from torch import nn
-from torch.utils.benchmark import Timer
 
 from ..records import FoldProof
 from ..transaction import Undo, rng_state, transaction
@@ -135,6 +134,9 @@ def _check_repeats(apart: float) -> None:
 
 
 def _milliseconds(model: nn.Module, example: Example) -> float:
+    # Here and not above: it brings setuptools along, which costs every import of this package a quarter of a second.
+    from torch.utils.benchmark import Timer
+
     names = {"example": example, "model": model}
     # Its default is one thread, whatever torch's is.
     timer = Timer("example.copied().run(model)", globals=names, num_threads=torch.get_num_threads())
