@@ -1,9 +1,9 @@
 """How much sooner is a training done by our kernels, and is the net as good?
 
 `python benchmarks/training_time.py --runs DIR` trains each seed once by every arm, in turn (the arm that begins
-changes), each in a process of its own, for the allocator cannot be untuned. Seconds are those of the training itself, as
-`result.json` has them. A seed's arms differ in nothing but the arm's options, so that ratios and differences are taken
-seed by seed. A finished run is not made again.
+changes), each in a process of its own, for the allocator cannot be untuned. Seconds are those of the training itself,
+as `result.json` has them. A seed's arms differ in nothing but the arm's options, so that ratios and differences are
+taken seed by seed. A finished run is not made again.
 """
 
 import argparse
