@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from batchnorm import fold, trace, unfold
+from batchnorm import nn as bn
 from batchnorm.surgery import _carry_out, _operation
 from batchnorm.surgery._operation import FoldOperation
 
@@ -41,6 +42,30 @@ def stale_norm():
     return enliven(nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2)))
 
 
+class NormAndSteps(nn.BatchNorm2d):
+    """As timm writes it: modules inside the norm."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.drop, self.act = nn.Dropout(), nn.ReLU()
+
+    def forward(self, x):
+        return self.act(self.drop(super().forward(x)))
+
+
+class BetweenActivationAndConvolution(nn.Module):
+    """The norm's input is no product's, and the norm does more than normalize."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.norm, self.conv = norm, nn.Conv2d(3, 2, 3)
+        self.adds = isinstance(norm, bn.BatchNormAdd2d)
+
+    def forward(self, x):
+        x = x.relu()
+        return self.conv(self.norm(x, x) if self.adds else self.norm(x))
+
+
 def picture(model):
     """All that a fold could change, bit for bit, and which objects hold it."""
     tensors = {name: (id(t), t.detach().clone()) for name, t in (*model.named_parameters(), *model.named_buffers())}
@@ -68,6 +93,22 @@ def test_the_report_says_why_a_norm_was_not_folded():
     (first, second) = fold(stale_norm(), X).norms
     assert (first.outcome, second.outcome) == ("scale-shifted", "folded")
     assert first.reason.startswith("what it reads is made neither by a product with a weight nor by a norm alone")
+
+
+@pytest.mark.parametrize(
+    ("norm", "named"),
+    [
+        (bn.BatchNorm2d(3, activation="relu"), "its own activation"),
+        (bn.BatchNormPool2d(3, activation="relu"), "its own pool"),
+        (bn.BatchNormAdd2d(3, activation="relu"), "the residual that it adds"),
+        (NormAndSteps(3), "its own drop and act"),
+    ],
+    ids=["activation", "pool", "residual", "modules"],
+)
+def test_the_report_names_what_stands_between_a_norm_and_its_readers(norm, named):
+    (only,) = fold(enliven(BetweenActivationAndConvolution(norm)), X).norms
+    assert only.outcome == "scale-shifted"
+    assert only.reason.endswith(f"between it and what reads it stands {named}")
 
 
 def test_the_report_counts_the_numbers_before_and_after():

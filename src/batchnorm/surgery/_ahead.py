@@ -15,8 +15,10 @@ def fold_ahead(wiring: Wiring, change: Change) -> str | None:
 
     Where zeros stand around the input of a convolution, they are no shifted zeros: then the shift has to be 0.
     """
-    if change.rest is None or not change.rest.is_nothing:
-        return "something stands between it and what reads it"
+    if change.rest is None:
+        return "what it does besides is not known"
+    if not change.rest.is_nothing:
+        return f"between it and what reads it stands {change.rest.named(change.module)}"
     for seen, call in wiring.norm_calls(change.norm):
         storage = call.input.storage
         if any(

@@ -108,7 +108,7 @@ def put_back_culprits(plan: Plan, agrees: Callable[[list[str]], bool], say: Call
                 "nothing is changed any more. Take chance and memory of former calls out of its forward."
             )
         culprit = plan.of(active[_first_bad(active, agrees) - 1])
-        say(f"{culprit.norm}: with it {culprit.outcome}, the outputs differed; it was put back")
+        say(f"{culprit.norm}: with it {culprit.outcome}, the outputs differed or the model raised; it was put back")
         _demote(plan, culprit.norm)
     return active
 

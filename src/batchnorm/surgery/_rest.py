@@ -27,6 +27,14 @@ class Rest:
     is_own: bool = False
     children: tuple[str, ...] = ()
 
+    def named(self, norm: nn.Module) -> str:
+        """The steps, as a sentence names them."""
+        if self.children:
+            return f"its own {' and '.join(self.children)}"
+        if isinstance(norm, BatchNormAdd2d):
+            return "the residual that it adds"
+        return "its own pool" if isinstance(norm, BatchNormPool2d) else "its own activation"
+
     def of(self, norm: nn.Module, affine: ScaleShift | None) -> nn.Module:
         """The module that does the rest of a norm, behind a scale and shift if there are some."""
         if affine is not None:
