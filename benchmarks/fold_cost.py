@@ -33,7 +33,7 @@ def resident(field: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 
-def fold_once(size: int, verify: bool) -> dict[str, float]:  # noqa: FBT001
+def fold_once(size: int, *, verify: bool) -> dict[str, float]:
     """Fold in this process; return seconds, bytes, and how many norms went."""
     tune_allocator()
     torch.manual_seed(SEED)
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--once", choices=("proof", "none"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.once:
-        print(json.dumps(fold_once(given.size, given.once == "proof")))
+        print(json.dumps(fold_once(given.size, verify=given.once == "proof")))
         return
     print(f"command: python benchmarks/fold_cost.py {shlex.join(sys.argv[1:])}".rstrip())
     print(f"machine: {processor()}, {torch.get_num_threads()} threads, load before {machine_load()}")

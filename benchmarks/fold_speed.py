@@ -21,6 +21,7 @@ import numpy as np
 import peers
 import torch
 import zoo
+from fold_speed_page import IN_JIT
 from fold_tools import TOOLS, by_jit
 from measured import Row
 from scipy.stats import bootstrap
@@ -34,8 +35,6 @@ from batchnorm.models import ConvBNNet, resnet20
 BATCHES = (1, 16)
 FORMATS = {"nchw": torch.contiguous_format, "channels_last": torch.channels_last}
 PEERS = ("fx fuse", "jit freeze")
-IN_JIT = "ours, jit freeze"
-"""Our model, traced and frozen: so it runs in the same interpreter as jit's, which calls no Python."""
 SEED = 0
 
 

@@ -9,17 +9,16 @@ columns differ in nothing but the statistics. A trained seed and a measured colu
 
 import argparse
 import json
-import math
 import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 
 import matplotlib as mpl
 import torch
 from matplotlib.figure import Figure
-from scipy.stats import t as student
+from t_interval import half_width, interval
 from torch import Tensor, nn
 
 from batchnorm import __version__, data, recalibrate
@@ -99,12 +98,6 @@ def measured(run: Path, exact_batch: int) -> dict[str, float]:
     return {column: found[column] for column in columns}
 
 
-def interval(values: list[float]) -> str:
-    """Mean and half of the 95 % t interval."""
-    half = student.ppf(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values))
-    return f"{mean(values):.2f} ± {half:.2f}"
-
-
 def print_table(title: str, rows: dict[int, list[dict[str, float]]], subtrahend: str | None) -> None:
     """One line for each batch size of training, one column for each choice of statistics."""
     columns = list(next(iter(rows.values()))[0])
@@ -124,7 +117,7 @@ def draw(path: Path, rows: dict[int, list[dict[str, float]]]) -> None:
             for row in seeds:
                 axes.plot(range(len(columns)), list(row.values()), color="#8a8f98", linewidth=0.8, alpha=0.7)
             means = [mean(row[column] for row in seeds) for column in columns]
-            halves = [float(interval([row[column] for row in seeds]).split("± ")[1]) for column in columns]
+            halves = [half_width([row[column] for row in seeds]) for column in columns]
             axes.errorbar(range(len(columns)), means, halves, fmt="o", color="#2563a8", capsize=4)
             axes.set_xticks(range(len(columns)), [column.replace(", ", "\nB = ") for column in columns])
             axes.set_title(f"trained with batches of {batch_size}", loc="left", fontweight="bold")

@@ -3,21 +3,20 @@
 `python benchmarks/training_time.py --runs DIR` trains each seed once by every arm, in turn (the arm that begins
 changes), each in a process of its own, for the allocator cannot be untuned. Seconds are those of the training itself,
 as `result.json` has them. A seed's arms differ in nothing but the arm's options, so that ratios and differences are
-taken seed by seed. A finished run is not made again.
+taken seed by seed. DIR must hold no such runs yet.
 """
 
 import argparse
-import math
 import platform
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import median
 
 import torch
 from accuracy import processor
-from scipy.stats import t as student
+from t_interval import interval
 
 from batchnorm import __version__
 from batchnorm.bench import machine_load
@@ -34,30 +33,17 @@ Results = dict[str, list[TrainResult]]
 
 
 def train(options: list[str], folder: Path) -> TrainResult:
-    """Return the result of the run in `folder`, trained by the command line if it is not there yet.
+    """Train by the command line, which refuses a folder that has a run already, and return the result.
 
     Raises:
-        SystemExit: the training failed, or an unfinished run lies there, whose seconds would not be comparable.
+        SystemExit: it was refused, or failed; the command has said why.
     """
-    run = RunFolder(folder)
-    if run.config.exists() and not run.read_result():
-        sys.exit(f"{folder}: expected no run or a finished one, got one that was stopped; remove it and start again")
-    if not run.read_result():
-        command = [sys.executable, "-m", "batchnorm", "train", "--quiet", *options, "--out", str(folder)]
-        if code := subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
-            sys.exit(code)
-    result = run.read_result()
+    command = [sys.executable, "-m", "batchnorm", "train", "--quiet", *options, "--out", str(folder)]
+    code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+    result = RunFolder(folder).read_result() if code == 0 else None
     if result is None:
-        sys.exit(f"{folder}: expected a result, got none")
+        sys.exit(code or f"{folder}: expected a result, got none")
     return result
-
-
-def interval(values: list[float], digits: int) -> str:
-    """Return the mean with its 95 % t interval."""
-    if len(values) < 2:
-        return f"{mean(values):.{digits}f}"
-    half = student.ppf(0.975, len(values) - 1) * stdev(values) / math.sqrt(len(values))
-    return f"{mean(values):.{digits}f} ± {half:.{digits}f}"
 
 
 def table(results: Results) -> str:
@@ -71,15 +57,15 @@ def table(results: Results) -> str:
         seconds = [run.seconds for run in runs]
         ratios = [run.seconds / auto.seconds for run, auto in zip(runs, first, strict=True)]
         apart = [100 * (run.test_accuracy - auto.test_accuracy) for run, auto in zip(runs, first, strict=True)]
-        compared = ("—", "—") if arm == "auto" else (interval(ratios, 2), interval(apart, 2))
+        compared = ("—", "—") if arm == "auto" else (interval(ratios), interval(apart))
         spread = f"{median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f})"
-        accuracy = interval([100 * run.test_accuracy for run in runs], 2)
+        accuracy = interval([100 * run.test_accuracy for run in runs])
         lines.append(f"| {arm} | {spread} | {compared[0]} | {accuracy} | {compared[1]} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Train what is missing and print a Markdown table."""
+    """Train, and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--options", default="", help="of `batchnorm train`, as one word; without it those of the demo")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])

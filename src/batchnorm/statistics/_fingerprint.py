@@ -13,7 +13,7 @@ def fingerprint(tensors: Sequence[Tensor], samples: int) -> int:
     """The sum, modulo 2**64, of a hash of each sample's bytes.
 
     A sample's bytes are those of its row in every tensor that has as many rows as there are samples. The hash is
-    SHA-256, cut to 8 bytes: the fastest of the standard library where the processor has instructions for it.
+    SHA-256, cut to 8 bytes, which many processors have instructions for.
     """
     rows = [_rows(tensor) for tensor in tensors if tensor.dim() and len(tensor) == samples and _has_bytes(tensor)]
     total = 0

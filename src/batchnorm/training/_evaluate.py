@@ -11,7 +11,6 @@ from ..data import Batches, Source
 from ..errors import InputError
 from ..records import Evaluation
 from ..statistics import use_batch_statistics
-from ..surgery import is_folded
 from ._environment import pick_device
 from ._model_file import ModelCard, load_model
 from ._preparation import EVALUATION_BATCH
@@ -83,6 +82,8 @@ def evaluate(
         >>> evaluation.running.images, evaluation.batch.images, evaluation.running.classes[9].name
         (2000, 2000, 'Ankle boot')
     """
+    from ..surgery import is_folded
+
     if batch_size < 2:
         raise InputError(f"batch_size: expected an integer of at least 2, got {batch_size}")
     place = pick_device(device)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..models import build_own
 from ..records import RunFold
-from ..surgery import fold_state, restore_fold, take_dtypes
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._fold_net import FoldWatcher, folded_copy, timed
@@ -54,6 +53,8 @@ def fold_checkpoint(
     """
     from safetensors.torch import save
 
+    from ..surgery import fold_state
+
     path, watcher = Path(path), watcher or FoldWatcher()
     target = check_new_file(out, path, overwrite=overwrite)
     with nothing_written(), torch_settings(TrainConfig(device=device, threads=threads)) as place:
@@ -91,6 +92,8 @@ def load_folded(path: Path | str, net: nn.Module) -> nn.Module:
     Raises:
         InputError: no such file, or it does not fit the net.
     """
+    from ..surgery import restore_fold
+
     tensors, metadata = read_safetensors(Path(path))
     if metadata.get("format") != CHECKPOINT_FORMAT:
         raise InputError(
@@ -104,6 +107,8 @@ def load_folded(path: Path | str, net: nn.Module) -> nn.Module:
 
 
 def _loaded(path: Path, model: str, tensors: dict[str, Tensor]) -> nn.Module:
+    from ..surgery import take_dtypes
+
     net = build_own(model, {}, {}).eval()
     take_dtypes(net, tensors)
     try:

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from ..data import Batches, Split
 from ..errors import InputError
 from ..records import FoldReport, Judgement, RunFold
-from ..surgery import fold
 from ..transaction import transaction
 from ._config import TrainConfig
 from ._model_file import ModelCard
@@ -43,6 +42,8 @@ def folded_copy(net: nn.Module, inputs: tuple[Tensor, ...], *, verify: bool) -> 
         InputError: the net does not take the inputs, has no batch norm, or is refused by `batchnorm.fold`.
         RuntimeError: it raises meanwhile, or does not give the same for the same input.
     """
+    from ..surgery import fold
+
     folded = copy.deepcopy(net)
     _check_runs(folded, inputs)
     try:

@@ -13,7 +13,6 @@ from ..data import Normalization
 from ..errors import InputError
 from ..files import atomic_write
 from ..models import build, is_builtin
-from ..surgery import fold_state, is_folded, restore_fold
 from ._finite import nonfinite_entry
 
 FORMAT = "batchnorm.model"
@@ -85,6 +84,8 @@ def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
     """Return the bytes of the file that `save_model` writes."""
     from safetensors.torch import save
 
+    from ..surgery import fold_state, is_folded
+
     folded = is_folded(model)
     state, tensors = fold_state(model) if folded else (None, model.state_dict())
     metadata = {
@@ -128,6 +129,8 @@ def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, M
     net = card.build(model).eval()
     try:
         if metadata["version"] == str(FOLDED_VERSION):
+            from ..surgery import restore_fold
+
             restore_fold(net, read_fold(path, metadata), tensors)
         else:
             net.load_state_dict(tensors)
@@ -177,6 +180,8 @@ def refuse_folded(path: Path, net: nn.Module) -> None:
     Raises:
         InputError: it is.
     """
+    from ..surgery import is_folded
+
     if is_folded(net):
         raise InputError(
             f"{path}: this net is folded already: its norms are in its weights, and have no statistics any more. First "

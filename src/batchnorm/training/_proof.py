@@ -11,7 +11,6 @@ from ..data import Source
 from ..errors import InputError
 from ..nn import set_route
 from ..statistics import recalibrate
-from ..surgery import fold
 from ._config import TrainConfig
 
 
@@ -77,6 +76,8 @@ def _prove_recalibrates(trial: nn.Module, images: torch.Tensor) -> None:
 
 
 def _prove_folds(trial: nn.Module, images: torch.Tensor) -> None:
+    from ..surgery import fold
+
     try:
         if fold(trial, images, verify=False).norms:
             return

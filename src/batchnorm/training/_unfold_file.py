@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..surgery import unfolded_tensors
 from ._model_file import CHECKPOINT_FORMAT, FOLDED_VERSION, FORMAT, VERSION, lone_tensors, read_fold, read_safetensors
 from ._new_file import check_new_file, nothing_written, write_new_file
 
@@ -31,6 +30,8 @@ def unfold_file(path: Path | str, *, out: Path | str | None, overwrite: bool = F
         InputError: the file is not folded, is damaged, or `out` cannot be written.
         OSError: the disk is full.
     """
+    from ..surgery import unfolded_tensors
+
     path = Path(path)
     target = check_new_file(out, path, overwrite=overwrite)
     with nothing_written():

@@ -1,6 +1,7 @@
 """What does a trained run's net do with a few of its images, and what can be done with its norms?"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -9,12 +10,13 @@ from .. import data
 from ..data import Batches, Source
 from ..errors import InputError
 from ..records import WiringRecord
-from ..surgery import Plan, make_plan
-from ..wiring import Wiring, trace
 from ._environment import pick_device
 from ._evaluate import fitting_source, load_run
 from ._model_file import ModelCard
-from ._wiring_rows import rows_of
+
+if TYPE_CHECKING:
+    from ..surgery import Plan
+    from ..wiring import Wiring
 
 
 def wiring_of_run(
@@ -52,6 +54,10 @@ def wiring_of_run(
         >>> [(norm.module, norm.outcome, norm.into) for norm in record.norms]
         [('bn1', 'folded', ('conv1',)), ('bn2', 'folded', ('conv2',))]
     """
+    from ..surgery import make_plan
+    from ..wiring import trace
+    from ._wiring_rows import rows_of
+
     if type(batch_size) is not int or batch_size < 1:
         raise InputError(f"batch_size: expected an integer of at least 1, got {batch_size!r}")
     place = pick_device(device)
@@ -85,7 +91,7 @@ def _images(card: ModelCard, source: Source | None, batch_size: int) -> tuple[Te
     return images, here.info.name, ()
 
 
-def _notes(wiring: Wiring, plan: Plan) -> tuple[str, ...]:
+def _notes(wiring: "Wiring", plan: "Plan") -> tuple[str, ...]:
     notes = [*wiring.notes]
     if wiring.draws:
         notes.append("the model draws random numbers, also in evaluation")
