@@ -10,7 +10,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfil
 TEST_PROCESSES ?= 2
 STAMP := .venv/.installed
 
-.PHONY: help demo test test-slow test-nightly bench lint format clean
+.PHONY: help demo test test-slow test-gpu test-nightly bench lint format clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ test: $(STAMP) ## every quick test and doctest
 
 test-slow: $(STAMP) ## the trainings over several seeds that the documented accuracies come from
 	$(PYTEST) -m slow --timeout 2400
+
+test-gpu: $(STAMP) ## what a GPU computes, on a machine that has one (and a torch for it: see TORCH_PIP)
+	$(PYTEST) -m gpu --numprocesses 0
 
 test-nightly: $(STAMP) ## folding on every public net of benchmarks/zoo.py, half an hour and more
 	$(PYTEST) -m nightly --timeout 2400

@@ -8,16 +8,8 @@ from torch import nn
 
 import batchnorm.nn as bn
 
-from .references import Fed, TorchsAdd, TorchsPool, feed
+from .references import PAIRS, Fed, feed, pair
 
-PAIRS = {
-    "1d (N, C)": (bn.BatchNorm1d, nn.BatchNorm1d, (6, 3)),
-    "1d (N, C, L)": (bn.BatchNorm1d, nn.BatchNorm1d, (4, 3, 5)),
-    "2d": (bn.BatchNorm2d, nn.BatchNorm2d, (4, 3, 4, 5)),
-    "3d": (bn.BatchNorm3d, nn.BatchNorm3d, (3, 3, 2, 4, 3)),
-    "add": (bn.BatchNormAdd2d, TorchsAdd, (4, 3, 4, 5)),
-    "pool": (bn.BatchNormPool2d, TorchsPool, (4, 3, 4, 5)),
-}
 KINDS_2D = ["2d", "add", "pool"]
 AFFINE = [
     {"affine": True},
@@ -28,17 +20,6 @@ OPTIONS = [
     {**affine, "momentum": momentum, "track_running_stats": track}
     for affine, momentum, track in product(AFFINE, [None, 0, 0.1, 1], [True, False])
 ]
-
-
-def pair(kind, *, ours=None, **options):
-    our_class, torch_class, shape = PAIRS[kind]
-    layer, reference = our_class(3, **options, **(ours or {})), torch_class(3, **options)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.copy_(torch.randn(3, generator=generator))
-    reference.load_state_dict(layer.state_dict())
-    return layer, reference, shape
 
 
 def state(layer):

@@ -23,7 +23,7 @@ class LoaderError(Exception):
 
 
 def shard(rank, size, kind):
-    return images().split(SHARDS[kind][size])[rank]
+    return images().tensor_split(size)[rank] if kind == "alike" else images().split(SHARDS[kind][size])[rank]
 
 
 def batches(rank, size, kind, batch_size=5):
@@ -31,21 +31,26 @@ def batches(rank, size, kind, batch_size=5):
     return [*mine.split(batch_size)] if len(mine) else []
 
 
-def share_out(nets, rank, size, kind, *, wrapped):
+def share_out(nets, rank, size, kind, *, wrapped, device="cpu"):
     """The same for several nets, one after the other."""
-    return {net: share_one_out(net, rank, size, kind, wrapped=wrapped) for net in nets}
+    return {net: share_one_out(net, rank, size, kind, wrapped=wrapped, device=device) for net in nets}
 
 
-def share_one_out(net, rank, size, kind, *, wrapped):
+def share_one_out(net, rank, size, kind, *, wrapped, device):
     """Recalibrate, each rank with its part and with other old statistics; the record's and the model's numbers."""
-    model = make(net)
+    model = make(net).to(device)
     for buffer in model.buffers():
         if buffer.is_floating_point():
             buffer.add_(rank)
     whole = DistributedDataParallel(model, broadcast_buffers=False, init_sync=False) if wrapped else model
     record = recalibrate(whole, batches(rank, size, kind), method="exact")
     numbers = (record.samples, record.batches, record.ranks, record.fingerprint, record.certificate.settled)
-    return {"numbers": numbers, "state": model.state_dict(), "notes": record.notes, "old": record.norms[0].old_mean}
+    return {
+        "numbers": numbers,
+        "state": model.cpu().state_dict(),
+        "notes": record.notes,
+        "old": record.norms[0].old_mean,
+    }
 
 
 class Failing:
@@ -104,12 +109,16 @@ def refused_by_one(rank):
     return ""
 
 
-def work(rank, size, folder, job, args):
+def work(rank, size, folder, job, args, backend="gloo", device="cpu"):
     torch.set_num_threads(1)
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # in this process alone; no other network is needed
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=size)
+    for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+        os.environ[name] = "lo"  # in this process alone; no other network is needed
+    if device != "cpu":
+        torch.cuda.set_device(device)
+        torch.backends.cudnn.allow_tf32 = False  # which keeps half of the digits
+    dist.init_process_group(backend, init_method=f"file://{folder}/meeting", rank=rank, world_size=size)
     jobs = {
-        "share_out": lambda nets, kind, wrapped: share_out(nets, rank, size, kind, wrapped=wrapped),
+        "share_out": lambda nets, kind, wrapped: share_out(nets, rank, size, kind, wrapped=wrapped, device=device),
         "raise": lambda net, read: fail_on_one(net, rank, size, raise_error, read),
         "die": lambda net, read: fail_on_one(net, rank, size, die, read),
         "same shards": lambda: recalibrate(make("mlp"), images().split(10)).notes,

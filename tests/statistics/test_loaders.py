@@ -126,6 +126,24 @@ def test_random_augmentation_and_order_repeat_in_every_round(draw, own):
     assert not own or torch.equal(generator.get_state(), state)
 
 
+@pytest.mark.parametrize("draw", DRAWS)
+def test_a_model_that_draws_between_its_norms_draws_the_same_in_every_round(draw):
+    """And so does a loader that draws from the same generator: no forward ends before its last number is drawn."""
+
+    class Noisy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net, self.last = make("mlp"), nn.BatchNorm1d(10)
+
+        def forward(self, x):
+            return self.last(self.net(x + 0.1 * float(DRAWS[draw]())) + float(DRAWS[draw]()))
+
+    loader = DataLoader(Augmented(DRAWS[draw]), batch_size=7, shuffle=True)
+    record = recalibrate(Noisy(), loader, method="exact")
+    assert record.certificate.settled == record.certificate.norms == 5
+    assert any("the model draws random numbers" in note for note in record.notes)
+
+
 @pytest.mark.parametrize("method", ["exact", "average"])
 def test_a_loader_that_does_not_repeat(method):
     own = torch.Generator().manual_seed(0)

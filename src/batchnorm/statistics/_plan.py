@@ -15,8 +15,8 @@ from ._upstream import upstream
 class Plan:
     """The levels, from below.
 
-    `calls`: in a forward, in their order. `steady`: whether it was the same in every batch of every rank, so that a
-    forward may be left behind one of them. `one_by_one`: whether each level is one norm, as the calls follow.
+    `calls`: in a forward, in their order. `steady`: whether it was the same in every batch of every rank, and no random
+    number is drawn behind it, so that a forward may be left behind one of them. `one_by_one`: whether each level is one norm, as the calls follow.
     """
 
     levels: list[Level]
@@ -63,11 +63,12 @@ def plan(passes: Passes, first: Pass, called: list[int]) -> Plan:
     return Plan(by_depth(reads, called), calls, not code, one_by_one=False, note=NOTES.get(code))
 
 
-CHANGING, RAISED, OTHER = 1, 2, 3
+CHANGING, RAISED, OTHER, DRAWING = 1, 2, 3, 4
 NOTES = {
     CHANGING: "the norms are not called in the same order in every batch: they are settled one after the other",
     RAISED: "the model cannot run where its data need a gradient: the norms are settled one after the other",
     OTHER: "in evaluation the model calls its norms in another order: no forward is left before its end",
+    DRAWING: "the model draws random numbers: no forward is left before its end, so that each round draws the same",
 }
 
 
@@ -78,9 +79,10 @@ def _ask(passes: Passes, orders: list[tuple[int, ...]]) -> tuple[tuple[int, ...]
     try:
         with same_rng(passes.rng):
             reads, calls = upstream(passes.change, passes.norms, passes.first_batch)
+            draws = passes.rng.has_moved()
     except Exception:  # whatever a model may raise; in the pass before it did not
         return orders[0], RAISED, []
-    return calls, 0 if calls == orders[0] else OTHER, _pack(reads)
+    return calls, OTHER if calls != orders[0] else DRAWING if draws else 0, _pack(reads)
 
 
 def _pack(sets: list[int]) -> list[int]:

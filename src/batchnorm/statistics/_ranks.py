@@ -40,6 +40,7 @@ class Ranks:
             )
         self._group = group
         self._device = device if ready and dist.get_backend(group) == "nccl" else torch.device("cpu")
+        self._alone = not ready
         self._over = self.size == 1
 
     def gather(self, vector: Tensor) -> list[Tensor]:
@@ -48,7 +49,7 @@ class Ranks:
         Raises:
             RankError: another process failed, or cannot be reached.
         """
-        if self.size == 1:
+        if self._alone:
             return [vector]
         lengths = self._headers(failed=False, length=len(vector))
         padded = vector.new_zeros(max(lengths))

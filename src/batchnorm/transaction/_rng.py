@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from ._undo import Undo, until_undone
 
@@ -33,6 +34,11 @@ class RNGState:
         for generator, state in self.generators:
             generator.set_state(state)
 
+    def has_moved(self) -> bool:
+        """Whether any of these generators has drawn, or was set, since the state was taken."""
+        present = rng_state((device for device, _ in self.devices), (generator for generator, _ in self.generators))
+        return self.python != present.python or not all(map(np.array_equal, _leaves(self), _leaves(present)))
+
 
 def rng_state(devices: Iterable[torch.device] = (), generators: Iterable[torch.Generator] = ()) -> RNGState:
     """Take the state of the global generators of python, numpy and torch, and of those that are named.
@@ -56,6 +62,10 @@ def rng_state(devices: Iterable[torch.device] = (), generators: Iterable[torch.G
         devices=tuple((device, torch.get_device_module(device).get_rng_state(device)) for device in others),
         generators=tuple((generator, generator.get_state()) for generator in dict.fromkeys(generators)),
     )
+
+
+def _leaves(state: RNGState) -> list[Any]:
+    return tree_leaves((state.numpy, state.cpu, [tensor for _, tensor in (*state.devices, *state.generators)]))
 
 
 @contextmanager
