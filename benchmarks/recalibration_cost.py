@@ -1,9 +1,12 @@
 """What does a recalibration cost, in plain evaluation passes over the same loader, and in memory?
 
 `python benchmarks/recalibration_cost.py` takes resnet20 and ConvBNNet, ours and with torch's norms, over images of the
-bundled set. A plain pass, `average`, and `exact` run in turn (A B C A B C); their seconds are divided by the plain
-pass's of the same round. Memory is the peak of what lives at once in storages that operators made, less that of a
-plain pass, as a share of what one plain pass makes in activations.
+bundled set; `--nets` takes others, torchvision's resnet50 over random images of 224 pixels among them, and `--device
+cuda` a GPU, whose nets get their batches from the CPU's pinned memory.
+
+A plain pass, `average`, and `exact` run in turn (A B C A B C); their seconds are divided by the plain pass's of the
+same round. Memory is the peak of what lives at once in storages that operators made, less that of a plain pass, as a
+share of what one plain pass makes in activations.
 """
 
 import argparse
@@ -14,6 +17,7 @@ import weakref
 from collections.abc import Callable
 from statistics import median, quantiles
 
+import peers
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -24,34 +28,46 @@ from batchnorm.data import Batches, Normalization
 from batchnorm.models import build
 
 NETS = {"resnet20": "batchnorm", "resnet20, torch's norms": "torch", "ConvBNNet": "batchnorm"}
+LARGE = "torchvision's resnet50"
 
 
-def make_net(name: str) -> nn.Module:
+def make_net(name: str, device: torch.device) -> nn.Module:
     """A net with random weights, in channels_last."""
-    net = build(name.partition(",")[0], num_classes=10, in_channels=1, image_size=28, norm=NETS[name])
-    channels_last: nn.Module = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if name == LARGE:
+        net = peers.load("torchvision.models").resnet50(weights=None)
+    else:
+        net = build(name.partition(",")[0], num_classes=10, in_channels=1, image_size=28, norm=NETS[name])
+    channels_last: nn.Module = net.to(device, memory_format=torch.channels_last)
     return channels_last
 
 
-def make_loader(images: int, batch_size: int) -> list[Tensor]:
+def make_loader(name: str, images: int, batch_size: int, device: torch.device) -> list[Tensor]:
     """The first training images in batches; in memory, so that only the net's time is compared."""
-    split = data.get("fashion-mnist-mini").load("train")
-    batches = Batches(split, batch_size, Normalization.of(split.images), channels_last=True)
-    return [inputs for inputs, _ in batches][: images // batch_size]
+    if name == LARGE:
+        batches = [torch.randn(batch_size, 3, 224, 224).contiguous(memory_format=torch.channels_last)]
+        batches *= images // batch_size
+    else:
+        split = data.get("fashion-mnist-mini").load("train")
+        given = Batches(split, batch_size, Normalization.of(split.images), channels_last=True)
+        batches = [inputs for inputs, _ in given][: images // batch_size]
+    return [batch.pin_memory() for batch in batches] if device.type == "cuda" else batches
 
 
 @torch.no_grad()
 def plain_pass(net: nn.Module, loader: list[Tensor]) -> None:
     """Evaluate everything."""
     net.eval()
+    device = next(net.parameters()).device
     for batch in loader:
-        net(batch)
+        net(batch.to(device, non_blocking=True))
 
 
 def seconds(work: Callable[[], object]) -> tuple[float, object]:
-    """How long a call takes, and what it gives."""
+    """How long a call takes, a GPU's part included, and what it gives."""
     start = time.perf_counter()
     result = work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - start, result
 
 
@@ -120,21 +136,23 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", type=int, default=2560)
     parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--nets", nargs="+", choices=[*NETS, LARGE], default=list(NETS), metavar="NET")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     given = parser.parse_args()
     tune_allocator()
-    loader = make_loader(given.images, given.batch_size)
+    batches = given.images // given.batch_size
     print(f"versions: batchnorm {__version__}, torch {torch.__version__}, python {platform.python_version()}")
-    print(
-        f"{os.cpu_count()} processors, {torch.get_num_threads()} threads, {len(loader)} batches of {given.batch_size}"
-    )
+    if given.device.type == "cuda":
+        print(torch.cuda.get_device_name(given.device))
+    print(f"{os.cpu_count()} processors, {torch.get_num_threads()} threads, {batches} batches of {given.batch_size}")
     print(f"medians and quartiles of n = {given.rounds} rounds, in plain evaluation passes\n")
     print(
         "| net | average | worst exact round | exact in all | memory, average | memory, exact |\n"
         "|---|---|---|---|---|---|"
     )
-    for name in NETS:
+    for name in given.nets:
         torch.manual_seed(0)
-        net = make_net(name)
+        net, loader = make_net(name, given.device), make_loader(name, given.images, given.batch_size, given.device)
         measure(net, loader[:2], 1)  # compiles
         cells = []
         for values in measure(net, loader, given.rounds).values():

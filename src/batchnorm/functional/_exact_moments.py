@@ -5,11 +5,11 @@ from contextlib import suppress
 import torch
 from torch import Tensor
 
-from ..kernels import cpu
+from ..kernels import UnusableKernelsError, cpu, gpu
 from ._moments import Moments, batch_moments
 
-PIECE = 1 << 20
-"""Values that are widened to float64 at a time, where no kernel reads them as they are."""
+PIECE, PIECE_ELSEWHERE = 1 << 20, 1 << 22
+"""Values that are widened to float64 at a time, where no kernel reads them as they are: on the CPU, and on a GPU."""
 
 
 def exact_moments(x: Tensor) -> Moments:
@@ -18,8 +18,8 @@ def exact_moments(x: Tensor) -> Moments:
         mean = x.mean(dims);  var = ((x - mean)**2).mean(dims);  count = x.numel() // C
 
     The values of `batch_moments`, but sums are taken in float64, and mean and variance are not rounded to the dtype of
-    `x`: what is merged over many batches begins here. A contiguous or channels_last tensor on the CPU is read once by
-    a kernel; others are widened to float64 piece by piece.
+    `x`: what is merged over many batches begins here. A contiguous or channels_last tensor, on the CPU or on a GPU of
+    CUDA, is read once by a kernel; others are widened to float64 piece by piece.
 
     Raises:
         TypeError: `x` is not of a floating-point dtype.
@@ -30,15 +30,18 @@ def exact_moments(x: Tensor) -> Moments:
         Moments(mean=tensor([1., 1.], dtype=torch.float64), var=tensor([1., 0.], dtype=torch.float64), count=2)
     """
     with torch.no_grad():
-        if _has_kernel(x):
-            with suppress(cpu.UnusableKernelsError):  # that Numba is broken comes out when it is to compile
+        with suppress(UnusableKernelsError):  # that Numba or Triton is broken comes out when it is to compile
+            if gpu.takes(x):
+                return Moments(*gpu.moments(x), x.numel() // x.shape[1])
+            if _has_kernel(x):
                 return Moments(*cpu.moments(x), x.numel() // x.shape[1])
         if not x.is_floating_point() or x.dim() < 2 or not x.numel():
             return _widened(batch_moments(x))
         found = Moments.empty(x.shape[1], device=x.device, dtype=torch.float64)
-        images = max(1, PIECE * len(x) // x.numel())
-        for piece in torch.split(x, images):
-            found = found.merge(batch_moments(piece.double()))
+        piece = PIECE if x.device.type == "cpu" else PIECE_ELSEWHERE
+        images = max(1, piece * len(x) // x.numel())
+        for part in torch.split(x, images):
+            found = found.merge(batch_moments(part.double()))
         return found
 
 

@@ -182,8 +182,7 @@ class _Front:
         seconds = self.first.seconds
         for level in levels:
             stop = self.plan.stop((*level.norms, *self._probe()))
-            reached = self.first.meter.seconds
-            seconds += rest + reached[stop] if stop is not None and stop < len(reached) else self.first.seconds
+            seconds += rest + self.first.meter.seconds_until(stop)
         rounds = needed - self.passes.done if allowed is None else min(needed, allowed) - self.passes.done
         self.passes.watcher.planned(rounds, seconds)
 

@@ -30,7 +30,7 @@ class Meter:
     left, as long as the norms were called in the order `expected`.
 
     `orders`: of the norms' calls, each that a batch had. `seconds`: until each call, summed over the batches;
-    `forward_seconds`: until the end of the forwards.
+    `returned_seconds`: until the forwards returned; `forward_seconds`: until the device had done with them.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Meter:
         self.calls = [0] * len(norms)
         self.single_calls = [0] * len(norms)
         self.seconds: list[float] = []
-        self.forward_seconds = 0.0
+        self.returned_seconds = self.forward_seconds = 0.0
         self._norms, self._layout = norms, layout
         self._measured, self._checked = set(measured), set(checked)
         self._by_batch, self._single = by_batch, single
@@ -66,6 +66,16 @@ class Meter:
         self._trusted: int | None = None
         self._start = time.perf_counter()
         self.collector.begin()
+
+    def returned(self) -> None:
+        """Note that the forward has returned; a device may still be at work on it."""
+        self.returned_seconds += time.perf_counter() - self._start
+
+    def seconds_until(self, call: int | None) -> float:
+        """About how long the forwards took as far as a call, if the device kept pace; None: to their end."""
+        if call is None or call >= len(self.seconds):
+            return self.forward_seconds
+        return self.forward_seconds * self.seconds[call] / self.returned_seconds
 
     def end(self) -> None:
         """Finish a batch.

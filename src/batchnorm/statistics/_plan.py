@@ -15,8 +15,9 @@ from ._upstream import upstream
 class Plan:
     """The levels, from below.
 
-    `calls`: in a forward, in their order. `steady`: whether it was the same in every batch of every rank, and no random
-    number is drawn behind it, so that a forward may be left behind one of them. `one_by_one`: whether each level is one norm, as the calls follow.
+    `calls`: in a forward, in their order. `steady`: whether it was the same in every batch of every rank, and the model
+    draws no random numbers, so that a forward may be left behind one of them. `one_by_one`: whether each level is one
+    norm, as the calls follow.
     """
 
     levels: list[Level]

@@ -68,9 +68,10 @@ def edit_weight(weight: Tensor, bias: Tensor | None, edit: Edit, scale: Tensor, 
         (tensor([[3., 0.],
                 [0., 2.]]), tensor([-1.,  1.]))
     """
-    known = edit.channels >= 0
-    factors = torch.where(known, scale[edit.channels.clamp(min=0)], 1.0)
-    shifts = torch.where(known & (not edit.factors_only), shift[edit.channels.clamp(min=0)], 0.0)
+    channels = edit.channels.to(scale.device)
+    known, chosen = channels >= 0, channels.clamp(min=0)
+    factors = torch.where(known, scale[chosen], 1.0)
+    shifts = torch.where(known & (not edit.factors_only), shift[chosen], 0.0)
     grouped, out_axes, in_axes = _grouped(weight, edit.shape)
     if edit.side == "out":
         start = torch.zeros_like(factors) if bias is None else bias

@@ -81,7 +81,8 @@ def _exchanged(wiring: Wiring, name: str) -> str | None:
                 return "it was in training mode while it was called"
             if operation.name in OPERATORS:
                 given = arguments(operation)
-                if given.get("training") or given.get("eps") != getattr(unit.call.module, "eps", None):
+                eps = given.get("eps", given.get("epsilon"))  # cuDNN's and MIOpen's word
+                if given.get("training") or eps != getattr(unit.call.module, "eps", None):
                     return "it was in training mode, or had another eps, while it was called"
     return None
 

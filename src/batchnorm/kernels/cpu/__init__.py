@@ -1,11 +1,11 @@
 """The CPU's kernels: batch norm with the steps that follow it, forward and backward, at the cost of a few copies."""
 
+from .._unusable import UnusableKernelsError as UnusableKernelsError
 from ._calls import Gradients as Gradients
 from ._calls import Running as Running
 from ._calls import backward as backward
 from ._calls import forward as forward
 from ._calls import moments as moments
-from ._compiler import UnusableKernelsError as UnusableKernelsError
 from ._compiler import address_of as address_of
 from ._compiler import available as available
 from ._compiler import why_unavailable as why_unavailable

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from .._unusable import UnusableKernelsError
 from . import _numba, _objects
 from ._numba import Kernel
 
@@ -31,10 +32,6 @@ _INSTALLED = find_spec("numba") is not None and find_spec("llvmlite") is not Non
 if hasattr(os, "register_at_fork"):
     # A child has no thread that would finish what another one was compiling: the fork waits for it.
     os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
-
-
-class UnusableKernelsError(RuntimeError):
-    """There is no way to a kernel's code: Numba or llvmlite is missing, or broken."""
 
 
 def available() -> bool:
