@@ -38,6 +38,18 @@ def test_it_is_the_sum_of_each_sample_s_hash(kind):
     assert fingerprint(SAMPLES[kind]) == expected(SAMPLES[kind])
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5, 50])
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_several_threads_come_to_the_same(kind, threads, monkeypatch):
+    monkeypatch.setattr(_fingerprint, "LARGE", 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert fingerprint(SAMPLES[kind]) == expected(SAMPLES[kind])
+    image, label = SAMPLES[kind], torch.arange(6)
+    many = together(([image, label], 6))
+    monkeypatch.setattr(_fingerprint, "LARGE", 1 << 40)
+    assert together(([image, label], 6)) == many
+
+
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_it_asks_neither_for_order_nor_for_batches(kind):
     x = SAMPLES[kind]

@@ -3,13 +3,19 @@
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+Array = NDArray[np.integer[Any]]
 MODULUS = 1 << 64
+WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""Whole numbers by their size in bytes."""
 LARGE = 1 << 22
-"""Bytes of a batch from which on several threads share it: starting them takes as long as hashing a tenth of that."""
+"""Bytes of a batch from which on several threads share it: a smaller one is hashed before they have started."""
 
 
 def fingerprint(tensors: Sequence[Tensor], samples: int) -> int:
@@ -21,12 +27,12 @@ def fingerprint(tensors: Sequence[Tensor], samples: int) -> int:
     given = [tensor for tensor in tensors if tensor.dim() and len(tensor) == samples and _has_bytes(tensor)]
     if not given:
         return 0
-    held = [tensor.detach().cpu().resolve_conj().resolve_neg() for tensor in given]
-    threads = min(samples, torch.get_num_threads()) if sum(tensor.nbytes for tensor in held) >= LARGE else 1
-    if threads <= 1:
+    held = [_as_array(tensor) for tensor in given]
+    threads = min(samples, torch.get_num_threads()) if sum(array.nbytes for array in held) >= LARGE else 1
+    if threads == 1:
         return _sum(held) % MODULUS
-    with ThreadPoolExecutor(threads) as pool:  # torch's copies and hashlib both work without Python's lock
-        parts = zip(*(tensor.tensor_split(threads) for tensor in held), strict=True)
+    with ThreadPoolExecutor(threads) as pool:  # copying and hashing both do without Python's lock
+        parts = zip(*(np.array_split(array, threads) for array in held), strict=True)
         return sum(pool.map(_sum, parts)) % MODULUS
 
 
@@ -34,9 +40,17 @@ def _has_bytes(tensor: Tensor) -> bool:
     return tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_quantized
 
 
-def _sum(tensors: Sequence[Tensor]) -> int:
+def _as_array(tensor: Tensor) -> Array:
+    """The same memory for NumPy, which does not know all dtypes: as whole numbers of their size."""
+    there = tensor.detach().cpu().resolve_conj().resolve_neg()
+    there = torch.view_as_real(there) if there.is_complex() else there
+    array: Array = there.view(WHOLE[there.dtype.itemsize]).numpy()
+    return array
+
+
+def _sum(arrays: Sequence[Array]) -> int:
     total = 0
-    for rows in zip(*map(_rows, tensors), strict=True):
+    for rows in zip(*map(_rows, arrays), strict=True):
         digest = hashlib.sha256(rows[0])
         for row in rows[1:]:
             digest.update(row)
@@ -44,8 +58,8 @@ def _sum(tensors: Sequence[Tensor]) -> int:
     return total
 
 
-def _rows(tensor: Tensor) -> Sequence[memoryview]:
-    flat = tensor.contiguous().reshape(len(tensor), -1)
-    if not flat.numel():
-        return [memoryview(b"")] * len(flat)
-    return [*flat.view(torch.uint8).numpy()]
+def _rows(array: Array) -> Sequence[Any]:
+    """What can be hashed, for each sample."""
+    if not array.size:
+        return [b""] * len(array)
+    return [*np.ascontiguousarray(array).reshape(len(array), -1)]
