@@ -4,6 +4,8 @@ PYTHON ?= python3
 TORCH_PIP ?=
 # What ours is tested with, in a folder of its own and without its dependencies: see benchmarks/peers.py.
 PEERS := timm torchvision
+# Triton's interpreter runs the GPU's kernels on a CPU, for their tests alone; torch's builds for a GPU bring their own.
+TRITON := "triton; platform_system == 'Linux' and platform_machine == 'x86_64'"
 BIN := .venv/bin
 # Most tests wait for a fresh interpreter or compute in one thread: two processes of them take half the time.
 PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
@@ -23,6 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt $(TORCH_PIP) torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps --upgrade --target .venv/peers $(PEERS)
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps --upgrade --target .venv/triton $(TRITON)
 	@touch $@
 
 demo: $(STAMP) ## train ConvBNNet on the bundled images, evaluate, recalibrate and fold it, predict a few

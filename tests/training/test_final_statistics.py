@@ -164,6 +164,17 @@ def test_a_net_without_norms_is_refused_before_its_images_are_read(few, quick) -
     assert few.loaded == []
 
 
+def test_a_net_whose_norms_are_all_frozen_is_told_what_a_training_can_do(few, quick) -> None:
+    class FrozenBatchNorm2d(torch.nn.BatchNorm2d):
+        def train(self, mode: bool = True) -> torch.nn.Module:
+            return super().train(False)
+
+    net = torch.nn.Sequential(FrozenBatchNorm2d(1), torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    said = r"To write frozen ones: `batchnorm recalibrate RUN --include-frozen` once the run is done\.$"
+    with pytest.raises(InputError, match=said):
+        fit(replace(quick, recalibrate="average", ema_decay=0.0), source=few, model=net)
+
+
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(InputError, match="recalibrate: expected one of off, average, exact, got 'on'"):
         TrainConfig(recalibrate="on")

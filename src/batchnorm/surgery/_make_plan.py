@@ -8,7 +8,7 @@ from ._ahead import fold_ahead
 from ._behind import fold_behind
 from ._pair import pair_of
 from ._plan import Change, Plan
-from ._rest import OPERATORS, rest_of
+from ._rest import OPERATORS, eps_of, rest_of
 from ._sources import Arrivals
 
 _PARTS = ("running_mean", "running_var", "weight", "bias")
@@ -79,11 +79,10 @@ def _exchanged(wiring: Wiring, name: str) -> str | None:
         for operation in seen.operations[unit.events.start : unit.events.stop]:
             if operation.name == "batchnorm.fused_training":
                 return "it was in training mode while it was called"
-            if operation.name in OPERATORS:
-                given = arguments(operation)
-                eps = given.get("eps", given.get("epsilon"))  # cuDNN's and MIOpen's word
-                if given.get("training") or eps != getattr(unit.call.module, "eps", None):
-                    return "it was in training mode, or had another eps, while it was called"
+            if operation.name not in OPERATORS:
+                continue
+            if arguments(operation).get("training") or eps_of(operation) != getattr(unit.call.module, "eps", None):
+                return "it was in training mode, or had another eps, while it was called"
     return None
 
 

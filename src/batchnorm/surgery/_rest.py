@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..nn import BatchNorm2d, BatchNormAdd2d, BatchNormPool2d, ScaleShift, Tail
-from ..wiring import NormCall, Operation, Value, forward_of
+from ..wiring import NormCall, Operation, Value, arguments, forward_of
 from ._pair import pair_of
 
 
@@ -103,6 +103,13 @@ OPERATORS = {
 }
 _NOTHING = {"aten.empty", "aten.detach", "aten.alias"}
 _ARITHMETIC = {"aten.add", "aten.sub", "aten.mul", "aten.div", "aten.rsqrt", "aten.sqrt", "aten.reciprocal", "aten.neg"}
+
+
+def eps_of(operation: Operation) -> float:
+    """The eps that one of the `OPERATORS` was given."""
+    given = arguments(operation)
+    eps: float = given["epsilon"] if "epsilon" in given else given["eps"]  # the word of cuDNN and of MIOpen
+    return eps
 
 
 def _observed(call: NormCall) -> Rest | str:

@@ -71,7 +71,8 @@ def _prove_recalibrates(trial: nn.Module, images: torch.Tensor) -> None:
     try:
         recalibrate(trial, [images])
     except ValueError as error:
-        said = str(error).removeprefix("recalibrate: ")
+        later = "`batchnorm recalibrate RUN --include-frozen` once the run is done"  # a training has no such option
+        said = str(error).removeprefix("recalibrate: ").replace("include_frozen=True", later)
         raise InputError(f"recalibrate: this net cannot be recalibrated, leave it off: {said}") from None
 
 
