@@ -142,9 +142,9 @@ def test_without_a_compiler_the_moments_are_taken_another_way(monkeypatch):
 
 
 def test_what_triton_raises_at_first_is_remembered(monkeypatch):
-    monkeypatch.setattr(_moments, "_WORKED", [])
+    monkeypatch.setattr(_moments, "_BROKEN", [])
     monkeypatch.setattr(_moments, "_processors", lambda device: 1)
     monkeypatch.setitem(sys.modules, "batchnorm.kernels.gpu._sums", None)  # an import that raises
     with pytest.raises(UnusableKernelsError, match="Triton cannot compile here"):
         gpu.moments(torch.ones(2, 3))
-    assert _moments._WORKED == [False]
+    assert len(_moments._BROKEN) == 1

@@ -20,13 +20,13 @@ WIDEST = 64
 PER_PROCESSOR = 8
 """Programs for each multiprocessor, if there are values enough."""
 
-_WORKED: list[bool] = []  # whether Triton has compiled anything, or could not
+_BROKEN: list[str] = []  # why Triton cannot be used, once that is known
 
 
 def takes(x: Tensor) -> bool:
     """Whether there is a kernel for a tensor: on a GPU of CUDA or ROCm, plain, with values, its spatial axes as one."""
     plain = type(x) is Tensor and x.dtype in DTYPES and not x.is_neg() and x.dim() >= 2
-    if not plain or x.device.type != "cuda" or not 0 < x.numel() <= LARGEST or _WORKED == [False]:
+    if not plain or x.device.type != "cuda" or not 0 < x.numel() <= LARGEST or _BROKEN:
         return False
     return _as_three_axes(x) is not None and _installed()
 
@@ -65,13 +65,9 @@ def _launch(
         merge_parts: Any = _sums.merge_parts
         sum_parts[grid](x, sums, channels, x.shape[2], count, share, *x.stride(), tile=tile, together=together)
         merge_parts[grid[:1]](x, sums, found, channels, count, grid[1], x.stride(1), together=together)
-    except Exception as error:
-        if _WORKED:
-            raise
-        _WORKED.append(False)
-        raise UnusableKernelsError(f"Triton cannot compile here: {error}") from error
-    if not _WORKED:
-        _WORKED.append(True)
+    except Exception as error:  # a compiler's; what the GPU itself reports comes again in whatever runs instead
+        _BROKEN.append(f"{type(error).__name__}: {error}")
+        raise UnusableKernelsError(f"Triton cannot compile here: {_BROKEN[0]}") from error
 
 
 def _as_three_axes(x: Tensor) -> Tensor | None:
