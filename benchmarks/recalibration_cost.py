@@ -140,7 +140,8 @@ def main() -> None:
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     given = parser.parse_args()
     tune_allocator()
-    batches = given.images // given.batch_size
+    loaders = [make_loader(name, given.images, given.batch_size, given.device) for name in given.nets]
+    batches = len(loaders[0])
     print(f"versions: batchnorm {__version__}, torch {torch.__version__}, python {platform.python_version()}")
     if given.device.type == "cuda":
         print(torch.cuda.get_device_name(given.device))
@@ -150,9 +151,9 @@ def main() -> None:
         "| net | average | worst exact round | exact in all | memory, average | memory, exact |\n"
         "|---|---|---|---|---|---|"
     )
-    for name in given.nets:
+    for name, loader in zip(given.nets, loaders, strict=True):
         torch.manual_seed(0)
-        net, loader = make_net(name, given.device), make_loader(name, given.images, given.batch_size, given.device)
+        net = make_net(name, given.device)
         measure(net, loader[:2], 1)  # compiles
         cells = []
         for values in measure(net, loader, given.rounds).values():

@@ -1,5 +1,6 @@
 """A whole life on a GPU: train, stop, go on, evaluate, recalibrate, fold, predict; and the CPU reads what it left."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -85,7 +86,8 @@ def test_a_run_is_recalibrated_to_the_same_statistics(trained, few, tmp_path, me
 
 def test_a_training_ends_with_exact_statistics(few, tmp_path):
     fit(replace(CONFIG, device="cuda", recalibrate="exact", fold=True), out=tmp_path, source=few)
-    assert (tmp_path / "recalibration.json").is_file()
+    said = json.loads((tmp_path / "recalibration.json").read_text())["recalibration"]["certificate"]
+    assert said["settled"] == said["norms"] > 0
 
 
 @pytest.mark.usefixtures("full_float32")

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from batchnorm.functional import exact_moments
 from batchnorm.kernels import UnusableKernelsError, gpu
@@ -27,7 +29,7 @@ LAYOUTS = {
 }
 SHAPES = [(8, 3), (8, 13, 5), (2, 3, 4, 3, 2), (1, 5, 40, 40), (300, 7), (64, 1), (1, 1), (3, 70, 3, 3)]
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
-PROCESSORS = [1, 5]
+PROCESSORS = 5
 
 
 def draw(shape, layout, dtype):
@@ -52,14 +54,14 @@ HARD = {
 }
 
 
-@pytest.fixture(scope="module", params=PROCESSORS, ids=lambda count: f"{count} processors")
-def found(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
     """The moments of all tensors."""
     folder = tmp_path_factory.mktemp("interpreted")
     torch.save({**{name: draw(*case) for name, case in CASES.items()}, **HARD}, folder / "given.pt")
     command = [sys.executable, Path(__file__).parent / "interpreted.py", folder / "given.pt", folder / "found.pt"]
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": str(TRITON), "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, str(request.param)], check=True, env=environment)
+    subprocess.run([*command, str(PROCESSORS)], check=True, env=environment)
     return torch.load(folder / "found.pt")
 
 
@@ -99,52 +101,77 @@ def test_a_first_value_far_from_all_others_costs_few_digits(found):
 
 
 REFUSED = {
-    "on the CPU": torch.ones(2, 3),
     "of integers": torch.ones(2, 3, dtype=torch.long),
+    "complex": torch.ones(2, 3, dtype=torch.complex64),
     "without channels": torch.ones(3),
     "without values": torch.ones(0, 3),
     "a subclass": torch.nn.Parameter(torch.ones(2, 3)),
+    "negated in passing": torch.ones(2, 3, dtype=torch.complex64).conj().imag,
+    "with axes that lie apart": torch.ones(2, 2, 4, 8)[..., :3],
+    "too large": torch.ones(1, 1).expand(2**16, 2**15),
 }
 
 
 @pytest.mark.parametrize("x", REFUSED.values(), ids=REFUSED)
-def test_only_tensors_on_a_gpu_are_taken(x):
+def test_a_tensor_that_is_none_for_the_kernel_is_refused(x):
+    assert not _moments.fits(x)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_tensor_that_is_one_for_the_kernel_is_taken_if_it_lies_on_a_gpu(case):
+    x = draw(*CASES[case])
+    assert _moments.fits(x)
     assert not gpu.takes(x)
 
 
+@settings(derandomize=True, deadline=None)
+@given(count=st.integers(1, _moments.LARGEST), together=st.sampled_from([1, 2, 64]), most=st.integers(1, 2000))
+@example(count=_moments.LARGEST, together=1, most=1056)
+def test_the_parts_are_whole_tiles_that_cover_all_values_once(count, together, most):
+    tile = _moments.TILE // together
+    parts, share = _moments.cut(count, tile, most)
+    assert share % tile == 0
+    assert (parts - 1) * share < count <= parts * share
+    assert parts <= most
+    assert (parts - 1) * share + tile < 2**31  # where the last part begins: numbers of the kernel have 32 bits
+
+
 def test_axes_that_lie_apart_are_named():
-    with pytest.raises(
-        ValueError, match=r"moments: expected spatial axes that lie in memory as one, got strides \(64,"
-    ):
-        gpu.moments(torch.ones(2, 2, 4, 8)[..., :3])
+    with pytest.raises(ValueError, match=r"moments: expected x with spatial axes that lie .*, got strides \(64,.*Make"):
+        gpu.moments(REFUSED["with axes that lie apart"])
 
 
-class OnAGPU:
-    """Stands for `kernels.gpu` on a machine with a GPU whose Triton cannot compile."""
-
-    asked = 0
-
-    def takes(self, x):
-        return self.asked == 0
-
-    def moments(self, x):
-        self.asked += 1
-        raise UnusableKernelsError("Triton cannot compile here")
-
-
-def test_without_a_compiler_the_moments_are_taken_another_way(monkeypatch):
-    broken, x = OnAGPU(), torch.randn(5, 3, 4)
-    monkeypatch.setattr("batchnorm.functional._exact_moments.gpu", broken)
-    for _ in range(2):
-        found = exact_moments(x)
-        np.testing.assert_allclose(found.var, oracle(x)[1], rtol=1e-6)
-    assert broken.asked == 1
-
-
-def test_what_triton_raises_at_first_is_remembered(monkeypatch):
-    monkeypatch.setattr(_moments, "_BROKEN", [])
+@pytest.fixture
+def without_triton(monkeypatch):
+    monkeypatch.setattr(_moments, "_WORKED", [])
     monkeypatch.setattr(_moments, "_processors", lambda device: 1)
     monkeypatch.setitem(sys.modules, "batchnorm.kernels.gpu._sums", None)  # an import that raises
-    with pytest.raises(UnusableKernelsError, match="Triton cannot compile here"):
+    monkeypatch.setattr(_moments, "_installed", lambda: True)
+
+
+@pytest.mark.usefixtures("without_triton")
+def test_without_a_compiler_the_moments_are_taken_another_way_and_it_is_said(monkeypatch):
+    x = torch.randn(5, 3, 4)
+    monkeypatch.setattr(gpu, "takes", _moments.fits)  # as if it lay on a GPU
+    with pytest.warns(
+        UserWarning, match="Triton cannot compile here .*; moments on a GPU are read by torch's operators"
+    ):
+        found = exact_moments(x)
+    np.testing.assert_allclose(found.var, oracle(x)[1], rtol=1e-12)
+
+
+@pytest.mark.usefixtures("without_triton")
+def test_that_triton_cannot_compile_is_known_from_then_on():
+    x = torch.ones(2, 3)
+    assert _moments.usable()
+    with pytest.warns(UserWarning, match="Triton"), pytest.raises(UnusableKernelsError, match="Triton cannot compile"):
+        gpu.moments(x)
+    assert not _moments.usable()
+
+
+@pytest.mark.usefixtures("without_triton")
+def test_what_is_raised_after_it_has_compiled_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(_moments, "_WORKED", [True])
+    with pytest.raises(ImportError, match="_sums"):
         gpu.moments(torch.ones(2, 3))
-    assert len(_moments._BROKEN) == 1
+    assert _moments.usable()

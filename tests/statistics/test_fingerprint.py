@@ -1,6 +1,7 @@
 """One number for the samples that were seen: the same in any order and any batches, another for any other samples."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -41,13 +42,23 @@ def test_it_is_the_sum_of_each_sample_s_hash(kind):
 @pytest.mark.parametrize("threads", [1, 2, 5, 50])
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_several_threads_come_to_the_same(kind, threads, monkeypatch):
+    pools = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, count):
+            super().__init__(count)
+            pools.append(count)
+
+    monkeypatch.setattr(_fingerprint, "ThreadPoolExecutor", Pool)
     monkeypatch.setattr(_fingerprint, "LARGE", 0)
+    monkeypatch.setattr(_fingerprint, "UNLOCKED", 0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     assert fingerprint(SAMPLES[kind]) == expected(SAMPLES[kind])
     image, label = SAMPLES[kind], torch.arange(6)
     many = together(([image, label], 6))
     monkeypatch.setattr(_fingerprint, "LARGE", 1 << 40)
     assert together(([image, label], 6)) == many
+    assert pools == [min(threads, 6)] * 2 * (threads > 1)
 
 
 @pytest.mark.parametrize("kind", SAMPLES)

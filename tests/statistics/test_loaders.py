@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from batchnorm import recalibrate
+from batchnorm.statistics._batches import Batch
 
 from .oracle import errors, images, make, picture, population
 
@@ -142,6 +143,55 @@ def test_a_model_that_draws_between_its_norms_draws_the_same_in_every_round(draw
     record = recalibrate(Noisy(), loader, method="exact")
     assert record.certificate.settled == record.certificate.norms == 5
     assert any("the model draws random numbers" in note for note in record.notes)
+
+
+class DrawsWithoutGradients(nn.Module):
+    """Noise by way of NumPy, which autograd cannot follow."""
+
+    def __init__(self):
+        super().__init__()
+        self.net, self.last = make("mlp"), nn.BatchNorm1d(10)
+
+    def forward(self, x):
+        x = self.net(x + 0.1 * torch.rand(()))
+        return self.last(torch.from_numpy(x.numpy() + np.random.rand(10).astype(np.float32)))
+
+
+class DrawsForMany(DrawsWithoutGradients):
+    """Noise for more samples than the model is asked about its depths with."""
+
+    def forward(self, x):
+        x = self.net(x + 0.1 * torch.rand(()) if len(x) > 2 else x)
+        return self.last(x + torch.rand(()) if len(x) > 2 else x)
+
+
+@pytest.mark.parametrize("kind", [DrawsWithoutGradients, DrawsForMany])
+def test_that_a_model_draws_is_seen_in_the_first_pass_whatever_else_it_does(kind):
+    record = recalibrate(kind(), images().split(7), method="exact")
+    assert record.certificate.settled == record.certificate.norms == 5
+    assert any("the model draws random numbers" in note for note in record.notes)
+
+
+@pytest.mark.parametrize("moves", [("left", "right"), ("left",), ()])
+def test_the_samples_are_hashed_as_the_loader_gave_them_though_the_model_writes_into_them(moves, monkeypatch):
+    """Some tensors have to be moved to the model's device, others are there: stood for by copies."""
+
+    class Writing(Keywords):
+        def forward(self, *, left, right):
+            x = super().forward(left=left, right=right)
+            left.add_(1), right.mul_(2)
+            return x
+
+    def to(batch, device):
+        kwargs = {key: value.clone() if key in moves else value for key, value in batch.kwargs.items()}
+        return Batch(batch.args, kwargs)
+
+    def given():
+        return [{"left": x.clone(), "right": x.square()} for x in images().split(10)]
+
+    expected = recalibrate(Keywords(), given()).fingerprint
+    monkeypatch.setattr(Batch, "to", to)
+    assert recalibrate(Writing(), given()).fingerprint == expected
 
 
 @pytest.mark.parametrize("method", ["exact", "average"])

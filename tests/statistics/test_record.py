@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 
 from batchnorm import recalibrate
 from batchnorm.records import to_json
-from batchnorm.statistics import RecalibrationWatcher
+from batchnorm.statistics import RecalibrationWatcher, _passes
 
 from .oracle import errors, images, make, norms, population
 
@@ -148,3 +149,16 @@ def test_the_total_is_learned_in_the_first_round_where_a_loader_has_no_length():
     listener = Listener()
     recalibrate(make("convbnnet"), Loader(), method="exact", watcher=listener)
     assert [entry for entry in listener.heard if len(entry) == 3][2:4] == [(1, 3, None), (2, 1, 3)]
+
+
+def test_the_time_that_is_announced_leaves_out_what_the_first_pass_alone_does(monkeypatch):
+    """Hashing that takes a second a batch, in three batches: no later round waits for it."""
+    announced = []
+
+    class Listener(RecalibrationWatcher):
+        def planned(self, rounds, seconds):
+            announced.append(seconds)
+
+    monkeypatch.setattr(_passes, "fingerprint", lambda tensors, samples: time.sleep(1) or 0)
+    recalibrate(make("mlp"), images().split(10), method="exact", watcher=Listener())
+    assert 0 < announced[0] < 3

@@ -170,7 +170,7 @@ def test_a_net_whose_norms_are_all_frozen_is_told_what_a_training_can_do(few, qu
             return super().train(False)
 
     net = torch.nn.Sequential(FrozenBatchNorm2d(1), torch.nn.Flatten(), torch.nn.Linear(784, 10))
-    said = r"To write frozen ones: `batchnorm recalibrate RUN --include-frozen` once the run is done\.$"
+    said = r"To write frozen ones: batchnorm\.recalibrate\(model, loader, include_frozen=True\) once it is trained\.$"
     with pytest.raises(InputError, match=said):
         fit(replace(quick, recalibrate="average", ema_decay=0.0), source=few, model=net)
 

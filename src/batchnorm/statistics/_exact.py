@@ -49,6 +49,7 @@ class _Front:
         """Run the first pass, ask for the depths, and settle what has no norm below."""
         everyone = range(len(self.passes.norms))
         meter = self.passes.meter(everyone, checked=everyone, by_batch=True, single=True)
+        self.passes.watches_chance = True
         self.first = self.passes.run(meter)
         self.called = who_was_called(self.passes, self.first)
         begin(self.passes, self.state, self.outcome, self.first, self.called)
@@ -59,8 +60,8 @@ class _Front:
         self.averaged = {norm for norm in usable if not self.first.single_calls[norm]}
         self._note_single()
         self.plan = plan(self.passes, self.first, self.called)
-        if self.plan.note:
-            note_of(self.passes, self.outcome, self.plan.note)
+        for note in self.plan.notes:
+            note_of(self.passes, self.outcome, note)
         if not self.plan.levels[0].loops:
             self.state.write(self.first.measured, self.plan.levels[0].norms)
             self.settled += self.plan.levels[0].norms
@@ -178,8 +179,8 @@ class _Front:
                 f"recalibrate: expected max_rounds of at least {needed} for this model, got {allowed}. Allow more, or "
                 "keep_partial=True for statistics that are exact so far down as they get."
             )
-        rest = self.first.seconds - self.first.meter.forward_seconds
-        seconds = self.first.seconds
+        rest = self.first.seconds - self.first.hashing_seconds - self.first.meter.forward_seconds
+        seconds = self.first.seconds - self.first.hashing_seconds
         for level in levels:
             stop = self.plan.stop((*level.norms, *self._probe()))
             seconds += rest + self.first.meter.seconds_until(stop)

@@ -16,6 +16,8 @@ WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Whole numbers by their size in bytes."""
 LARGE = 1 << 22
 """Bytes of a batch from which on several threads share it: a smaller one is hashed before they have started."""
+UNLOCKED = 1 << 11
+"""Bytes of a sample from which on hashlib lets go of Python's lock."""
 
 
 def fingerprint(tensors: Sequence[Tensor], samples: int) -> int:
@@ -28,7 +30,8 @@ def fingerprint(tensors: Sequence[Tensor], samples: int) -> int:
     if not given:
         return 0
     held = [_as_array(tensor) for tensor in given]
-    threads = min(samples, torch.get_num_threads()) if sum(array.nbytes for array in held) >= LARGE else 1
+    size = sum(array.nbytes for array in held)
+    threads = min(samples, torch.get_num_threads()) if size >= LARGE and size >= UNLOCKED * samples else 1
     if threads == 1:
         return _sum(held) % MODULUS
     with ThreadPoolExecutor(threads) as pool:  # copying and hashing both do without Python's lock

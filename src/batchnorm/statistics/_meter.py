@@ -30,7 +30,8 @@ class Meter:
     left, as long as the norms were called in the order `expected`.
 
     `orders`: of the norms' calls, each that a batch had. `seconds`: until each call, summed over the batches;
-    `returned_seconds`: until the forwards returned; `forward_seconds`: until the device had done with them.
+    `returned_seconds`: until the forwards returned; `forward_seconds`: until the device had done with them, what was
+    done meanwhile included.
     """
 
     def __init__(

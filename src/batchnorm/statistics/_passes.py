@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..transaction import RNGState, Transaction, same_rng
+from ..transaction import RNGState, Transaction, rng_state, same_rng
 from ._batches import Batch, Batches
 from ._fingerprint import MODULUS, fingerprint
 from ._layout import Layout
@@ -22,22 +22,31 @@ HALF = 1 << 32
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What one pass came to: of all ranks together, but for the seconds and the meter, which are this process's."""
+    """What one pass came to: of all ranks together, but for the seconds and the meter, which are this process's.
+
+    `draws`: whether the model drew random numbers, where that was asked for. `hashing_seconds`: those of `seconds` that
+    the first pass took for the samples' fingerprint while nothing else ran.
+    """
 
     number: int
     measured: Measured
     samples: int
     batches: int
+    draws: bool
     calls: list[int]
     single_calls: list[int]
     fingerprint: str
     alike: list[tuple[int, int]]
     seconds: float
+    hashing_seconds: float
     meter: Meter
 
 
 class Passes:
-    """Runs passes over the same data, each from the same random state, and numbers them from 1."""
+    """Runs passes over the same data, each from the same random state, and numbers them from 1.
+
+    `watches_chance`: find out in the first pass whether the model draws random numbers.
+    """
 
     def __init__(
         self,
@@ -54,6 +63,8 @@ class Passes:
         self.done = 0
         self.first_batch: Batch | None = None
         self.rng = rng
+        self.watches_chance = self._draws = False
+        self._hashing_seconds = 0.0
         self._total = batches.total
 
     def meter(
@@ -105,13 +116,14 @@ class Passes:
         samples = batches = seen = 0
         for number, given in enumerate(self.batches, 1):
             batch = given.to(self.batches.device)
-            moved = batch is not given
+            moved = all(now is not before for now, before in zip(batch.tensors, given.tensors, strict=True))
             self.first_batch = self.first_batch or batch.cut(2)
             if self.done == 1 and not moved:  # the model may write into it
+                start = time.perf_counter()
                 seen += fingerprint(given.tensors, given.samples)
+                self._hashing_seconds += time.perf_counter() - start
             meter.begin(number)
-            with suppress(Behind):
-                batch.run(self.change.module)
+            self._run(batch)
             meter.returned()
             if self.done == 1 and moved:  # while the device is at work
                 seen += fingerprint(given.tensors, given.samples)
@@ -119,11 +131,19 @@ class Passes:
             samples, batches = samples + batch.samples, number
             self.watcher.batch(number, self._total, self.done)
         self._total = batches
-        return samples, batches, seen
+        return samples, batches, seen % MODULUS
+
+    def _run(self, batch: Batch) -> None:
+        ask = self.watches_chance and self.done == 1 and not self._draws
+        before = rng_state([self.batches.device], self.batches.generators) if ask else None
+        with suppress(Behind):
+            batch.run(self.change.module)
+        if before is not None:
+            self._draws = before.has_moved()
 
     def _together(self, meter: Meter, counted: tuple[int, int, int], start: float) -> Pass:
         samples, batches, seen = counted
-        head = [samples, batches, *divmod(seen, HALF), *meter.calls, *meter.single_calls]
+        head = [samples, batches, *divmod(seen, HALF), int(self._draws), *meter.calls, *meter.single_calls]
         vectors = self.ranks.gather(torch.cat([torch.tensor(head, dtype=torch.float64), meter.collector.vector()]))
         if len({len(vector) for vector in vectors}) > 1:
             raise ValueError("recalibrate: expected the same model on every rank, got norms of other sizes.")
@@ -141,10 +161,12 @@ class Passes:
             measured=merge([vector[len(head) :] for vector in vectors]),
             samples=sums[0],
             batches=sums[1],
-            calls=sums[4 : 4 + size],
-            single_calls=sums[4 + size :],
+            draws=sums[4] > 0,
+            calls=sums[5 : 5 + size],
+            single_calls=sums[5 + size :],
             fingerprint=f"{sum(one for one, _ in prints) % MODULUS:016x}",
             alike=[(a, b) for b in range(len(prints)) for a in range(b) if prints[a] == prints[b] and prints[a][1]],
             seconds=time.perf_counter() - start,
+            hashing_seconds=self._hashing_seconds,
             meter=meter,
         )

@@ -24,7 +24,7 @@ class Plan:
     calls: tuple[int, ...]
     steady: bool
     one_by_one: bool
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -56,21 +56,23 @@ def plan(passes: Passes, first: Pass, called: list[int]) -> Plan:
     calls, code, edges = tuple(told[0][2 : 2 + length]), told[0][2 + length], told[0][3 + length :]
     if any(one[0] > 1 or tuple(one[2 : 2 + one[1]]) != calls for one in told):
         code = CHANGING
+    notes = tuple(note for note in (NOTES.get(code), DRAWING if first.draws else None) if note)
     if not edges or code == CHANGING:
-        return Plan(in_order(calls, called), calls, code != CHANGING, one_by_one=True, note=NOTES[code])
+        steady = code != CHANGING and not first.draws
+        return Plan(in_order(calls, called), calls, steady, one_by_one=True, notes=notes)
     reads = _unpack(edges, len(passes.norms))
     # A norm that this forward did not call may read from all that it did.
     reads = [found if norm in calls else sum(1 << other for other in {*calls}) for norm, found in enumerate(reads)]
-    return Plan(by_depth(reads, called), calls, not code, one_by_one=False, note=NOTES.get(code))
+    return Plan(by_depth(reads, called), calls, not (code or first.draws), one_by_one=False, notes=notes)
 
 
-CHANGING, RAISED, OTHER, DRAWING = 1, 2, 3, 4
+CHANGING, RAISED, OTHER = 1, 2, 3
 NOTES = {
     CHANGING: "the norms are not called in the same order in every batch: they are settled one after the other",
     RAISED: "the model cannot run where its data need a gradient: the norms are settled one after the other",
     OTHER: "in evaluation the model calls its norms in another order: no forward is left before its end",
-    DRAWING: "the model draws random numbers: no forward is left before its end, so that each round draws the same",
 }
+DRAWING = "the model draws random numbers: no forward is left before its end, so that each round draws the same"
 
 
 def _ask(passes: Passes, orders: list[tuple[int, ...]]) -> tuple[tuple[int, ...], int, list[int]]:
@@ -80,10 +82,9 @@ def _ask(passes: Passes, orders: list[tuple[int, ...]]) -> tuple[tuple[int, ...]
     try:
         with same_rng(passes.rng):
             reads, calls = upstream(passes.change, passes.norms, passes.first_batch)
-            draws = passes.rng.has_moved()
     except Exception:  # whatever a model may raise; in the pass before it did not
         return orders[0], RAISED, []
-    return calls, OTHER if calls != orders[0] else DRAWING if draws else 0, _pack(reads)
+    return calls, 0 if calls == orders[0] else OTHER, _pack(reads)
 
 
 def _pack(sets: list[int]) -> list[int]:

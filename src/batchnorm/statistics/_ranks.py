@@ -40,7 +40,8 @@ class Ranks:
             )
         self._group = group
         self._device = device if ready and dist.get_backend(group) == "nccl" else torch.device("cpu")
-        self._alone = not ready
+        # Over NCCL one process goes the way of many, so that a machine with one GPU shows that it can be gone.
+        self._alone = self.size == 1 and self._device.type == "cpu"
         self._over = self.size == 1
 
     def gather(self, vector: Tensor) -> list[Tensor]:

@@ -71,7 +71,8 @@ def _prove_recalibrates(trial: nn.Module, images: torch.Tensor) -> None:
     try:
         recalibrate(trial, [images])
     except ValueError as error:
-        later = "`batchnorm recalibrate RUN --include-frozen` once the run is done"  # a training has no such option
+        # A training has no such option.
+        later = "batchnorm.recalibrate(model, loader, include_frozen=True) once it is trained"
         said = str(error).removeprefix("recalibrate: ").replace("include_frozen=True", later)
         raise InputError(f"recalibrate: this net cannot be recalibrated, leave it off: {said}") from None
 

@@ -1,5 +1,6 @@
 """Which tensors have a kernel, and into how many programs is one cut?"""
 
+import warnings
 from functools import cache
 from importlib.util import find_spec
 from math import ceil
@@ -20,15 +21,23 @@ WIDEST = 64
 PER_PROCESSOR = 8
 """Programs for each multiprocessor, if there are values enough."""
 
-_BROKEN: list[str] = []  # why Triton cannot be used, once that is known
+_WORKED: list[bool] = []  # whether Triton has compiled anything, or could not
 
 
 def takes(x: Tensor) -> bool:
     """Whether there is a kernel for a tensor: on a GPU of CUDA or ROCm, plain, with values, its spatial axes as one."""
+    return x.device.type == "cuda" and fits(x) and usable()
+
+
+def usable() -> bool:
+    """Whether Triton is here, and has not failed yet."""
+    return _WORKED != [False] and _installed()
+
+
+def fits(x: Tensor) -> bool:
+    """Whether a tensor is one for the kernel, wherever it lies."""
     plain = type(x) is Tensor and x.dtype in DTYPES and not x.is_neg() and x.dim() >= 2
-    if not plain or x.device.type != "cuda" or not 0 < x.numel() <= LARGEST or _BROKEN:
-        return False
-    return _as_three_axes(x) is not None and _installed()
+    return plain and 0 < x.numel() <= LARGEST and _as_three_axes(x) is not None
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,19 +48,27 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """
     values = _as_three_axes(x)
     if values is None:
-        raise ValueError(f"moments: expected spatial axes that lie in memory as one, got strides {x.stride()}")
+        raise ValueError(
+            f"moments: expected x with spatial axes that lie in memory as one, got strides {x.stride()}. "
+            "Make it so: x.contiguous()."
+        )
     n, channels, length = values.shape
     count, together = n * length, _together(values)
     tile = TILE // together
     blocks = ceil(channels / together)
-    wanted = min(ceil(PER_PROCESSOR * _processors(x.device) / blocks), ceil(count / (2 * tile)))
-    share = ceil(count / wanted / tile) * tile
-    parts = ceil(count / share)
+    parts, share = cut(count, tile, ceil(PER_PROCESSOR * _processors(x.device) / blocks))
     sums = torch.empty(parts, 2, channels, dtype=torch.float64, device=x.device)
     found = torch.empty(2, channels, dtype=torch.float64, device=x.device)
     with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]  # torch's gap
         _launch(values, sums, found, (blocks, parts), (count, share), tile, together)
     return found[0], found[1]
+
+
+def cut(count: int, tile: int, most: int) -> tuple[int, int]:
+    """Into how many parts so many values are cut, and how many a part has, whole tiles: at least two, or all."""
+    wanted = min(most, ceil(count / (2 * tile)))
+    share = ceil(count / wanted / tile) * tile
+    return ceil(count / share), share
 
 
 def _launch(
@@ -65,9 +82,15 @@ def _launch(
         merge_parts: Any = _sums.merge_parts
         sum_parts[grid](x, sums, channels, x.shape[2], count, share, *x.stride(), tile=tile, together=together)
         merge_parts[grid[:1]](x, sums, found, channels, count, grid[1], x.stride(1), together=together)
-    except Exception as error:  # a compiler's; what the GPU itself reports comes again in whatever runs instead
-        _BROKEN.append(f"{type(error).__name__}: {error}")
-        raise UnusableKernelsError(f"Triton cannot compile here: {_BROKEN[0]}") from error
+    except Exception as error:  # at first a compiler's: what the GPU reports comes again in whatever runs instead
+        if _WORKED:
+            raise
+        _WORKED.append(False)
+        why = f"Triton cannot compile here ({type(error).__name__}: {error})"
+        warnings.warn(f"{why}; moments on a GPU are read by torch's operators, which take longer.", stacklevel=2)
+        raise UnusableKernelsError(why) from error
+    if not _WORKED:
+        _WORKED.append(True)
 
 
 def _as_three_axes(x: Tensor) -> Tensor | None:

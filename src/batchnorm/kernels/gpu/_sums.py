@@ -2,7 +2,7 @@
 
 Sums are taken of each value less a pivot, the first value of its channel: a large mean costs no digits, and a channel
 of one number has a variance of 0. A program sums a part of the values of some channels; how many parts there are
-follows from the shape and the device alone, so that the same data give the same bits.
+follows from the shape, the layout and the device, so that the same tensor gives the same bits.
 """
 
 import triton
@@ -38,8 +38,9 @@ def sum_parts(
     pivot = _pivot(x, c, inside, stride_c)
     first = tl.zeros([tile, together], tl.float64)
     second = tl.zeros([tile, together], tl.float64)
-    end = tl.minimum((part + 1) * share, values)
-    for begin in range(part * share, end, tile):
+    start = part * share
+    end = start + tl.minimum(share, values - start)  # (part + 1) * share may be more than 32 bits hold
+    for begin in range(start, end, tile):
         value = begin + tl.arange(0, tile)
         n = value // length
         row = n.to(tl.int64) * stride_n + (value - n * length).to(tl.int64) * stride_s
