@@ -52,3 +52,17 @@ def test_the_wiring_is_that_seen_on_the_cpu(gpu):
     model, x = make("resnet20", "torch", torch.float32, gpu), torch.randn(2, 1, 28, 28, device=gpu)
     there, here = str(trace(model, x)), str(trace(model.cpu(), x.cpu()))
     assert there == here
+
+
+def test_that_a_model_draws_on_a_gpu_is_seen_and_its_generator_goes_back(gpu):
+    class Noisy(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = torch.nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            return self.norm(x) + torch.randn_like(x)
+
+    before = torch.cuda.get_rng_state()
+    assert trace(Noisy().to(gpu).eval(), torch.ones(4, 3, device=gpu)).draws
+    assert torch.equal(torch.cuda.get_rng_state(), before)

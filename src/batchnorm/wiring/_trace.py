@@ -103,13 +103,14 @@ def _run(
         if value is not None:
             seen.tensors.setdefault(value.storage, []).append(name)
             seen.values[name] = value
+    devices = {tensor.device for _, tensor in _named_tensors(module)}
     calls = Calls(module)
     recorder = Recorder(seen, storages, calls.stack, flips)
     with ExitStack() as held:
-        held.enter_context(same_rng(rng_state()))
+        held.enter_context(same_rng(rng_state(devices)))
         if seed is not None:
             _draw_others(seed)
-        chance = _fingerprint()
+        chance = rng_state(devices)
         held.callback(_take_hooks_away, _hooks_of(module))
         example = example.copied()
         seen.inputs = frozenset(value.storage for value in values_in(recorder.described(example.tensors)))
@@ -125,7 +126,7 @@ def _run(
         seen.results = frozenset(value.storage for value in values_in(recorder.described(result)))
         # While the result is still held: an object of somebody's may hold tensors that nobody can see.
         seen.alive = storages.alive()
-        drew = _fingerprint() != chance
+        drew = chance.has_moved()
     seen.note_hooks()
     return seen, recorder.questions, drew
 
@@ -142,12 +143,6 @@ def _draw_others(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # the global generator is what a model draws from
     torch.manual_seed(seed)
-
-
-def _fingerprint() -> tuple[object, bytes, bytes]:
-    """What changes when somebody draws."""
-    numpys = np.random.get_state(legacy=False)["state"]
-    return (random.getstate(), numpys["pos"]), numpys["key"].tobytes(), torch.get_rng_state().numpy().tobytes()
 
 
 def _named_tensors(module: nn.Module) -> list[tuple[str, torch.Tensor]]:

@@ -72,9 +72,9 @@ def cut(count: int, tile: int, most: int) -> tuple[int, int]:
 
 
 def _launch(
-    x: Tensor, sums: Tensor, found: Tensor, grid: tuple[int, int], cut: tuple[int, int], tile: int, together: int
+    x: Tensor, sums: Tensor, found: Tensor, grid: tuple[int, int], counts: tuple[int, int], tile: int, together: int
 ) -> None:
-    (count, share), channels = cut, x.shape[1]
+    (count, share), channels = counts, x.shape[1]
     try:
         from . import _sums
 
