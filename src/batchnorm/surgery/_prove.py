@@ -8,7 +8,7 @@ from torch import nn
 
 from ..transaction import RNGState, same_rng, transaction
 from ..wiring import Example
-from ._outputs import distance, snapshot
+from ._outputs import Snapshot, distance, snapshot
 from ._plan import Plan
 
 FLOAT64_BOUND = 1e-9
@@ -28,23 +28,34 @@ class Witness:
         examples: the inputs.
         rng: the random state from which every call starts.
         outputs: what came out; nothing before `remember`.
+        arguments: what the model had made of its arguments by then: it may give its result there.
         last: the distance that was measured last.
     """
 
     examples: Sequence[Example]
     rng: RNGState
-    outputs: list[list[object]] = field(default_factory=list)
+    outputs: list[Snapshot] = field(default_factory=list)
+    arguments: list[Snapshot] = field(default_factory=list)
     last: float = 0.0
 
     def remember(self, model: nn.Module) -> None:
-        """Take down what the model gives now."""
-        self.outputs = [self._run(model, example) for example in self.examples]
+        """Take down what the model gives now.
+
+        Raises:
+            RuntimeError: nobody can compare a part of it.
+        """
+        self.outputs, self.arguments = [], []
+        for example in self.examples:
+            output, arguments = self._run(model, example)
+            _check_comparable(output, model)
+            self.outputs.append(output)
+            self.arguments.append(arguments)
 
     def distance(self, model: nn.Module) -> float:
         """How far the model is now from what was taken down; infinite if it raises."""
-        pairs = zip(self.outputs, self.examples, strict=True)
+        places = range(len(self.examples))
         try:
-            self.last = max((distance(before, self._run(model, example)) for before, example in pairs), default=0.0)
+            self.last = max((self._distance(model, place) for place in places), default=0.0)
         except (MemoryError, torch.OutOfMemoryError):
             raise  # says nothing of the change
         except Exception:  # whatever a forward raises that did not raise before is the change's fault
@@ -53,12 +64,31 @@ class Witness:
 
     def repeats(self, model: nn.Module) -> float:
         """How far the first output is from the same once more."""
-        return distance(self.outputs[0], self._run(model, self.examples[0]))
+        return self._distance(model, 0)
 
-    def _run(self, model: nn.Module, example: Example) -> list[object]:
+    def _distance(self, model: nn.Module, place: int) -> float:
+        output, arguments = self._run(model, self.examples[place])
+        return max(
+            distance(self.outputs[place], output, same_dtype=True),
+            distance(self.arguments[place], arguments, same_dtype=True),
+        )
+
+    def _run(self, model: nn.Module, example: Example) -> tuple[Snapshot, Snapshot]:
         # A transaction each: a model that counts its calls begins each time with the same count.
         with transaction(model, scripts=True), same_rng(self.rng):
-            return snapshot(example.copied().run(model))
+            given = example.copied()
+            output = snapshot(given.run(model))
+            return output, snapshot((given.args, given.kwargs), read_iterators=False)
+
+
+def _check_comparable(output: Snapshot, model: nn.Module) -> None:
+    own = {id(module) for module in model.modules()}
+    for part in output.closed:
+        if id(part.value) not in own:  # a part of the model is compared by what it gives
+            raise RuntimeError(
+                f"fold: expected outputs that can be compared, so that the fold can be proved, got {part} in the "
+                "output. Let the model return tensors and plain containers of them, or fold it with verify=False."
+            )
 
 
 def usable_random_inputs(model: nn.Module, examples: Sequence[Example]) -> list[Example]:

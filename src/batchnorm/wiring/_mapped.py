@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from ._leaves import DEEPEST, leaves_of
-from ._opening import attributes_of, is_array, is_plain, opening_of, set_attribute
+from ._opening import attached_to, is_array, is_plain, opening_of, set_attribute
 
 
 def mapped(value: Any, fn: Callable[[Any], Any], kind: type | tuple[type, ...] = Tensor) -> Any:
@@ -50,10 +50,8 @@ class _Copying:
         made = self._fn(value)
         if made is not value and isinstance(made, Tensor):
             self._made[id(value)] = made, value
-            there = attributes_of(made)
-            for name, part in attributes_of(value).items():
-                if name not in there:  # what a class of tensors keeps there, it has made itself
-                    set_attribute(made, name, self.of(part, 0))
+            for name, part in attached_to(value).items():
+                set_attribute(made, name, self.of(part, 0))
         return made
 
     def _container(self, value: Any, depth: int) -> Any:

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._pytree import SUPPORTED_NODES, tree_flatten, tree_unflatten
 
 _NUMBERS_AND_WORDS = (type(None), str, bytes, Number, range, type(...), type(NotImplemented), np.generic, np.dtype)
@@ -60,7 +60,7 @@ def is_plain(value: Any) -> bool:
     if kind is slice:
         return is_plain((value.start, value.stop, value.step))
     if isinstance(value, str | bytes | int | float | complex) and not isinstance(value, Enum):
-        return not attributes_of(value)
+        return not getattr(value, "__dict__", None)
     return kind is object or isinstance(value, _PLAIN)
 
 
@@ -98,6 +98,11 @@ def attributes_of(value: object) -> dict[str, Any]:
         with suppress(AttributeError):  # never set
             found[name] = slot.__get__(value)
     return found
+
+
+def attached_to(tensor: Tensor) -> dict[str, Any]:
+    """What somebody has set on a tensor; what a class that wraps tensors keeps there is its own business."""
+    return attributes_of(tensor) if type(tensor).__torch_dispatch__ is Tensor.__torch_dispatch__ else {}
 
 
 def set_attribute(value: object, name: str, part: object) -> None:
