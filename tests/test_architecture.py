@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "nn": OUTSIDE | {"functional"},
     "data": OUTSIDE | {"functional"},
     "models": OUTSIDE | {"functional", "nn"},
-    "wiring": OUTSIDE | {"transaction"},
+    "wiring": OUTSIDE | {"functional", "transaction"},
     "statistics": OUTSIDE | {"functional", "nn", "data", "models", "transaction"},
     "surgery": OUTSIDE | {"functional", "nn", "transaction", "wiring"},
     "training": OUTSIDE

@@ -11,8 +11,8 @@ from batchnorm import fold, trace, unfold
 from batchnorm import nn as bn
 from batchnorm.surgery import _carry_out, _operation
 from batchnorm.surgery._operation import FoldOperation
-from batchnorm.surgery._rest import OPERATORS, eps_of
-from batchnorm.wiring import Operation
+from batchnorm.wiring import Operation, Pass, Value
+from batchnorm.wiring._normalizations import normalizations_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -365,11 +365,24 @@ def test_a_compiled_model_runs_folded():
     assert isinstance(model[1], nn.Identity)
 
 
-@pytest.mark.parametrize("name", sorted(OPERATORS))
-def test_the_eps_of_a_norm_is_found_whatever_operator_the_device_takes(name):
+OPERATORS = [
+    "native_batch_norm",
+    "_native_batch_norm_legit",
+    "_native_batch_norm_legit_no_training",
+    "_batch_norm_no_update",
+    "_batch_norm_with_update",
+    "cudnn_batch_norm",
+    "miopen_batch_norm",
+]
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_what_a_norm_was_given_is_known_whatever_operator_the_device_takes(name):
     """Most of them never run on a CPU, but their schemas are known."""
-    operator = getattr(torch.ops.aten, name.removeprefix("aten.")).default
+    operator = getattr(torch.ops.aten, name).default
     words = [argument.name for argument in operator._schema.arguments]
-    given = tuple(0.25 if word.startswith("eps") else None for word in words)
-    seen = Operation(0, operator, given, {}, None, (), frozenset(), False)
-    assert eps_of(seen) == 0.25
+    x = Value(0, (2, 3), (3, 1), 0, torch.float32)
+    given = tuple(0.25 if word.startswith("eps") else x if word == "input" else None for word in words)
+    seen = Pass([Operation(0, operator, given, {}, None, (), frozenset(), False)])
+    (norm,) = normalizations_of(seen)
+    assert (norm.given["eps"], norm.given["input"]) == (0.25, x)

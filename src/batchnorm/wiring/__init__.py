@@ -2,6 +2,7 @@
 
 from ._events import Call as Call
 from ._events import Escape as Escape
+from ._events import Opaque as Opaque
 from ._events import Operation as Operation
 from ._events import Pass as Pass
 from ._events import Value as Value
@@ -14,6 +15,8 @@ from ._leaves import Closed as Closed
 from ._leaves import Leaves as Leaves
 from ._leaves import leaves_of as leaves_of
 from ._mapped import mapped as mapped
+from ._normalizations import NUMBERS as NUMBERS
+from ._normalizations import Normalization as Normalization
 from ._parts import Part as Part
 from ._schema import arguments as arguments
 from ._trace import trace as trace

@@ -13,6 +13,7 @@ from ._calls import Calls
 from ._escapes import Escapes
 from ._events import Pass, values_in
 from ._examples import Example, as_example, check_device
+from ._functions import Functions
 from ._recorder import Recorder
 from ._storages import Storages
 from ._wiring import Wiring
@@ -116,7 +117,7 @@ def _run(
         seen.inputs = frozenset(value.storage for value in values_in(recorder.described(example.tensors)))
         recorder.of_data |= seen.inputs
         calls.watch(recorder)
-        with recorder, Escapes(recorder):
+        with recorder, Escapes(recorder), Functions(recorder):
             try:
                 result = example.run(module)
             except Exception as error:

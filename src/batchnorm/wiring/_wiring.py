@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from ._events import Call, Operation, Pass
+from ._events import Call, Pass
 from ._follow import Followed, follow_all
 from ._links import Link, links_of
+from ._normalizations import Normalization
 from ._parts import Part, loose_norms, parts_of
 from ._units import NormCall, Unit, find_units, is_norm
 
@@ -65,8 +66,8 @@ class Wiring:
                         self._norm_calls.setdefault(unit.name, []).append((seen, unit))
         return self._norm_calls.get(name, [])
 
-    def loose_norms(self, seen: Pass) -> tuple[Operation, ...]:
-        """The calls of `F.batch_norm` in a pass that ran outside every norm."""
+    def loose_norms(self, seen: Pass) -> tuple[Normalization, ...]:
+        """The calls of `F.batch_norm`, and of ours, in a pass that ran outside every norm."""
         return tuple(loose_norms(seen, self.units(seen)))
 
     def parts(self, seen: Pass) -> list[Part]:
