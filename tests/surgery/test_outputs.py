@@ -76,6 +76,10 @@ def test_what_is_not_alike_is_infinitely_far(case):
     assert distance(snapshot(before), snapshot(after)) == float("inf")
 
 
+def closure(x):
+    return lambda: x
+
+
 class Image(torch.Tensor):
     pass
 
@@ -125,6 +129,8 @@ LAYOUTS = {
     "generator": lambda x: (row for row in x),
     "zip": lambda x: zip(x, [1, 2], strict=True),
     "values of a dict": lambda x: {"a": x}.values(),
+    "closure": closure,
+    "method": lambda x: x.sum,
     "distribution": lambda x: torch.distributions.Normal(x, 1.0, validate_args=False),
 }
 
@@ -160,16 +166,12 @@ def test_another_dtype_is_a_difference_where_that_is_asked():
     assert distance(*pair, same_dtype=True) == float("inf")
 
 
-def closure(x):
-    return lambda: x
-
-
 UNREADABLE = {
     "meta": (lambda: torch.ones(2, device="meta"), "its numbers cannot be read"),
     "masked": (lambda: torch.masked.masked_tensor(torch.ones(1), torch.tensor([True])), "its numbers cannot be read"),
     "module": (lambda: torch.nn.Linear(1, 1), "it is a module"),
     "endless iterator": (itertools.count, "it has more than 256 values"),
-    "closure": (lambda: closure(torch.ones(1)), "nothing is known of what is in a function"),
+    "storage": (lambda: torch.ones(1).untyped_storage(), "nothing is known of what is in a UntypedStorage"),
 }
 
 

@@ -83,7 +83,10 @@ def test_a_fold_that_is_right_is_proved_whatever_the_model_returns(output):
 
 
 SECRETS = {
-    "closure": (lambda y, _: (1, lambda: y), r"\[1\] \(function\): nothing is known of what is in a function in the"),
+    "storage": (
+        lambda y, _: (1, y.clone().untyped_storage()),
+        r"\[1\] .UntypedStorage.: nothing is known of what is in a UntypedStorage",
+    ),
     "endless generator": (lambda y, _: itertools.repeat(y), "the whole .repeat.: it has more than 256 values"),
     "module": (lambda y, _: nn.ParameterList([y]), "the whole .ParameterList.: it is a module"),
     "meta": (lambda y, _: {"a": y.to("meta")}, r"\['a'\] .Tensor.: its numbers cannot be read"),

@@ -8,7 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ._opening import attached_to, is_array, is_plain, opening_of
+from ._kinds import opening_of
+from ._opening import is_array, is_plain
+from ._state import attached_to
 
 DEEPEST = 64
 

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ._kinds import opening_of
 from ._leaves import DEEPEST, leaves_of
-from ._opening import attached_to, is_array, is_plain, opening_of, set_attribute
+from ._opening import is_array, is_plain
+from ._state import attached_to, set_attribute
 
 
 def mapped(value: Any, fn: Callable[[Any], Any], kind: type | tuple[type, ...] = Tensor) -> Any:

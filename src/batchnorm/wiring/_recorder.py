@@ -176,7 +176,7 @@ def _tells_python(func: Any, name: str, args: tuple[Any, ...], result: Any) -> b
     if name in _ASKED_BY_PYTHON or any(tag in _tags(func) for tag in tags):
         return True
     numbers = any(isinstance(leaf, bool | int | float) for leaf in tree_leaves(result))
-    return numbers and not name.startswith("aten.sym_")
+    return numbers and not name.startswith(("aten.sym_", "prim."))
 
 
 def _is_truth(args: tuple[Any, ...], result: Any) -> bool:
