@@ -10,6 +10,10 @@ from ._examples import as_examples as as_examples
 from ._examples import check_device as check_device
 from ._follow import Arrival as Arrival
 from ._follow import Followed as Followed
+from ._leaves import Closed as Closed
+from ._leaves import Leaves as Leaves
+from ._leaves import leaves_of as leaves_of
+from ._mapped import mapped as mapped
 from ._parts import Part as Part
 from ._schema import arguments as arguments
 from ._trace import trace as trace
