@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from ..norms import is_norm
 from ._events import Call, Operation, Pass
 from ._follow import Followed, follow_all
 from ._links import Link, links_of
 from ._parts import Part, loose_norms, parts_of
-from ._units import NormCall, Unit, find_units, is_norm
+from ._units import NormCall, Unit, find_units
 
 
 @dataclass(frozen=True, slots=True, eq=False)
