@@ -20,8 +20,9 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
     module has its `training` and every norm its `track_running_stats` back. Two modes that differ
     on the same images show statistics that do not fit: the train/eval gap.
 
-    The flags are set on the modules themselves and not by `train()`, which a frozen norm may
-    answer in its own way. They are the model's: do not run it from another thread meanwhile.
+    The model is switched by its own `eval()`; the norms' flags are set on the norms themselves and not by
+    `train()`, which a frozen one may answer in its own way. They are the model's: do not run it from another
+    thread meanwhile.
 
     Args:
         model: any module; the ones that are its children when the block begins are meant.
@@ -44,9 +45,10 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
     _check_materialized(model)
     modules = list(model.modules())
     with attributes() as change:
+        change.evaluate(model)
         for module in modules:
-            change.set(module, "training", isinstance(module, _BatchNorm))
             if isinstance(module, _BatchNorm):
+                change.set(module, "training", True)
                 # The one state of torch's layer that reads the batch alone although there are buffers.
                 change.set(module, "track_running_stats", False)
         yield

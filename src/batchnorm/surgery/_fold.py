@@ -48,7 +48,7 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
     Raises:
         ValueError: the model is in training mode, wrapped for several processes, or the examples lie on another device.
         TypeError: no module, or nothing that a model can be called with.
-        RuntimeError: the model does not give the same twice for the same input.
+        RuntimeError: the model does not give the same twice for the same input, or its weights are sharded.
         Exception: whatever the model raises with an example.
 
     Example:
