@@ -67,6 +67,7 @@ DEPTHS = {
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
 def test_depth_follows_what_is_read(wiring):
     wire, name = WIRINGS[wiring]
     model, x = stale(Three(wire)), torch.randn(40, 3)

@@ -85,7 +85,9 @@ class Call:
 
         def moved(value: Any) -> Any:
             # The lengths in a packed sequence stay on the CPU.
-            return value.to(device) if isinstance(value, PackedSequence) else value.to(device, non_blocking=True)
+            if isinstance(value, PackedSequence):
+                return value._replace(data=value.data.to(device))
+            return value.to(device, non_blocking=True)
 
         args, kwargs = mapped((self.args, self.kwargs), moved, kind=(Tensor, PackedSequence))
         return Call(args, kwargs, self.forward_fn)

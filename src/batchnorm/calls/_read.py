@@ -88,8 +88,8 @@ class Reader:
             return Call((raw,), {})
         raise TypeError(
             f"{self._verb}: expected an example that is a tensor, a tuple of the model's arguments, a dict of its "
-            f"keyword arguments, or an object with tensors in it, got {_got(raw)}. Give what the model is called with: "
-            f"{self._verb}(model, torch.randn(1, 3, 224, 224))"
+            f"keyword arguments, or an object with tensors in it, got {type(raw).__name__}. Give what the model is "
+            f"called with: {self._verb}(model, torch.randn(1, 3, 224, 224))"
         )
 
     def examples(self, raw: Any) -> tuple[Call, ...]:

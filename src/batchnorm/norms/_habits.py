@@ -142,7 +142,8 @@ def _make_ready(change: Transaction, norms: Sequence[Norm]) -> None:
 
 
 def _habits(norm: Norm, trained: Seen, evaluated: Seen, reason: str | None, *, alone: bool) -> Habits:
-    reads, unknown = 1, None
+    reads: int | str = 1
+    unknown = None
     if trained.transformed or evaluated.transformed:
         unknown = "it is called under a transform of torch.func, where its input is that of several calls at once"
     elif not _are_stock([norm]):

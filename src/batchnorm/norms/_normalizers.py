@@ -23,7 +23,7 @@ OPERATORS = {
 
 
 class Normalizers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
-    """Calls `heard(x, others)` before each operator that normalizes `x`; `others` are the other tensors that it takes."""
+    """Calls `heard(x, others)` before each operator that normalizes `x`; `others`: the other tensors that it takes."""
 
     supports_higher_order_operators = True
 

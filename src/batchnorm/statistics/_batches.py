@@ -91,7 +91,7 @@ class Batches:
         if batch.samples > left and batch.forward_fn is None and not batch.is_even:
             lengths = ", ".join(f"{length} in {path}" for path, length in [*batch.rows.items()][:4])
             raise ValueError(
-                f"recalibrate: expected, with max_samples, batches whose tensors have a row for each sample, got tensors "
-                f"of {lengths}: nobody knows where to cut. Give a loader with fewer samples instead."
+                f"recalibrate: expected, with max_samples, batches whose tensors have a row for each sample, got "
+                f"tensors of {lengths}: nobody knows where to cut. Give a loader with fewer samples instead."
             )
         return batch.cut(left)

@@ -14,7 +14,7 @@ NormState = Literal["exact", "average", "unsettled"]
 
 @dataclass(slots=True)
 class Outcome:
-    """Filled step by step; `written`: the norms whose buffers hold something new; `early`: notes of before the passes."""
+    """Filled step by step; `written`: the norms whose buffers hold something new; `early`: notes from before."""
 
     first: Pass | None = None
     last: Pass | None = None

@@ -12,9 +12,9 @@ from ..norms import Habits, Norm
 from ..transaction import RNGState, Transaction, rng_state, same_rng, transaction
 from ._batches import Batches
 from ._fingerprint import MODULUS, fingerprint_of
+from ._known_code import may_be_left
 from ._layout import Layout
 from ._measured import Measured, merge
-from ._known_code import may_be_left
 from ._meter import Behind, Meter
 from ._ranks import Ranks
 from ._tally import Tally

@@ -1,6 +1,7 @@
 """Which norms are settled in which round, and where may the forward be left?"""
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -17,9 +18,9 @@ from ._passes import Pass, Passes
 class Plan:
     """The levels, from below.
 
-    `calls`: in a forward, in their order. `steady`: whether it was the same in every batch of every rank, the model draws
-    no random numbers, and nothing of the user's can be behind, so that a forward may be left behind one of them. `one_by_one`: whether each level is one
-    norm, as the calls follow.
+    `calls`: in a forward, in their order. `steady`: whether it was the same in every batch of every rank, the model
+    draws no random numbers, and nothing of the user's can be behind, so that a forward may be left behind one of them.
+    `one_by_one`: whether each level is one norm, as the calls follow.
     """
 
     levels: list[Level]
@@ -83,7 +84,8 @@ def _ask(passes: Passes, orders: list[tuple[int, ...]]) -> tuple[tuple[int, ...]
     if len(orders) > 1 or passes.first_batch is None:
         return orders[0], CHANGING, []
     try:
-        with same_rng(passes.rng), transaction(passes.change.module) as inner:
+        with same_rng(passes.rng), transaction(passes.change.module) as inner, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the passes have warned of whatever there is
             reads, calls = _reads(passes, one_pass(inner, passes.first_batch))
     except Exception:  # whatever a model may raise; in the pass before it did not
         return orders[0], RAISED, []

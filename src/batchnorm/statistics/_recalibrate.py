@@ -11,7 +11,7 @@ from torch import nn
 from ..calls import ForwardFn, Reader
 from ..norms import Norm, find_norms
 from ..records import Recalibration
-from ..transaction import Transaction, original, rng_state, transaction
+from ..transaction import original, rng_state, transaction
 from ._agreement import agree, prove_equal
 from ._average import average
 from ._batches import Batches

@@ -7,10 +7,10 @@ from ._events import Pass as Pass
 from ._events import Value as Value
 from ._follow import Arrival as Arrival
 from ._follow import Followed as Followed
-from ._parts import Part as Part
-from ._schema import arguments as arguments
 from ._influence import Influence as Influence
 from ._influence import influences as influences
+from ._parts import Part as Part
+from ._schema import arguments as arguments
 from ._trace import one_pass as one_pass
 from ._trace import trace as trace
 from ._trace import trace_examples as trace_examples

@@ -98,7 +98,9 @@ class _Known:
 
 
 def _tensors(given: object) -> list[Value | Opaque]:
-    return [leaf for leaf in tree_leaves(given) if isinstance(leaf, Value) or (isinstance(leaf, Opaque) and leaf.is_tensor)]
+    return [
+        leaf for leaf in tree_leaves(given) if isinstance(leaf, Value) or (isinstance(leaf, Opaque) and leaf.is_tensor)
+    ]
 
 
 def _answers(operation: Operation) -> bool:

@@ -100,9 +100,7 @@ def _paths(change: Transaction, example: Call) -> tuple[list[Pass], bool, bool]:
     return found, complete, drew
 
 
-def _run(
-    change: Transaction, example: Call, flips: frozenset[int], seed: int | None = None
-) -> tuple[Pass, int, bool]:
+def _run(change: Transaction, example: Call, flips: frozenset[int], seed: int | None = None) -> tuple[Pass, int, bool]:
     """One forward, how many questions of yes or no were asked of the data, and whether chance was used."""
     seen, storages, module = Pass(), Storages(), change.module
     for name, tensor in _named_tensors(module):
