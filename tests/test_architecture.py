@@ -24,14 +24,16 @@ MAY_IMPORT = {
     "kernels": OUTSIDE,
     "functional": OUTSIDE | {"kernels"},
     "transaction": {"errors"},
+    "calls": set(),
     "nn": OUTSIDE | {"functional"},
     "data": OUTSIDE | {"functional"},
     "models": OUTSIDE | {"functional", "nn"},
-    "wiring": OUTSIDE | {"functional", "transaction"},
-    "statistics": OUTSIDE | {"functional", "nn", "data", "models", "transaction"},
-    "surgery": OUTSIDE | {"functional", "nn", "transaction", "wiring"},
+    "norms": {"calls", "functional", "nn", "transaction"},
+    "wiring": OUTSIDE | {"calls", "functional", "norms", "transaction"},
+    "statistics": OUTSIDE | {"calls", "functional", "norms", "transaction", "wiring"},
+    "surgery": OUTSIDE | {"calls", "functional", "nn", "norms", "transaction", "wiring"},
     "training": OUTSIDE
-    | {"functional", "nn", "data", "models", "bench", "statistics", "surgery", "transaction", "wiring"},
+    | {"functional", "nn", "norms", "data", "models", "bench", "statistics", "surgery", "transaction", "wiring"},
     "bench": OUTSIDE | {"functional", "nn", "models"},
     # outside again: pictures of records, never of models; and the one who may know everybody
     "report": OUTSIDE,
@@ -42,7 +44,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "__init__": OUTSIDE
     | {"functional", "nn", "data", "models", "statistics", "training", "bench"}
-    | {"surgery", "transaction", "wiring"},
+    | {"calls", "norms", "surgery", "transaction", "wiring"},
 }
 """Who may import whom: a folder, or a file at the top, and what it may import besides itself."""
 

@@ -47,10 +47,10 @@ def test_importing_loads_nothing_heavy_that_torch_does_not(statement, torchs):
 
 
 def test_training_opens_the_rooms_of_folding_only_when_a_net_is_folded():
-    """They are a third of it all; with them the collector goes over all of torch in between, which takes longer."""
+    """They are a large part of it; with them the collector goes over all of torch in between, which takes longer."""
     code = "import batchnorm.training, sys; print(*(name for name in sys.modules if name.startswith('batchnorm.')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert {"batchnorm.surgery", "batchnorm.wiring"} & {*done.stdout.split()} == set()
+    assert "batchnorm.surgery" not in done.stdout.split()
 
 
 def test_the_layers_bring_nothing_but_themselves_and_the_standard_library(torchs):

@@ -14,10 +14,12 @@ from .errors import InputError as InputError
 
 if TYPE_CHECKING:
     from . import bench as bench
+    from . import calls as calls
     from . import data as data
     from . import functional as functional
     from . import models as models
     from . import nn as nn
+    from . import norms as norms
     from . import statistics as statistics
     from . import surgery as surgery
     from . import training as training
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
 
 _ROOMS = (
     "bench",
+    "calls",
     "data",
     "functional",
     "models",
     "nn",
+    "norms",
     "statistics",
     "surgery",
     "training",

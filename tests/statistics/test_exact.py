@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from batchnorm import recalibrate
 from batchnorm.models import PlainNet
@@ -91,14 +92,59 @@ def test_norms_of_the_same_depth_settle_in_the_same_round():
     ]
 
 
+class Products(TorchDispatchMode):
+    """Counts how often each weight is multiplied."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.names = {parameter.data_ptr(): name for name, parameter in model.named_parameters()}
+        self.counts = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func in (torch.ops.aten.addmm.default, torch.ops.aten.mm.default):
+            self.counts[self.names[args[-1].data_ptr()]] += 1
+        return func(*args, **(kwargs or {}))
+
+
 def test_a_round_stops_behind_the_front():
-    calls = []
     model = make("mlp")
-    for name in ("linear2", "linear4", "fc"):
-        model.get_submodule(name).register_forward_hook(lambda *_, name=name: calls.append(name))
-    recalibrate(model, images().split(25), method="exact")
-    # In two batches: the first pass, the three rounds that come so far, and the certificate; the depths once.
-    assert Counter(calls) == {"linear2": 2 * (1 + 3 + 1) + 1, "linear4": 2 * (1 + 1 + 1) + 1, "fc": 2 + 1}
+    with Products(model) as products:
+        recalibrate(model, images().split(25), method="exact")
+    # In two batches: the first pass, the three rounds that come so far, and the certificate; two looks at one batch.
+    expected = {"linear2": 2 * (1 + 3 + 1) + 2, "linear4": 2 * (1 + 1 + 1) + 2, "fc": 2 + 2}
+    assert {name: products.counts[f"{name}.weight"] for name in expected} == expected
+
+
+HOOKS = {
+    "forward hook": lambda model, hook: model.linear3.register_forward_hook(hook),
+    "forward pre-hook": lambda model, hook: model.bn1.register_forward_pre_hook(hook),
+    "backward hook": lambda model, hook: model.fc.register_full_backward_hook(hook),
+    "hook of all modules": lambda model, hook: nn.modules.module.register_module_forward_hook(hook),
+}
+
+
+@pytest.mark.parametrize("kind", HOOKS)
+def test_with_a_hook_every_forward_is_completed(kind):
+    model = make("mlp")
+    handle = HOOKS[kind](model, lambda *_: None)
+    try:
+        with Products(model) as products:
+            recalibrate(model, images().split(25), method="exact")
+    finally:
+        handle.remove()
+    # Two looks at one batch, and five passes over two.
+    assert {*products.counts.values()} == {2 + 2 * 5}
+
+
+def test_with_a_forward_fn_every_forward_is_completed():
+    model, ended = make("mlp"), []
+
+    def run(model, batch):
+        model(batch)
+        ended.append(1)
+
+    recalibrate(model, images().split(25), method="exact", forward_fn=run)
+    assert len(ended) == 2 + 2 * 5
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from batchnorm import recalibrate
-from batchnorm.statistics._batches import Batch
+from batchnorm.calls import Call
 
 from .oracle import errors, images, make, picture, population
 
@@ -184,13 +184,13 @@ def test_the_samples_are_hashed_as_the_loader_gave_them_though_the_model_writes_
 
     def to(batch, device):
         kwargs = {key: value.clone() if key in moves else value for key, value in batch.kwargs.items()}
-        return Batch(batch.args, kwargs)
+        return Call(batch.args, kwargs)
 
     def given():
         return [{"left": x.clone(), "right": x.square()} for x in images().split(10)]
 
     expected = recalibrate(Keywords(), given()).fingerprint
-    monkeypatch.setattr(Batch, "to", to)
+    monkeypatch.setattr(Call, "to", to)
     assert recalibrate(Writing(), given()).fingerprint == expected
 
 

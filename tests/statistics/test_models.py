@@ -9,9 +9,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import batchnorm.nn
 from batchnorm import recalibrate
+from batchnorm.norms import Habits, Norm
 from batchnorm.statistics._layout import Layout
 from batchnorm.statistics._meter import Behind, Meter
-from batchnorm.statistics._norms import Norm
 
 from .oracle import errors, images, inputs, make, moments, norms, picture, population, stale
 
@@ -289,7 +289,7 @@ def test_the_order_of_calls_is_that_of_evaluation():
 
 def test_a_forward_in_another_order_is_not_left_before_its_end():
     norms = [Norm(str(k), (nn.Identity(),), torch.zeros(1), torch.ones(1)) for k in range(3)]
-    meter = Meter(norms, Layout(norms), torch.device("cpu"), measured=(), stop=2, expected=(0, 1, 2))
+    meter = Meter(norms, [Habits()] * 3, Layout(norms), torch.device("cpu"), measured=(), stop=2, expected=(0, 1, 2))
     call = [meter.hook(norm) for norm in range(3)]
     for norm in (0, 1):
         call[norm](nn.Identity(), (), {})

@@ -159,6 +159,6 @@ def test_the_time_that_is_announced_leaves_out_what_the_first_pass_alone_does(mo
         def planned(self, rounds, seconds):
             announced.append(seconds)
 
-    monkeypatch.setattr(_passes, "fingerprint", lambda tensors, samples: time.sleep(1) or 0)
+    monkeypatch.setattr(_passes, "fingerprint_of", lambda batch: time.sleep(1) or 0)
     recalibrate(make("mlp"), images().split(10), method="exact", watcher=Listener())
     assert 0 < announced[0] < 3

@@ -140,15 +140,6 @@ def test_weights_that_are_not_finite_are_found_at_the_norm_behind_them(method):
         recalibrate(model, images().split(10), method=method)
 
 
-def test_an_input_with_the_channels_elsewhere():
-    class Last(nn.BatchNorm1d):
-        def forward(self, x):
-            return super().forward(x.movedim(-1, 1))
-
-    with pytest.raises(ValueError, match=r"the input of 0 to have the shape \(N, 3, \*\), got the shape \(5, 7, 3\)"):
-        recalibrate(nn.Sequential(Last(3)), [torch.randn(5, 7, 3)])
-
-
 @pytest.mark.parametrize("net", ["mlp", "resnet20"])
 def test_too_few_rounds_are_refused_before_they_run(net):
     model = make(net)

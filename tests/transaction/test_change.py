@@ -9,16 +9,99 @@ from batchnorm.transaction import attributes, transaction
 from .picture import NANS, make, picture, x
 
 
-def test_evaluate_sets_the_flag_of_every_module_also_of_one_that_answers_train_in_its_own_way():
-    class Stubborn(nn.BatchNorm1d):
-        def train(self, mode=True):
-            return super().train(True)
+class Stubborn(nn.BatchNorm1d):
+    """Stays in training, and returns nothing from `train`, whose argument has another name."""
 
+    def train(self, on=True):
+        super().train(True)
+
+
+def test_evaluate_is_the_models_own_eval_and_its_modes_come_back():
     model = nn.Sequential(nn.Dropout(), Stubborn(4))
+    model[0].training = False
     with transaction(model) as change:
         change.evaluate()
+        assert [module.training for module in model.modules()] == [False, False, True]
+    assert [module.training for module in model.modules()] == [True, False, True]
+
+
+class Frozen(nn.Sequential):
+    """Keeps its norms in evaluation."""
+
+    def train(self, mode=True):
+        super().train(mode)
+        self[1].eval()
+
+
+def test_train_is_the_models_own_train_and_its_modes_come_back():
+    model = Frozen(nn.Dropout(), nn.BatchNorm1d(4))
+    model.train(False)
+    with transaction(model) as change:
+        change.train()
+        assert [module.training for module in model.modules()] == [True, True, False]
+    assert [module.training for module in model.modules()] == [False, False, False]
+
+
+class Tables(nn.Module):
+    """Makes a table of its weight for evaluation, as LeViT does, and has none in training."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(4))
+        self.made = []
+
+    @torch.no_grad()
+    def train(self, mode=True):
+        super().train(mode)
+        if mode and hasattr(self, "table"):
+            del self.table
+        elif not mode:
+            self.table = self.weight * 2
+            self.made.append(self.table)
+
+    def forward(self, x):
+        return x * (self.weight * 2 if self.training else self.table)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_tables_that_a_model_makes_for_evaluation_are_there_and_go_back(mode):
+    model = nn.Sequential(Tables())
+    model.train(mode)
+    before, made = picture(model), [*model[0].made]
+    with transaction(model) as change:
+        with torch.no_grad():
+            model[0].weight.fill_(3.0)
+        change.evaluate()
+        assert torch.equal(model(x()), 6 * x())
+        change.train()
+        assert torch.equal(model(x()), 6 * x())
+    assert picture(model) == before
+    assert len(model[0].made) == len(made)
+
+
+def test_what_the_models_own_eval_raises_passes_through_and_all_is_as_before():
+    class Broken(nn.Sequential):
+        def train(self, mode=True):
+            super().train(mode)
+            raise OSError("no table")
+
+    model = Broken(nn.Dropout())
+    before = picture(model)
+    with pytest.raises(OSError, match="no table"), transaction(model) as change:
+        change.evaluate()
+    assert picture(model) == before
+
+
+def test_attributes_switch_to_evaluation_and_take_back_what_that_changed_alone():
+    model = nn.Sequential(Tables(), nn.Dropout())
+    model.train()
+    with attributes() as change:
+        change.evaluate(model)
         assert [module.training for module in model.modules()] == [False] * 3
+        assert torch.equal(model(x()), 2 * x())
+        model[0].kept = 3
     assert [module.training for module in model.modules()] == [True] * 3
+    assert (hasattr(model[0], "table"), model[0].kept) == (False, 3)
 
 
 def test_a_hook_sees_the_input_behind_the_hooks_that_are_there_and_is_gone_afterwards():

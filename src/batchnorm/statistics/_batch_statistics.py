@@ -1,27 +1,30 @@
 """What does a model compute when every batch norm takes the batch's own statistics?"""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.parameter import is_lazy
 
+from ..norms import find_norms, is_norm, is_stock
 from ..transaction import attributes
 
 
-@contextmanager
+@contextlib.contextmanager
 def use_batch_statistics(model: nn.Module) -> Iterator[None]:
     """Let every batch norm normalize by its own batch inside the block, and update nothing.
 
-    The output is that of training mode for the norms (every subclass of PyTorch's `_BatchNorm`,
-    frozen ones too) and that of evaluation mode for all the rest: dropout is off. No buffer is
-    touched, no `num_batches_tracked` counts. When the block ends, by whatever is raised, every
-    module has its `training` and every norm its `track_running_stats` back. Two modes that differ
-    on the same images show statistics that do not fit: the train/eval gap.
+    The output is that of training mode for the norms (frozen ones too, but for a class that knows
+    nothing of batches, such as torchvision's FrozenBatchNorm2d) and that of evaluation mode for all
+    the rest: dropout is off. No buffer is touched, no `num_batches_tracked` counts. When the block
+    ends, by whatever is raised, every module has its `training` and every norm its
+    `track_running_stats` back. Two modes that differ on the same images show statistics that do not
+    fit: the train/eval gap.
 
-    The flags are set on the modules themselves and not by `train()`, which a frozen norm may
-    answer in its own way. They are the model's: do not run it from another thread meanwhile.
+    The model is switched by its own `eval()`; the norms' flags are set on the norms themselves and not by
+    `train()`, which a frozen one may answer in its own way. They are the model's: do not run it from another
+    thread meanwhile.
 
     Args:
         model: any module; the ones that are its children when the block begins are meant.
@@ -41,23 +44,43 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
         >>> norm.training, norm.num_batches_tracked
         (False, tensor(0))
     """
-    _check_materialized(model)
-    modules = list(model.modules())
-    with attributes() as change:
-        for module in modules:
-            change.set(module, "training", isinstance(module, _BatchNorm))
-            if isinstance(module, _BatchNorm):
+    find_norms(model, "use_batch_statistics")  # a lazy one is named before anything begins
+    norms = [module for module in model.modules() if is_norm(module)]
+    own = [module for module in norms if not isinstance(module, _BatchNorm) or not is_stock(module)]
+    with contextlib.ExitStack() as held, attributes() as change:
+        held.callback(_copies(own))
+        change.evaluate(model)
+        for module in norms:
+            change.set(module, "training", True)
+            if module not in own:
                 # The one state of torch's layer that reads the batch alone although there are buffers.
                 change.set(module, "track_running_stats", False)
+        for module in own:
+            held.enter_context(_putting_back(module))
         yield
 
 
-def _check_materialized(model: nn.Module) -> None:
-    for name, module in model.named_modules():
-        tensors = (*module.parameters(recurse=False), *module.buffers(recurse=False))
-        if isinstance(module, _BatchNorm) and any(is_lazy(tensor) for tensor in tensors):
-            raise RuntimeError(
-                f"use_batch_statistics: expected norms that know their channels, got "
-                f"{name or 'the model'} ({type(module).__name__}), which has seen no batch yet. "
-                "Run one batch through the model first."
-            )
+@contextlib.contextmanager
+def _putting_back(norm: nn.Module) -> Iterator[None]:
+    """Give a norm its statistics back after each forward, which moves them in its own way."""
+    waiting: list[Callable[[], None]] = []
+    before = norm.register_forward_pre_hook(lambda module, args: waiting.append(_copies([module])))
+    after = norm.register_forward_hook(lambda module, args, output: waiting.pop()(), always_call=True)
+    try:
+        yield
+    finally:
+        before.remove()
+        after.remove()
+
+
+@torch.no_grad()
+def _copies(norms: Iterable[nn.Module]) -> Callable[[], None]:
+    """Copy the buffers of norms, and return what writes the copies back."""
+    saved = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
+
+    def put_back() -> None:
+        with torch.no_grad():
+            for buffer, copy in saved:
+                buffer.copy_(copy)
+
+    return put_back

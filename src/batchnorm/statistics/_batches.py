@@ -1,79 +1,55 @@
-"""What is a batch to the model: how is it called with it, cut, moved and counted?"""
+"""Which batches does a loader give in one pass, how many samples are in them, and how does a pass begin?"""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sized
+from itertools import chain
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map_only
 
-ForwardFn = Callable[[nn.Module, Any], object]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What the model is given: positional and keyword arguments, or the whole batch for an own `forward_fn`."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    forward_fn: ForwardFn | None = None
-
-    @cached_property
-    def tensors(self) -> list[Tensor]:
-        """Every tensor that goes in, in a fixed order."""
-        return [leaf for leaf in tree_leaves((self.args, self.kwargs)) if isinstance(leaf, Tensor)]
-
-    @cached_property
-    def samples(self) -> int:
-        """The length of the first tensor that has an axis; 1 where there is none."""
-        return next((len(tensor) for tensor in self.tensors if tensor.dim()), 1)
-
-    def run(self, model: nn.Module) -> None:
-        """Call the model."""
-        if self.forward_fn is None:
-            model(*self.args, **self.kwargs)
-        else:
-            self.forward_fn(model, *self.args)
-
-    def cut(self, samples: int) -> "Batch":
-        """The first samples alone, copied, so that they do not keep the others.
-
-        An own `forward_fn` gets its batch whole, for nobody else knows what is in it.
-        """
-        present = self.samples
-        if self.forward_fn is not None or samples >= present:
-            return self
-        return self._mapped(
-            lambda tensor: tensor[:samples].clone() if tensor.dim() and len(tensor) == present else tensor
-        )
-
-    def to(self, device: torch.device) -> "Batch":
-        """Move every tensor."""
-        if all(tensor.device == device for tensor in self.tensors):
-            return self
-        return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
-
-    def _mapped(self, fn: Callable[[Tensor], Tensor]) -> "Batch":
-        return Batch(tree_map_only(Tensor, fn, self.args), tree_map_only(Tensor, fn, self.kwargs), self.forward_fn)
+from ..calls import Call, Reader
+from ..transaction import RNGState, rng_state, same_rng
 
 
-@dataclass(frozen=True, slots=True)
 class Batches:
-    """A loader, read as often as it is asked for, up to `max_samples` each time; `device`: where the model wants it."""
+    """A loader, read as often as it is asked for, up to `max_samples` each time.
 
-    loader: Iterable[Any]
-    forward_fn: ForwardFn | None
-    max_samples: int | None
-    device: torch.device
+    Args:
+        loader: gives batches.
+        reader: says how the model is called with one.
+        max_samples: of each pass.
+        device: where the model wants them.
+    """
 
-    def __iter__(self) -> Iterator[Batch]:
-        left = self.max_samples
-        for raw in self.loader:
-            batch = as_batch(raw, self.forward_fn)
+    def __init__(self, loader: Iterable[Any], reader: Reader, max_samples: int | None, device: torch.device) -> None:
+        self.device = device
+        self._loader, self._reader, self._max_samples = loader, reader, max_samples
+        self._begun: tuple[list[Call], Iterator[Any], RNGState] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the model is called with the batches as they are, by nobody's own `forward_fn`."""
+        return self._reader.forward_fn is None
+
+    def begin(self, rng: RNGState) -> Call | None:
+        """Begin the first pass from a random state, and return its first batch; None if there is none.
+
+        The pass that is read next goes on from here, so that a loader that can be read once is read once.
+        """
+        with same_rng(rng):
+            raw = iter(self._loader)
+            read = []
+            for one in raw:
+                read.append(self._reader.batch(one))
+                if read[-1].samples:
+                    break
+            self._begun = read, raw, rng_state([self.device], self.generators)
+        return read[-1] if read and read[-1].samples else None
+
+    def __iter__(self) -> Iterator[Call]:
+        left = self._max_samples
+        for batch in self._read():
             if left is not None:
-                batch = batch.cut(left)
+                batch = self._cut(batch, left)  # noqa: PLW2901  # the batch, or what is wanted of it
                 left -= batch.samples
             if batch.samples:
                 yield batch
@@ -83,46 +59,39 @@ class Batches:
     @property
     def total(self) -> int | None:
         """How many batches come, where that can be known beforehand."""
-        if self.max_samples is not None or not isinstance(self.loader, Sized):
+        if self._max_samples is not None or not isinstance(self._loader, Sized):
             return None
         try:
-            return len(self.loader)
+            return len(self._loader)
         except (TypeError, NotImplementedError):  # a DataLoader over a data set that streams
             return None
 
     @property
     def generators(self) -> list[torch.Generator]:
         """The generators by which a loader draws, where it has its own."""
-        sampler = getattr(self.loader, "batch_sampler", None)
+        sampler = getattr(self._loader, "batch_sampler", None)
         owners = (
-            self.loader,
-            getattr(self.loader, "sampler", None),
+            self._loader,
+            getattr(self._loader, "sampler", None),
             sampler,
             getattr(sampler, "sampler", None),
-            getattr(self.loader, "dataset", None),
+            getattr(self._loader, "dataset", None),
         )
         found = (getattr(owner, "generator", None) for owner in owners)
         return [*dict.fromkeys(generator for generator in found if isinstance(generator, torch.Generator))]
 
+    def _read(self) -> Iterator[Call]:
+        if self._begun is None:
+            return map(self._reader.batch, self._loader)
+        (read, raw, rng), self._begun = self._begun, None
+        rng.put_back()
+        return chain(read, map(self._reader.batch, raw))
 
-def as_batch(raw: Any, forward_fn: ForwardFn | None) -> Batch:
-    """What the model is called with, for what a loader gave.
-
-    Raises:
-        TypeError: it is neither a tensor, nor a tuple or list that begins with one, nor a dict.
-    """
-    if forward_fn is not None:
-        return Batch((raw,), {}, forward_fn)
-    if isinstance(raw, Tensor):
-        return Batch((raw,), {})
-    if isinstance(raw, Mapping):
-        return Batch((), {str(key): value for key, value in raw.items()})
-    if isinstance(raw, tuple | list) and raw and isinstance(raw[0], Tensor):
-        return Batch((raw[0],), {})
-    got = f"a {type(raw).__name__}"
-    if isinstance(raw, tuple | list):
-        got += f" that begins with a {type(raw[0]).__name__}" if raw else " that is empty"
-    raise TypeError(
-        "recalibrate: expected batches that are a tensor, a tuple or list with the tensor first, or a dict of keyword "
-        f"arguments, got {got}. Say how the model is called with it: forward_fn=lambda model, batch: ..."
-    )
+    def _cut(self, batch: Call, left: int) -> Call:
+        if batch.samples > left and batch.forward_fn is None and not batch.is_even:
+            lengths = ", ".join(f"{length} in {path}" for path, length in [*batch.rows.items()][:4])
+            raise ValueError(
+                f"recalibrate: expected, with max_samples, batches whose tensors have a row for each sample, got "
+                f"tensors of {lengths}: nobody knows where to cut. Give a loader with fewer samples instead."
+            )
+        return batch.cut(left)

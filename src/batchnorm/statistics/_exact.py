@@ -106,7 +106,7 @@ class _Front:
         note_of(
             self.passes,
             self.outcome,
-            f"{names}: autograd's graph did not show all that is read from; settled one after the other instead",
+            f"{names}: one forward did not show all that is read from; settled one after the other instead",
         )
         self.settled = [norm for level in self.plan.levels[:place] for norm in level.norms]
         self.settle(self.plan.levels[place:])

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..calls import Call
+
 Array = NDArray[np.integer[Any]]
 MODULUS = 1 << 64
 WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -18,6 +20,38 @@ LARGE = 1 << 22
 """Bytes of a batch from which on several threads share it: a smaller one is hashed before they have started."""
 UNLOCKED = 1 << 11
 """Bytes of a sample from which on hashlib lets go of Python's lock."""
+
+
+def fingerprint_of(batch: Call) -> int:
+    """The sum, modulo 2**64, of a hash of each sample's bytes, over everything that is in a batch.
+
+    Tensors and arrays of one length are hashed together, row by row; those of another length, which have no row for
+    each sample, for themselves. What has no rows at all (words, numbers) counts as one more sample.
+    """
+    lengths: dict[int, list[Tensor]] = {}
+    words = []
+    for path, leaf in batch.leaves.found:
+        if path in batch.rows:
+            tensor = leaf if isinstance(leaf, Tensor) else _as_tensor(leaf)
+            if tensor is not None:
+                lengths.setdefault(batch.rows[path], []).append(_strided(tensor))
+        elif isinstance(leaf, str | bytes | int | float | complex):
+            words.append(f"{path}={leaf!r}")
+    total = sum(fingerprint(tensors, length) for length, tensors in lengths.items())
+    if words and not lengths:
+        total += int.from_bytes(hashlib.sha256("\n".join(words).encode(errors="replace")).digest()[:8], "little")
+    return total % MODULUS
+
+
+def _as_tensor(array: Any) -> Tensor | None:
+    try:
+        return torch.from_numpy(np.ascontiguousarray(array))
+    except TypeError:  # words, dates
+        return None
+
+
+def _strided(tensor: Tensor) -> Tensor:
+    return tensor if tensor.layout is torch.strided else tensor.to_dense()
 
 
 def fingerprint(tensors: Sequence[Tensor], samples: int) -> int:

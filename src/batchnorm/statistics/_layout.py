@@ -9,7 +9,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from ._norms import Norm
+from ..norms import Norm
 
 
 class Layout:

@@ -1,5 +1,6 @@
 """What happens when a norm is called during a pass: what is read, what is written, and where does the pass stop?"""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import exact_moments
+from ..norms import BY_OPERATOR, Habits, Norm, Normalizers
 from ._collect import Collector
 from ._layout import Layout
-from ._norms import Norm
 
 MANY = 2
 """More than one order of calls is as good as any number."""
@@ -31,12 +32,13 @@ class Meter:
 
     `orders`: of the norms' calls, each that a batch had. `seconds`: until each call, summed over the batches;
     `returned_seconds`: until the forwards returned; `forward_seconds`: until the device had done with them, what was
-    done meanwhile included.
+    done meanwhile included. `habits`: how each norm reads.
     """
 
     def __init__(
         self,
         norms: Sequence[Norm],
+        habits: Sequence[Habits],
         layout: Layout,
         device: torch.device,
         *,
@@ -53,7 +55,8 @@ class Meter:
         self.single_calls = [0] * len(norms)
         self.seconds: list[float] = []
         self.returned_seconds = self.forward_seconds = 0.0
-        self._norms, self._layout = norms, layout
+        self._norms, self._habits, self._layout = norms, habits, layout
+        self._by_operator = {norm for norm, habit in enumerate(habits) if habit.reads == BY_OPERATOR}
         self._measured, self._checked = set(measured), set(checked)
         self._by_batch, self._single = by_batch, single
         self._stop, self._expected = stop, tuple(expected)
@@ -64,6 +67,7 @@ class Meter:
         """Begin a batch; batches are counted from 1."""
         self.number = number
         self._order: list[int] = []
+        self._heard = [0] * len(self._norms)
         self._trusted: int | None = None
         self._start = time.perf_counter()
         self.collector.begin()
@@ -82,8 +86,11 @@ class Meter:
         """Finish a batch.
 
         Raises:
-            ValueError: the input of a norm that is checked was not finite.
+            ValueError: the input of a norm that is checked was not finite, or a norm did not do as it was seen to.
         """
+        for norm in self._by_operator:
+            if self._heard[norm] != self._order.count(norm):
+                raise ValueError(self._unheard(norm))
         self.collector.end()
         if self._checked:
             self._check_finite()
@@ -98,11 +105,25 @@ class Meter:
             call = len(self._order)
             self._order.append(norm)
             self.calls[norm] += 1
-            if norm in self._measured:
-                self._read(norm, args, kwargs)
+            self._check_buffers(norm, module)
+            if norm in self._measured and norm not in self._by_operator:
+                self._read(norm, args[0] if args else kwargs.get("input", next(iter(kwargs.values()), None)))
             self._pass(call)
 
         return called
+
+    def mode(self) -> contextlib.AbstractContextManager[object]:
+        """What has to be in force during a forward, for the norms whose operator is to be asked."""
+        return Normalizers(self._heard_of) if self._by_operator else contextlib.nullcontext()
+
+    def _heard_of(self, x: Tensor, others: list[Tensor]) -> None:
+        """Read what an operator is about to normalize by the statistics of a norm."""
+        given = {other.data_ptr() for other in others}
+        for norm in self._by_operator:
+            if self._norms[norm].mean.data_ptr() in given:
+                self._heard[norm] += 1
+                if norm in self._measured:
+                    self._read(norm, x)
 
     def _pass(self, call: int) -> None:
         if call == len(self.seconds):
@@ -115,8 +136,7 @@ class Meter:
         elif call == self._stop:
             raise Behind
 
-    def _read(self, norm: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        x = args[0] if args else kwargs.get("input", next(iter(kwargs.values()), None))
+    def _read(self, norm: int, x: object) -> None:
         moments = exact_moments(self._checked_shape(norm, x))
         self.collector.add(norm, moments)
         if not self._by_batch:
@@ -128,13 +148,30 @@ class Meter:
             self._norms[norm].var.copy_(moments.var)
 
     def _checked_shape(self, norm: int, x: object) -> Tensor:
-        channels = len(self._norms[norm].mean)
-        if isinstance(x, Tensor) and x.dim() >= 2 and x.shape[1] == channels:
-            return x
+        channels, axis = len(self._norms[norm].mean), self._habits[norm].reads
+        axis = axis if isinstance(axis, int) else 1
+        if isinstance(x, Tensor) and x.dim() > max(1, axis) and x.shape[axis] == channels:
+            return x.movedim(axis, 1)
         got = f"the shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
         raise ValueError(
             f"recalibrate: expected the input of {self._norms[norm].name} to have the shape (N, {channels}, *), "
-            f"got {got} in batch {self.number}. Norms with channels elsewhere cannot be recalibrated."
+            f"got {got} in batch {self.number}."
+        )
+
+    def _check_buffers(self, norm: int, module: nn.Module) -> None:
+        """Raise where a norm is called with other statistics than those that are to be written."""
+        if module._buffers.get("running_mean", self._norms[norm].mean) is not self._norms[norm].mean:
+            raise ValueError(
+                f"recalibrate: expected {self._norms[norm].name} to be called with its own running statistics, got "
+                f"others in batch {self.number}, as torch.func.functional_call gives them. Recalibrate a model that holds "
+                "them itself."
+            )
+
+    def _unheard(self, norm: int) -> str:
+        return (
+            f"recalibrate: expected {self._norms[norm].name} ({self._norms[norm].kind}) to normalize once in each call, "
+            f"as with the first batch, got {self._order.count(norm)} calls and {self._heard[norm]} times in batch "
+            f"{self.number}. Leave this norm as it is: put it into evaluation mode in a model that is in training mode."
         )
 
     def _leave(self, norm: int) -> None:

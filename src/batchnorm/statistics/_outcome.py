@@ -14,7 +14,7 @@ NormState = Literal["exact", "average", "unsettled"]
 
 @dataclass(slots=True)
 class Outcome:
-    """Filled step by step; `written`: the norms whose buffers hold something new."""
+    """Filled step by step; `written`: the norms whose buffers hold something new; `early`: notes from before."""
 
     first: Pass | None = None
     last: Pass | None = None
@@ -23,6 +23,7 @@ class Outcome:
     depths: dict[int, int] = field(default_factory=dict)
     rounds: list[Round] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    early: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
 

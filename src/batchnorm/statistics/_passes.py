@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 import torch
 
-from ..transaction import RNGState, Transaction, rng_state, same_rng
-from ._batches import Batch, Batches
-from ._fingerprint import MODULUS, fingerprint
+from ..calls import Call
+from ..norms import Habits, Norm
+from ..transaction import RNGState, Transaction, rng_state, same_rng, transaction
+from ._batches import Batches
+from ._fingerprint import MODULUS, fingerprint_of
+from ._known_code import may_be_left
 from ._layout import Layout
 from ._measured import Measured, merge
 from ._meter import Behind, Meter
-from ._norms import Norm
 from ._ranks import Ranks
+from ._tally import Tally
 from ._watcher import RecalibrationWatcher
 
 HALF = 1 << 32
@@ -52,16 +55,18 @@ class Passes:
         self,
         change: Transaction,
         norms: Sequence[Norm],
+        habits: Sequence[Habits],
         batches: Batches,
         ranks: Ranks,
         rng: RNGState,
         watcher: RecalibrationWatcher,
     ) -> None:
-        self.change, self.norms, self.batches, self.ranks = change, norms, batches, ranks
+        self.change, self.norms, self.habits, self.batches, self.ranks = change, norms, habits, batches, ranks
+        self.may_stop = batches.is_plain and may_be_left(change.module)
         self.layout = Layout(norms)
         self.watcher = watcher
         self.done = 0
-        self.first_batch: Batch | None = None
+        self.first_batch: Call | None = None
         self.rng = rng
         self.watches_chance = self._draws = False
         self._hashing_seconds = 0.0
@@ -81,6 +86,7 @@ class Passes:
         device = self.norms[0].mean.device
         return Meter(
             self.norms,
+            self.habits,
             self.layout,
             device if device.type != "mps" else torch.device("cpu"),  # which has no float64
             measured=measured,
@@ -94,49 +100,62 @@ class Passes:
     def run(self, meter: Meter) -> Pass:
         """Read all batches once. The samples' fingerprint is taken in the first pass alone.
 
+        What the model keeps from batch to batch (a hidden state, a counter) is put back at the end, so that every pass
+        begins with the same; the norms' statistics stay as they are then.
+
         Raises:
             ValueError: what `Meter` refuses; no rank got a batch.
         """
         self.done += 1
         start = time.perf_counter()
-        handles = [
-            self.change.on_input(module, meter.hook(index), with_kwargs=True)
-            for index, norm in enumerate(self.norms)
-            for module in norm.modules
-        ]
-        try:
+        with transaction(self.change.module) as inner:
+            for index, norm in enumerate(self.norms):
+                for module in norm.modules:
+                    inner.on_input(module, meter.hook(index), with_kwargs=True)
             with same_rng(self.rng):
                 counted = self._read(meter)
-        finally:
-            for handle in handles:
-                handle.remove()
+            inner.keep(*(buffer for norm in self.norms for buffer in (norm.mean, norm.var)))
         return self._together(meter, counted, start)
 
+    def samples_again(self) -> tuple[int, str]:
+        """Read the loader once more, without the model, all ranks together: how many samples, and their fingerprint."""
+        tally, seen = Tally(), 0
+        with same_rng(self.rng):
+            for given in self.batches:
+                tally.add(given)
+                seen += fingerprint_of(given)
+        heads = self.ranks.gather(torch.tensor([tally.samples, *divmod(seen % MODULUS, HALF)], dtype=torch.float64))
+        found = [[int(value) for value in head.tolist()] for head in heads]
+        total = sum(high * HALF + low for _, high, low in found) % MODULUS
+        return sum(samples for samples, _, _ in found), f"{total:016x}"
+
     def _read(self, meter: Meter) -> tuple[int, int, int]:
-        samples = batches = seen = 0
+        batches = seen = 0
+        tally = Tally()
         for number, given in enumerate(self.batches, 1):
             batch = given.to(self.batches.device)
             moved = all(now is not before for now, before in zip(batch.tensors, given.tensors, strict=True))
             self.first_batch = self.first_batch or batch.cut(2)
             if self.done == 1 and not moved:  # the model may write into it
                 start = time.perf_counter()
-                seen += fingerprint(given.tensors, given.samples)
+                seen += fingerprint_of(given)
                 self._hashing_seconds += time.perf_counter() - start
             meter.begin(number)
-            self._run(batch)
+            self._run(batch, meter)
             meter.returned()
             if self.done == 1 and moved:  # while the device is at work
-                seen += fingerprint(given.tensors, given.samples)
+                seen += fingerprint_of(given)
             meter.end()
-            samples, batches = samples + batch.samples, number
+            tally.add(given)
+            batches = number
             self.watcher.batch(number, self._total, self.done)
         self._total = batches
-        return samples, batches, seen % MODULUS
+        return tally.samples, batches, seen % MODULUS
 
-    def _run(self, batch: Batch) -> None:
+    def _run(self, batch: Call, meter: Meter) -> None:
         ask = self.watches_chance and self.done == 1 and not self._draws
         before = rng_state([self.batches.device], self.batches.generators) if ask else None
-        with suppress(Behind):
+        with suppress(Behind), meter.mode():
             batch.run(self.change.module)
         if before is not None:
             self._draws = before.has_moved()

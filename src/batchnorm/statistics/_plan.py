@@ -1,23 +1,26 @@
 """Which norms are settled in which round, and where may the forward be left?"""
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import torch
 
-from ..transaction import same_rng
+from ..norms import BY_OPERATOR, OPERATORS
+from ..transaction import same_rng, transaction
+from ..wiring import Pass as SeenPass
+from ..wiring import influences, one_pass
 from ._depths import Level, by_depth, in_order
 from ._passes import Pass, Passes
-from ._upstream import upstream
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The levels, from below.
 
-    `calls`: in a forward, in their order. `steady`: whether it was the same in every batch of every rank, and the model
-    draws no random numbers, so that a forward may be left behind one of them. `one_by_one`: whether each level is one
-    norm, as the calls follow.
+    `calls`: in a forward, in their order. `steady`: whether it was the same in every batch of every rank, the model
+    draws no random numbers, and nothing of the user's can be behind, so that a forward may be left behind one of them.
+    `one_by_one`: whether each level is one norm, as the calls follow.
     """
 
     levels: list[Level]
@@ -58,18 +61,19 @@ def plan(passes: Passes, first: Pass, called: list[int]) -> Plan:
         code = CHANGING
     notes = tuple(note for note in (NOTES.get(code), DRAWING if first.draws else None) if note)
     if not edges or code == CHANGING:
-        steady = code != CHANGING and not first.draws
+        steady = passes.may_stop and code != CHANGING and not first.draws
         return Plan(in_order(calls, called), calls, steady, one_by_one=True, notes=notes)
     reads = _unpack(edges, len(passes.norms))
     # A norm that this forward did not call may read from all that it did.
     reads = [found if norm in calls else sum(1 << other for other in {*calls}) for norm, found in enumerate(reads)]
-    return Plan(by_depth(reads, called), calls, not (code or first.draws), one_by_one=False, notes=notes)
+    steady = passes.may_stop and not (code or first.draws)
+    return Plan(by_depth(reads, called), calls, steady, one_by_one=False, notes=notes)
 
 
 CHANGING, RAISED, OTHER = 1, 2, 3
 NOTES = {
     CHANGING: "the norms are not called in the same order in every batch: they are settled one after the other",
-    RAISED: "the model cannot run where its data need a gradient: the norms are settled one after the other",
+    RAISED: "the model cannot run while it is looked at: the norms are settled one after the other",
     OTHER: "in evaluation the model calls its norms in another order: no forward is left before its end",
 }
 DRAWING = "the model draws random numbers: no forward is left before its end, so that each round draws the same"
@@ -80,11 +84,31 @@ def _ask(passes: Passes, orders: list[tuple[int, ...]]) -> tuple[tuple[int, ...]
     if len(orders) > 1 or passes.first_batch is None:
         return orders[0], CHANGING, []
     try:
-        with same_rng(passes.rng):
-            reads, calls = upstream(passes.change, passes.norms, passes.first_batch)
+        with same_rng(passes.rng), transaction(passes.change.module) as inner, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the passes have warned of whatever there is
+            reads, calls = _reads(passes, one_pass(inner, passes.first_batch))
     except Exception:  # whatever a model may raise; in the pass before it did not
         return orders[0], RAISED, []
     return calls, 0 if calls == orders[0] else OTHER, _pack(reads)
+
+
+def _reads(passes: Passes, seen: SeenPass) -> tuple[list[int], tuple[int, ...]]:
+    """For each norm the set of those whose statistics have a part in what it normalizes, and the order of all calls."""
+    norms = {id(module): index for index, norm in enumerate(passes.norms) for module in norm.modules}
+    own = {id(buffer): index for index, norm in enumerate(passes.norms) for buffer in (norm.mean, norm.var)}
+    named = passes.change.module.named_buffers(remove_duplicate=False)
+    reads, order = [0] * len(passes.norms), []
+    sources = {name: own[id(buffer)] for name, buffer in named if id(buffer) in own}
+    for found in influences(seen, sources, OPERATORS):
+        norm = norms.get(id(found.call.module))
+        if norm is None:
+            continue
+        if found.operator is None:
+            order.append(norm)
+        # A norm's operator reads what the norm was given, or what its forward has made of that.
+        if (found.operator is not None) == (passes.habits[norm].reads == BY_OPERATOR):
+            reads[norm] |= found.first
+    return reads, tuple(order)
 
 
 def _pack(sets: list[int]) -> list[int]:

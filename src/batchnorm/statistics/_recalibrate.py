@@ -7,15 +7,16 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
+from ..calls import ForwardFn, Reader
+from ..norms import Norm, find_norms
 from ..records import Recalibration
-from ..transaction import Transaction, rng_state, transaction
+from ..transaction import original, rng_state, transaction
 from ._agreement import agree, prove_equal
 from ._average import average
-from ._batches import Batches, ForwardFn
+from ._batches import Batches
+from ._choose import choose
 from ._exact import Limits, exact
-from ._norms import Norm, find_norms, frozen_because, without_statistics
 from ._options import check_options
 from ._outcome import Outcome, note_of, round_of
 from ._passes import Passes
@@ -113,15 +114,15 @@ def recalibrate(
             certify=certify,
         )
         find_norms(model)  # a lazy one is named before anything begins
-        batches = Batches(loader, forward_fn, max_samples, device)
+        batches = Batches(loader, Reader(original(model)[0], "recalibrate", forward_fn), max_samples, device)
         with transaction(model) as change:
             outcome = Outcome()
-            norms = _choose(change, outcome, include_frozen=include_frozen)
-            change.evaluate()
             rng = rng_state([device], batches.generators)
-            passes = Passes(change, norms, batches, ranks, rng, watcher or RecalibrationWatcher())
+            norms, habits = choose(change, batches, rng, ranks, outcome, include_frozen=include_frozen)
+            change.evaluate()
+            passes = Passes(change, norms, habits, batches, ranks, rng, watcher or RecalibrationWatcher())
             state = State(norms, passes.layout, variance)
-            for note in change.notes:
+            for note in (*change.notes, *outcome.early):
                 note_of(passes, outcome, note)
             agree(passes, state, outcome, (method, variance, max_rounds, keep_partial, tolerance, certify))
             if method == "average":
@@ -152,37 +153,6 @@ def _device(model: object) -> torch.device:
         for tensor in (*model.parameters(), *model.buffers()):
             return tensor.device
     return torch.device("cpu")
-
-
-def _choose(change: Transaction, outcome: Outcome, *, include_frozen: bool) -> list[Norm]:
-    """The norms that are to be written; the reasons of the others go into the outcome.
-
-    Raises:
-        ValueError: there is none.
-    """
-    found = find_norms(change.module)
-    root_trains = _root(change.module).training
-    reasons = {norm.name: frozen_because(norm, root_trains=root_trains) for norm in found}
-    frozen = {} if include_frozen else {name: reason for name, reason in reasons.items() if reason}
-    outcome.skipped.update(frozen)
-    outcome.skipped.update(dict.fromkeys(without_statistics(change.module), "has no running statistics"))
-    chosen = [norm for norm in found if norm.name not in frozen]
-    if not chosen:
-        named = "; ".join(f"{name}: {reason}" for name, reason in [*outcome.skipped.items()][:3])
-        raise ValueError(
-            "recalibrate: expected a model with batch norms that have running statistics, got "
-            + (
-                f"none that may be written ({named}). To write frozen ones: include_frozen=True."
-                if named
-                else "none: nothing is to be done."
-            )
-        )
-    return chosen
-
-
-def _root(model: nn.Module) -> nn.Module:
-    """The net whose mode says whether it is trained; an average of weights wraps it, and nobody gives that a mode."""
-    return _root(model.module) if isinstance(model, AveragedModel) else model
 
 
 def _measure(passes: Passes, state: State, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""Does a loader give the same samples in every round?"""
+"""Does a loader give the same samples in every round, and the model read the same of them?"""
 
 from collections.abc import Sequence
 
@@ -24,17 +24,31 @@ def check_repeats(passes: Passes, first: Pass, done: Pass, probe: Sequence[int],
     Raises:
         RuntimeError: they differ.
     """
-    got = f"{first.samples} samples, then {done.samples}" if done.samples != first.samples else None
-    for norm in probe if got is None else ():
+    if done.samples != first.samples:
+        raise RuntimeError(_others(done, f"{first.samples} samples, then {done.samples}"))
+    for norm in probe:
         part = passes.layout.slices[norm]
         before, now = (of.measured.stored("biased").on(part) for of in (first, done))
         apart = distance(before, now, eps[part])
         shift = max(float(apart.mean.max()), float(apart.var.max()))
         if not shift <= REPEATS:
-            got = f"the moments of what {passes.norms[norm].name} reads moved by {shift:.1e}"
-    if got is not None:
-        raise RuntimeError(
-            f"recalibrate: expected a loader that gives the same samples in every round, got others in round "
-            f"{done.number}: {got}. Seed its augmentation by the sample's index, give it a generator of its own and no "
-            'persistent workers, keep the batches in a list, or take method="average", which reads it once.'
-        )
+            raise RuntimeError(_moved(passes, first, done, passes.norms[norm].name, shift))
+
+
+def _moved(passes: Passes, first: Pass, done: Pass, name: str, shift: float) -> str:
+    if passes.samples_again() != (first.samples, first.fingerprint):
+        return _others(done, f"the moments of what {name} reads moved by {shift:.1e}")
+    return (
+        f"recalibrate: expected a model that reads the same of the same samples in every round, got one in which the "
+        f"moments of what {name} reads moved by {shift:.1e} in round {done.number}, although the loader gave the same "
+        "samples: something before it depends on the round, such as a count of the calls kept outside of the model. "
+        'Make the forward repeat itself, or take method="average", which reads the data once.'
+    )
+
+
+def _others(done: Pass, got: str) -> str:
+    return (
+        f"recalibrate: expected a loader that gives the same samples in every round, got others in round "
+        f"{done.number}: {got}. Seed its augmentation by the sample's index, give it a generator of its own and no "
+        'persistent workers, keep the batches in a list, or take method="average", which reads it once.'
+    )

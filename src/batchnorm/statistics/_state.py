@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from ..norms import Norm
 from ._layout import Layout
 from ._measured import Distance, Measured, Statistics, distance
-from ._norms import Norm
 
 
 class State:

@@ -8,9 +8,9 @@ from functools import partial
 import torch
 from torch import nn
 
+from ..calls import Call
 from ..records import FoldProof
 from ..transaction import Undo, rng_state, transaction
-from ..wiring import Example
 from ._operation import FoldOperation, Stash, tensor_of
 from ._outputs import distance
 from ._plan import Plan
@@ -39,7 +39,7 @@ def carry_out(model: nn.Module, plan: Plan, undo: Undo) -> FoldOperation:
     return operation
 
 
-def carry_out_and_prove(model: nn.Module, plan: Plan, inputs: Sequence[Example], said: list[str], undo: Undo) -> Proved:
+def carry_out_and_prove(model: nn.Module, plan: Plan, inputs: Sequence[Call], said: list[str], undo: Undo) -> Proved:
     """Prove the plan in float64, carry it out, prove it in the model's dtype; what differs is put back.
 
     Args:
@@ -99,7 +99,7 @@ def all_or_nothing() -> Iterator[Undo]:
 
 def _prove_in_float64(model: nn.Module, plan: Plan, own: Witness, said: list[str]) -> tuple[float | None, float | None]:
     """Fold a twin; return how far its outputs are from its own before, and the model's from the twin's."""
-    fine = Witness([example.to(torch.float64) for example in own.examples], own.rng)
+    fine = Witness([example.in_dtype(torch.float64) for example in own.examples], own.rng)
     try:
         twin = float64_twin(model)
         fine.remember(twin)
@@ -133,7 +133,7 @@ def _check_repeats(apart: float) -> None:
         )
 
 
-def _milliseconds(model: nn.Module, example: Example) -> float:
+def _milliseconds(model: nn.Module, example: Call) -> float:
     # Here and not above: it brings setuptools along, which costs every import of this package a quarter of a second.
     from torch.utils.benchmark import Timer
 

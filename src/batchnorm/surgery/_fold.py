@@ -3,9 +3,10 @@
 import torch
 from torch import nn
 
+from ..calls import Reader, check_device
 from ..records import FoldedNorm, FoldReport
 from ..transaction import original, transaction
-from ..wiring import as_examples, check_device, trace_examples
+from ..wiring import trace_examples
 from ._carry_out import all_or_nothing, carry_out, carry_out_and_prove
 from ._make_plan import make_plan
 from ._materialize import materialize as make_plain
@@ -33,8 +34,9 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
 
     Args:
         model: in evaluation mode. `torch.compile` is seen through.
-        example_inputs: what the model is called with: a tensor, a tuple of arguments, a dict of keyword arguments, or
-            a list of several such examples, if the model does different things with different inputs.
+        example_inputs: what the model is called with: a tensor, a tuple of arguments, a dict of keyword arguments, a
+            loader's batch, or a list of several examples, if the model does different things with different inputs
+            (`batchnorm.calls.Reader` has the table).
         verify: compare the outputs before and after, on the examples and on random inputs like them, in float64 and
             in the model's dtype; a norm that makes a difference is put back.
         materialize: replace weights that are computed in each call (weight_norm, spectral_norm, parametrizations) by
@@ -46,7 +48,7 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
     Raises:
         ValueError: the model is in training mode, wrapped for several processes, or the examples lie on another device.
         TypeError: no module, or nothing that a model can be called with.
-        RuntimeError: the model does not give the same twice for the same input.
+        RuntimeError: the model does not give the same twice for the same input, or its weights are sharded.
         Exception: whatever the model raises with an example.
 
     Example:
@@ -64,7 +66,7 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
     inference", 2017, section 3.2 (folding); Ioffe and Szegedy, 2015, section 3.1 (the affine form in inference).
     """
     check_foldable(model)
-    examples = as_examples(example_inputs, "fold")
+    examples = Reader(original(model)[0], "fold").examples(example_inputs)
     check_device(examples, model, "fold")
     module, notes = original(model)
     with torch.inference_mode(mode=False), torch.no_grad():

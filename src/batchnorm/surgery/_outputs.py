@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..wiring import Closed, leaves_of
+from ..calls import Closed, leaves_of
 from ._numbers import Numbers, numbers_of
 
 _MOST_OF_ITERATOR = 256

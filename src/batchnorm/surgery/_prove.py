@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from ..calls import Call
 from ..transaction import RNGState, same_rng, transaction
-from ..wiring import Example
 from ._outputs import Snapshot, distance, snapshot
 from ._plan import Plan
 
@@ -32,7 +32,7 @@ class Witness:
         last: the distance that was measured last.
     """
 
-    examples: Sequence[Example]
+    examples: Sequence[Call]
     rng: RNGState
     outputs: list[Snapshot] = field(default_factory=list)
     arguments: list[Snapshot] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Witness:
             distance(self.arguments[place], arguments, same_dtype=True),
         )
 
-    def _run(self, model: nn.Module, example: Example) -> tuple[Snapshot, Snapshot]:
+    def _run(self, model: nn.Module, example: Call) -> tuple[Snapshot, Snapshot]:
         # A transaction each: a model that counts its calls begins each time with the same count.
         with transaction(model, scripts=True), same_rng(self.rng):
             given = example.copied()
@@ -91,13 +91,13 @@ def _check_comparable(output: Snapshot, model: nn.Module) -> None:
             )
 
 
-def usable_random_inputs(model: nn.Module, examples: Sequence[Example]) -> list[Example]:
+def usable_random_inputs(model: nn.Module, examples: Sequence[Call]) -> list[Call]:
     """Random inputs like the examples, as far as the model takes them."""
     drawn = [random_like(example, seed) for example in examples for seed in range(_RANDOM_INPUTS)]
     return [example for example in drawn if _takes(model, example)]
 
 
-def _takes(model: nn.Module, example: Example) -> bool:
+def _takes(model: nn.Module, example: Call) -> bool:
     try:
         with transaction(model, scripts=True):
             example.copied().run(model)
@@ -106,7 +106,7 @@ def _takes(model: nn.Module, example: Example) -> bool:
     return True
 
 
-def random_like(example: Example, seed: int) -> Example:
+def random_like(example: Call, seed: int) -> Call:
     """The same call with random numbers of the example's shape, mean and spread; whole numbers stay."""
     generator = torch.Generator().manual_seed(seed)
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..nn import BatchNorm2d, BatchNormAdd2d, BatchNormPool2d, ScaleShift, Tail
-from ..wiring import NUMBERS, Normalization, NormCall, Value, forward_of
+from ..norms import forward_of
+from ..wiring import NUMBERS, Normalization, NormCall, Value
 from ._pair import pair_of
 
 

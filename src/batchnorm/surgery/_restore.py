@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..nn import ScaleShift
-from ..wiring import is_norm
+from ..norms import is_norm
 from ._carry_out import stashes_of
 from ._operation import Replaced, Stash, tensor_of
 from ._rest import Rest

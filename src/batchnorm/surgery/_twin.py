@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..transaction import reach
+
 STASH = "_batchnorm_folds"
 """The attribute of a folded model that holds what `unfold` needs."""
 
@@ -22,12 +24,14 @@ def float64_twin(model: nn.Module) -> nn.Module:
         stash = vars(module).get(STASH)
         if stash is not None:
             memo[id(stash)] = None  # what a former fold keeps is not run
-        for value in vars(module).values():
-            if isinstance(value, Tensor):  # kept from a former call: in a graph it could not be copied
-                memo[id(value)] = value.detach().to(torch.float64) if value.is_floating_point() else value.detach()
-    for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.is_floating_point() and id(tensor) not in memo:
+    own = [*model.parameters(), *model.buffers()]
+    # Tensors kept from a former call, in attributes and containers: those in a graph could not be copied.
+    held = [thing for thing in reach(model.modules(), dict.fromkeys(memo)) if isinstance(thing, Tensor)]
+    for tensor in {id(tensor): tensor for tensor in (*own, *held)}.values():
+        if tensor.is_floating_point():
             memo[id(tensor)] = _doubled(tensor)
+        elif not tensor.is_leaf:
+            memo[id(tensor)] = tensor.detach()
     return copy.deepcopy(model, memo)
 
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ..transaction import original
+from ..transaction import check_holds_weights, original
 from ._carry_out import stashes_of
 from ._operation import check_fits, undo
 from ._twin import STASH
@@ -23,7 +23,7 @@ def unfold(model: nn.Module) -> tuple[str, ...]:
     Raises:
         TypeError: no module.
         ValueError: nothing of the model is folded.
-        RuntimeError: modules of it have been exchanged since; then nothing is taken back.
+        RuntimeError: modules of it have been exchanged, or its weights sharded, since; then nothing is taken back.
 
     Example:
         >>> import torch
@@ -38,6 +38,7 @@ def unfold(model: nn.Module) -> tuple[str, ...]:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"unfold: expected a torch.nn.Module, got {type(model).__name__}.")
+    check_holds_weights(model, "unfold")
     module, _ = original(model)
     folded = [(name, inner) for name, inner in module.named_modules() if STASH in vars(inner)]
     if not folded:

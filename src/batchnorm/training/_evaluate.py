@@ -9,6 +9,7 @@ from torch import nn
 from .. import data
 from ..data import Batches, Source
 from ..errors import InputError
+from ..norms import is_norm
 from ..records import Evaluation
 from ..statistics import use_batch_statistics
 from ._environment import pick_device
@@ -95,7 +96,7 @@ def evaluate(
         card.classes,
     )
     batch, folded = None, is_folded(net)
-    if not folded and any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules()):
+    if not folded and any(map(is_norm, net.modules())):
         with use_batch_statistics(net):
             # In training order a class would not fill a batch of its own; a lone last image is left out.
             shuffled = Batches(images, batch_size, card.normalization, shuffle=True)

@@ -5,10 +5,11 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 from torch.optim.swa_utils import AveragedModel
 
+from ..norms import is_norm
 from ._config import TrainConfig
 
 NORMS = (
-    nn.modules.batchnorm._NormBase,
+    nn.modules.instancenorm._InstanceNorm,
     nn.GroupNorm,
     nn.LayerNorm,
     nn.RMSNorm,
@@ -29,7 +30,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, *, decay_all: bool) 
         parameter
         for module in model.modules()
         for name, parameter in module.named_parameters(recurse=False)
-        if isinstance(module, NORMS) or name.endswith("bias")
+        if isinstance(module, NORMS) or is_norm(module) or name.endswith("bias")
     }
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if decay_all:

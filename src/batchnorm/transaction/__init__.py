@@ -2,10 +2,12 @@
 
 from ._attributes import Attributes as Attributes
 from ._attributes import attributes as attributes
+from ._held import reach as reach
 from ._original import original as original
 from ._rng import RNGState as RNGState
 from ._rng import rng_state as rng_state
 from ._rng import same_rng as same_rng
+from ._sharded import check_holds_weights as check_holds_weights
 from ._transaction import Transaction as Transaction
 from ._transaction import transaction as transaction
 from ._undo import Undo as Undo

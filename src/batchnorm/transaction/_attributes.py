@@ -6,11 +6,12 @@ from functools import partial
 
 from torch import nn
 
+from ._modes import Switch
 from ._undo import Undo, until_undone
 
 
 class Attributes:
-    """What `attributes` hands to its block: the one method that sets."""
+    """What `attributes` hands to its block: the ways to set."""
 
     def __init__(self, undo: Undo) -> None:
         self._undo = undo
@@ -29,13 +30,23 @@ class Attributes:
             self._seen[id(module), name] = module
         setattr(module, name, value)
 
+    def evaluate(self, model: nn.Module) -> None:
+        """Switch a model to evaluation by its own `eval()` until the block ends.
+
+        What that switch changes goes back: modes, and tables that a module makes of its weights for evaluation. What
+        is written inside the block by others stays.
+        """
+        switch = Switch(model)
+        self._undo.add(switch.put_back)
+        model.eval()
+        switch.made()
+
 
 @contextmanager
 def attributes() -> Iterator[Attributes]:
     """Set attributes of modules inside the block; all of them are as they were when it ends, whatever is raised.
 
-    Only what was set through it goes back; an attribute that was absent goes again. `training` is set as an
-    attribute, too, and not by `train()`, which a module may answer in its own way.
+    Only what was set through it goes back; an attribute that was absent goes again.
 
     Example:
         >>> norm = nn.BatchNorm1d(3)

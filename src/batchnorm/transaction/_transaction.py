@@ -11,12 +11,13 @@ from torch.nn.parameter import is_lazy
 from torch.utils.hooks import RemovableHandle
 
 from ._attributes import attribute_step, check_plain
-from ._buffers import Buffers
+from ._bits import Bits
 from ._compiled import run_uncompiled
 from ._gradients import gradient_steps
+from ._held import reach, steps_of
 from ._original import original
 from ._rng import rng_state
-from ._tables import module_steps
+from ._sharded import check_holds_weights
 from ._undo import Undo
 
 
@@ -28,15 +29,16 @@ class Transaction:
         notes: one sentence for each wrapper that was taken off.
     """
 
-    def __init__(self, module: nn.Module, notes: tuple[str, ...], undo: Undo, buffers: Buffers) -> None:
+    def __init__(self, module: nn.Module, notes: tuple[str, ...], undo: Undo, buffers: list[Tensor]) -> None:
         self.module = module
         self.notes = notes
         self._undo = undo
-        self._buffers = buffers
-        self._seen: dict[int, nn.Module] = {}
+        self._bits = Bits()
+        self._buffers = {id(buffer): buffer for buffer in buffers}
+        self._seen: dict[int, object] = {}
 
     def set(self, module: nn.Module, name: str, value: object) -> None:
-        """Set a plain attribute of a module, `training` included; one that was absent is absent again afterwards.
+        """Set a plain attribute of a module; one that was absent is absent again afterwards.
 
         Raises:
             ValueError: the name is that of a parameter, a buffer or a submodule, which are not plain.
@@ -46,9 +48,15 @@ class Transaction:
         setattr(module, name, value)
 
     def evaluate(self) -> None:
-        """Set `training` to False on every module, frozen ones and the like included."""
-        for module in self.module.modules():
-            self.set(module, "training", False)
+        """Switch the model to evaluation by its own `eval()`, which may do more than set `training`.
+
+        What stays in training mode then does so in the user's evaluation, too.
+        """
+        self.module.eval()
+
+    def train(self) -> None:
+        """Switch the model to training by its own `train()`, which may leave frozen parts of it in evaluation."""
+        self.module.train()
 
     def on_input(self, module: nn.Module, fn: Callable[..., Any], *, with_kwargs: bool = False) -> RemovableHandle:
         """Call `fn(module, args)` or `fn(module, args, kwargs)` before each forward, behind the hooks that are there.
@@ -75,19 +83,22 @@ class Transaction:
             ValueError: one of the tensors was no buffer of the model when the block began. All of them are refused.
         """
         for place, buffer in enumerate(buffers):
-            if buffer not in self._buffers:
+            if id(buffer) not in self._buffers:
                 raise ValueError(
                     f"keep: expected buffers that the model had when the transaction began, got another "
                     f"{type(buffer).__name__} at position {place}. Write into the buffers in place, and name those."
                 )
-        self._buffers.keep(buffers)
+        self._bits.keep(buffers)
 
-    def _remember(self, module: nn.Module) -> None:
-        if id(module) not in self._seen:
-            for step in module_steps(module):
+    def _remember(self, *roots: object) -> None:
+        """Remember these, and all that they hold, unless they are known."""
+        for thing in reach(roots, self._seen):
+            for step in steps_of(thing, self._bits):
                 self._undo.add(step)
-            # The module itself, so that nobody else gets its id.
-            self._seen[id(module)] = module
+
+    def _give_up(self) -> None:
+        self._bits.keep_nothing()
+        self._undo.run()
 
 
 @contextmanager
@@ -96,22 +107,27 @@ def transaction(model: nn.Module, *, scripts: bool = False) -> Iterator[Transact
 
     Put back, by whatever is raised, a `KeyboardInterrupt` while putting back included (it is raised afterwards):
 
-    - what every module holds: its attributes (`training`, `momentum` ...), hooks, parameters, buffers and children,
-      the very objects in their order; not what is written into parameters;
-    - every buffer bit for bit, in place: the same tensor in the same memory;
+    - what every module holds: its class, attributes (`training`, `momentum` ...), hooks, parameters, buffers and
+      children, the very objects in their order;
+    - what these hold: lists, dicts, sets, deques, arrays, generators of random numbers, and objects of the user's
+      classes (not those of Python, torch, or of loggers, loaders and trainers); modules that are kept in them, too;
+    - every parameter, buffer and other tensor among these bit for bit, in place: the same tensor in the same memory.
+      They are copied for it, as much memory as the model takes;
     - `.grad` of every parameter, the very object. Inside it is None, so that nothing can be added to it;
     - the random state of python, numpy, torch on the CPU and on the devices of the model's tensors, and whether
       gradients are recorded (`torch.is_grad_enabled`).
 
-    Inside, compiled code runs uncompiled (in the whole process), for it does not call hooks that are new. The model
-    must not be run from another thread meanwhile.
+    Not put back is what lies outside the model: globals, numbers on classes, what functions keep in closures or caches
+    (a hook may well count what happens here), iterators, files. Inside, compiled code runs uncompiled (in the whole
+    process), for it does not call hooks that are new. The model must not be run from another thread meanwhile.
 
     Args:
         model: any module; DistributedDataParallel, DataParallel and `torch.compile` are seen through.
         scripts: allow parts of `torch.jit`, which call no hooks of what is in them.
 
     Raises:
-        RuntimeError: a lazy module has not seen a batch yet, so that there is nothing to go back to.
+        RuntimeError: a lazy module has not seen a batch yet, so that there is nothing to go back to; or the weights are
+            sharded (FSDP, DTensor, DeepSpeed), and whoever shards them keeps books of his own.
         TypeError: a part of the model is a script of `torch.jit`.
 
     Example:
@@ -128,36 +144,34 @@ def transaction(model: nn.Module, *, scripts: bool = False) -> Iterator[Transact
     """
     module, notes = original(model)
     _check_can_go_back(model, scripts=scripts)
-    buffers = Buffers(model.buffers())
     undo = Undo()
-    change = Transaction(module, notes, undo, buffers)
+    change = Transaction(module, notes, undo, [*model.buffers()])
     settled = False
     try:
         try:
-            _begin(model, change, undo, buffers)
+            _begin(model, change, undo)
             yield change
             undo.run()
             settled = True
         finally:
             # Whoever hears of an exception has the model as it was, were it raised by putting back itself.
             if not settled:
-                _give_up(undo, buffers)
+                change._give_up()
                 settled = True
     finally:
         # A second interrupt may have come before the first step.
         if not settled:
-            _give_up(undo, buffers)
+            change._give_up()
 
 
-def _begin(model: nn.Module, change: Transaction, undo: Undo, buffers: Buffers) -> None:
-    """Remember everything; the steps run in reverse order, so that modules hold their buffers before these are read."""
+def _begin(model: nn.Module, change: Transaction, undo: Undo) -> None:
+    """Remember everything; the steps run in reverse order."""
     devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
     undo.add(rng_state(devices).put_back)
     undo.add(partial(torch.set_grad_enabled, torch.is_grad_enabled()))
-    for step in (*buffers.steps(), *gradient_steps(model.parameters())):
+    for step in gradient_steps(model.parameters()):
         undo.add(step)
-    for module in change.module.modules():
-        change._remember(module)
+    change._remember(*change.module.modules(), *model.parameters(), *model.buffers())
     for wrapper in model.modules():
         if "training" in vars(wrapper):
             undo.add(attribute_step(wrapper, "training"))
@@ -166,12 +180,8 @@ def _begin(model: nn.Module, change: Transaction, undo: Undo, buffers: Buffers) 
     run_uncompiled(undo)
 
 
-def _give_up(undo: Undo, buffers: Buffers) -> None:
-    buffers.keep_nothing()
-    undo.run()
-
-
 def _check_can_go_back(model: nn.Module, *, scripts: bool) -> None:
+    check_holds_weights(model, "transaction")
     for name, module in model.named_modules():
         what = f"{name or 'the model'} ({type(module).__name__})"
         if not scripts and isinstance(module, torch.jit.ScriptModule):

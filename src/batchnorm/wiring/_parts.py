@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ..norms import is_norm
 from ._events import Pass, Value
 from ._normalizations import Normalization, normalizations_of
-from ._units import NormCall, Product, Unit, innermost, is_norm
+from ._units import NormCall, Product, Unit, innermost
 
 FUNCTION = "function"
 """The kind of a row that is no module."""

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..transaction import Transaction, rng_state, same_rng, transaction
+from ..calls import Call, Reader, check_device
+from ..transaction import Transaction, original, rng_state, same_rng, transaction
 from ._calls import Calls
 from ._escapes import Escapes
 from ._events import Pass, values_in
-from ._examples import Example, as_example, check_device
 from ._functions import Functions
 from ._recorder import Recorder
 from ._storages import Storages
@@ -32,7 +32,8 @@ def trace(model: nn.Module, *example_inputs: object) -> Wiring:
 
     Args:
         model: a module; in training mode it is traced as in evaluation. `torch.compile` is seen through.
-        example_inputs: each the arguments of one call: a tensor, a tuple of arguments, or a dict of keyword arguments.
+        example_inputs: each the arguments of one call: a tensor, a tuple of arguments, or a dict of keyword arguments
+            (`batchnorm.calls.Reader` has the table).
 
     Raises:
         TypeError: an example is none of these.
@@ -47,13 +48,14 @@ def trace(model: nn.Module, *example_inputs: object) -> Wiring:
         >>> wiring.readers_of("0")
         ('1',)
     """
-    examples = tuple(as_example(raw, "trace") for raw in example_inputs)
+    reader = Reader(original(model)[0], "trace")
+    examples = tuple(reader.example(raw) for raw in example_inputs)
     if not examples:
         raise ValueError("trace: expected at least one example, got none. Give what the model is called with.")
     return trace_examples(model, examples, "trace")
 
 
-def trace_examples(model: nn.Module, examples: tuple[Example, ...], verb: str) -> Wiring:
+def trace_examples(model: nn.Module, examples: tuple[Call, ...], verb: str) -> Wiring:
     """`trace` of examples that have been read, for a verb that stands on it."""
     check_device(examples, model, verb)
     passes: list[Pass] = []
@@ -69,7 +71,12 @@ def trace_examples(model: nn.Module, examples: tuple[Example, ...], verb: str) -
         return Wiring(change.module, tuple(passes), change.notes, complete=complete, draws=draws)
 
 
-def _paths(change: Transaction, example: Example) -> tuple[list[Pass], bool, bool]:
+def one_pass(change: Transaction, call: Call) -> Pass:
+    """What the model does with one call, in the modes that it is in, by the one way that its data open."""
+    return _run(change, call, frozenset())[0]
+
+
+def _paths(change: Transaction, example: Call) -> tuple[list[Pass], bool, bool]:
     """Every way through the model that an answer of the data can open, whether these are all, and whether it draws."""
     seen, asked, drew = _run(change, example, frozenset())
     found, waiting, tried, complete = [seen], [(frozenset[int](), asked)], 1, True
@@ -94,9 +101,7 @@ def _paths(change: Transaction, example: Example) -> tuple[list[Pass], bool, boo
     return found, complete, drew
 
 
-def _run(
-    change: Transaction, example: Example, flips: frozenset[int], seed: int | None = None
-) -> tuple[Pass, int, bool]:
+def _run(change: Transaction, example: Call, flips: frozenset[int], seed: int | None = None) -> tuple[Pass, int, bool]:
     """One forward, how many questions of yes or no were asked of the data, and whether chance was used."""
     seen, storages, module = Pass(), Storages(), change.module
     for name, tensor in _named_tensors(module):

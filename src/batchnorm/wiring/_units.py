@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.instancenorm import _InstanceNorm
 
+from ..norms import forward_of, is_norm
 from ._events import Call, Operation, Pass, Value
 from ._normalizations import Normalization, normalizations_of
 from ._schema import arguments
@@ -84,22 +83,6 @@ def find_units(seen: Pass) -> list[Unit]:
     ]
     products = [unit for unit in (*linear, *loose) if unit.input.storage != unit.weight_value.storage]
     return sorted([*units, *products], key=lambda unit: (unit.events.start, unit.events.stop))
-
-
-def is_norm(module: nn.Module) -> bool:
-    """Whether a module is a batch norm, whatever its class: it has a mean and a variance per channel, or is torch's."""
-    if isinstance(module, _InstanceNorm):
-        return False
-    if isinstance(module, _BatchNorm):
-        return True
-    buffers = dict(module.named_buffers(recurse=False))
-    mean, var = buffers.get("running_mean"), buffers.get("running_var")
-    return mean is not None and var is not None and mean.dim() == 1 and mean.shape == var.shape
-
-
-def forward_of(module: nn.Module) -> object:
-    """The function that a module runs: its class's, unless somebody has given the module one of its own."""
-    return vars(module).get("forward", type(module).forward)
 
 
 def _norm_calls(seen: Pass) -> Iterator[NormCall]:

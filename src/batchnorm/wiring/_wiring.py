@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from ..norms import is_norm
 from ._events import Call, Pass
 from ._follow import Followed, follow_all
 from ._links import Link, links_of
 from ._normalizations import Normalization
 from ._parts import Part, loose_norms, parts_of
-from ._units import NormCall, Unit, find_units, is_norm
+from ._units import NormCall, Unit, find_units
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 from torch.utils import _pytree as pytree
 
-from batchnorm.wiring import leaves_of, mapped
+from batchnorm.calls import leaves_of, mapped
 
 
 class Graph:

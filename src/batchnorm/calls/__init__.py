@@ -1,0 +1,10 @@
+"""Storey 1: how is a model called with what a caller or a loader gives, and what is in that?"""
+
+from ._call import Call as Call
+from ._call import ForwardFn as ForwardFn
+from ._leaves import Closed as Closed
+from ._leaves import Leaves as Leaves
+from ._leaves import leaves_of as leaves_of
+from ._mapped import mapped as mapped
+from ._read import Reader as Reader
+from ._read import check_device as check_device

@@ -1,0 +1,202 @@
+"""How is a model called with what somebody gives as a batch or as an example? The one place where that is decided."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+from torch.optim.swa_utils import AveragedModel
+
+from ._call import Call, ForwardFn
+from ._leaves import leaves_of
+
+
+class Room(NamedTuple):
+    """How many positional arguments a forward needs, and how many it takes; at least one, for something is given."""
+
+    needed: int
+    taken: int
+
+
+class Reader:
+    """Reads batches and examples for one model.
+
+    =====================  =====================================================================================
+    given                  the model is called with
+    =====================  =====================================================================================
+    a tensor               that tensor
+    a dict                 its entries as keyword arguments
+    a tuple                its members as positional arguments: of a loader's batch as many as the forward needs, for
+                           labels come behind them; of an example, which was written for the model, as many as it takes
+    a list                 a batch: as a tuple, which is what a DataLoader makes lists of; in the place of one example
+                           it may also be several, if each member can be one by itself
+    another object         that object, if tensors are found in it (a graph, a dataclass)
+    anything, forward_fn   `forward_fn(model, given)`
+    =====================  =====================================================================================
+
+    Args:
+        model: whose forward says how many arguments it takes.
+        verb: whose mistakes are told.
+        forward_fn: the caller's own way.
+    """
+
+    def __init__(self, model: nn.Module, verb: str, forward_fn: ForwardFn | None = None) -> None:
+        self._verb = verb
+        self.forward_fn = forward_fn
+        self._signature = _signature(model)
+        self._room = _room(self._signature)
+
+    def batch(self, raw: Any) -> Call:
+        """Read what a loader gave.
+
+        Raises:
+            TypeError: it is nothing that a model can be called with, or has a key that its forward does not take.
+        """
+        if self.forward_fn is not None:
+            return Call((raw,), {}, self.forward_fn)
+        if isinstance(raw, Mapping):
+            return self._checked(Call((), {str(key): value for key, value in raw.items()}))
+        given = raw[: self._room.needed] if type(raw) in (tuple, list) or _is_named(raw) else (raw,)
+        if given and _holds_tensors(given[0]):
+            return Call((*given,), {})
+        raise TypeError(
+            f"{self._verb}: expected batches that are a tensor, a tuple or list with the tensor first, a dict of "
+            f"keyword arguments, or an object with tensors in it, got {_got(raw)}. Say how the model is called with "
+            "it: forward_fn=lambda model, batch: ..."
+        )
+
+    def example(self, raw: Any) -> Call:
+        """Read what a caller gave as the arguments of one call.
+
+        Raises:
+            TypeError: it is nothing that a model can be called with.
+
+        Example:
+            >>> import torch
+            >>> reader = Reader(nn.Bilinear(2, 2, 1), "fold")
+            >>> reader.example((torch.zeros(1, 2), torch.ones(1, 2), "label")).args
+            (tensor([[0., 0.]]), tensor([[1., 1.]]))
+            >>> reader.example({"input1": 1, "input2": 2}).kwargs
+            {'input1': 1, 'input2': 2}
+        """
+        if isinstance(raw, Mapping):
+            return self._checked(Call((), {str(key): value for key, value in raw.items()}))
+        if type(raw) in (tuple, list) or _is_named(raw):
+            return Call((*raw[: self._room.taken],), {})
+        if _holds_tensors(raw):
+            return Call((raw,), {})
+        raise TypeError(
+            f"{self._verb}: expected an example that is a tensor, a tuple of the model's arguments, a dict of its "
+            f"keyword arguments, or an object with tensors in it, got {type(raw).__name__}. Give what the model is "
+            f"called with: {self._verb}(model, torch.randn(1, 3, 224, 224))"
+        )
+
+    def examples(self, raw: Any) -> tuple[Call, ...]:
+        """Read one example, or a list of several.
+
+        Raises:
+            TypeError: one of them is nothing that a model can be called with.
+            ValueError: the list is empty.
+        """
+        if not isinstance(raw, list):
+            return (self.example(raw),)
+        if not raw:
+            raise ValueError(
+                f"{self._verb}: expected at least one example, got an empty list. Give what the model is called with."
+            )
+        return (self.example(raw),) if self._is_one(raw) else tuple(map(self.example, raw))
+
+    def _is_one(self, raw: list[Any]) -> bool:
+        """Whether a list is one batch, as a loader gives it, and not several examples."""
+        first, *others = raw
+        if not isinstance(first, Tensor) or not others:
+            return False
+        if self._room.needed > 1 and all(isinstance(other, Tensor) for other in others):
+            return True
+        return any(_is_label(other, first) for other in others)
+
+    def _checked(self, call: Call) -> Call:
+        """Raise where a dict has an entry that the forward does not take, or lacks one."""
+        if self._signature is None:
+            return call
+        try:
+            self._signature.bind(**call.kwargs)
+        except TypeError as error:
+            cure = (
+                "Say how the model is called with it: forward_fn=lambda model, batch: ..."
+                if self._verb == "recalibrate"
+                else "Give what the model is called with, and nothing else."
+            )
+            raise TypeError(
+                f"{self._verb}: expected a dict of the arguments of the model's forward{self._signature}, but it "
+                f"{error}. {cure}"
+            ) from None
+        return call
+
+
+def check_device(calls: Sequence[Call], model: nn.Module, verb: str) -> None:
+    """Say it if an example lies on another device than the whole model.
+
+    Raises:
+        ValueError: it does.
+    """
+    homes = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
+    for call in calls:
+        for tensor in call.tensors:
+            if len(homes) == 1 and tensor.device not in homes:
+                (home,) = homes
+                raise ValueError(
+                    f"{verb}: expected examples on the model's device {home}, got one on {tensor.device}. "
+                    f"Move it: example.to({str(home)!r})"
+                )
+
+
+def _signature(model: nn.Module) -> inspect.Signature | None:
+    """That of the model's forward; None where something else is called, or changes the arguments before."""
+    while isinstance(model, AveragedModel):
+        model = model.module
+    if type(model).__call__ is not nn.Module.__call__ or model._forward_pre_hooks:
+        return None
+    try:
+        return inspect.signature(model.forward)
+    except (TypeError, ValueError):  # a forward of C++
+        return None
+
+
+def _room(signature: inspect.Signature | None) -> Room:
+    if signature is None:
+        return Room(1, 1_000)
+    needed = taken = 0
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            taken = 1_000
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            taken += 1
+            needed += parameter.default is parameter.empty
+    return Room(max(1, needed), max(1, taken))
+
+
+def _is_named(raw: object) -> bool:
+    return isinstance(raw, tuple) and hasattr(raw, "_fields") and not isinstance(raw, PackedSequence)
+
+
+def _is_label(other: object, first: Tensor) -> bool:
+    """Whether a member of a list is no second example like the first one, but what a loader gives beside it."""
+    if not isinstance(other, Tensor):
+        return not _holds_tensors(other)
+    if len(other.shape) == 0 or len(first.shape) == 0:
+        return False
+    flat = other.ndim <= 1 < first.ndim
+    return len(other) == len(first) and (flat or first.is_floating_point() > other.is_floating_point())
+
+
+def _holds_tensors(value: object) -> bool:
+    return isinstance(value, Tensor) or bool(leaves_of(value).tensors)
+
+
+def _got(raw: object) -> str:
+    got = f"a {type(raw).__name__}"
+    if isinstance(raw, tuple | list):
+        got += f" that begins with a {type(raw[0]).__name__}" if raw else " that is empty"
+    return got

@@ -1,0 +1,13 @@
+"""Storey 2: which modules are batch norms, what do they hold, what do they read, and who moves their statistics?"""
+
+from ._find import Norm as Norm
+from ._find import find_norms as find_norms
+from ._find import forward_of as forward_of
+from ._find import is_norm as is_norm
+from ._find import is_stock as is_stock
+from ._find import without_statistics as without_statistics
+from ._habits import Habits as Habits
+from ._habits import habits_of as habits_of
+from ._normalizers import BY_OPERATOR as BY_OPERATOR
+from ._normalizers import OPERATORS as OPERATORS
+from ._normalizers import Normalizers as Normalizers

@@ -1,0 +1,99 @@
+"""Of which numbers are the moments that a norm stored, and by which is its output normalized?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..functional import Moments, exact_moments, scale_shift
+from ._find import Norm
+
+CLOSE = 1e-3
+"""How far from exact, relative to itself, a movement of statistics may be: other moments are wholly others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Whose moments were stored: those of the norm's input along `axis`, or of what its operator was given."""
+
+    axis: int | None = None
+    by_operator: bool = False
+
+
+def first_tensor(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
+    """What a norm is given to normalize: its first argument."""
+    first = args[0] if args else kwargs.get("input", next(iter(kwargs.values()), None))
+    return first if isinstance(first, Tensor) else None
+
+
+def is_transformed(x: Tensor) -> bool:
+    """Whether a tensor is one of those that `torch.func.vmap` and the like hand out."""
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))
+
+
+def movement_of(x: Tensor, heard: list[Tensor], old: tuple[Tensor, ...], new: tuple[Tensor, ...]) -> Movement:
+    """Find out whose moments moved the statistics.
+
+        new = old + momentum * (moments - old), for one momentum, of the mean and of the variance
+
+    Args:
+        x: what the norm was given.
+        heard: what the operators inside it were given.
+        old: its mean and variance before.
+        new: the same afterwards.
+    """
+    for axis, moments in _along_axes(x, len(old[0])):
+        if _moved_by(moments, old, new):
+            return Movement(axis)
+    if len(heard) == 1 and heard[0].dim() >= 2 and heard[0].shape[1] == len(old[0]):
+        return Movement(by_operator=_moved_by(exact_moments(heard[0]), old, new))
+    return Movement()
+
+
+def normalized_axis(module: nn.Module, norm: Norm, x: Tensor, output: object) -> int | None:
+    """Along which axis the output is the input, normalized by the norm's statistics, scaled and shifted."""
+    if not isinstance(output, Tensor) or output.shape != x.shape or not x.is_floating_point() or not x.numel():
+        return None
+    weight, bias = (getattr(module, name, None) for name in ("weight", "bias"))
+    parts = [
+        value.detach().double() if isinstance(value, Tensor) and value.shape == norm.mean.shape else None
+        for value in (norm.mean, norm.var, weight, bias)
+    ]
+    mean, var, *affine = parts
+    if mean is None or var is None:
+        return None
+    scale, shift = scale_shift(mean, var, affine[0], affine[1], norm.eps)
+    for axis in _axes(x, len(mean)):
+        shape = [-1 if place == axis else 1 for place in range(x.dim())]
+        expected = x.double() * scale.reshape(shape) + shift.reshape(shape)
+        size = max(1.0, float(expected.abs().max()))
+        if float((output.double() - expected).abs().max()) <= 100 * torch.finfo(x.dtype).eps * size:
+            return axis
+    return None
+
+
+def _along_axes(x: Tensor, channels: int) -> Iterator[tuple[int, Moments]]:
+    if x.is_floating_point() and x.layout is torch.strided:
+        for axis in _axes(x, channels):
+            yield axis, exact_moments(x.movedim(axis, 1))
+
+
+def _axes(x: Tensor, channels: int) -> Iterator[int]:
+    """The axes that may be the channels', the usual one first."""
+    return (axis for axis in (*range(1, x.dim()), 0) if x.dim() >= 2 and x.shape[axis] == channels)
+
+
+def _moved_by(moments: Moments, old: tuple[Tensor, ...], new: tuple[Tensor, ...]) -> bool:
+    start, moved = torch.cat([*old]).double(), torch.cat([*new]).double() - torch.cat([*old]).double()
+    rounding = 8 * torch.finfo(new[0].dtype).eps * torch.cat([*new]).double().abs()
+    mean, var, count = moments
+    for correction in (count / max(1, count - 1), 1.0):
+        way = torch.cat([mean, var * correction]).to(start.device) - start
+        length = float(way.square().sum())
+        momentum = float((way * moved).sum()) / length if length else 0.0
+        apart = (moved - momentum * way).abs()
+        if 0 < momentum <= 1 + CLOSE and bool((apart <= CLOSE * moved.abs().max() + rounding).all()):
+            return True
+    return False

@@ -1,0 +1,198 @@
+"""What does a training step do with each norm's statistics, and which numbers does the norm normalize?"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MethodType
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..calls import Call
+from ..transaction import Transaction, transaction
+from ._find import Norm, forward_of, is_stock
+from ._look import Look, Seen
+from ._modes import Modes, reasons
+from ._normalizers import BY_OPERATOR
+
+_FEW = 2
+"""Samples that are enough to see what a model does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What is known of one norm.
+
+    Attributes:
+        still: why a training step leaves its statistics as they are; None if it moves them.
+        reads: the axis of its first argument along which its channels lie, or `BY_OPERATOR`.
+        unknown: why nobody knows what it normalizes; None if that is known.
+    """
+
+    still: str | None = None
+    reads: int | str = 1
+    unknown: str | None = None
+
+
+def habits_of(
+    change: Transaction, norms: Sequence[Norm], call: Call | None, *, alone: bool = True
+) -> tuple[list[Habits], tuple[str, ...]]:
+    """Look at one training forward of a model, and at one in evaluation where that does not tell all.
+
+    Whether a norm's statistics move is not read from names or modes but seen: a class may freeze them, a parent may
+    keep its norms in evaluation, a forward may set them so. What they move to is compared with the moments of what
+    the norm was given, unless its forward is torch's or ours. Everything is put back.
+
+    Args:
+        change: the transaction that the model is in.
+        norms: of the model.
+        call: how the model is called with a batch; None where there is none: then modes and classes tell what they can.
+        alone: whether no other process runs the same: a norm that is synchronized stores what all of them have.
+
+    Returns:
+        The habits of each norm, and notes for the user.
+    """
+    modes = Modes(change.module)
+    trained, why, notes = _train(change, norms, call, modes)
+    # Where the forward in training came to no end, or a norm's forward is somebody's own, evaluation is looked at, too.
+    needed = call is not None and (bool(notes) or not _are_stock(norms))
+    evaluated = _evaluate(change, norms, call) if needed and call is not None else [Seen() for _ in norms]
+    found = [
+        _habits(norm, of_training, of_evaluation, reason, alone=alone)
+        for norm, of_training, of_evaluation, reason in zip(norms, trained, evaluated, why, strict=True)
+    ]
+    return found, notes
+
+
+def _train(
+    change: Transaction, norms: Sequence[Norm], call: Call | None, modes: Modes
+) -> tuple[list[Seen], list[str | None], tuple[str, ...]]:
+    """One forward in training, of few samples if the model takes these, and the reasons by modes alone."""
+    error: Exception | None = None
+    why: list[str | None] = [None for _ in norms]
+    for part in _parts(call, norms) if call else (None,):
+        look = Look(norms)
+        with transaction(change.module) as inner:
+            try:
+                modes.train(inner)
+                why = reasons(modes, norms)
+                if part is None:
+                    break
+                _make_ready(inner, norms)
+                with _silently(), torch.enable_grad(), look.on(inner):
+                    part.run(inner.module)
+            except (MemoryError, torch.OutOfMemoryError):
+                raise  # says nothing of the norms
+            except Exception as raised:  # whatever a model may raise that is trained otherwise than it is evaluated
+                error = raised
+            else:
+                return look.seen, why, ()
+    if error is None:
+        return [Seen() for _ in norms], why, ()
+    note = (
+        f"the model cannot run in training mode on a batch alone ({type(error).__name__}: {_first_line(error)}): which "
+        "norms are frozen is told by their modes"
+    )
+    return look.seen, why, (note,)
+
+
+def _evaluate(change: Transaction, norms: Sequence[Norm], call: Call) -> list[Seen]:
+    look = Look(norms)
+    for part in _parts(call, norms):
+        look = Look(norms)
+        with transaction(change.module) as inner:
+            inner.evaluate()
+            _make_ready(inner, norms)
+            try:
+                with _silently(), torch.no_grad(), look.on(inner):
+                    part.run(inner.module)
+            except (MemoryError, torch.OutOfMemoryError):
+                raise
+            except Exception:  # noqa: S112  # the pass that follows raises it again, for the user to see
+                continue
+            break
+    return look.seen
+
+
+@contextmanager
+def _silently() -> Iterator[None]:
+    """A forward that nobody asked for does not warn; the user's own will."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _parts(call: Call, norms: Sequence[Norm]) -> tuple[Call, ...]:
+    """What is tried, one after the other: all of the batch first where a forward of somebody's own is to be judged."""
+    few = call.first(_FEW)
+    parts = (few, call) if _are_stock(norms) else (call, few)
+    return parts if few is not call else (call,)
+
+
+def _make_ready(change: Transaction, norms: Sequence[Norm]) -> None:
+    """Let a movement be seen where the statistics are broken, and synchronized norms run by themselves."""
+    for norm in norms:
+        norm.mean.nan_to_num_(0.0, 0.0, 0.0)
+        norm.var.nan_to_num_(1.0, 1.0, 1.0)
+        for module in norm.modules:
+            if isinstance(module, nn.SyncBatchNorm) and forward_of(module) is nn.SyncBatchNorm.forward:
+                change.set(module, "forward", MethodType(_BatchNorm.forward, module))
+
+
+def _habits(norm: Norm, trained: Seen, evaluated: Seen, reason: str | None, *, alone: bool) -> Habits:
+    reads: int | str = 1
+    unknown = None
+    if trained.transformed or evaluated.transformed:
+        unknown = "it is called under a transform of torch.func, where its input is that of several calls at once"
+    elif not _are_stock([norm]):
+        reads, unknown = _reading(norm, trained, evaluated, alone=alone)
+    return Habits(_still(norm, trained, reason), reads, unknown)
+
+
+def _still(norm: Norm, seen: Seen, reason: str | None) -> str | None:
+    if not seen.calls:
+        return reason
+    if seen.moved:
+        return None
+    if reason is not None:
+        return reason
+    if not seen.trained:
+        return "frozen: the model's forward puts it into evaluation mode"
+    if hasattr(norm.modules[0], "momentum") and _are_stock([norm]):
+        return f"frozen: a training step does not move its statistics (momentum = {norm.modules[0].momentum})"
+    return f"frozen: a {norm.kind} never moves its statistics"
+
+
+def _reading(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tuple[int | str, str | None]:
+    """How a norm reads whose forward is somebody's own, or why nobody knows."""
+    if not trained.calls and not evaluated.calls:
+        return 1, None  # never called
+    if trained.moved and alone and trained.stored.axis is None and not trained.stored.by_operator:
+        return 1, f"what a {norm.kind} stores in training are not the moments of what it is given"
+    if evaluated.operators:
+        return _by_operator(norm, trained, evaluated, alone=alone)
+    if max(trained.tensors, evaluated.tensors) > 1:
+        return 1, f"what a {norm.kind} normalizes is not known: it takes more than one tensor, such as a mask"
+    for axis in (trained.stored.axis, evaluated.formula):
+        if axis is not None:
+            return axis, None
+    return 1, f"what a {norm.kind} normalizes is not known: its forward does more than the formula"
+
+
+def _by_operator(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tuple[int | str, str | None]:
+    if evaluated.operators != evaluated.calls:
+        return 1, f"what a {norm.kind} normalizes is not known: it does so several times in a call, or not in all"
+    if trained.moved and alone and trained.stored.axis is None and evaluated.passed_on:
+        return 1, f"a {norm.kind} evaluates other numbers than those whose moments it stores in training"
+    # Also where it was given the very tensor: with other data it may be another.
+    return BY_OPERATOR, None
+
+
+def _are_stock(norms: Sequence[Norm]) -> bool:
+    return all(is_stock(module) for norm in norms for module in norm.modules)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:200]

@@ -1,0 +1,50 @@
+"""Which norms does the user, or the model itself, keep out of training?"""
+
+from collections.abc import Sequence
+
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from ..transaction import Transaction
+from ._find import Norm
+
+
+class Modes:
+    """The modes that a model is in, and those that it has while it trains.
+
+    Modes that are mixed are somebody's choice, and hold: norms in evaluation inside a model that trains, or one part in
+    training inside a model that is evaluated. A model that is wholly in one mode is asked by its own `train()`.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._root = _root(model)
+        self._training = [name or "the model" for name, module in self._root.named_modules() if module.training]
+        self.chosen = len({module.training for module in self._root.modules()}) > 1
+
+    def train(self, change: Transaction) -> None:
+        """Bring the model into the modes of its training."""
+        if not self.chosen:
+            change.train()
+
+    def reason(self, norm: Norm) -> str | None:
+        """Why a norm that trains in none of its modules does not move, once the model is in these modes."""
+        if any(module.training for module in norm.modules):
+            return None
+        if not self.chosen:
+            return "frozen: train() leaves it in evaluation mode"
+        if self._root.training:
+            return "frozen: in evaluation mode in a model that is in training mode"
+        return f"frozen: in evaluation mode, as the model is, of which only a part trains ({self._named()})"
+
+    def _named(self) -> str:
+        return ", ".join(self._training[:2]) + (" ..." if len(self._training) > 2 else "")
+
+
+def reasons(modes: Modes, norms: Sequence[Norm]) -> list[str | None]:
+    """Those of all norms."""
+    return [modes.reason(norm) for norm in norms]
+
+
+def _root(model: nn.Module) -> nn.Module:
+    """The net whose modes count; an average of weights wraps it, and nobody gives that a mode."""
+    return _root(model.module) if isinstance(model, AveragedModel) else model

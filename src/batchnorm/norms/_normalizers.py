@@ -1,0 +1,39 @@
+"""What is given to the operator that normalizes? A dispatch mode sees every one that is called inside a norm."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+BY_OPERATOR = "operator"
+"""How a norm reads whose forward makes something else of what it is given, and normalizes that by an operator."""
+
+OPERATORS = {
+    "aten.native_batch_norm",
+    "aten._native_batch_norm_legit",
+    "aten._native_batch_norm_legit_no_training",
+    "aten._batch_norm_with_update",
+    "aten._batch_norm_no_update",
+    "aten.cudnn_batch_norm",
+    "aten.miopen_batch_norm",
+    "batchnorm.fused_evaluation",
+    "batchnorm.fused_training",
+}
+
+
+class Normalizers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
+    """Calls `heard(x, others)` before each operator that normalizes `x`; `others`: the other tensors that it takes."""
+
+    supports_higher_order_operators = True
+
+    def __init__(self, heard: Callable[[Tensor, list[Tensor]], None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's
+        self._heard = heard
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if str(getattr(func, "overloadpacket", func)) in OPERATORS:
+            self._heard(args[0], [other for other in args[1:] if isinstance(other, Tensor)])
+        return func(*args, **(kwargs or {}))

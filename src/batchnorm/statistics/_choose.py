@@ -1,0 +1,70 @@
+"""Which norms are to be written, and what is known of each?"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import compress
+from typing import Any
+
+import torch
+
+from ..norms import Habits, Norm, find_norms, habits_of, without_statistics
+from ..transaction import RNGState, Transaction, same_rng
+from ._batches import Batches
+from ._outcome import Outcome
+from ._ranks import Ranks
+
+
+def choose(
+    change: Transaction, batches: Batches, rng: RNGState, ranks: Ranks, outcome: Outcome, *, include_frozen: bool
+) -> tuple[list[Norm], list[Habits]]:
+    """The norms that are to be written, with their habits; the reasons of the others go into the outcome.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = find_norms(change.module)
+    outcome.skipped.update(dict.fromkeys(without_statistics(change.module), "has no running statistics"))
+    habits = _seen_by_all(change, found, batches, rng, ranks, outcome) if found else []
+    for norm, habit in zip(found, habits, strict=True):
+        if reason := _reason(habit, include_frozen=include_frozen):
+            outcome.skipped[norm.name] = reason
+    keep = [norm.name not in outcome.skipped for norm in found]
+    if not any(keep):
+        raise ValueError(_none(outcome))
+    return [*compress(found, keep)], [*compress(habits, keep)]
+
+
+def _reason(habit: Habits, *, include_frozen: bool) -> str | None:
+    return habit.unknown if include_frozen else habit.still or habit.unknown
+
+
+def _seen_by_all(
+    change: Transaction, norms: Sequence[Norm], batches: Batches, rng: RNGState, ranks: Ranks, outcome: Outcome
+) -> list[Habits]:
+    """What the first rank that has data sees: all of them are to write the same norms."""
+    first = batches.begin(rng)
+    everyone = [bool(vector.item()) for vector in ranks.gather(torch.tensor([first is not None], dtype=torch.float64))]
+    # A norm that is synchronized waits for every rank: where one has no batch, nobody tries a forward by itself.
+    call = first.to(batches.device) if first is not None and all(everyone) else None
+    with same_rng(rng):
+        habits, notes = habits_of(change, norms, call, alone=ranks.size == 1)
+    told = _told(ranks, [habits, notes])
+    seen, notes = told[everyone.index(True) if any(everyone) else 0]
+    outcome.early += notes
+    return [Habits(**one) for one in seen]
+
+
+def _told(ranks: Ranks, mine: list[Any]) -> list[Any]:
+    """What every rank has found, as text."""
+    text = json.dumps(mine, default=asdict).encode()
+    vectors = ranks.gather(torch.tensor([*text], dtype=torch.float64))
+    return [json.loads(bytes(int(value) for value in vector.tolist())) for vector in vectors]
+
+
+def _none(outcome: Outcome) -> str:
+    named = "; ".join(f"{name}: {reason}" for name, reason in [*outcome.skipped.items()][:3])
+    wanted = "recalibrate: expected a model with batch norms that have running statistics, got "
+    if not named:
+        return f"{wanted}none: nothing is to be done."
+    return f"{wanted}none that may be written ({named}). To write frozen ones: include_frozen=True."
