@@ -1,6 +1,7 @@
 """Which operators ran? A dispatch mode sees all of them, also those inside scripted functions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -48,6 +49,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         self.storages = storages
         self.of_data: set[int] = set()
         self.questions = 0
+        self._below_autograd = False
         self._flipped_at: tuple[int, int] | None = None
         self._stack = stack
         self._flips = flips
@@ -56,7 +58,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if torch.is_inference_mode_enabled():
+        if self._below_autograd or torch.is_inference_mode_enabled():
             # There, what is made of other operators comes as it is.
             with self:
                 parts = func.decompose(*args, **kwargs)
@@ -86,10 +88,20 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
 
     def _run_watched(self, func: HigherOrderOperator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         before = self.described((args, kwargs))
-        result, inner = run_watched(func, args, kwargs, lambda: self)
+        result, inner = run_watched(func, args, kwargs, self._watched)
         if inner is not None:
             self._write(func, (*before[0], *self.described(inner)), before[1], self.described(result))
         return result
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Inside an operator that was given functions, which comes here below autograd, and so do theirs."""
+        before, self._below_autograd = self._below_autograd, True
+        try:
+            with self:
+                yield
+        finally:
+            self._below_autograd = before
 
     def _leaf(self, leaf: object) -> object:
         if isinstance(leaf, Tensor):
