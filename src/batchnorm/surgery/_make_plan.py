@@ -135,6 +135,8 @@ def _decides_by_data(wiring: Wiring) -> str | None:
     """Why the model may do, with other data, what it has not done here."""
     if not wiring.complete:
         return "the data decide between more ways through the model than were tried"
+    if wiring.unseen:
+        return f"the example holds what Python may read unseen and decide by, {wiring.unseen[0]}: give it as a tensor"
     for seen in wiring.passes:
         for operation in seen.operations:
             if operation.scalar_of_data:

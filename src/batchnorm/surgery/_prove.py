@@ -1,5 +1,6 @@
 """Does a folded model compute what it computed before? If not, which norm's change is to blame?"""
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,14 +11,14 @@ from ..calls import Call
 from ..transaction import RNGState, same_rng, transaction
 from ._outputs import Snapshot, distance, snapshot
 from ._plan import Plan
+from ._vary import varied
 
 FLOAT64_BOUND = 1e-9
 """The largest difference, relative to the output, that float64 may make of another order of operations."""
 LEAST_BOUND = 1e-4
 """What any dtype is allowed, and 3 times the model's own distance to float64."""
 
-
-_RANDOM_INPUTS = 1
+_SEED = 0
 
 
 @dataclass(slots=True)
@@ -91,36 +92,32 @@ def _check_comparable(output: Snapshot, model: nn.Module) -> None:
             )
 
 
-def usable_random_inputs(model: nn.Module, examples: Sequence[Call]) -> list[Call]:
-    """Random inputs like the examples, as far as the model takes them."""
-    drawn = [random_like(example, seed) for example in examples for seed in range(_RANDOM_INPUTS)]
-    return [example for example in drawn if _takes(model, example)]
+def other_inputs(model: nn.Module, examples: Sequence[Call]) -> tuple[list[Call], list[str]]:
+    """Random inputs like the examples, as far as the model takes them, and a note for each that has none."""
+    found, notes = [], []
+    for example in examples:
+        other = _other_input(model, example)
+        if isinstance(other, str):
+            notes.append(f"{other}; only the example itself was compared")
+        else:
+            found.append(other)
+    return found, notes
 
 
-def _takes(model: nn.Module, example: Call) -> bool:
-    try:
-        with transaction(model, scripts=True):
-            example.copied().run(model)
-    except Exception:  # random numbers are no data of the user's: a model may refuse them
-        return False
-    return True
-
-
-def random_like(example: Call, seed: int) -> Call:
-    """The same call with random numbers of the example's shape, mean and spread; whole numbers stay."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(tensor: torch.Tensor) -> torch.Tensor:
-        if not tensor.is_floating_point() or not tensor.numel():
-            return tensor
-        values = tensor.double()
-        finite = values[values.isfinite()]
-        mean = float(finite.mean()) if finite.numel() else 0.0
-        spread = float(finite.std()) if finite.numel() > 1 else 0.0
-        noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
-        return (noise * (spread or 1.0) + mean).to(tensor.device, tensor.dtype)
-
-    return example.mapped(draw)
+def _other_input(model: nn.Module, example: Call) -> Call | str:
+    problem = "no tensor of the example could be varied"
+    for whole in (True, False):
+        other = varied(example, _SEED, whole=whole)
+        if all(map(operator.is_, other.tensors, example.tensors)):
+            continue
+        try:
+            with transaction(model, scripts=True):
+                other.copied().run(model)
+        except Exception as error:  # random numbers are no data of the user's: a model may refuse them
+            problem = f"the model takes no random data like the example's ({type(error).__name__})"
+        else:
+            return other
+    return problem
 
 
 def put_back_culprits(plan: Plan, agrees: Callable[[list[str]], bool], say: Callable[[str], None]) -> list[str]:

@@ -24,6 +24,7 @@ class Wiring:
         passes: what was seen, one for each example, and more where the data or chance decide about the way.
         notes: what was taken off the model.
         complete: False if the data open more ways than were tried.
+        unseen: parts of the examples by which the model may have decided what it does without being seen.
         draws: whether the model draws random numbers.
     """
 
@@ -31,6 +32,7 @@ class Wiring:
     passes: tuple[Pass, ...]
     notes: tuple[str, ...] = ()
     complete: bool = True
+    unseen: tuple[str, ...] = ()
     draws: bool = False
     _units: dict[int, list[Unit]] = field(default_factory=dict)
     _followed: dict[int, list[Followed]] = field(default_factory=dict)
