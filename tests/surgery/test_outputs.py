@@ -56,7 +56,6 @@ UNLIKE = {
     "NaN instead of a number": (torch.tensor([torch.nan, 1.0]), torch.tensor([0.0, 1.0])),
     "another infinity": (torch.tensor([torch.inf]), torch.tensor([-torch.inf])),
     "another shape": (torch.zeros(2, 3), torch.zeros(3, 2)),
-    "other whole numbers": (torch.tensor([3]), torch.tensor([4])),
     "another word": ("cat", "dog"),
     "more of it": ((1, 2), (1, 2, 3)),
     "None instead of a tensor": (None, torch.zeros(1)),
@@ -158,6 +157,12 @@ def test_nan_and_infinity_are_compared_by_place_in_sparse_and_complex_ones():
         one, other = (torch.tensor([[first, 1.0], [1.0, torch.inf]]) for first in (torch.nan, 2.0))
         assert distance(snapshot(make(one)), snapshot(make(one))) == 0.0
         assert distance(snapshot(make(one)), snapshot(make(other))) == float("inf")
+
+
+def test_of_whole_numbers_the_share_that_differs_is_the_distance():
+    pair = snapshot(torch.tensor([3, 1, 4, 1])), snapshot(torch.tensor([3, 1, 4, 2]))
+    assert distance(*pair) == 0.25
+    assert distance(*pair, same_whole=True) == float("inf")
 
 
 def test_another_dtype_is_a_difference_where_that_is_asked():

@@ -82,6 +82,27 @@ def test_a_fold_that_is_right_is_proved_whatever_the_model_returns(output):
     assert report.proof.error_float64 < 1e-12
 
 
+def which_of_two_that_only_rounding_tells_apart(m, x):
+    y = m.bn(m.conv(x))
+    return torch.stack((y[:, 0] * 3, (y[:, 0] + y[:, 0] * (1 + 1e-7)) + y[:, 0])).argmax(0)
+
+
+def test_a_class_that_rounding_decides_is_no_reason_to_take_a_fold_back():
+    report = fold(Net(which_of_two_that_only_rounding_tells_apart), X)
+    assert report.outcome_of("bn") == "folded"
+    assert report.proof.error_float64 == 0.0
+
+
+def test_another_class_is_one_where_float64_cannot_tell_that_rounding_decides(monkeypatch):
+    make_edits_wrong(monkeypatch)
+
+    def body(m, x):
+        y = m.bn(m.conv(x.float()))
+        return (y + torch.zeros(1, dtype=torch.float32)).flatten().mul(50).long()
+
+    assert fold(Net(body), X).outcome_of("bn") == "scale-shifted"
+
+
 SECRETS = {
     "storage": (
         lambda y, _: (1, y.clone().untyped_storage()),

@@ -78,6 +78,17 @@ class Loose(nn.Module):
         return self.function(x, self.route)
 
 
+class Raw(nn.Module):
+    """A norm of ours, and one by a function, of the same tensor."""
+
+    def __init__(self, channels, route):
+        super().__init__()
+        self.norm, self.route = BatchNorm2d(channels, route=route), route
+
+    def forward(self, x):
+        return self.norm(x) + batch_norm(x, *zeros_and_ones(x), route=self.route)
+
+
 NORMS = {
     "plain": BatchNorm2d,
     "with an activation": lambda *a, **k: BatchNorm2d(*a, activation="hardswish", **k),
@@ -94,6 +105,7 @@ NORMS = {
     "by hand": ByHand,
     "by the batch": ByTheBatch,
     "another eps": OtherEps,
+    "beside a loose one": Raw,
     "loose": lambda c, route: Loose(lambda y, route: batch_norm(y, *zeros_and_ones(y), route=route), route),
     "loose with an activation": lambda c, route: Loose(
         lambda y, route: batch_norm(y, *zeros_and_ones(y), activation="relu", route=route), route

@@ -29,8 +29,9 @@ class Numbers:
     def distance(self, other: "Numbers") -> float:
         """The largest difference in units of the largest number; infinite if the forms differ.
 
-        Numbers below 1e-6 count as that: what is nearly 0 is often the difference of larger ones. Whole numbers are
-        the same or infinitely far. NaN and infinities are the same where both have the same.
+        Numbers below 1e-6 count as that: what is nearly 0 is often the difference of larger ones. NaN and infinities
+        are the same where both have the same. Of whole numbers it is the share that differs: where two classes are
+        nearly as likely, rounding decides which has the largest number.
         """
         if self.form != other.form:
             return float("inf")
@@ -40,7 +41,7 @@ class Numbers:
         if not one.numel():
             return 0.0
         if not one.is_floating_point():
-            return 0.0 if torch.equal(one, two) else float("inf")
+            return float((one != two).double().mean())
         return _apart(one.double(), two.double())
 
 

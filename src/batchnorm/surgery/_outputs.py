@@ -51,13 +51,16 @@ def snapshot(output: object, *, read_iterators: bool = True) -> Snapshot:
     return Snapshot(leaves, tuple(opened.containers), tuple(closed))
 
 
-def distance(before: Snapshot, after: Snapshot, *, same_dtype: bool = False) -> float:
+def distance(before: Snapshot, after: Snapshot, *, same_dtype: bool = False, same_whole: bool = False) -> float:
     """The largest difference, each in units of the largest number of its tensor; infinite if they are not alike.
+
+    Of a tensor of whole numbers it is the share that differs.
 
     Args:
         before: the one whose numbers are the units.
         after: the other.
         same_dtype: they are not alike where a tensor has another dtype.
+        same_whole: nor where one whole number of a tensor is another one.
 
     Example:
         >>> distance(snapshot(Tensor([0.0, 2.0])), snapshot(Tensor([0.0, 2.5])))
@@ -69,8 +72,16 @@ def distance(before: Snapshot, after: Snapshot, *, same_dtype: bool = False) -> 
         return float("inf")
     if [part.path for part in before.closed] != [part.path for part in after.closed]:
         return float("inf")
-    pairs = ((leaf, after.leaves[path]) for path, leaf in before.leaves.items())
-    return max((_apart(one, other, same_dtype) for one, other in pairs), default=0.0)
+    largest = 0.0
+    for path, one in before.leaves.items():
+        other = after.leaves[path]
+        apart = _apart(one, other)
+        if isinstance(one, Numbers) and isinstance(other, Numbers):
+            unlike = same_dtype and one.dtype != other.dtype
+            unlike |= same_whole and apart > 0 and not one.values.is_floating_point()
+            apart = float("inf") if unlike else apart
+        largest = max(largest, apart)
+    return largest
 
 
 def _copies(leaf: Any) -> Iterator[tuple[str, Any]]:
@@ -91,9 +102,9 @@ def _of_array(array: np.ndarray[Any, Any]) -> Any:
     return str(array.dtype), array.shape, array.tobytes()
 
 
-def _apart(one: Any, other: Any, same_dtype: bool) -> float:  # noqa: FBT001  # inside this file
+def _apart(one: Any, other: Any) -> float:
     if isinstance(one, Numbers) and isinstance(other, Numbers):
-        return float("inf") if same_dtype and one.dtype != other.dtype else one.distance(other)
+        return one.distance(other)
     if type(one) is not type(other):
         return float("inf")
     if isinstance(one, float | complex):

@@ -30,6 +30,7 @@ class Witness:
         rng: the random state from which every call starts.
         outputs: what came out; nothing before `remember`.
         arguments: what the model had made of its arguments by then: it may give its result there.
+        exact: whether a single whole number that is another one counts as infinitely far.
         last: the distance that was measured last.
     """
 
@@ -37,6 +38,7 @@ class Witness:
     rng: RNGState
     outputs: list[Snapshot] = field(default_factory=list)
     arguments: list[Snapshot] = field(default_factory=list)
+    exact: bool = False
     last: float = 0.0
 
     def remember(self, model: nn.Module) -> None:
@@ -69,10 +71,8 @@ class Witness:
 
     def _distance(self, model: nn.Module, place: int) -> float:
         output, arguments = self._run(model, self.examples[place])
-        return max(
-            distance(self.outputs[place], output, same_dtype=True),
-            distance(self.arguments[place], arguments, same_dtype=True),
-        )
+        pairs = ((self.outputs[place], output), (self.arguments[place], arguments))
+        return max(distance(*pair, same_dtype=True, same_whole=self.exact) for pair in pairs)
 
     def _run(self, model: nn.Module, example: Call) -> tuple[Snapshot, Snapshot]:
         # A transaction each: a model that counts its calls begins each time with the same count.
