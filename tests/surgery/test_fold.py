@@ -11,8 +11,6 @@ from batchnorm import fold, trace, unfold
 from batchnorm import nn as bn
 from batchnorm.surgery import _carry_out, _operation
 from batchnorm.surgery._operation import FoldOperation
-from batchnorm.wiring import Operation, Pass, Value
-from batchnorm.wiring._normalizations import normalizations_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -363,52 +361,3 @@ def test_a_compiled_model_runs_folded():
     fold(compiled, X)
     torch.testing.assert_close(compiled(X), expected, rtol=0, atol=1e-5)
     assert isinstance(model[1], nn.Identity)
-
-
-class Doubled(nn.BatchNorm2d):
-    def forward(self, x):
-        return 2 * super().forward(x)
-
-
-def test_a_norm_that_is_left_for_one_reason_in_every_call_is_left_for_that_reason():
-    """And not because its calls differ, which they do not."""
-    norm = Doubled(3)
-    model = nn.Sequential(nn.Conv2d(3, 3, 1), norm, nn.Conv2d(3, 3, 1), norm).eval()
-    (found,) = fold(model, X).norms
-    assert found.reason == "its forward does more than is known of"
-
-
-class Moody(nn.BatchNorm2d):
-    def forward(self, x):
-        y = super().forward(x)
-        return y * 2 if x.shape[-1] < 6 else y
-
-
-def test_a_norm_whose_calls_differ_is_left_because_they_do():
-    norm = Moody(3)
-    model = nn.Sequential(nn.Conv2d(3, 3, 1), norm, nn.Conv2d(3, 3, 3), norm).eval()
-    (found,) = fold(model, X).norms
-    assert found.reason == "its forward does not always do the same"
-
-
-OPERATORS = [
-    "native_batch_norm",
-    "_native_batch_norm_legit",
-    "_native_batch_norm_legit_no_training",
-    "_batch_norm_no_update",
-    "_batch_norm_with_update",
-    "cudnn_batch_norm",
-    "miopen_batch_norm",
-]
-
-
-@pytest.mark.parametrize("name", OPERATORS)
-def test_what_a_norm_was_given_is_known_whatever_operator_the_device_takes(name):
-    """Most of them never run on a CPU, but their schemas are known."""
-    operator = getattr(torch.ops.aten, name).default
-    words = [argument.name for argument in operator._schema.arguments]
-    x = Value(0, (2, 3), (3, 1), 0, torch.float32)
-    given = tuple(0.25 if word.startswith("eps") else x if word == "input" else None for word in words)
-    seen = Pass([Operation(0, operator, given, {}, None, (), frozenset(), False)])
-    (norm,) = normalizations_of(seen)
-    assert (norm.given["eps"], norm.given["input"]) == (0.25, x)
