@@ -129,6 +129,42 @@ def test_it_is_folded_by_the_rules_alone_if_that_is_asked():
     assert fold(net(SECRETS["meta"][0]), ({"x": X},), verify=False).outcome_of("bn") == "folded"
 
 
+def rows_without_end(y, _):
+    while True:
+        yield y
+        y = y + 1
+
+
+def test_no_norm_is_folded_in_a_model_that_goes_on_for_ever_when_its_output_is_read():
+    (norm,) = fold(net(rows_without_end), ({"x": X},), verify=False).norms
+    assert (norm.outcome, norm.reason) == (
+        "scale-shifted",
+        "the model goes on when its output is read, in the whole (generator): it has more than 256 values",
+    )
+
+
+def test_a_forward_that_runs_when_its_output_is_read_is_looked_at():
+    model = Net(lambda m, x: (m.bn(m.conv(image[None])) for image in x))
+    expected = [*model(X)]
+    assert fold(model, X).outcome_of("bn") == "folded"
+    torch.testing.assert_close([*model(X)], expected, rtol=1e-5, atol=1e-5)
+
+
+class Collected:
+    def __init__(self):
+        self.rows = []
+
+
+def test_what_the_model_writes_into_its_argument_is_compared_and_the_callers_object_is_as_before():
+    class Collecting(Net):
+        def forward(self, x, into):
+            into.rows.append(self.bn(self.conv(x)))
+
+    into = Collected()
+    assert fold(Collecting(None), (X, into)).outcome_of("bn") == "folded"
+    assert into.rows == []
+
+
 def test_a_model_that_returns_a_part_of_itself_is_proved_by_the_rest():
     model = Net(lambda m, x: (m.bn(m.conv(x)), m.conv))
     assert fold(model, X).outcome_of("bn") == "folded"

@@ -13,6 +13,8 @@ from ._opening import is_array, is_plain
 from ._state import attached_to
 
 DEEPEST = 64
+MOST_OF_ITERATOR = 256
+"""How many values are read of an iterator that a model returned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..calls import Closed, leaves_of
+from ..calls import MOST_OF_ITERATOR, Closed, leaves_of
 from ._numbers import Numbers, numbers_of
-
-_MOST_OF_ITERATOR = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def snapshot(output: object, *, read_iterators: bool = True) -> Snapshot:
         >>> [str(part) for part in snapshot((torch.ones(2), torch.nn.Identity())).closed]
         ['[1] (Identity): it is a module']
     """
-    opened = leaves_of(output, most_of_iterator=_MOST_OF_ITERATOR if read_iterators else 0)
+    opened = leaves_of(output, most_of_iterator=MOST_OF_ITERATOR if read_iterators else 0)
     leaves: dict[str, Any] = {}
     closed = [*opened.closed]
     for path, leaf in opened.found:

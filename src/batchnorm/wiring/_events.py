@@ -169,7 +169,8 @@ class Pass:
         values: how each of these lies there.
         inputs: the storages of the example.
         alive: the storages that somebody still held at the end, the caller of the model included.
-        results: those of what the model returned.
+        results: those of what the model returned; iterators in it were read.
+        unread: those that were not read to their end.
         hooked: those that a hook of somebody's was given, and of which module.
         touching: the operators that had to do with a storage.
     """
@@ -183,6 +184,7 @@ class Pass:
     inputs: frozenset[int] = frozenset()
     alive: frozenset[int] = frozenset()
     results: frozenset[int] = frozenset()
+    unread: tuple[str, ...] = ()
     hooked: dict[int, str] = field(default_factory=dict)
     touching: dict[int, list[int]] = field(default_factory=dict)
 

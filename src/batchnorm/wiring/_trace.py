@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..calls import Call, Reader, check_device, leaves_of
+from ..calls import MOST_OF_ITERATOR, Call, Reader, check_device, leaves_of
 from ..transaction import Transaction, original, rng_state, same_rng, transaction
 from ._calls import Calls
 from ._escapes import Escapes
@@ -126,12 +126,13 @@ def _run(change: Transaction, example: Call, flips: frozenset[int], seed: int | 
         calls.watch(recorder)
         with recorder, Escapes(recorder), Functions(recorder):
             try:
-                result = example.run(module)
+                result = leaves_of(example.run(module), most_of_iterator=MOST_OF_ITERATOR)
             except Exception as error:
                 if flips:
                     raise _DeadEnd(went_on=recorder.went_on) from error
                 raise
-        seen.results = frozenset(value.storage for value in values_in(recorder.described(leaves_of(result).tensors)))
+        seen.results = frozenset(value.storage for value in values_in(recorder.described(result.tensors)))
+        seen.unread = tuple(str(part) for part in result.closed if hasattr(part.value, "__next__"))
         # While the result is still held: an object of somebody's may hold tensors that nobody can see.
         seen.alive = storages.alive()
         drew = chance.has_moved()
