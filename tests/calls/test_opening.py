@@ -7,6 +7,7 @@ from collections import OrderedDict, UserDict, defaultdict, deque, namedtuple
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType, SimpleNamespace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -169,6 +170,8 @@ HOLDERS = {
     "result of torch": lambda x: torch.return_types.max((x, torch.zeros(1))),
     "object": Graph,
     "object in a list": lambda x: [Graph(x)],
+    "namespace": lambda x: SimpleNamespace(x=x),
+    "dict that cannot be written": lambda x: MappingProxyType({"a": x}),
     "slots": Slots,
     "slots of two classes": MoreSlots,
     "dataclass": Data,

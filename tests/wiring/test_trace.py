@@ -2,6 +2,7 @@
 
 import random
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -369,3 +370,19 @@ def test_a_wiring_prints_as_a_table():
         "act     ReLU         2      2x4x4x4  head, (returned)",
         "head    Linear       1      2x5      act",
     ]
+
+
+def test_a_hook_that_is_given_an_object_sees_the_tensors_in_it():
+    class Boxed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = conv()
+
+        def forward(self, x):
+            return [SimpleNamespace(y=self.conv(x))]
+
+    model = net(lambda m, x: m.bn(m.boxed(x)[0].y), boxed=Boxed(), bn=nn.BatchNorm2d(4))
+    model.boxed.register_forward_hook(lambda module, args, output: None)
+    (seen,) = trace(model, X).passes
+    (call,) = (call for call in seen.calls if call.name == "boxed.conv")
+    assert seen.hooked[call.output.storage] == "boxed"

@@ -6,6 +6,7 @@ method of somebody's class runs, neither to read nor to copy.
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ._callables import opening_of_callable
 from ._opening import Opening, is_plain
 from ._state import attributes_of, is_written_in_python, set_attribute
 
-_HOLDERS: tuple[type, ...] = (OrderedDict, defaultdict, dict, list, tuple)
+_HOLDERS: tuple[type, ...] = (OrderedDict, defaultdict, dict, list, tuple, SimpleNamespace)
 """Containers of Python, the more special ones first."""
 
 
@@ -31,7 +32,11 @@ def opening_of(value: Any) -> Opening | str:
     if isinstance(value, dict) and not all(map(is_plain, dict.keys(value))):
         return "its keys are objects"
     if is_written_in_python(kind, base):
-        return _of_tuple(value) if base is tuple else _of_dict(value, base) if issubclass(base, dict) else _of(value)
+        if base is tuple:
+            return _of_tuple(value)
+        return _of_dict(value, base) if issubclass(base, dict) else _of(value, base)
+    if kind is MappingProxyType:
+        return Opening([("", dict(value))], lambda parts: MappingProxyType(parts[0]))
     if kind in SUPPORTED_NODES:
         return _by_pytree(value)
     if kind is np.ndarray:
@@ -39,7 +44,7 @@ def opening_of(value: Any) -> Opening | str:
     return opening_of_callable(value) or f"nothing is known of what is in a {kind.__name__}"
 
 
-def _of(value: Any) -> Opening:
+def _of(value: Any, base: Any) -> Opening:
     """Of an object with attributes, or of a list."""
     attributes = attributes_of(value)
     items = [*list.__iter__(value)] if isinstance(value, list) else []
@@ -50,7 +55,6 @@ def _of(value: Any) -> Opening:
         if isinstance(copy, list):
             list.extend(copy, others[len(attributes) :])
 
-    base = list if isinstance(value, list) else object
     return Opening(parts, empty=lambda: base.__new__(type(value)), fill=fill)
 
 

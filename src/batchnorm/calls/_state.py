@@ -63,7 +63,7 @@ def _slots(kind: type) -> dict[str, MemberDescriptorType]:
     found: dict[str, MemberDescriptorType] = {}
     for parent in kind.__mro__:
         for name, member in vars(parent).items():
-            if isinstance(member, MemberDescriptorType):
+            if isinstance(member, MemberDescriptorType) and name != "__dict__":
                 # Two classes may each have a slot of one name: both hold something.
                 found[name if name not in found else f"{parent.__qualname__}.{name}"] = member
     return found

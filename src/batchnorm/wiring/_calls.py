@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ._events import Call
+from ..calls import leaves_of
+from ._events import Call, values_in
 from ._recorder import Recorder
 
 
@@ -38,6 +39,8 @@ class _Note:
         self._recorder = recorder
 
     def enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._before:
+            self._show((args, kwargs))
         args, kwargs = self._recorder.described((args, kwargs))
         seen = self._recorder.seen
         call = Call(
@@ -48,13 +51,13 @@ class _Note:
             len(seen.operations),
             args,
             kwargs,
-            self._before,
-            self._after,
         )
         seen.calls.append(call)
         self._stack.append(call.index)
 
     def leave(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        if self._after:
+            self._show((args, kwargs, result))
         seen = self._recorder.seen
         while self._stack:
             call = seen.calls[self._stack.pop()]
@@ -64,6 +67,11 @@ class _Note:
                 # An exception on the way out calls the hook, too, without a result.
                 call.finished = result is not None
                 return
+
+    def _show(self, given: object) -> None:
+        """Note which storages somebody else's hooks are given, in whatever they lie."""
+        for value in values_in(self._recorder.described(leaves_of(given).tensors)):
+            self._recorder.seen.hooked.setdefault(value.storage, self._name)
 
 
 def _looked_at(module: nn.Module) -> tuple[bool, bool]:

@@ -96,8 +96,6 @@ class Call:
         parents: the calls that it was made in, the innermost last.
         start: the index of the first operator that can belong to it.
         end: one past the last.
-        sees_input: hooks that are not the trace's were given the input.
-        sees_output: and the output.
     """
 
     index: int
@@ -107,8 +105,6 @@ class Call:
     start: int
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    sees_input: bool
-    sees_output: bool
     result: Any = None
     end: int = -1
     finished: bool = False
@@ -198,14 +194,6 @@ class Pass:
         """The storages that operators read inside a call."""
         inside = (operation for operation in self.operations[call.start : call.end] if not operation.is_view)
         return {value.storage for operation in inside for value in operation.inputs}
-
-    def note_hooks(self) -> None:
-        """Say which storages hooks were given, when all calls are known."""
-        for call in self.calls:
-            shown = values_in((call.args, call.kwargs)) if call.sees_input else []
-            shown += values_in(call.result) if call.sees_output else []
-            for value in shown:
-                self.hooked.setdefault(value.storage, call.name)
 
     def readers(self, storage: int) -> Iterator[Operation]:
         """Every operator that touched elements of a storage after, or in, its making."""

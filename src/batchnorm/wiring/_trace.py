@@ -136,7 +136,6 @@ def _run(change: Transaction, example: Call, flips: frozenset[int], seed: int | 
         # While the result is still held: an object of somebody's may hold tensors that nobody can see.
         seen.alive = storages.alive()
         drew = chance.has_moved()
-    seen.note_hooks()
     return seen, recorder.questions, drew
 
 
