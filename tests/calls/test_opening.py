@@ -185,6 +185,7 @@ HOLDERS = {
     "array of objects": array_of_objects,
     "array of records": lambda x: [records(), x],
     "closure": closure,
+    "weak reference": lambda x: (x, weakref.ref(x)),
     "closure that holds itself": recursive,
     "method of a tensor": lambda x: x.sum,
     "method": lambda x: Lazy(x).__len__,
@@ -279,7 +280,7 @@ class Registered:
 CLOSED = {
     "module": (lambda: nn.Linear(1, 1), "it is a module"),
     "lock": (threading.Lock, "nothing is known of what is in a lock"),
-    "weak reference": (lambda: weakref.ref(Graph), "nothing is known of what is in a ReferenceType"),
+    "weak set": (lambda: weakref.WeakKeyDictionary({Graph: 1}).data, "its keys are objects"),
     "generator of numbers": (torch.Generator, "nothing is known of what is in a Generator"),
     "exception": (lambda: ValueError(torch.ones(1)), "nothing is known of what is in a ValueError"),
     "tensor as a key": (lambda: {torch.ones(1): 1}, "its keys are objects"),

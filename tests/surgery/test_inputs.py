@@ -75,6 +75,7 @@ def by_secret(m, given):
 
 
 UNSEEN = {
+    "whole number": (by_number, 7, 200, "argument 0.more (int)"),
     "array": (by_array, np.zeros(3), np.full(3, 200.0), "argument 0.more (ndarray)"),
     "number": (by_number, 0.5, 200.0, "argument 0.more (float)"),
     "NumPy's number": (by_number, np.float32(0.5), np.float32(200.0), "argument 0.more (float32)"),
@@ -92,7 +93,7 @@ def test_nothing_is_concluded_where_the_data_could_decide_unseen(kind, verify):
     assert norm.reason == (f"the example holds what Python may read unseen and decide by, {name}: give it as a tensor")
 
 
-@pytest.mark.parametrize("kind", ["array", "number", "NumPy's number"])
+@pytest.mark.parametrize("kind", ["array", "number", "NumPy's number", "whole number"])
 def test_the_other_way_gives_what_it_gave(kind):
     body, given, other, _ = UNSEEN[kind]
     model = Net(body)
@@ -101,7 +102,26 @@ def test_the_other_way_gives_what_it_gave(kind):
     torch.testing.assert_close([model(Sample(None, value)) for value in (given, other)], expected)
 
 
-def test_plain_arguments_and_whole_numbers_are_options():
+OUTSIDE = {}
+
+
+def test_a_tensor_that_comes_from_outside_may_be_data():
+    model = Net(lambda m, key: raw_where_it_is_loud(m, OUTSIDE[key]))
+    OUTSIDE["quiet"], OUTSIDE["loud"] = X, loud(X)
+    expected = [model(key) for key in OUTSIDE]
+    fold(model, ("quiet",), verify=False)
+    torch.testing.assert_close([model(key) for key in OUTSIDE], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [lambda: iter([X]), lambda: (x for x in [X])])
+def test_an_example_that_one_call_uses_up_is_refused_and_not_used(make):
+    given = make()
+    with pytest.raises(TypeError, match=r"expected an example with which .* more than once, got argument 0 \("):
+        fold(Net(lambda m, rows: m.bn(m.conv(next(rows)))), (given,))
+    assert next(given) is X
+
+
+def test_plain_arguments_and_lengths_are_options():
     class Scaled(Net):
         def forward(self, x, scale, sizes):
             return self.bn(self.conv(x)) * scale

@@ -1,5 +1,6 @@
 """What does a function hold, beside its code? What it was made with, and whose method it is."""
 
+import weakref
 from functools import partial
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType
 from typing import Any
@@ -8,13 +9,15 @@ from ._opening import Opening
 
 
 def opening_of_callable(value: Any) -> Opening | None:
-    """What a function, a method or a partial holds; None if it is none of these."""
+    """What a function, a method, a partial or a weak reference leads to; None if it is none of these."""
     if type(value) is FunctionType:
         return _of_function(value)
     if type(value) is MethodType:
         return Opening(_parts(value, "__self__", "__func__"), lambda parts: MethodType(parts[1], parts[0]))
     if type(value) is BuiltinFunctionType:
         return Opening(_parts(value, "__self__", "__name__"), lambda parts: getattr(*parts))
+    if type(value) is weakref.ref:
+        return Opening([("()", value())], lambda parts: value if parts[0] is None else weakref.ref(parts[0]))
     if type(value) is partial:
         parts = _parts(value, "func", "args", "keywords")
         return Opening(parts, lambda parts: partial(parts[0], *parts[1], **parts[2]))

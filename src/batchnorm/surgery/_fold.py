@@ -6,7 +6,7 @@ from torch import nn
 from ..calls import Reader, check_device
 from ..records import FoldedNorm, FoldReport
 from ..transaction import original, transaction
-from ..wiring import trace_examples
+from ..wiring import check_repeatable, trace_examples
 from ._carry_out import all_or_nothing, carry_out, carry_out_and_prove
 from ._make_plan import make_plan
 from ._materialize import materialize as make_plain
@@ -68,6 +68,7 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
     check_foldable(model)
     examples = Reader(original(model)[0], "fold").examples(example_inputs)
     check_device(examples, model, "fold")
+    check_repeatable(examples, "fold")
     module, notes = original(model)
     with torch.inference_mode(mode=False), torch.no_grad():
         others, doubts = other_inputs(module, examples) if verify else ([], [])

@@ -49,6 +49,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         self.storages = storages
         self.of_data: set[int] = set()
         self.questions = 0
+        self._met: set[int] = set()
         self._below_autograd = False
         self._flipped_at: tuple[int, int] | None = None
         self._stack = stack
@@ -117,7 +118,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         view = _is_view(func, name, inputs, outputs, changed)
         by_chance = torch.Tag.nondeterministic_seeded in _tags(func)
         unknown = any(isinstance(leaf, Opaque) and leaf.is_tensor for leaf in tree_leaves((args, kwargs)))
+        self._meet_from_outside(name, inputs)
         depends = by_chance or unknown or not self.of_data.isdisjoint(inputs)
+        self._met |= outputs
         if depends:
             self.of_data |= outputs | changed
         asked = depends and _tells_python(func, name, args, result)
@@ -141,6 +144,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         if flipped:
             self._flipped_at = len(self.seen.operations), len(self.seen.calls)
         return flipped
+
+    def meet(self, storages: Iterable[int]) -> None:
+        """Say that these are the model's or the example's: what else an operator is given comes from outside."""
+        self._met.update(storages)
+
+    def _meet_from_outside(self, name: str, inputs: set[int]) -> None:
+        """Take for data what somebody brings along that is neither the model's nor made of others."""
+        if name != "aten.lift_fresh":  # which is a constant that is written in the forward
+            self.of_data |= inputs - self._met
+        self._met |= inputs
 
     @property
     def went_on(self) -> bool:

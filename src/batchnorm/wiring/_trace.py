@@ -16,7 +16,7 @@ from ._events import Pass, values_in
 from ._functions import Functions
 from ._recorder import Recorder
 from ._storages import Storages
-from ._unseen import unseen_in
+from ._unseen import check_repeatable, unseen_in
 from ._wiring import Wiring
 
 _MOST_PATHS = 32
@@ -59,6 +59,7 @@ def trace(model: nn.Module, *example_inputs: object) -> Wiring:
 def trace_examples(model: nn.Module, examples: tuple[Call, ...], verb: str) -> Wiring:
     """`trace` of examples that have been read, for a verb that stands on it."""
     check_device(examples, model, verb)
+    check_repeatable(examples, verb)
     passes: list[Pass] = []
     complete, draws = True, False
     with torch.inference_mode(mode=False), torch.no_grad(), transaction(model, scripts=True) as change:
@@ -123,6 +124,8 @@ def _run(change: Transaction, example: Call, flips: frozenset[int], seed: int | 
         example = example.copied()
         seen.inputs = frozenset(value.storage for value in values_in(recorder.described(example.tensors)))
         recorder.of_data |= seen.inputs
+        recorder.meet(seen.inputs | seen.tensors.keys())
+        recorder.meet(value.storage for value in values_in(recorder.described(_constants(module))))
         calls.watch(recorder)
         with recorder, Escapes(recorder), Functions(recorder):
             try:
@@ -151,6 +154,13 @@ def _draw_others(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # the global generator is what a model draws from
     torch.manual_seed(seed)
+
+
+def _constants(model: nn.Module) -> list[torch.Tensor]:
+    """The tensors that modules hold as plain attributes."""
+    torchs = vars(nn.Module()).keys()
+    held = [value for module in model.modules() for name, value in vars(module).items() if name not in torchs]
+    return leaves_of(held).tensors
 
 
 def _named_tensors(module: nn.Module) -> list[tuple[str, torch.Tensor]]:

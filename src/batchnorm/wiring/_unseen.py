@@ -1,30 +1,64 @@
 """By what in an example may a model decide what it does, without an operator that shows it?
 
-By arrays of NumPy, by real numbers of Python that lie in containers and objects, and by what nobody can look into.
-Plain values that are arguments of their own are options, and so are whole numbers, words and truth values anywhere:
-what a model does with others of these is another call, and an example of its own.
+By arrays of NumPy, by numbers of Python that lie in containers and objects, and by what nobody can look into. Plain
+values that are arguments of their own are options, and so are words and truth values anywhere, and whole numbers that
+are the length of something: what a model does with others of these is another call, and an example of its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..calls import Call, leaves_of
+from ..calls import Call, Leaves, leaves_of
 
 
 def unseen_in(example: Call) -> Iterator[str]:
     """Name these parts, each with its class."""
-    arguments: list[tuple[int | str, Any]] = [*enumerate(example.args), *example.kwargs.items()]
-    for name, argument in arguments:
-        leaves = leaves_of(argument)
+    lengths = _lengths(example)
+    for name, leaves in _arguments(example):
         for path, leaf in leaves.found:
-            if isinstance(leaf, np.ndarray) or (path and isinstance(leaf, float | complex | np.inexact)):
+            if isinstance(leaf, np.ndarray) or (path and _may_be_data(leaf, lengths)):
                 yield _named(name, path, leaf)
         for part in leaves.closed:
             yield _named(name, part.path, part.value)
 
 
-def _named(argument: int | str, path: str, value: Any) -> str:
-    place = f"argument {argument}" if isinstance(argument, int) else argument
-    return f"{place}{path} ({type(value).__name__})"
+def check_repeatable(examples: Sequence[Call], verb: str) -> None:
+    """Say it if a model can be called with an example only once.
+
+    Raises:
+        TypeError: it can.
+    """
+    for example in examples:
+        for name, leaves in _arguments(example):
+            for part in leaves.closed:
+                if hasattr(part.value, "__next__"):
+                    raise TypeError(
+                        f"{verb}: expected an example with which the model can be called more than once, got "
+                        f"{_named(name, part.path, part.value)}, which one call uses up. Give a list of its values."
+                    )
+
+
+def _arguments(example: Call) -> Iterator[tuple[str, Leaves]]:
+    for place, argument in enumerate(example.args):
+        yield f"argument {place}", leaves_of(argument)
+    for name, argument in example.kwargs.items():
+        yield name, leaves_of(argument)
+
+
+def _may_be_data(leaf: object, lengths: set[int]) -> bool:
+    if isinstance(leaf, int | np.integer) and not isinstance(leaf, bool):
+        return int(leaf) not in lengths
+    return isinstance(leaf, float | complex | np.inexact)
+
+
+def _lengths(example: Call) -> set[int]:
+    """Lengths of axes, how often one is repeated, and what comes of counting from 0."""
+    tensors = (leaf for leaf in example.tensors if not leaf.is_nested)
+    found = {length for tensor in tensors for length in tensor.shape}
+    return found | {length - 1 for length in found} | {-1, 0, 1}
+
+
+def _named(argument: str, path: str, value: Any) -> str:
+    return f"{argument}{path} ({type(value).__name__})"
