@@ -4,28 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..norms import OPERATORS
 from ._events import Operation, Pass, Value
 from ._schema import arguments
 
 NUMBERS = ("weight", "bias", "running_mean", "running_var")
-_OPERATORS = {
-    "aten.native_batch_norm",
-    "aten._native_batch_norm_legit",
+_OPERATORS = OPERATORS | {
     "aten._native_batch_norm_legit_functional",
-    "aten._native_batch_norm_legit_no_training",
-    "aten._batch_norm_with_update",
     "aten._batch_norm_with_update_functional",
-    "aten._batch_norm_no_update",
     "aten.batch_norm",
-    "aten.cudnn_batch_norm",
-    "aten.miopen_batch_norm",
     "aten.quantized_batch_norm",
     "quantized.batch_norm",
     "quantized.batch_norm_relu",
-    "batchnorm.fused_training",
-    "batchnorm.fused_evaluation",
 }
-"""The operators of PyTorch, and ours where somebody calls one of them himself, as an exported program may."""
+"""With those by which no norm moves its statistics."""
 
 _OTHER_WORDS = {
     "x": "input",
