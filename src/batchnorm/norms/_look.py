@@ -20,23 +20,29 @@ class Seen:
 
     Attributes:
         calls: how often it was called.
+        ended: how many of the calls came to their end.
         tensors: the most tensors that it was given at once.
         trained: whether it was in training mode at its first call.
         transformed: it was given what a transform of `torch.func` hands out, which holds several tensors at once.
+        exchanged: it was called while it held other statistics than its own.
         moved: whether its statistics, or its count of batches, changed while it was called.
         stored: along which axis its input has the moments that it stored, and whether that was the operator's input.
         operators: how many operators normalized inside it.
+        values: how many values the operators of the first call were given.
         passed_on: each of them was given the very tensor that the norm was.
         formula: the axis along which its output is its input normalized by its statistics; None if it is not.
     """
 
     calls: int = 0
+    ended: int = 0
     tensors: int = 0
     trained: bool = False
     transformed: bool = False
+    exchanged: bool = False
     moved: bool = False
     stored: Movement = field(default_factory=Movement)
     operators: int = 0
+    values: int = 0
     passed_on: bool = True
     formula: int | None = None
 
@@ -66,6 +72,7 @@ class Look:
                 seen.trained = module.training
                 self._before[index] = norm.mean.clone(), norm.var.clone()
             seen.calls += 1
+            seen.exchanged |= module._buffers.get("running_mean", norm.mean) is not norm.mean
             seen.tensors = max(seen.tensors, sum(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs))))
             seen.transformed |= x is not None and is_transformed(x)
             self._running.append((index, x, []))
@@ -78,6 +85,7 @@ class Look:
         index, given, heard = self._running[-1]
         seen = self.seen[index]
         seen.operators += 1
+        seen.values += x.numel() if seen.calls == 1 else 0
         seen.passed_on &= given is not None and _is_same(x, given)
         if not is_transformed(x):
             heard.append(x.detach().clone())
@@ -91,6 +99,7 @@ class Look:
             else:
                 return
             seen, norm = self.seen[index], self._norms[index]
+            seen.ended += 1
             if seen.transformed or x is None:
                 return
             with torch.no_grad():

@@ -117,6 +117,10 @@ class Passes:
             inner.keep(*(buffer for norm in self.norms for buffer in (norm.mean, norm.var)))
         return self._together(meter, counted, start)
 
+    def whole_first_batch(self) -> Call:
+        """The first batch of the loader, as it is, read again."""
+        return next(iter(self.batches)).to(self.batches.device)
+
     def samples_again(self) -> tuple[int, str]:
         """Read the loader once more, without the model, all ranks together: how many samples, and their fingerprint."""
         tally, seen = Tally(), 0
