@@ -231,8 +231,8 @@ class _Front:
             note_of(
                 self.passes,
                 self.outcome,
-                f"batches had one value per channel for {self._names(single)}: there the first round took the statistics "
-                "it had",
+                f"batches had one value per channel for {self._names(single)}: there the first round took the "
+                "statistics it had",
             )
 
     def _names(self, norms: list[int]) -> str:

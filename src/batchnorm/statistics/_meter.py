@@ -170,8 +170,8 @@ class Meter:
     def _unheard(self, norm: int) -> str:
         return (
             f"recalibrate: expected {self._norms[norm].name} ({self._norms[norm].kind}) to normalize once in each "
-            f"call, as with the first batch, got {self._order.count(norm)} calls and {self._heard[norm]} times in "
-            f"batch {self.number}. Leave this norm as it is: put it into evaluation mode in a model that is in training mode."
+            f"call, as with the first batch, got {self._order.count(norm)} calls, {self._heard[norm]} times in batch "
+            f"{self.number}. Leave this norm as it is: put it into evaluation mode in a model that is in training mode."
         )
 
     def _leave(self, norm: int) -> None:
