@@ -6,8 +6,8 @@ cuda` a GPU, whose nets get their batches from the CPU's pinned memory.
 
 A plain pass, `average`, and `exact` run in turn (A B C A B C); their seconds are divided by the plain pass's of the
 same round. `exact` runs twice: as it is, and with a `forward_fn`, behind which somebody's code may stand, so that every
-forward is completed; a model with a class of one's own costs the same. Memory is the peak of what lives at once in storages that operators made, less that of a plain pass, as a
-share of what one plain pass makes in activations.
+forward is completed; a model with a class of one's own costs the same. Memory is the peak of what lives at once in
+storages that operators made, less that of a plain pass, as a share of what one plain pass makes in activations.
 """
 
 import argparse

@@ -174,7 +174,9 @@ def _still(norm: Norm, seen: Seen, reason: str | None) -> str | None:
     if not seen.trained:
         return "frozen: the model's forward puts it into evaluation mode"
     if hasattr(norm.modules[0], "momentum") and _are_stock([norm]):
-        return f"frozen: a training step does not move its statistics (momentum = {norm.modules[0].momentum})"
+        off = not getattr(norm.modules[0], "track_running_stats", True)
+        cause = "track_running_stats = False" if off else f"momentum = {norm.modules[0].momentum}"
+        return f"frozen: a training step does not move its statistics ({cause})"
     return f"frozen: a {norm.kind} never moves its statistics"
 
 

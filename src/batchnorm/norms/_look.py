@@ -1,6 +1,7 @@
 """What happens in and around every norm during one forward?"""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from ..transaction import Transaction
 from ._evidence import Movement, first_tensor, is_transformed, movement_of, normalized_axis
-from ._find import Norm
+from ._find import Norm, is_stock
 from ._normalizers import Normalizers
 
 
@@ -56,13 +57,14 @@ class Look:
         self._running: list[tuple[int, Tensor | None, list[Tensor]]] = []
         self._before: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def on(self, change: Transaction) -> Normalizers:
-        """Hang the hooks up, until the transaction ends; the mode is for the caller to enter."""
+    def on(self, change: Transaction) -> AbstractContextManager[object]:
+        """Hang the hooks up, until the transaction ends; the mode is for the caller to enter, if one is needed."""
         for index, norm in enumerate(self._norms):
             for module in norm.modules:
                 change.on_input(module, self._entered(index), with_kwargs=True)
                 change.on_output(module, self._left(index), with_kwargs=True)
-        return Normalizers(self._heard)
+        known = all(is_stock(module) for norm in self._norms for module in norm.modules)
+        return nullcontext() if known else Normalizers(self._heard)
 
     def _entered(self, index: int) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
