@@ -1,7 +1,7 @@
 """Do NaN and infinity go where the formulas take them, and nowhere else?
 
-What is expected comes from the formulas in NumPy, not from torch's operators: some of their vectorized code takes a NaN for
-a large number, and which code runs depends on the processor, the dtype and the layout.
+What is expected comes from the formulas in NumPy, not from torch's operators: some of their vectorized code takes a NaN
+for a large number, and which code runs depends on the processor, the dtype and the layout.
 """
 
 import numpy as np
