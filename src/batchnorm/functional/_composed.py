@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from ..kernels import in_output_format
 from ._arguments import Arguments
 from ._channels import widen
 from ._finish import finish
@@ -13,7 +14,7 @@ from ._steps import affine, normalize
 def composed(a: Arguments) -> Tensor:
     """Moments, normalize, affine, finish; any device and dtype, differentiable twice and more."""
     mean, var = _statistics(a)
-    y = affine(normalize(a.x, mean, var, a.eps), a.weight, a.bias)
+    y = in_output_format(affine(normalize(a.x, mean, var, a.eps), a.weight, a.bias), a.x)
     return finish(y, a.activation, a.residual, a.pool).to(a.x.dtype)
 
 
