@@ -13,6 +13,7 @@ from ..kernels import cpu, in_output_format
 from ._activation import Activation, activate, check_activation
 from ._arguments import Arguments
 from ._channels import HALF_TYPES, per_channel, sizes_are_known, widen
+from ._empty import is_empty
 from ._fused import why_not
 from ._operators import is_plain
 from ._plain import plain
@@ -59,6 +60,9 @@ def channel_affine(
         result: Tensor = handle_torch_function(channel_affine, arguments, *arguments, activation=activation)
         return result
     check_activation(activation)
+    _check_given(x, scale, shift)
+    if is_empty(x):
+        return activate(x.clone(), activation)  # as a norm does, whatever the constants are
     _check(x, scale, shift)
     if not _is_unwatched(x, scale, shift):
         wide = (None if values is None else widen(values) for values in (scale, shift))
@@ -71,14 +75,19 @@ def channel_affine(
     return _in_few_sweeps(x, scale, shift, activation)
 
 
-def _check(x: object, scale: Tensor | None, shift: Tensor | None) -> None:
-    """It runs before every call, so it asks little of each tensor; the messages are made elsewhere."""
-    if not isinstance(x, Tensor) or not x.is_floating_point():
+def _check_given(x: object, scale: Tensor | None, shift: Tensor | None) -> None:
+    if not isinstance(x, Tensor):
         raise _no_floats(x)
     if scale is None and shift is None:
         raise ValueError(
             "channel_affine: expected scale, shift or both, got neither. To activate alone, call activate."
         )
+
+
+def _check(x: Tensor, scale: Tensor | None, shift: Tensor | None) -> None:
+    """It runs before every call, so it asks little of each tensor; the messages are made elsewhere."""
+    if not x.is_floating_point():
+        raise _no_floats(x)
     known, dtype, device = sizes_are_known(), x.dtype, x.device
     for values in (scale, shift):
         if values is None:
