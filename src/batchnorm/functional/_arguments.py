@@ -9,6 +9,7 @@ from torch import Tensor
 from ._activation import Activation
 from ._channels import HALF_TYPES, sizes_are_known
 from ._finish import check_finish
+from ._transforms import has_tangent
 
 
 class Arguments(NamedTuple):
@@ -101,6 +102,11 @@ def _check_statistics(a: Arguments) -> None:
         raise RuntimeError(
             "batch_norm: running_mean and running_var must not require a gradient, got one that "
             "does. Detach it, or use normalize(x, mean, var, eps), which is differentiable by both."
+        )
+    if not a.training and has_tangent(mean, var):
+        raise RuntimeError(
+            "batch_norm: running_mean and running_var must not have a tangent of forward mode in evaluation, got one "
+            "that does. Detach it, or use normalize(x, mean, var, eps), which is differentiable by both."
         )
 
 
