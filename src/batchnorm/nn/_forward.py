@@ -10,6 +10,7 @@ from batchnorm.functional import (
     Activation,
     batch_norm,
     check_activation,
+    check_counter,
     check_route,
     cumulative_momentum,
 )
@@ -40,6 +41,8 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
         """`function` of `input`, of what else it takes, and of this layer's state, which it moves in training."""
         self._check_input_dim(input)
         counter = self._counter(input)
+        if counter is not None:
+            check_counter(counter)
         running_mean, running_var = self.running_mean, self.running_var
         by_batch = self.training or (running_mean is None and running_var is None)
         if self.training and not self.track_running_stats:

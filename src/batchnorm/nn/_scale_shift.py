@@ -22,8 +22,8 @@ class ScaleShift(torch.nn.Module):
             becomes the submodule `activation`) or a function of one tensor.
         axes: how many axes an input may have, as the norm allowed whose place it takes; None: 2 or more.
 
-    Shape: (N, C), (N, C, L), (N, C, H, W), (N, C, D, H, W) or more axes; the output has that of the input, its dtype
-    and its memory format, unless the activation changes them. The input is never changed.
+    Shape: (N, C), (N, C, L), (N, C, H, W), (N, C, D, H, W) or more axes; the output has that of the input, its
+    dtype, and the strides of a norm's output, unless the activation changes them. The input is never changed.
 
     Raises:
         ValueError: neither constant is given, one has not the shape (C,), both do not fit each other; an unknown
