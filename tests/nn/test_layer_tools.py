@@ -1,6 +1,5 @@
 """Tools of torch that take a batch norm apart: right, or an error, but never without the activation."""
 
-import pickle
 import warnings
 
 import pytest
@@ -193,46 +192,15 @@ def test_a_trace_in_evaluation_gives_the_same_outputs(activation):
     torch.testing.assert_close(torch.fx.symbolic_trace(model)(IMAGES), model(IMAGES))
 
 
-def test_a_trace_shows_a_layer_as_one_call_with_its_state():
-    traced = torch.fx.symbolic_trace(conv_bn(activation="relu"))
-    calls = [node for node in traced.graph.nodes if node.op == "call_function"]
-    assert [call.target.__name__ for call in calls] == ["batch_norm"]
-    assert calls[0].kwargs["activation"] == "relu"
-    assert [argument.target for argument in calls[0].args[1:3]] == ["1.running_mean", "1.running_var"]
-
-
-@pytest.mark.parametrize("activation", [None, "relu", nn.PReLU(init=0.3)], ids=str)
-@pytest.mark.parametrize("make", [bn.BatchNormAdd2d, bn.BatchNormPool2d])
-def test_a_trace_of_a_layer_with_an_own_step_gives_the_same_outputs(make, activation):
-    layer = Fed(make(2, activation=activation)).eval()
-    traced = torch.fx.symbolic_trace(layer)
-    torch.testing.assert_close(traced(IMAGES), layer(IMAGES))
-    calls = [node.target.__name__ for node in traced.graph.nodes if node.op == "call_function"]
-    assert any(call.startswith("batch_norm") for call in calls)
-
-
 @pytest.mark.parametrize("make", [bn.BatchNormAdd2d, bn.BatchNormPool2d])
 def test_fx_fuse_leaves_an_own_step_in_the_net(make):
     model = nn.Sequential(nn.Conv2d(2, 3, 3), Fed(make(3))).eval()
     torch.testing.assert_close(fuse(model)(IMAGES), model(IMAGES))
 
 
-def test_a_trace_survives_pickling():
-    model = conv_bn(activation="relu")
-    copy = pickle.loads(pickle.dumps(torch.fx.symbolic_trace(model)))  # noqa: S301  # ours
-    torch.testing.assert_close(copy(IMAGES), model(IMAGES))
-
-
 def test_a_trace_without_statistics_normalizes_by_the_batch():
     layer = bn.BatchNorm2d(2, track_running_stats=False)
     torch.testing.assert_close(torch.fx.symbolic_trace(layer)(IMAGES), layer(IMAGES))
-
-
-def test_a_trace_in_training_mode_is_an_error_and_counts_nothing():
-    layer = bn.BatchNorm2d(2)
-    with pytest.raises(RuntimeError, match=r"cannot trace a layer in training mode.*model.eval"):
-        torch.fx.symbolic_trace(layer)
-    assert layer.num_batches_tracked == 0
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.ao.quantization is deprecated:DeprecationWarning")

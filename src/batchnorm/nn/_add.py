@@ -8,6 +8,7 @@ from torch import Tensor
 from batchnorm.functional import Activation, batch_norm_add
 
 from ._layers import Layer
+from ._traced import is_proxy, method_node, module_node
 
 
 class BatchNormAdd2d(Layer, torch.nn.BatchNorm2d):
@@ -59,4 +60,11 @@ class BatchNormAdd2d(Layer, torch.nn.BatchNorm2d):
 
     def forward(self, input: Tensor, residual: Tensor) -> Tensor:  # type: ignore[override]  # noqa: A002
         """Normalize, scale and shift `input`, add `residual`, activate the sum."""
-        return self._activate(self._call(batch_norm_add, input, residual))
+        traced = is_proxy(input) or is_proxy(residual)
+        node = module_node(self, BatchNormAdd2d.forward, input, residual) if traced else None
+        return self._activate(self._computed(input, residual)) if node is None else node
+
+    def _computed(self, input: Tensor, residual: Tensor) -> Tensor:  # type: ignore[override]  # noqa: A002  # see forward
+        traced = is_proxy(input) or is_proxy(residual)
+        node = method_node(self, "_computed", input, residual) if traced else None
+        return self._call(batch_norm_add, input, residual) if node is None else node

@@ -15,6 +15,7 @@ from batchnorm.functional import (
 )
 
 from ._guard import GuardedEps
+from ._traced import is_proxy, method_node, module_node
 
 
 class Forward(torch.nn.modules.batchnorm._BatchNorm):
@@ -34,7 +35,13 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
         """Normalize, scale, shift and activate `input`; in training move the running statistics."""
-        return self._activate(self._call(batch_norm, input))
+        node = module_node(self, Forward.forward, input) if is_proxy(input) else None
+        return self._activate(self._computed(input)) if node is None else node
+
+    def _computed(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name
+        """What the function gives; a graph of torch.fx in which the layer is no node calls this."""
+        node = method_node(self, "_computed", input) if is_proxy(input) else None
+        return self._call(batch_norm, input) if node is None else node
 
     def _call(self, function: Callable[..., Tensor], input: Tensor, *others: Tensor, **own: object) -> Tensor:  # noqa: A002
         """`function` of `input`, of what else it takes, and of this layer's state, which it moves in training."""
@@ -88,9 +95,9 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
             return None
         if is_proxy(x):
             raise RuntimeError(
-                f"{type(self).__name__}: torch.fx cannot trace a layer in training mode, for its "
-                "graph would not update the running statistics. Call model.eval() first, or make "
-                "the layer a leaf of your tracer (Tracer.is_leaf_module)."
+                f"{type(self).__name__}: torch.fx records a layer in training mode as a call of one of the traced "
+                "model's modules, expected the layer among them, got one that is the model itself or is not in it. "
+                "Trace a model that has it, e.g. torch.nn.Sequential(layer), or call layer.eval() first."
             )
         return self.num_batches_tracked
 
@@ -107,11 +114,6 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
         if self.activation is not None and not isinstance(self.activation, torch.nn.Module):
             text += f", activation={self.activation!r}"
         return text if self.route == "auto" else f"{text}, route={self.route!r}"
-
-
-def is_proxy(x: object) -> bool:
-    """Whether `x` stands for a tensor while torch.fx traces: it has no shape to be looked at."""
-    return isinstance(x, torch.fx.Proxy)
 
 
 _LAYERS = {

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from batchnorm.functional import Activation, batch_norm, batch_norm_pool, check_kernel_size, check_pool
 
-from ._forward import is_proxy
 from ._layers import Layer
+from ._traced import is_proxy, method_node, module_node
 
 
 class BatchNormPool2d(Layer, torch.nn.BatchNorm2d):
@@ -76,8 +76,18 @@ class BatchNormPool2d(Layer, torch.nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
         """Normalize, scale, shift, activate and pool `input`."""
+        node = module_node(self, BatchNormPool2d.forward, input) if is_proxy(input) else None
+        if node is not None:
+            return node
+        y = self._activate(self._computed(input))
+        return F.max_pool2d(y, self.kernel_size) if self._activates_later() else y
+
+    def _computed(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name
+        node = method_node(self, "_computed", input) if is_proxy(input) else None
+        if node is not None:
+            return node
         if self._activates_later():
-            return F.max_pool2d(self._activate(self._call(batch_norm, input)), self.kernel_size)
+            return self._call(batch_norm, input)
         return self._call(batch_norm_pool, input, kernel_size=self.kernel_size)
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002  # torch's name

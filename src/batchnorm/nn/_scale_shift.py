@@ -5,6 +5,8 @@ from torch import Tensor
 
 from batchnorm.functional import Activation, channel_affine, check_activation
 
+from ._traced import is_proxy, module_node
+
 
 class ScaleShift(torch.nn.Module):
     """One multiply-add per channel with frozen constants, and an activation: a norm in evaluation, for less.
@@ -62,7 +64,10 @@ class ScaleShift(torch.nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
         """Scale, shift and activate `input`."""
-        if self.axes is not None and input.dim() not in self.axes:
+        node = module_node(self, ScaleShift.forward, input) if is_proxy(input) else None
+        if node is not None:
+            return node
+        if self.axes is not None and not is_proxy(input) and input.dim() not in self.axes:
             raise ValueError(
                 f"ScaleShift: expected an input of {' or '.join(map(str, self.axes))} axes, got shape "
                 f"{tuple(input.shape)}. Give it the batch axis: input[None]."

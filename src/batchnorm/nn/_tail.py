@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from batchnorm.functional import Activation, check_activation, finish
 
 from ._scale_shift import ScaleShift
+from ._traced import is_proxy, module_node
 
 
 class Tail(nn.Module):
@@ -55,6 +56,11 @@ class Tail(nn.Module):
                 f"Tail: expected {'an input and a residual' if self.residual else 'one tensor'}, got "
                 f"{'no residual' if residual is None else 'a residual'}. Call it as the layer whose place it has."
             )
+        if is_proxy(input) or is_proxy(residual):
+            inputs = (input,) if residual is None else (input, residual)
+            node = module_node(self, Tail.forward, *inputs)
+            if node is not None:
+                return node
         y = input if self.affine is None else self.affine(input)
         return finish(y, self.activation, residual, self.kernel_size)
 
