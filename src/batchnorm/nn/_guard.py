@@ -25,9 +25,6 @@ _STATE: Final = {"weight", "bias", "running_mean", "running_var", "num_features"
 }
 """What code names that takes more of a layer than its eps."""
 
-_LOOKS_AT_EVERYTHING: Final = "torch.jit._recursive"
-"""A module of torch's that reads all attributes of a module to find out which are functions."""
-
 
 class GuardedEps:
     """The attribute `eps`, kept in `__dict__` as torch keeps it, with a look at who reads it.
@@ -61,17 +58,22 @@ def _may_read(frame: FrameType, layer: Module) -> bool:
     """Whether the code that runs in `frame` is known not to build another module from `layer`."""
     module: str = frame.f_globals.get("__name__", "")
     package = module.partition(".")[0]
-    if package == __name__.partition(".")[0] or package in sys.stdlib_module_names or module == _LOOKS_AT_EVERYTHING:
+    if package == __name__.partition(".")[0] or package in sys.stdlib_module_names:
         return True  # the standard library's are debuggers, mocks and the like, which read every attribute
+    if package == "torch":
+        return not _names_it(frame.f_code)  # torch.jit, too, reads every attribute, to see which are functions
     return _is_of_its_class(frame.f_code, module, layer) or _only_looks(frame)
 
 
+def _names_it(code: CodeType) -> bool:
+    return "eps" in code.co_names or any("eps" in (c if isinstance(c, tuple) else (c,)) for c in code.co_consts)
+
+
 def _is_of_its_class(code: CodeType, module: str, layer: Module) -> bool:
-    """Whether the code is in a class of the layer that is not torch's: a method, or something inside of one."""
+    """Whether the code is in a class of the layer: a method, or something inside of one."""
     return any(
         kind.__module__ == module and code.co_qualname.startswith(f"{kind.__qualname__}.")
         for kind in type(layer).__mro__
-        if module.partition(".")[0] != "torch"
     )
 
 
