@@ -64,8 +64,9 @@ class ScaleShift(Scripted):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
         """Scale, shift and activate `input`."""
         if is_scripting():
-            if self.axes is not None and input.dim() not in self.axes:
-                raise ValueError(f"ScaleShift: expected an input of {self.axes} axes, got shape {input.size()}.")
+            if self.axes is not None:  # noqa: SIM102  # decided while it is compiled, which `and` is not
+                if input.dim() not in self.axes:
+                    raise ValueError(f"ScaleShift: expected an input of {self.axes} axes, got shape {input.size()}.")
             return self._activated(channel_affine_in_script(input, self.scale, self.shift))
         return self._computed(input)
 
