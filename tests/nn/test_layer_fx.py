@@ -265,3 +265,15 @@ def test_quantization_aware_training_moves_the_statistics(case):
     assert layer.num_batches_tracked == counted + 1
     assert not torch.equal(layer.running_mean, mean)
     assert layer.weight.grad is not None
+
+
+@pytest.mark.filterwarnings("ignore:(.*torch.ao.quantization is deprecated|torch.quantize_per|.*reduce_range)")
+@pytest.mark.parametrize("training", [True, False])
+def test_quantization_fuses_a_net_that_has_torchs_layers_instead(training):
+    ours = trained(bn.BatchNorm2d(4)).train(training)
+    norm = nn.BatchNorm2d(4).train(training)
+    norm.load_state_dict(ours[1].state_dict(), strict=True)
+    model = nn.Sequential(ours[0], norm, ours[2])
+    mapping = get_default_qat_qconfig_mapping("x86") if training else get_default_qconfig_mapping("x86")
+    prepared = (prepare_qat_fx if training else prepare_fx)(model, mapping, (IMAGES,))
+    assert not any(isinstance(node.target, str) and node.target == "1" for node in prepared.graph.nodes)
