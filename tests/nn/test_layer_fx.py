@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 from torch.fx import Proxy, Tracer, symbolic_trace
+from torch.fx.passes.split_module import split_module
+from torch.nn.utils import parametrize
 
 import batchnorm.nn as bn
 
@@ -192,6 +194,48 @@ def test_a_layer_that_is_the_model_itself_is_refused_in_training(make):
     with pytest.raises(RuntimeError, match=r"one that is the model itself.*torch\.nn\.Sequential\(layer\)"):
         symbolic_trace(layer)
     assert layer.num_batches_tracked == 0
+
+
+def test_hooks_of_the_backward_stay_with_the_layer():
+    model, seen = WHOLE["plain"](), []
+    model[1].layer.register_full_backward_hook(lambda *_: seen.append("backward"))
+    with pytest.warns(UserWarning, match="For backward hooks to be called"):  # while it traces, torch says so
+        traced = symbolic_trace(model)
+    traced(IMAGES).sum().backward()
+    assert seen == ["backward"]
+
+
+def test_a_hook_of_the_old_kind_is_refused_as_tracing_would_not_end():
+    model = WHOLE["plain"]()
+    model[1].layer.register_backward_hook(lambda *_: None)
+    with pytest.raises(RuntimeError, match=r"expected no hook of register_backward_hook.*register_full_backward_hook"):
+        symbolic_trace(model)
+
+
+def test_a_parametrized_layer_is_one_node():
+    model = nn.Sequential(bn.BatchNorm2d(3))
+    parametrize.register_parametrization(model[0], "weight", nn.Softplus())
+    traced = symbolic_trace(copy.deepcopy(model))
+    assert [node.op for node in traced.graph.nodes] == ["placeholder", "call_module", "output"]
+    check_steps(traced, model)
+
+
+def test_removing_what_a_graph_does_not_use_keeps_an_activation_that_it_does():
+    model = AROUND["a subclass with a pool"]()
+    traced = symbolic_trace(copy.deepcopy(model))
+    traced.delete_all_unused_submodules()
+    traced.graph.eliminate_dead_code()
+    traced.recompile()
+    check_steps(traced, model)
+
+
+def test_a_graph_is_split_between_our_layers():
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), Doubled(4), nn.ReLU(), bn.BatchNorm2d(4, activation="relu"))
+    traced = symbolic_trace(copy.deepcopy(model))
+    parts = {node.name: number for number, node in enumerate(traced.graph.nodes)}
+    halves = split_module(traced, traced, lambda node: int(parts[node.name] > len(parts) - 4))
+    torch.testing.assert_close(halves(IMAGES), model(IMAGES), rtol=0, atol=0)
+    torch.testing.assert_close(dict(traced.state_dict()), dict(model.state_dict()), rtol=0, atol=0)
 
 
 class WithMeta(Proxy):

@@ -84,7 +84,7 @@ def _only_looks(frame: FrameType) -> bool:
     calls = dis.opname[code.co_code[frame.f_lasti]].startswith("CALL")  # not by the dot, but by a function
     if calls and "hasattr" in names and "getattr" not in names:
         return True
-    return code.co_name == "<module>" and not names & _STATE
+    return code.co_name.startswith(("<module>", "<cell")) and not names & _STATE  # the latter is IPython's
 
 
 def _would_drop(layer: Module, frame: FrameType, loss: str) -> RuntimeError:

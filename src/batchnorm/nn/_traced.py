@@ -22,7 +22,15 @@ def module_node(layer: Module, forward: Callable[..., Tensor], *inputs: Tensor |
     """The node that calls `layer`, if a call is `forward` and nothing else; None where none can be had.
 
     What a subclass or a hook does around `forward` is recorded by torch.fx, and the node would do it once more.
+
+    Raises:
+        RuntimeError: the layer has a hook of torch's old kind, by which tracing would never end.
     """
+    if layer._backward_hooks and layer._is_full_backward_hook is False:
+        raise RuntimeError(
+            f"{type(layer).__name__}: expected no hook of register_backward_hook where torch.fx traces, got one: torch "
+            "looks for a tensor in the output, which is none yet, without end. Use register_full_backward_hook."
+        )
     path = _path(layer, inputs)
     if not path or type(layer).forward is not forward or "forward" in vars(layer) or _has_hooks(layer):
         return None
