@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import batchnorm
 import batchnorm.nn as bn
 
 # torchvision says that a net has other nodes in training than in evaluation.
@@ -127,3 +128,16 @@ def test_a_graph_of_a_net_of_timm_is_scripted(timm, name):
     with pytest.warns(DeprecationWarning, match=r"torch\.jit"):
         script = torch.jit.script(graph)
     torch.testing.assert_close(script(x), graph(x))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["test_efficientnet", "mobilenetv3_small_050", "levit_128s"])
+def test_a_folded_net_of_timm_is_scripted_and_traced(timm, name):
+    net, x = timms(timm, name)
+    expected = net.eval()(x)
+    batchnorm.fold(net, x)
+    with pytest.warns(DeprecationWarning, match=r"torch\.jit"):
+        script = torch.jit.script(net)
+    torch.testing.assert_close(script(x), expected)
+    _, last = timm.layers.get_graph_node_names(net)
+    torch.testing.assert_close(timm.models._features_fx.GraphExtractNet(net, [last[-1]]).eval()(x), expected)
