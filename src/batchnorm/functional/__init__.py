@@ -29,3 +29,5 @@ from ._scaling import zscore_inverse as zscore_inverse
 from ._steps import affine as affine
 from ._steps import normalize as normalize
 from ._steps import scale_shift as scale_shift
+from ._torchscript import activate_in_script as activate_in_script
+from ._torchscript import channel_affine_in_script as channel_affine_in_script
