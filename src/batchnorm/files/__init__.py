@@ -1,6 +1,7 @@
 """Files, written whole or not at all, and read as data that may be wrong; standard library only."""
 
 from ._cache import cache_folder as cache_folder
+from ._reading import DEEPEST as DEEPEST
 from ._reading import in_short as in_short
 from ._reading import open_regular as open_regular
 from ._reading import read_json as read_json
