@@ -31,7 +31,7 @@ def refused(path: Path | str, fault: str, advice: str) -> Iterator[None]:
         advice: the next step.
 
     Raises:
-        InputError: the block raised an `Exception`. An `InputError` passes as it is.
+        InputError: the block raised an `Exception`.
 
     Example:
         >>> with refused("run/result.json", "cannot be read", "restore it or remove it"):
@@ -41,8 +41,6 @@ def refused(path: Path | str, fault: str, advice: str) -> Iterator[None]:
     """
     try:
         yield
-    except InputError:
-        raise
     except Exception as error:
         raise InputError(f"{path}: {fault} ({in_short(error)}); {advice}") from error
 

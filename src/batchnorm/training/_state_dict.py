@@ -5,10 +5,10 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import InputError
-from ..files import refused
 from ._checkpoint import FORMAT as TRAINING_FORMAT
-from ._model_file import CHECKPOINT_FORMAT, FORMAT, read_safetensors
+from ._model_file import CHECKPOINT_FORMAT, FORMAT
 from ._pickle_file import read_pickle
+from ._safetensors import read_safetensors
 
 _FAULT = (
     "expected a state_dict that torch.save wrote, or a safetensors file; this is neither, or damaged, or holds more "
@@ -47,9 +47,7 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         if metadata.get("format") == CHECKPOINT_FORMAT:
             raise InputError(f"{path}: is folded already; get back what it was: batchnorm unfold {path} -o FILE")
         return tensors, metadata
-    content = read_pickle(path, _FAULT, legacy=True)
-    with refused(path, "expected a state_dict, tensors by their names", "save net.state_dict()"):
-        return _checked(path, content), {}
+    return _checked(path, read_pickle(path, _FAULT, legacy=True)), {}
 
 
 def _checked(path: Path, content: object) -> dict[str, Tensor]:
@@ -62,10 +60,14 @@ def _checked(path: Path, content: object) -> dict[str, Tensor]:
         )
     odd = [key for key, value in content.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
     if odd or not content:
-        inside = [str(key) for key in odd if isinstance(content[key], dict)]
+        inside = [key for key in odd if isinstance(key, str) and isinstance(content[key], dict)]
         advice = f"torch.load(...)[{inside[0]!r}] may be one" if inside else "save net.state_dict() alone"
         raise InputError(
             f"{path}: expected a state_dict, tensors by their names, got something else for "
-            f"{', '.join(map(str, odd[:3])) or 'an empty one'}; {advice}"
+            f"{', '.join(map(_named, odd[:3])) or 'an empty one'}; {advice}"
         )
     return content
+
+
+def _named(key: object) -> str:
+    return key[:100] if isinstance(key, str) else f"a key of type {type(key).__name__}"
