@@ -60,12 +60,22 @@ def in_short(error: Exception, most: int = 200) -> str:
         return "it asks for more memory than there is"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    said = "".join(letter if letter.isprintable() else " " for letter in str(error)[: 2 * most])
-    said = " ".join(said.split())
-    said = said if len(said) <= most else f"{said[:most]} ..."
+    said = one_line(str(error), most)
     if not said:
         return type(error).__name__
     return said if isinstance(error, ValueError | RuntimeError | OSError) else f"{type(error).__name__}: {said}"
+
+
+def one_line(text: str, most: int = 200) -> str:
+    r"""Return what a message may say of a text out of a file: a line of at most about `most` printable characters.
+
+    Example:
+        >>> one_line("3\x1b[2J" + "9" * 1000, most=6)
+        '3 [2J9 ...'
+    """
+    printable = "".join(letter if letter.isprintable() else " " for letter in text[: 2 * most])
+    said = " ".join(printable.split())
+    return said if len(said) <= most else f"{said[:most]} ..."
 
 
 @contextmanager

@@ -196,8 +196,8 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
 }
 MAY_DIFFER = frozenset({"tune_allocator"})
 """Options that change no number: a run goes on with any value of them."""
-MOST_BYTES = 2**20
-"""Of a config file."""
+MOST_BYTES = 2**14
+"""Of a config file; one with all options has a thousand. Keys of many dots take Python's reader long."""
 MOST_LINES = 5
 """Mistakes that are named at once."""
 RESERVED = {"name", "num_classes", "in_channels", "image_size", "norm", "activation", "norm_place"}

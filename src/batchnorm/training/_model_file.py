@@ -11,7 +11,7 @@ from torch import nn
 
 from ..data import Normalization
 from ..errors import InputError
-from ..files import atomic_write, in_short, read_json, refused
+from ..files import atomic_write, in_short, one_line, read_json, refused
 from ..models import TooLargeError, at_most, build, is_builtin
 from ._finite import nonfinite_entry
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
@@ -52,8 +52,8 @@ class ModelCard:
         """
         if model is None and not is_builtin(self.model):
             raise InputError(
-                f"the model file names {self.model!r}, which is not a net of this package, and a file may not choose "
-                f"which code runs; if you trust it, say so: --model {self.model}"
+                f"the model file names {one_line(self.model)!r}, which is not a net of this package, and a file may "
+                f"not choose which code runs; if you trust it, say so: --model {one_line(self.model)}"
             )
         shape = {"num_classes": len(self.classes), "in_channels": self.in_channels, "image_size": self.image_size}
         return build(model or self.model, **{**self.arguments, **shape})
@@ -137,7 +137,7 @@ def _built(path: Path, card: ModelCard, model: str | None, tensors: Mapping[str,
         return card.build(model).eval()
     except InputError as error:
         misfit = isinstance(error.__cause__, TooLargeError)
-        said = f"its weights do not fit {model or card.model}: {error.__cause__}" if misfit else error
+        said = f"its weights do not fit {model or card.model}: {error.__cause__}" if misfit else in_short(error, 500)
         raise InputError(f"{path}: {said}") from error
 
 
@@ -183,9 +183,10 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
         raise InputError(
             f"{path}: a safetensors file, but not one that `batchnorm train` wrote (no card in its metadata)"
         )
-    if metadata.get("version") not in (str(VERSION), str(FOLDED_VERSION)):
+    version = metadata.get("version")
+    if version not in (str(VERSION), str(FOLDED_VERSION)):
         raise InputError(
-            f"{path}: its format has version {metadata.get('version')}, this batchnorm reads versions {VERSION} and "
+            f"{path}: its format has version {one_line(str(version), 40)}, this batchnorm reads versions {VERSION} and "
             f"{FOLDED_VERSION}"
         )
     with refused(path, "the card in its metadata is broken", "train it again or use a copy"):

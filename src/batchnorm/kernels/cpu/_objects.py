@@ -1,9 +1,9 @@
 """How is machine code kept in the user's cache folder, and how is it loaded from there?
 
 A file holds one kernel: a line with its symbol and a digest, then the object code. The digest is one of the names of
-folder and file, of the symbol and of the code: code that is called with the arguments of another kernel ends the process.
-What was cut short, changed or put into another's place is not loaded, and neither is what cannot be linked: the kernel is
-compiled anew and the file replaced. The folder's name holds all that the code depends on. llvmlite loads a file in
+folder and file, of the symbol and of the code, for code that is called with the arguments of another kernel ends the
+process. What was cut short, changed or put into another's place is not loaded, and neither is what cannot be linked: it
+is compiled anew and the file replaced. The folder's name holds all that the code depends on. llvmlite loads a file in
 milliseconds, without Numba.
 """
 

@@ -1,0 +1,89 @@
+"""What happens to a file: bits that turn, pieces that are lost, doubled or exchanged, and values of another kind."""
+
+import copy
+import random
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+def nested(levels: int = 10_000) -> list[object]:
+    value: list[object] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def endless() -> list[object]:
+    """A list of 2**40 entries, of which 40 are in memory."""
+    value: list[object] = [0]
+    for _ in range(40):
+        value = [value, value]
+    return value
+
+
+FLAT: tuple[Callable[[], object], ...] = (
+    lambda: "seven", lambda: "", lambda: "\x00\x1b[2J", lambda: "9" * 5000, lambda: None, lambda: True, lambda: -1, lambda: 0,
+    lambda: 10**5, lambda: 2**31, lambda: 2**63, lambda: -(2**63), lambda: 10**400, lambda: 0.5, lambda: -0.5, lambda: 1e308,
+    lambda: 1e-320, lambda: float("inf"), lambda: float("-inf"), lambda: float("nan"), list, dict, lambda: [1, "a", None],
+    lambda: {"a": {"b": [0]}}, lambda: ["x"] * 1000,
+)  # fmt: skip
+PLAIN = (*FLAT, nested)
+"""Values as JSON and TOML may hold them; 10,000 levels deep, too."""
+
+TENSORS: tuple[Callable[[], object], ...] = (
+    lambda: torch.zeros(3), lambda: torch.zeros(()), lambda: torch.zeros(2, 3, dtype=torch.int32), lambda: torch.zeros(0),
+    lambda: torch.full((4,), float("inf")), lambda: torch.zeros(1).expand(10**9), lambda: torch.eye(3).to_sparse(),
+    lambda: torch.eye(3).to_sparse_csr(), lambda: torch.zeros(10**6, device="meta"), lambda: torch.zeros(3, dtype=torch.complex64),
+    lambda: torch.nn.Parameter(torch.zeros(2)), lambda: (1, 2), lambda: b"bytes", lambda: {3: 4}, endless,
+)  # fmt: skip
+"""Further values as a pickle of torch's may hold them."""
+
+
+def damaged_bytes(content: bytes, rng: random.Random) -> bytes:
+    """The content of a file with some damage of one kind."""
+    place, other = rng.randrange(len(content)), rng.randrange(len(content))
+    length = rng.choice((1, 2, 8, 64, 512))
+    match rng.randrange(8):
+        case 0 | 1:  # the damage that is met most
+            return content[:place] + bytes([content[place] ^ 1 << rng.randrange(8)]) + content[place + 1 :]
+        case 2:
+            return content[:place]
+        case 3:
+            return content[:place] + rng.randbytes(length) + content[place:]
+        case 4:
+            return content[:place] + content[place + length :]
+        case 5:
+            return content[:place] + rng.randbytes(length) + content[place + length :]
+        case 6:
+            return content[:place] + content[other : other + length] + content[place + length :]
+        case _:
+            return content[:place] + rng.choice((b"\xff", b"\x00")) * length + content[place + length :]
+
+
+def damaged_value(value: Any, rng: random.Random, strange: tuple[Callable[[], object], ...] = PLAIN) -> Any:
+    """A copy of nested dicts and lists in which one entry is lost, new, exchanged with another, or of another kind."""
+    value = copy.deepcopy(value)
+    places = [*_places(value)]
+    holder, key = rng.choice(places)
+    match rng.randrange(6):
+        case 0:
+            del holder[key]
+        case 1 if isinstance(holder, dict):
+            holder[rng.choice(("more", "__class__", "step", "VERSION"))] = rng.choice(strange)()
+        case 2:
+            other, its = rng.choice(places)
+            if its in other if isinstance(other, dict) else its < len(other):
+                holder[key], other[its] = copy.deepcopy(other[its]), copy.deepcopy(holder[key])
+        case _:
+            holder[key] = rng.choice(strange)()
+    return value
+
+
+def _places(value: Any) -> Any:
+    """Every entry of nested dicts and lists, as the one that holds it and its key there."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in entries:
+        yield value, key
+        yield from _places(inner)
