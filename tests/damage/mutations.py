@@ -2,10 +2,12 @@
 
 import copy
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+
+Strange = tuple[Callable[[], object], ...]
 
 
 def nested(levels: int = 10_000) -> list[object]:
@@ -23,21 +25,22 @@ def endless() -> list[object]:
     return value
 
 
-FLAT: tuple[Callable[[], object], ...] = (
-    lambda: "seven", lambda: "", lambda: "\x00\x1b[2J", lambda: "9" * 5000, lambda: None, lambda: True, lambda: -1, lambda: 0,
-    lambda: 10**5, lambda: 2**31, lambda: 2**63, lambda: -(2**63), lambda: 10**400, lambda: 0.5, lambda: -0.5, lambda: 1e308,
-    lambda: 1e-320, lambda: float("inf"), lambda: float("-inf"), lambda: float("nan"), list, dict, lambda: [1, "a", None],
-    lambda: {"a": {"b": [0]}}, lambda: ["x"] * 1000,
-)  # fmt: skip
-PLAIN = (*FLAT, nested)
+FLAT: Strange = (
+    *(lambda word=word: word for word in ("seven", "", "\x00\x1b[2J", "9" * 5000)),
+    *(lambda number=number: number for number in (None, True, -1, 0, 10**5, 2**31, 2**63, -(2**63), 10**400)),
+    *(lambda number=number: number for number in (0.5, -0.5, 1e308, 1e-320, float("inf"), float("-inf"), float("nan"))),
+    *(list, dict, lambda: [1, "a", None], lambda: {"a": {"b": [0]}}, lambda: ["x"] * 1000),
+)
+PLAIN: Strange = (*FLAT, nested)
 """Values as JSON and TOML may hold them; 10,000 levels deep, too."""
 
-TENSORS: tuple[Callable[[], object], ...] = (
-    lambda: torch.zeros(3), lambda: torch.zeros(()), lambda: torch.zeros(2, 3, dtype=torch.int32), lambda: torch.zeros(0),
-    lambda: torch.full((4,), float("inf")), lambda: torch.zeros(1).expand(10**9), lambda: torch.eye(3).to_sparse(),
-    lambda: torch.eye(3).to_sparse_csr(), lambda: torch.zeros(10**6, device="meta"), lambda: torch.zeros(3, dtype=torch.complex64),
-    lambda: torch.nn.Parameter(torch.zeros(2)), lambda: (1, 2), lambda: b"bytes", lambda: {3: 4}, endless,
-)  # fmt: skip
+TENSORS: Strange = (
+    *(lambda: torch.zeros(3), lambda: torch.zeros(()), lambda: torch.zeros(0), lambda: torch.zeros(1).expand(10**9)),
+    *(lambda dtype=dtype: torch.zeros(2, 3, dtype=dtype) for dtype in (torch.int32, torch.bool, torch.complex64)),
+    *(lambda: torch.full((4,), float("inf")), lambda: torch.nn.Parameter(torch.zeros(2))),
+    *(lambda: torch.eye(3).to_sparse(), lambda: torch.eye(3).to_sparse_csr(), lambda: torch.zeros(9, device="meta")),
+    *(lambda: (1, 2), lambda: b"bytes", lambda: {3: 4}, endless),
+)
 """Further values as a pickle of torch's may hold them."""
 
 
@@ -45,43 +48,42 @@ def damaged_bytes(content: bytes, rng: random.Random) -> bytes:
     """The content of a file with some damage of one kind."""
     place, other = rng.randrange(len(content)), rng.randrange(len(content))
     length = rng.choice((1, 2, 8, 64, 512))
+    before, behind = content[:place], content[place + length :]
     match rng.randrange(8):
         case 0 | 1:  # the damage that is met most
-            return content[:place] + bytes([content[place] ^ 1 << rng.randrange(8)]) + content[place + 1 :]
+            return before + bytes([content[place] ^ 1 << rng.randrange(8)]) + content[place + 1 :]
         case 2:
-            return content[:place]
+            return before
         case 3:
-            return content[:place] + rng.randbytes(length) + content[place:]
+            return before + rng.randbytes(length) + content[place:]
         case 4:
-            return content[:place] + content[place + length :]
+            return before + behind
         case 5:
-            return content[:place] + rng.randbytes(length) + content[place + length :]
+            return before + rng.randbytes(length) + behind
         case 6:
-            return content[:place] + content[other : other + length] + content[place + length :]
+            return before + content[other : other + length] + behind
         case _:
-            return content[:place] + rng.choice((b"\xff", b"\x00")) * length + content[place + length :]
+            return before + rng.choice((b"\xff", b"\x00")) * length + behind
 
 
-def damaged_value(value: Any, rng: random.Random, strange: tuple[Callable[[], object], ...] = PLAIN) -> Any:
+def damaged_value(value: Any, rng: random.Random, strange: Strange = PLAIN) -> Any:
     """A copy of nested dicts and lists in which one entry is lost, new, exchanged with another, or of another kind."""
     value = copy.deepcopy(value)
     places = [*_places(value)]
-    holder, key = rng.choice(places)
+    (holder, key), (other, its) = rng.choice(places), rng.choice(places)
     match rng.randrange(6):
         case 0:
             del holder[key]
         case 1 if isinstance(holder, dict):
             holder[rng.choice(("more", "__class__", "step", "VERSION"))] = rng.choice(strange)()
         case 2:
-            other, its = rng.choice(places)
-            if its in other if isinstance(other, dict) else its < len(other):
-                holder[key], other[its] = copy.deepcopy(other[its]), copy.deepcopy(holder[key])
+            holder[key], other[its] = copy.deepcopy(other[its]), copy.deepcopy(holder[key])
         case _:
             holder[key] = rng.choice(strange)()
     return value
 
 
-def _places(value: Any) -> Any:
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
     """Every entry of nested dicts and lists, as the one that holds it and its key there."""
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in entries:

@@ -13,10 +13,11 @@ from .kinds import KINDS, Kind
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SEEDS = int(__import__("os").environ.get("SEEDS", 25))
-"""Of each kind in the quick tests."""
+SEEDS = 20
+"""Of each kind in the quick tests: 500 in all."""
 LONGEST = 1200
 """Characters of a message, of five lines at most."""
+NOT_FOR_USERS = ("alloc_cpu", "recursion depth", "Boolean value", "Storage size", "not supported between")
 
 
 @cache
@@ -30,10 +31,11 @@ def outcome(kind: Kind, path: Path) -> object:
         return kind.read(path)
     except InputError as error:
         said = str(error)
-        assert str(path.name) in said or kind.name == "last.ckpt", said
-        assert len(said) <= LONGEST and said.count("\n") < 5, said
+        assert len(said) <= LONGEST, said
+        assert said.count("\n") < 5, said
         assert all(letter.isprintable() or letter == "\n" for letter in said), repr(said)
-        assert not any(word in said for word in ("alloc_cpu", "recursion depth", "Boolean value", "Storage size")), said
+        assert not any(words in said for words in NOT_FOR_USERS), said
+        assert path.name in said or "the checkpoint" in said or "the run was started" in said, said
         return None
 
 
@@ -50,7 +52,7 @@ def same(one: object, other: object) -> bool:
 def check(name: str, seed: int, folder: Path) -> None:
     kind, path = KINDS[name], folder / "run" / KINDS[name].name
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(kind.damage(whole(name), random.Random(f"{name} {seed}")))
+    path.write_bytes(kind.damage(whole(name), random.Random(f"{name} {seed}")))  # noqa: S311 - no secret
     got = outcome(kind, path)
     if kind.is_sealed and got is not None:
         path.write_bytes(whole(name))
@@ -74,5 +76,5 @@ def test_a_damaged_file_is_read_rightly_or_refused_in_a_few_lines(name: str, tmp
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", KINDS)
 def test_many_damaged_files_are_read_rightly_or_refused_in_a_few_lines(name: str, tmp_path) -> None:
-    for seed in range(SEEDS, 5000):
+    for seed in range(SEEDS, 4000):
         check(name, seed, tmp_path)
