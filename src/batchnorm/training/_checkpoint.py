@@ -1,17 +1,14 @@
 """The state of a training between two steps: everything that is needed to go on as if nothing had happened."""
 
-import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from ..errors import InputError
 from ..files import atomic_write, refused
 from ..records import EpochRecord, make_record
 from ._bounded import check_bounded, is_plain
-from ._pickle_file import read_pickle
+from ._pickle_file import pickle_bytes, read_pickle
 
 FORMAT = "batchnorm.checkpoint"
 VERSION = 1
@@ -70,11 +67,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "threads": checkpoint.threads,
         "states": checkpoint.states,
     }
-    # By way of memory: where the disk is full, torch's own writer hides the reason.
-    memory = io.BytesIO()
-    torch.save(content, memory)
+    content_bytes = pickle_bytes(content)
     with atomic_write(path) as file:
-        file.write(memory.getbuffer())
+        file.write(content_bytes)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -67,7 +67,7 @@ def _check_kept(at: str, value: object, shape: torch.Size) -> None:
     if value is None and shape:  # a momentum that has not begun
         return
     fits = isinstance(value, Tensor) and value.is_floating_point() and _is_plain(value) and value.shape == shape
-    if not fits or (not shape and not float(value) >= 0):  # type: ignore[arg-type]  # a tensor, as it fits
+    if not fits or (not shape and not 0 <= float(value) < 2**63):  # type: ignore[arg-type]  # a tensor, as it fits
         raise ValueError(f"{at}: expected real numbers of the shape {tuple(shape)}, got {_kind(value)}")
 
 
@@ -113,5 +113,5 @@ def _kind(value: object) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of {value.dtype}, {value.layout} on {value.device}".replace("torch.", "")
     if isinstance(value, list | tuple | Mapping):
-        return f"a {type(value).__name__} of {len(value)} entries"
+        return f"a {'dict' if isinstance(value, Mapping) else type(value).__name__} of {len(value)} entries"
     return one_line(repr(value), 40) if isinstance(value, float | bool | str) else type(value).__name__

@@ -200,6 +200,8 @@ def _card(metadata: Mapping[str, str]) -> ModelCard:
     )
     if not isinstance(arguments, dict) or not isinstance(normalization, dict) or not isinstance(images, dict):
         raise ValueError("expected objects for arguments, normalization and images")
+    if "name" in arguments:  # what `build` takes besides the arguments of a net
+        raise ValueError("expected arguments of a net, got one that is called 'name'")
     if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
         raise ValueError("expected a list of names for classes")
     channels, size = images["channels"], images["size"]

@@ -1,9 +1,10 @@
-"""How is a file of `torch.save` read, so that nothing in it is run or unpacked, and a changed bit is noticed?
+"""How is a file of `torch.save` made and read, so that nothing in it is run or unpacked, and a changed bit is noticed?
 
 `torch.save` writes a zip archive whose members are stored as they are, each with its CRC-32, which `torch.load` does
 not look at. So the sizes and the sums are compared here, before anything is read into memory.
 """
 
+import io
 import os
 import re
 import warnings
@@ -19,6 +20,20 @@ _MAGIC = b"PK\x03\x04"
 _CHUNK = 2**20
 _CLAIMS = ("alloc_cpu", "Storage size", "not enough memory")
 """What torch says when a file claims sizes that no memory holds."""
+
+
+def pickle_bytes(content: object) -> bytes:
+    """Return the bytes of the file that `torch.save` writes, with the sums of all its members.
+
+    By way of memory: where the disk is full, torch's own writer hides the reason.
+    """
+    memory, before = io.BytesIO(), torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(True)
+    try:
+        torch.save(content, memory)
+    finally:
+        torch.serialization.set_crc32_options(before)
+    return memory.getvalue()
 
 
 def read_pickle(path: Path, fault: str, *, legacy: bool = False) -> object:
@@ -73,7 +88,15 @@ def _check_archive(file: IO[bytes]) -> None:
             raise ValueError("it holds two parts of one name")
         for member in members:
             # Without a sum, if torch.serialization.set_crc32_options(False) was called.
-            if member.CRC:
-                with archive.open(member) as part:
-                    while part.read(_CHUNK):
-                        pass
+            if member.CRC and not _is_as_written(archive, member):
+                raise ValueError(f"{member.filename} in it has changed since it was written")
+
+
+def _is_as_written(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    try:
+        with archive.open(member) as part:
+            while part.read(_CHUNK):
+                pass
+    except zipfile.BadZipFile:
+        return False
+    return True

@@ -1,15 +1,14 @@
 """A folded file, made what was there before it was folded, bit for bit."""
 
-import io
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ..errors import InputError
 from ..files import in_short, read_json, refused
 from ._model_file import CHECKPOINT_FORMAT, FOLDED_VERSION, FORMAT, VERSION
 from ._new_file import check_new_file, nothing_written, write_new_file
+from ._pickle_file import pickle_bytes
 from ._safetensors import check_digest, lone_tensors, read_fold, read_safetensors, safetensors_bytes
 
 
@@ -65,9 +64,7 @@ def _checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
         tensors.pop(name, None)
     if target.suffix not in (".pt", ".pth"):
         return save(lone_tensors(tensors), about or None)
-    memory = io.BytesIO()
-    torch.save(lone_tensors(tensors), memory)
-    return memory.getvalue()
+    return pickle_bytes(lone_tensors(tensors))
 
 
 def _known_of(metadata: dict[str, str]) -> tuple[list[str], dict[str, str]]:
