@@ -138,6 +138,13 @@ def test_the_kinds_that_are_named_are_read_whatever_the_files_are_called(tmp_pat
     assert read.min() > 250
 
 
+def test_an_image_of_too_many_pixels_is_refused_before_they_are_read(tmp_path, monkeypatch) -> None:
+    Image.new("1", (8192, 8193)).save(tmp_path / "i.png")
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("the pixels would be read"))
+    with pytest.raises(InputError, match=r"image \(it has 8192x8193 pixels\); .* of at most 67,108,864 pixels"):
+        read_image(tmp_path / "i.png", card_for())
+
+
 def test_a_net_for_images_that_no_memory_holds_is_refused(tmp_path) -> None:
     Image.new("L", (28, 28)).save(tmp_path / "i.png")
     with pytest.raises(InputError, match="the net takes images of 100000x100000 pixels"):

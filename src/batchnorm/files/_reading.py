@@ -167,4 +167,4 @@ def _check_depth(value: object) -> None:
         ]
         if not level:
             return
-    raise RecursionError
+    raise RecursionError("nested too deeply")

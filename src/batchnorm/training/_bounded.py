@@ -34,7 +34,7 @@ def check_bounded(value: object) -> None:
         if count + sum(len(outer) for outer in level if isinstance(outer, dict | list | tuple)) > MOST:
             raise ValueError(f"it has more than {MOST:,} entries")
         level = [*_inside(level)]
-    raise RecursionError
+    raise RecursionError("nested too deeply")
 
 
 def is_plain(value: object) -> bool:
