@@ -31,12 +31,12 @@ def open_image(path: Path | str) -> "Image.Image":
         refused(path, "cannot be read as an image", advice),
         open_regular(path) as file,
         warnings.catch_warnings(action="ignore"),  # about odd metadata, and of sizes that are checked here
+        Image.open(file, formats=FORMATS) as image,
     ):
-        with Image.open(file, formats=FORMATS) as image:
-            check_pixels(image.width, image.height)
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return image.copy()
+        check_pixels(image.width, image.height)
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        return image.copy()
 
 
 def check_pixels(width: int, height: int) -> None:
