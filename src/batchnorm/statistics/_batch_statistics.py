@@ -1,16 +1,15 @@
 """What does a model compute when every batch norm takes the batch's own statistics?"""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parameter import is_lazy
 
-from ..transaction import attributes
+from ..transaction import attributes, block
 
 
-@contextmanager
+@block
 def use_batch_statistics(model: nn.Module) -> Iterator[None]:
     """Let every batch norm normalize by its own batch inside the block, and update nothing.
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from ..records import Recalibration
-from ..transaction import Transaction, rng_state, transaction
+from ..transaction import Transaction, rng_state, transaction, verb
 from ._agreement import agree, prove_equal
 from ._average import average
 from ._batches import Batches, ForwardFn
@@ -25,6 +25,7 @@ from ._state import State
 from ._watcher import RecalibrationWatcher
 
 
+@verb
 def recalibrate(
     model: nn.Module,
     loader: Iterable[Any],

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..transaction import Transaction, rng_state, same_rng, transaction
+from ..transaction import Transaction, rng_state, same_rng, transaction, verb
 from ._calls import Calls
 from ._escapes import Escapes
 from ._events import Pass, values_in
@@ -22,6 +22,7 @@ _OTHER_CHANCES = (20231, 20232, 20233)
 """Seeds that are nobody's first choice, so that the model hardly draws the same again."""
 
 
+@verb
 def trace(model: nn.Module, *example_inputs: object) -> Wiring:
     """Run a model once for each example, and write down which module or function made which tensor, and who read it.
 
@@ -52,6 +53,7 @@ def trace(model: nn.Module, *example_inputs: object) -> Wiring:
     return trace_examples(model, examples, "trace")
 
 
+@verb
 def trace_examples(model: nn.Module, examples: tuple[Example, ...], verb: str) -> Wiring:
     """`trace` of examples that have been read, for a verb that stands on it."""
     check_device(examples, model, verb)

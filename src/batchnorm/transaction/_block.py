@@ -1,0 +1,49 @@
+"""How does a `with` of ours end although an interrupt strikes between two of its instructions?"""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, _GeneratorContextManager
+from functools import wraps
+from types import TracebackType
+from typing import ParamSpec, TypeVar, cast
+
+Given = ParamSpec("Given")
+Value = TypeVar("Value")
+
+
+def block(function: Callable[Given, Iterator[Value]]) -> Callable[Given, AbstractContextManager[Value]]:
+    """Make a context manager of a generator, as `contextlib.contextmanager` does, that closes it in any case.
+
+    There, an interrupt behind the `yield` or before its way back leaves the generator where it is, until whoever holds
+    the traceback lets go of it.
+
+    Example:
+        >>> @block
+        ... def given():
+        ...     yield 3
+        >>> with given() as value:
+        ...     value
+        3
+    """
+
+    @wraps(function)
+    def made(*args: Given.args, **kwargs: Given.kwargs) -> AbstractContextManager[Value]:
+        return _Block(cast(Callable[..., Generator[Value]], function), args, kwargs)
+
+    return made
+
+
+class _Block(_GeneratorContextManager[Value]):
+    def __enter__(self) -> Value:
+        try:
+            return super().__enter__()
+        except BaseException:
+            self.gen.close()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        try:
+            return super().__exit__(kind, error, trace)
+        finally:
+            self.gen.close()
