@@ -8,6 +8,8 @@ import torch
 from torch import overrides
 from torch.utils import _python_dispatch
 
+from ._block import close_left
+
 _C: Any = torch._C  # whose stub does not know all of it
 _dispatch: Any = _python_dispatch
 _overrides: Any = overrides
@@ -46,6 +48,7 @@ def process_steps() -> list[Callable[[], object]]:
         partial(_set_torch_function_state, _C._get_torch_function_state()),
         partial(_set_dispatch_modes, _dispatch_modes(), [(name, getattr(_dispatch, name)) for name in _FLAGS]),
         partial(_set_function_modes, _overrides._get_current_function_mode_stack()),
+        close_left,
     ]
 
 

@@ -45,7 +45,8 @@ class Guard:
     def revoke(self) -> None:
         """Take everything back, the newest first."""
         undo = Undo()
-        undo.add(self._leave, *(partial(_revoke, *entry) for entry in self._noted), *self._process)
+        # At both ends: a mode that was left hears of what is put back; and each of these puts back what it began with.
+        undo.add(self._leave, *self._process, *(partial(_revoke, *entry) for entry in self._noted), *self._process)
         undo.run()
         self.done = True
 
