@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..calls import Call, Reader, check_device
-from ..transaction import Transaction, original, rng_state, same_rng, transaction
+from ..transaction import Transaction, original, rng_state, same_rng, transaction, verb
 from ._calls import Calls
 from ._escapes import Escapes
 from ._events import Pass, values_in
@@ -22,6 +22,7 @@ _OTHER_CHANCES = (20231, 20232, 20233)
 """Seeds that are nobody's first choice, so that the model hardly draws the same again."""
 
 
+@verb
 def trace(model: nn.Module, *example_inputs: object) -> Wiring:
     """Run a model once for each example, and write down which module or function made which tensor, and who read it.
 
@@ -54,6 +55,7 @@ def trace(model: nn.Module, *example_inputs: object) -> Wiring:
     return trace_examples(model, examples, "trace")
 
 
+@verb
 def trace_examples(model: nn.Module, examples: tuple[Call, ...], verb: str) -> Wiring:
     """`trace` of examples that have been read, for a verb that stands on it."""
     check_device(examples, model, verb)
