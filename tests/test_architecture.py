@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "data": OUTSIDE | {"functional"},
     "models": OUTSIDE | {"functional", "nn"},
     "norms": {"calls", "functional", "nn", "transaction"},
-    "wiring": OUTSIDE | {"calls", "norms", "transaction"},
+    "wiring": OUTSIDE | {"calls", "functional", "norms", "transaction"},
     "statistics": OUTSIDE | {"calls", "functional", "norms", "transaction", "wiring"},
     "surgery": OUTSIDE | {"calls", "functional", "nn", "norms", "transaction", "wiring"},
     "training": OUTSIDE

@@ -2,9 +2,11 @@
 
 import itertools
 import threading
+import weakref
 from collections import OrderedDict, UserDict, defaultdict, deque, namedtuple
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -142,6 +144,17 @@ def cyclic_list(x):
     return rows
 
 
+def closure(x):
+    return lambda y=x: x + y
+
+
+def recursive(x):
+    def inner(depth):
+        return inner(depth - 1) if depth else x
+
+    return inner
+
+
 HOLDERS = {
     "the tensor itself": lambda x: x,
     "tuple": lambda x: (1, x),
@@ -168,6 +181,11 @@ HOLDERS = {
     "mapping that computes": Lazy,
     "array of objects": array_of_objects,
     "array of records": lambda x: [records(), x],
+    "closure": closure,
+    "closure that holds itself": recursive,
+    "method of a tensor": lambda x: x.sum,
+    "method": lambda x: Lazy(x).__len__,
+    "partial": lambda x: partial(torch.add, x, alpha=2),
     "distribution": lambda x: torch.distributions.Normal(x, x, validate_args=False),
     "tensor with an attribute": with_attribute,
 }
@@ -218,6 +236,12 @@ def test_what_is_shared_is_shared_in_the_copy():
     assert one.me is one
 
 
+def test_a_copied_function_computes_with_other_tensors():
+    one, two = torch.ones(1), torch.full((1,), 2.0)
+    copies = mapped((closure(one), recursive(one), one.sum, partial(torch.add, one, alpha=2)), lambda tensor: two)
+    assert [fn(*args).item() for fn, args in zip(copies, ((), (3,), (), (one,)), strict=True)] == [4.0, 2.0, 2.0, 4.0]
+
+
 def test_an_object_without_a_tensor_stays_itself():
     options = Graph("no tensor")
     assert mapped([options], lambda tensor: tensor)[0] is options
@@ -232,11 +256,6 @@ def test_arrays_are_mapped_where_they_are_asked_for():
     given = Graph(np.ones(2))
     assert mapped(given, lambda tensor: tensor) is given
     assert mapped(given, lambda array: array + 1, np.ndarray).x.tolist() == [2.0, 2.0]
-
-
-def closure():
-    x = torch.ones(1)
-    return lambda: x
 
 
 class Freed:
@@ -257,8 +276,7 @@ class Registered:
 CLOSED = {
     "module": (lambda: nn.Linear(1, 1), "it is a module"),
     "lock": (threading.Lock, "nothing is known of what is in a lock"),
-    "function that holds something": (closure, "nothing is known of what is in a function"),
-    "method": (lambda: [].append, "nothing is known of what is in a builtin_function_or_method"),
+    "weak reference": (lambda: weakref.ref(Graph), "nothing is known of what is in a ReferenceType"),
     "generator of numbers": (torch.Generator, "nothing is known of what is in a Generator"),
     "exception": (lambda: ValueError(torch.ones(1)), "nothing is known of what is in a ValueError"),
     "tensor as a key": (lambda: {torch.ones(1): 1}, "its keys are objects"),

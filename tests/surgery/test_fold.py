@@ -11,8 +11,6 @@ from batchnorm import fold, trace, unfold
 from batchnorm import nn as bn
 from batchnorm.surgery import _carry_out, _operation
 from batchnorm.surgery._operation import FoldOperation
-from batchnorm.surgery._rest import OPERATORS, eps_of
-from batchnorm.wiring import Operation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -363,13 +361,3 @@ def test_a_compiled_model_runs_folded():
     fold(compiled, X)
     torch.testing.assert_close(compiled(X), expected, rtol=0, atol=1e-5)
     assert isinstance(model[1], nn.Identity)
-
-
-@pytest.mark.parametrize("name", sorted(OPERATORS))
-def test_the_eps_of_a_norm_is_found_whatever_operator_the_device_takes(name):
-    """Most of them never run on a CPU, but their schemas are known."""
-    operator = getattr(torch.ops.aten, name.removeprefix("aten.")).default
-    words = [argument.name for argument in operator._schema.arguments]
-    given = tuple(0.25 if word.startswith("eps") else None for word in words)
-    seen = Operation(0, operator, given, {}, None, (), frozenset(), False)
-    assert eps_of(seen) == 0.25

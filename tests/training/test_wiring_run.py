@@ -233,7 +233,7 @@ def test_a_norm_without_a_module_is_a_row_that_stays() -> None:
     def body(m, x):
         return F.batch_norm(m.conv(x), torch.zeros(4), torch.ones(4))
 
-    row = watched(body, conv=conv())[0]["[native_batch_norm]"]
+    row = watched(body, conv=conv())[0]["[batch_norm]"]
     assert (row.outcome, row.reason) == ("left", "F.batch_norm in a forward: there is no module to replace")
 
 

@@ -2,6 +2,7 @@
 
 from ._call import Call as Call
 from ._call import ForwardFn as ForwardFn
+from ._leaves import MOST_OF_ITERATOR as MOST_OF_ITERATOR
 from ._leaves import Closed as Closed
 from ._leaves import Leaves as Leaves
 from ._leaves import leaves_of as leaves_of

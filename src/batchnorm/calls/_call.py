@@ -93,8 +93,13 @@ class Call:
         return self.mapped(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
     def copied(self) -> "Call":
-        """The same call with tensors of its own, for a model may write into what it is given."""
-        return self.mapped(lambda tensor: tensor.detach().clone())
+        """The same call with tensors, arrays and objects of its own, for a model may write into what it is given."""
+
+        def own(leaf: Any) -> Any:
+            return leaf.detach().clone() if isinstance(leaf, Tensor) else leaf.copy()
+
+        args, kwargs = mapped((self.args, self.kwargs), own, kind=(Tensor, np.ndarray), all_new=True)
+        return Call(args, kwargs, self.forward_fn)
 
     def to(self, device: torch.device) -> "Call":
         """Move every tensor."""

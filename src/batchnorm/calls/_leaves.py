@@ -8,9 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
-from ._opening import attributes_of, is_array, is_plain, opening_of
+from ._kinds import opening_of
+from ._opening import is_array, is_plain
+from ._state import attached_to
 
 DEEPEST = 64
+MOST_OF_ITERATOR = 256
+"""How many values are read of an iterator that a model returned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class _Walk:
             self._leaves.found.append((path, value))
             if id(value) not in self._met:
                 self._met[id(value)] = path, value
-                self._parts(((f".{name}", part) for name, part in attributes_of(value).items()), path, depth)
+                self._parts(((f".{name}", part) for name, part in attached_to(value).items()), path, depth)
         elif (is_plain(value) and type(value) is not tuple) or is_array(value):
             self._leaves.found.append((path, _as_constant(value)))
         elif id(value) in self._met:

@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ._kinds import opening_of
 from ._leaves import DEEPEST, leaves_of
-from ._opening import attributes_of, is_array, is_plain, opening_of, set_attribute
+from ._opening import Opening, is_array, is_plain
+from ._state import attached_to, set_attribute
 
 
-def mapped(value: Any, fn: Callable[[Any], Any], kind: type | tuple[type, ...] = Tensor) -> Any:
+def mapped(
+    value: Any, fn: Callable[[Any], Any], kind: type | tuple[type, ...] = Tensor, *, all_new: bool = False
+) -> Any:
     """A copy of a value in which each leaf of a kind is what `fn` makes of it.
 
     What is shared or a part of itself is so in the copy, too; `fn` sees each leaf once. Tuples, lists and dicts are
@@ -21,20 +25,22 @@ def mapped(value: Any, fn: Callable[[Any], Any], kind: type | tuple[type, ...] =
         value: anything.
         fn: gets a leaf.
         kind: of which leaves, such as `(Tensor, numpy.ndarray)`.
+        all_new: let every object with attributes be new, whatever is in it, so that nobody can write into the old one.
 
     Example:
         >>> mapped({"x": (Tensor([1.0, 1.0]), 3)}, lambda tensor: tensor + 1)
         {'x': (tensor([2., 2.]), 3)}
     """
-    return _Copying(fn, kind).of(value, 0)
+    return _Copying(fn, kind, all_new=all_new).of(value, 0)
 
 
 class _Copying:
     """One copy; the same object always becomes the same one."""
 
-    def __init__(self, fn: Callable[[Any], Any], kind: type | tuple[type, ...]) -> None:
+    def __init__(self, fn: Callable[[Any], Any], kind: type | tuple[type, ...], *, all_new: bool) -> None:
         self._fn = fn
         self._kind = kind
+        self._all_new = all_new
         self._made: dict[int, tuple[Any, Any]] = {}
 
     def of(self, value: Any, depth: int) -> Any:
@@ -50,17 +56,17 @@ class _Copying:
         made = self._fn(value)
         if made is not value and isinstance(made, Tensor):
             self._made[id(value)] = made, value
-            there = attributes_of(made)
-            for name, part in attributes_of(value).items():
-                if name not in there:  # what a class of tensors keeps there, it has made itself
-                    set_attribute(made, name, self.of(part, 0))
+            for name, part in attached_to(value).items():
+                set_attribute(made, name, self.of(part, 0))
         return made
 
     def _container(self, value: Any, depth: int) -> Any:
+        if type(value) is set:
+            return set(value)
         if isinstance(value, Tensor) or is_plain(value) or depth > DEEPEST or is_array(value):
             return value
         opening = opening_of(value)
-        if isinstance(opening, str) or not (isinstance(value, tuple | list | dict) or self._is_inside(value)):
+        if isinstance(opening, str) or not (isinstance(value, tuple | list | dict) or self._is_new(value, opening)):
             return value
         parts = [part for _, part in opening.parts]
         if opening.make is not None:
@@ -72,5 +78,7 @@ class _Copying:
         opening.fill(copy, [self.of(part, depth + 1) for part in parts])
         return copy
 
-    def _is_inside(self, value: object) -> bool:
+    def _is_new(self, value: object, opening: Opening) -> bool:
+        if self._all_new:
+            return bool(opening.parts)  # an object that holds nothing is known by what it is
         return any(isinstance(leaf, self._kind) for _, leaf in leaves_of(value).found)

@@ -28,7 +28,7 @@ class FoldedNorm:
 class FoldProof:
     """How far the outputs of the folded model are from those before, on the examples and on random inputs like them.
 
-    A difference is in units of the largest number of its output.
+    A difference is in units of the largest number of its output; of whole numbers it is the share that differs.
 
     Attributes:
         inputs: how many inputs were compared.

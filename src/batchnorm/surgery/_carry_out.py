@@ -56,6 +56,7 @@ def carry_out_and_prove(model: nn.Module, plan: Plan, inputs: Sequence[Call], sa
     own.remember(model)
     _check_repeats(own.repeats(model))
     fine, rounding = _prove_in_float64(model, plan, own, said)
+    own.exact = fine is None  # else it is known that only rounding can make a whole number another one
     before = _milliseconds(model, inputs[0])
     former = stashes_of(model)
     operation = carry_out(model, plan, undo)

@@ -11,7 +11,7 @@ from ._carry_out import carry_out, carry_out_and_prove
 from ._make_plan import make_plan
 from ._materialize import materialize as make_plain
 from ._plan import Plan
-from ._prove import usable_random_inputs
+from ._prove import other_inputs
 from ._refuse import check_foldable
 
 
@@ -71,14 +71,15 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
     check_device(examples, model, "fold")
     module, notes = original(model)
     with torch.inference_mode(mode=False), torch.no_grad():
-        inputs = [*examples, *(usable_random_inputs(module, examples) if verify else ())]
+        others, doubts = other_inputs(module, examples) if verify else ([], [])
+        inputs = [*examples, *others]
         before = _count(module)
         with all_or_nothing() as undo:
             plain = make_plain(module, undo) if materialize else []
             wiring = trace_examples(module, tuple(inputs), "fold")
             with transaction(module, scripts=True):  # a forward is tried on its own here and there
                 plan = make_plan(wiring)
-            plan.plain, said = plain, [*notes]
+            plan.plain, said = plain, [*notes, *doubts]
             if wiring.draws:
                 said.append("the model draws random numbers; before and after were compared with the same ones")
             if verify:

@@ -3,12 +3,12 @@
 import torch
 from torch import nn
 
-from ..wiring import NormCall, Wiring, arguments, innermost
+from ..wiring import NormCall, Wiring, innermost
 from ._ahead import fold_ahead
 from ._behind import fold_behind
 from ._pair import pair_of
 from ._plan import Change, Plan
-from ._rest import OPERATORS, eps_of, rest_of
+from ._rest import rest_of
 from ._sources import Arrivals
 
 _PARTS = ("running_mean", "running_var", "weight", "bias")
@@ -58,8 +58,9 @@ def _must_stay(wiring: Wiring, name: str, module: nn.Module, calls: list[NormCal
         return "its class is called in a way of its own"
     if _has_hooks(module):
         return "it has hooks"
-    if not calls:
-        return "it was never called"
+    unfollowed = _not_followed(wiring, name, calls)
+    if unfollowed is not None:
+        return unfollowed
     try:
         positive = bool((var + float(getattr(module, "eps", 0.0)) > 0).all())
         finite = all(bool(values.isfinite().all()) for values in pair_of(module))
@@ -70,18 +71,30 @@ def _must_stay(wiring: Wiring, name: str, module: nn.Module, calls: list[NormCal
     return _exchanged(wiring, name) or _given_away(wiring, name)
 
 
+def _not_followed(wiring: Wiring, name: str, calls: list[NormCall]) -> str | None:
+    """Why it is not known what went into a norm and out of it whenever it was called."""
+    known = {id(unit.call) for unit in calls}
+    others = [call for seen in wiring.passes for call in seen.calls if call.name == name and id(call) not in known]
+    if not others:
+        return None if calls else "it was never called"
+    given = next((call.opaque_input for call in others if call.opaque_input is not None), None)
+    if given is not None:
+        return f"it was called with {given.kind}, which cannot be followed"
+    return (
+        "it was called inside another norm, or without a result"
+        if any(call.input for call in others)
+        else ("it was called without a tensor")
+    )
+
+
 def _exchanged(wiring: Wiring, name: str) -> str | None:
     """Whether the norm normalized by other numbers than those that it holds."""
     for seen, unit in wiring.norm_calls(name):
         own = {seen.values[f"{name}.{part}"].storage for part in _PARTS if f"{name}.{part}" in seen.values}
         if not own <= seen.read_in(unit.call):
             return "it was called with numbers that are not its own"
-        for operation in seen.operations[unit.events.start : unit.events.stop]:
-            if operation.name == "batchnorm.fused_training":
-                return "it was in training mode while it was called"
-            if operation.name not in OPERATORS:
-                continue
-            if arguments(operation).get("training") or eps_of(operation) != getattr(unit.call.module, "eps", None):
+        for norm in unit.norms:
+            if norm.training or norm.given.get("eps") != getattr(unit.call.module, "eps", None):
                 return "it was in training mode, or had another eps, while it was called"
     return None
 
@@ -122,7 +135,11 @@ def _decides_by_data(wiring: Wiring) -> str | None:
     """Why the model may do, with other data, what it has not done here."""
     if not wiring.complete:
         return "the data decide between more ways through the model than were tried"
+    if wiring.unseen:
+        return f"the example holds what Python may read unseen and decide by, {wiring.unseen[0]}: give it as a tensor"
     for seen in wiring.passes:
+        if seen.unread:
+            return f"the model goes on when its output is read, in {seen.unread[0]}"
         for operation in seen.operations:
             if operation.scalar_of_data:
                 return (
@@ -145,6 +162,6 @@ def _last_first(wiring: Wiring) -> list[str]:
 
 
 def _loose(wiring: Wiring) -> list[str]:
-    """Where `F.batch_norm` ran outside every norm."""
-    found = ((seen, operation) for seen in wiring.passes for operation in wiring.loose_norms(seen))
-    return [*dict.fromkeys(innermost(seen, operation) or "the model" for seen, operation in found)]
+    """Where `F.batch_norm`, or ours, ran outside every norm."""
+    found = ((seen, norm) for seen in wiring.passes for norm in wiring.loose_norms(seen))
+    return [*dict.fromkeys(innermost(seen, norm) or "the model" for seen, norm in found)]

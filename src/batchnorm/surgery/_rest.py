@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..nn import BatchNorm2d, BatchNormAdd2d, BatchNormPool2d, ScaleShift, Tail
 from ..norms import forward_of
-from ..wiring import NormCall, Operation, Value, arguments
+from ..wiring import NUMBERS, Normalization, NormCall, Value
 from ._pair import pair_of
 
 
@@ -21,7 +21,7 @@ class Rest:
     Attributes:
         is_nothing: the norm only normalizes, scales and shifts.
         is_own: they are those of a layer of this library.
-        children: else they are modules inside the norm, by their names there, one after the other.
+        children: behind these, if there are any, modules inside the norm, by their names there, one after the other.
     """
 
     is_nothing: bool = True
@@ -40,11 +40,10 @@ class Rest:
         """The module that does the rest of a norm, behind a scale and shift if there are some."""
         if affine is not None:
             affine.axes = _axes_of(norm)
-        if self.is_own:
-            return _own(norm, affine)
+        first = _own(norm, affine) if self.is_own else affine
         if not self.children:
-            return affine or nn.Identity()
-        steps: list[tuple[str, nn.Module]] = [] if affine is None else [("affine", affine)]
+            return first or nn.Identity()
+        steps: list[tuple[str, nn.Module]] = [] if first is None else [("affine", first)]
         steps += [(name.replace(".", "_"), norm.get_submodule(name)) for name in self.children]
         return nn.Sequential(OrderedDict(steps))
 
@@ -85,38 +84,30 @@ def rest_of(calls: list[NormCall]) -> Rest | str:
     if isinstance(module, _BatchNorm) and forward_of(module) in _STOCK:
         return Rest()
     found = [_observed(call) for call in calls]
-    first = found[0]
-    for other in found[1:]:
-        if isinstance(other, str) or isinstance(first, str) or other.children != first.children:
-            return "its forward does not always do the same"
-    return first
+    reasons = dict.fromkeys(rest for rest in found if isinstance(rest, str))
+    if reasons:
+        return next(iter(reasons)) if len(reasons) == 1 and all(isinstance(rest, str) for rest in found) else _VARIES
+    return found[0] if all(rest == found[0] for rest in found) else _VARIES
 
 
 _STOCK = (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward)
 _OWN = (BatchNorm2d.forward, BatchNormAdd2d.forward, BatchNormPool2d.forward)
+_VARIES = "its forward does not always do the same"
+_MORE = "its forward does more than is known of"
 
-OPERATORS = {
-    "aten.native_batch_norm",
-    "aten._native_batch_norm_legit_no_training",
-    "aten.cudnn_batch_norm",
-    "aten.miopen_batch_norm",
-    "aten._batch_norm_no_update",
-}
 _NOTHING = {"aten.empty", "aten.detach", "aten.alias"}
 _ARITHMETIC = {"aten.add", "aten.sub", "aten.mul", "aten.div", "aten.rsqrt", "aten.sqrt", "aten.reciprocal", "aten.neg"}
 
 
-def eps_of(operation: Operation) -> float:
-    """The eps that one of the `OPERATORS` was given."""
-    given = arguments(operation)
-    eps: float = given["epsilon"] if "epsilon" in given else given["eps"]  # the word of cuDNN and of MIOpen
-    return eps
-
-
 def _observed(call: NormCall) -> Rest | str:
-    own = [operation for operation in call.own if not operation.is_view and operation.name not in _NOTHING]
-    normalizing = [operation for operation in own if operation.name in OPERATORS]
-    if len(normalizing) == 1 and len(own) == 1:
+    normalizing = [norm for norm in call.norms if norm.calls[-1] == call.call.index]
+    inside = {index for norm in normalizing for index in norm.events}
+    own = [
+        operation
+        for operation in call.own
+        if operation.index not in inside and not operation.is_view and operation.name not in _NOTHING
+    ]
+    if len(normalizing) == 1 and not own:
         return _chain(call, normalizing[0])
     if not normalizing and own and all(operation.name in _ARITHMETIC for operation in own) and not call.children:
         try:
@@ -124,40 +115,47 @@ def _observed(call: NormCall) -> Rest | str:
         except Exception:  # the forward of somebody, given numbers that it does not expect
             affine = False
         return Rest() if affine else "its forward is not its formula"
-    return "its forward does more than is known of"
+    return _MORE
 
 
-def _chain(call: NormCall, operation: Operation) -> Rest | str:
-    """The modules that the norm called one after the other behind its operator."""
-    if operation.inputs[0] != call.input or not _by_its_own_numbers(call, operation):
+def _chain(call: NormCall, norm: Normalization) -> Rest | str:
+    """The activation of one of our layers, and the modules that the norm called one after the other behind it."""
+    if norm.given["input"] != call.input or not _by_its_own_numbers(call, norm):
         return "its forward normalizes something else than its input"
+    activation = norm.activation
+    if norm.does_more or activation != (getattr(call.call.module, "activation", None) if activation else None):
+        return _MORE
+    children = _children(call, norm)
+    if isinstance(children, str):
+        return children
+    return Rest(not children and activation is None, activation is not None, children)
+
+
+def _children(call: NormCall, norm: Normalization) -> tuple[str, ...] | str:
     inside = call.call.module.named_modules(remove_duplicate=False)
     names = {id(module): name for name, module in inside if name}
-    present: Value | None = operation.outputs[0]
+    present = norm.output
     children = []
     for inner in call.children:
-        if inner.input != present or inner.start <= operation.index:
-            return "its forward does more than is known of"
+        if inner.input != present or inner.start < norm.events.stop:
+            return _MORE
         present = inner.output
         if not isinstance(inner.module, nn.Identity):
             name = names.get(id(inner.module))
             if name is None:
                 return "its forward calls a module that is not its own"
             children.append(name)
-    if present is None or present != call.output:
-        return "its forward does more than is known of"
-    return Rest(not children, children=tuple(children))
+    return tuple(children) if present is not None and present == call.output else _MORE
 
 
-def _by_its_own_numbers(call: NormCall, operation: Operation) -> bool:
-    """Whether the operator was given what the module holds, and as statistics."""
-    names = ("weight", "bias", "running_mean", "running_var")
-    held = [getattr(call.call.module, name, None) for name in names]
-    given = operation.args[1:5]
+def _by_its_own_numbers(call: NormCall, norm: Normalization) -> bool:
+    """Whether it was normalized by what the module holds, and by that as statistics."""
+    held = [getattr(call.call.module, name, None) for name in NUMBERS]
+    given = [norm.given.get(name) for name in NUMBERS]
     if any((tensor is None) != (value is None) for tensor, value in zip(held, given, strict=True)):
         return False
     sizes = {tuple(tensor.shape) for tensor in held if tensor is not None}
-    return sizes == {value.shape for value in given if isinstance(value, Value)} and operation.args[5] is False
+    return sizes == {value.shape for value in given if isinstance(value, Value)} and not norm.training
 
 
 def _is_affine(call: NormCall) -> bool:

@@ -53,7 +53,7 @@ class _Draft:
 
 def _count(drafts: dict[str, _Draft], wiring: Wiring, seen: Pass) -> None:
     """Begin the rows that are new, and note how often each was called in this pass."""
-    loose = {operation.index for operation in wiring.loose_norms(seen)}
+    loose = {index for norm in wiring.loose_norms(seen) for index in norm.events}
     times: dict[str, int] = {}
     for part in wiring.parts(seen):
         times[part.name] = times.get(part.name, 0) + 1

@@ -2,6 +2,7 @@
 
 from ._events import Call as Call
 from ._events import Escape as Escape
+from ._events import Opaque as Opaque
 from ._events import Operation as Operation
 from ._events import Pass as Pass
 from ._events import Value as Value
@@ -9,6 +10,8 @@ from ._follow import Arrival as Arrival
 from ._follow import Followed as Followed
 from ._influence import Influence as Influence
 from ._influence import influences as influences
+from ._normalizations import NUMBERS as NUMBERS
+from ._normalizations import Normalization as Normalization
 from ._parts import Part as Part
 from ._schema import arguments as arguments
 from ._trace import one_pass as one_pass

@@ -37,6 +37,14 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Opaque:
+    """Stands for what cannot be followed: a tensor without memory of its own, an object of somebody's."""
+
+    kind: str
+    is_tensor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One operator that ran; tensors in its arguments and results are `Value`s.
 
@@ -111,6 +119,14 @@ class Call:
         return next(iter(values_in((self.args, self.kwargs))), None)
 
     @property
+    def opaque_input(self) -> Opaque | None:
+        """The first tensor that it was given, if that cannot be followed."""
+        for leaf in tree_leaves((self.args, self.kwargs)):
+            if isinstance(leaf, Value) or (isinstance(leaf, Opaque) and leaf.is_tensor):
+                return None if isinstance(leaf, Value) else leaf
+        return None
+
+    @property
     def output(self) -> Value | None:
         """Its result, if that is one tensor."""
         return self.result if isinstance(self.result, Value) else None
@@ -126,16 +142,35 @@ class Escape:
     of_data: bool
 
 
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """One call of a function of this library.
+
+    Attributes:
+        given: its arguments by their names; tensors are `Value`s.
+        events: the operators that it ran.
+        calls: the calls of modules that it was made in, the innermost last.
+    """
+
+    name: str
+    given: dict[str, Any]
+    result: Any
+    events: range
+    calls: tuple[int, ...]
+
+
 @dataclass(slots=True)
 class Pass:
     """One forward of the model, as it was seen.
 
     Attributes:
+        functions: the calls of functions of this library.
         tensors: the names of the parameters and buffers that lie in a storage, all of them.
         values: how each of these lies there.
         inputs: the storages of the example.
         alive: the storages that somebody still held at the end, the caller of the model included.
-        results: those of what the model returned.
+        results: those of what the model returned; iterators in it were read.
+        unread: those that were not read to their end.
         hooked: those that a hook of somebody's was given, and of which module.
         touching: the operators that had to do with a storage.
     """
@@ -143,11 +178,13 @@ class Pass:
     operations: list[Operation] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     escapes: list[Escape] = field(default_factory=list)
+    functions: list[FunctionCall] = field(default_factory=list)
     tensors: dict[int, list[str]] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     inputs: frozenset[int] = frozenset()
     alive: frozenset[int] = frozenset()
     results: frozenset[int] = frozenset()
+    unread: tuple[str, ...] = ()
     hooked: dict[int, str] = field(default_factory=dict)
     touching: dict[int, list[int]] = field(default_factory=dict)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from ._events import Operation, Pass, Value, values_in
 from ._marks import Marks, touched
 from ._movement import pass_on
+from ._normalizations import normalizations_of
 from ._units import NormCall, Product, Unit, innermost
 
 
@@ -42,15 +43,17 @@ class Followed:
 def follow_all(seen: Pass, units: Sequence[Unit]) -> list[Followed]:
     """Follow the output of every unit of a pass."""
     at = {index: unit for unit in units for index in unit.events}
-    return [follow(seen, at, unit) for unit in units if isinstance(unit.output, Value)]
+    loose = {index: norm.name for norm in normalizations_of(seen) for index in norm.events}
+    return [follow(seen, at, loose, unit) for unit in units if isinstance(unit.output, Value)]
 
 
-def follow(seen: Pass, at: dict[int, Unit], unit: Unit) -> Followed:
+def follow(seen: Pass, at: dict[int, Unit], loose: dict[int, str], unit: Unit) -> Followed:
     """Follow one output until everybody who reads it is a unit, or somebody is not.
 
     Args:
         seen: the pass.
         at: the unit that an operator belongs to.
+        loose: the batch norm that it belongs to, which is no unit if it is no module's.
         unit: whose output it is.
     """
     output = unit.output
@@ -65,6 +68,8 @@ def follow(seen: Pass, at: dict[int, Unit], unit: Unit) -> Followed:
             continue
         if reader is not None:
             found.lost = _arrive(found, marks, operation, reader)
+        elif operation.index in loose:
+            found.lost = f"{loose[operation.index]} reads it in {_place(seen, operation)}"
         else:
             before = marks.storages
             problem = pass_on(marks, operation)

@@ -6,8 +6,7 @@ from itertools import groupby
 
 from torch.utils._pytree import tree_leaves
 
-from ._events import Call, Operation, Pass, Value
-from ._recorder import Opaque
+from ._events import Call, Opaque, Operation, Pass, Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ._events import Operation, Pass, Value
+from ..norms import is_norm
+from ._events import Pass, Value
+from ._normalizations import Normalization, normalizations_of
 from ._units import NormCall, Product, Unit, innermost
 
 FUNCTION = "function"
@@ -50,16 +52,17 @@ def parts_of(seen: Pass, units: Sequence[Unit]) -> list[Part]:
         )
     taken = {index for part in parts for index in part.events}
     parts += [_of_product(seen, unit) for unit in products if taken.isdisjoint(unit.events)]
-    parts += [_of_operation(seen, operation) for operation in loose_norms(seen, units) if operation.index not in taken]
+    parts += [_of_loose_norm(seen, norm) for norm in loose_norms(seen, units) if taken.isdisjoint(norm.events)]
     return sorted(parts, key=lambda part: (part.events.start, part.events.stop))
 
 
-def loose_norms(seen: Pass, units: Sequence[Unit]) -> Iterator[Operation]:
-    """The calls of `F.batch_norm` outside every norm."""
+def loose_norms(seen: Pass, units: Sequence[Unit]) -> Iterator[Normalization]:
+    """The calls of `F.batch_norm`, and of ours, outside every norm."""
     inside = {index for unit in units if isinstance(unit, NormCall) for index in unit.events}
-    for operation in seen.operations:
-        if operation.name.endswith("batch_norm") and operation.index not in inside:
-            yield operation
+    norms = {call.index for call in seen.calls if is_norm(call.module)}  # also those that are no units
+    for norm in normalizations_of(seen):
+        if inside.isdisjoint(norm.events) and norms.isdisjoint(norm.calls):
+            yield norm
 
 
 def _of_norm(unit: NormCall) -> Part:
@@ -68,13 +71,13 @@ def _of_norm(unit: NormCall) -> Part:
 
 def _of_product(seen: Pass, unit: Product) -> Part:
     operation = seen.operations[unit.events.start]
-    return Part(_name(seen, operation), FUNCTION, unit.events, unit.output, unit.out_axis)
+    name = _name(innermost(seen, operation), operation.name)
+    return Part(name, FUNCTION, unit.events, unit.output, unit.out_axis)
 
 
-def _of_operation(seen: Pass, operation: Operation) -> Part:
-    events = range(operation.index, operation.index + 1)
-    return Part(_name(seen, operation), FUNCTION, events, operation.outputs[0], 1)
+def _of_loose_norm(seen: Pass, norm: Normalization) -> Part:
+    return Part(_name(innermost(seen, norm), norm.name), FUNCTION, norm.events, norm.output, 1)
 
 
-def _name(seen: Pass, operation: Operation) -> str:
-    return f"{innermost(seen, operation)} [{operation.name.removeprefix('aten.')}]".strip()
+def _name(module: str, function: str) -> str:
+    return f"{module} [{function.removeprefix('aten.')}]".strip()

@@ -1,15 +1,17 @@
 """Which operators ran? A dispatch mode sees all of them, also those inside scripted functions."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from ._events import Operation, Pass, Value, operator_name, values_in
+from ._events import Opaque, Operation, Pass, Value, operator_name, values_in
+from ._higher_order import FUNCTIONAL, run_watched
 from ._storages import Storages
 
 _SAME_MEMORY = {"aten._unsafe_view", "aten._reshape_alias", "aten.detach", "aten.alias", "aten.lift_fresh"}
@@ -28,14 +30,6 @@ _ASKED_BY_PYTHON = {
 _PLAIN = (int, float, complex, str, torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
-    """Stands for what cannot be followed: a tensor without a storage, an object of somebody's."""
-
-    kind: str
-    is_tensor: bool = False
-
-
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
     """Writes down every operator, and which storages depend on the data or on chance.
 
@@ -47,12 +41,15 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
             model takes its other branch.
     """
 
+    supports_higher_order_operators = True
+
     def __init__(self, seen: Pass, storages: Storages, stack: list[int], flips: frozenset[int] = frozenset()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's
         self.seen = seen
         self.storages = storages
         self.of_data: set[int] = set()
         self.questions = 0
+        self._below_autograd = False
         self._flipped_at: tuple[int, int] | None = None
         self._stack = stack
         self._flips = flips
@@ -61,12 +58,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if torch.is_inference_mode_enabled():
+        if self._below_autograd or torch.is_inference_mode_enabled():
             # There, what is made of other operators comes as it is.
             with self:
                 parts = func.decompose(*args, **kwargs)
             if parts is not NotImplemented:
                 return parts
+        if isinstance(func, HigherOrderOperator):
+            return self._run_watched(func, args, kwargs)
         before = self.described((args, kwargs))
         result = func(*args, **kwargs)
         answer = self._write(func, before[0], before[1], self.described(result))
@@ -78,13 +77,35 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         with torch._C.DisableTorchFunction():
             return tree_map(self._leaf, tree)
 
+    @property
+    def running(self) -> tuple[int, ...]:
+        """The calls of modules that are running, the innermost last."""
+        return tuple(self._stack)
+
     def depends_on_data(self, storages: Iterable[int]) -> bool:
         """Whether one of them was made from the model's inputs, or by chance."""
         return not self.of_data.isdisjoint(storages)
 
+    def _run_watched(self, func: HigherOrderOperator, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        before = self.described((args, kwargs))
+        result, inner = run_watched(func, args, kwargs, self._watched)
+        if inner is not None:
+            self._write(func, (*before[0], *self.described(inner)), before[1], self.described(result))
+        return result
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Inside an operator that was given functions, which comes here below autograd, and so do theirs."""
+        before, self._below_autograd = self._below_autograd, True
+        try:
+            with self:
+                yield
+        finally:
+            self._below_autograd = before
+
     def _leaf(self, leaf: object) -> object:
         if isinstance(leaf, Tensor):
-            return self.storages.value(leaf) or Opaque(type(leaf).__name__, is_tensor=True)
+            return self.storages.value(leaf) or Opaque(_kind(leaf), is_tensor=True)
         return leaf if leaf is None or isinstance(leaf, _PLAIN) else Opaque(type(leaf).__name__)
 
     def _write(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> bool:
@@ -92,9 +113,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         name = operator_name(func)
         inputs = {leaf.storage for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Value)}
         outputs = {leaf.storage for leaf in tree_leaves(result) if isinstance(leaf, Value)}
-        changed = _changed(func, args, kwargs)
+        changed = _changed(func, name, args, kwargs)
         view = _is_view(func, name, inputs, outputs, changed)
-        by_chance = torch.Tag.nondeterministic_seeded in func.tags
+        by_chance = torch.Tag.nondeterministic_seeded in _tags(func)
         unknown = any(isinstance(leaf, Opaque) and leaf.is_tensor for leaf in tree_leaves((args, kwargs)))
         depends = by_chance or unknown or not self.of_data.isdisjoint(inputs)
         if depends:
@@ -110,7 +131,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
                 args,
                 kwargs,
                 result,
-                tuple(self._stack),
+                self.running,
                 frozenset(changed | (outputs - inputs)),
                 view,
                 asked and not truth,
@@ -127,8 +148,23 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         return self._flipped_at != (len(self.seen.operations), len(self.seen.calls))
 
 
-def _changed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[int]:
+def _kind(tensor: Tensor) -> str:
+    """What a tensor is whose memory cannot be followed."""
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return "a tensor inside a transform of torch.func"
+    if tensor.layout is not torch.strided:
+        return f"a tensor of {tensor.layout}"
+    return "a nested tensor" if tensor.is_nested else f"a {type(tensor).__name__}"
+
+
+def _tags(func: Any) -> Any:
+    return getattr(func, "tags", ())
+
+
+def _changed(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[int]:
     """The storages that an operator writes into."""
+    if isinstance(func, HigherOrderOperator):  # has no schema that says it
+        return set() if name in FUNCTIONAL else {value.storage for value in values_in((args, kwargs))}
     if not func._schema.is_mutable:
         return set()
     found: set[int] = set()
@@ -140,7 +176,7 @@ def _changed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[in
 
 
 def _is_view(func: Any, name: str, inputs: set[int], outputs: set[int], changed: set[int]) -> bool:
-    if changed or not outputs or not outputs <= inputs:
+    if changed or not outputs or not outputs <= inputs or isinstance(func, HigherOrderOperator):
         return False
     return name in _SAME_MEMORY or all(returned.alias_info is not None for returned in func._schema.returns)
 
@@ -149,10 +185,10 @@ def _tells_python(func: Any, name: str, args: tuple[Any, ...], result: Any) -> b
     if name == "aten.index":  # by numbers the result's shape is theirs, by truth values it depends on them
         return any(value.dtype in (torch.bool, torch.uint8) for value in values_in(args[1]))
     tags = (torch.Tag.dynamic_output_shape, torch.Tag.data_dependent_output)
-    if name in _ASKED_BY_PYTHON or any(tag in func.tags for tag in tags):
+    if name in _ASKED_BY_PYTHON or any(tag in _tags(func) for tag in tags):
         return True
     numbers = any(isinstance(leaf, bool | int | float) for leaf in tree_leaves(result))
-    return numbers and not name.startswith("aten.sym_")
+    return numbers and not name.startswith(("aten.sym_", "prim."))
 
 
 def _is_truth(args: tuple[Any, ...], result: Any) -> bool:

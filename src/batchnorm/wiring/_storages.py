@@ -15,8 +15,8 @@ class Storages:
         self._weak: list[StorageWeakRef] = []
 
     def value(self, tensor: Tensor) -> Value | None:
-        """Describe a tensor; None if it has no storage of its own (sparse, mkldnn, a wrapper)."""
-        if tensor.layout is not torch.strided:
+        """Describe a tensor; None if it has no storage of its own (sparse, mkldnn, a wrapper), or no shape (nested)."""
+        if tensor.layout is not torch.strided or tensor.is_nested:
             return None
         try:
             number = self._number(tensor)

@@ -8,13 +8,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..calls import Call, Reader, check_device
+from ..calls import MOST_OF_ITERATOR, Call, Reader, check_device, leaves_of
 from ..transaction import Transaction, original, rng_state, same_rng, transaction, verb
 from ._calls import Calls
 from ._escapes import Escapes
 from ._events import Pass, values_in
+from ._functions import Functions
 from ._recorder import Recorder
 from ._storages import Storages
+from ._unseen import unseen_in
 from ._wiring import Wiring
 
 _MOST_PATHS = 32
@@ -69,7 +71,8 @@ def trace_examples(model: nn.Module, examples: tuple[Call, ...], verb: str) -> W
             passes += found
             complete &= all_of_them
             draws |= by_chance
-        return Wiring(change.module, tuple(passes), change.notes, complete=complete, draws=draws)
+        unseen = tuple(dict.fromkeys(part for example in examples for part in unseen_in(example)))
+        return Wiring(change.module, tuple(passes), change.notes, complete=complete, unseen=unseen, draws=draws)
 
 
 def one_pass(change: Transaction, call: Call) -> Pass:
@@ -123,14 +126,15 @@ def _run(change: Transaction, example: Call, flips: frozenset[int], seed: int | 
         seen.inputs = frozenset(value.storage for value in values_in(recorder.described(example.tensors)))
         recorder.of_data |= seen.inputs
         calls.watch(recorder)
-        with recorder, Escapes(recorder):
+        with recorder, Escapes(recorder), Functions(recorder):
             try:
-                result = example.run(module)
+                result = leaves_of(example.run(module), most_of_iterator=MOST_OF_ITERATOR)
             except Exception as error:
                 if flips:
                     raise _DeadEnd(went_on=recorder.went_on) from error
                 raise
-        seen.results = frozenset(value.storage for value in values_in(recorder.described(result)))
+        seen.results = frozenset(value.storage for value in values_in(recorder.described(result.tensors)))
+        seen.unread = tuple(str(part) for part in result.closed if hasattr(part.value, "__next__"))
         # While the result is still held: an object of somebody's may hold tensors that nobody can see.
         seen.alive = storages.alive()
         drew = chance.has_moved()

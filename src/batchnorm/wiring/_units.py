@@ -7,6 +7,7 @@ from torch import nn
 
 from ..norms import forward_of, is_norm
 from ._events import Call, Operation, Pass, Value
+from ._normalizations import Normalization, normalizations_of
 from ._schema import arguments
 
 
@@ -17,6 +18,7 @@ class NormCall:
     Attributes:
         events: the operators that ran inside it, its children's included.
         own: those of them that its own forward called.
+        norms: what was normalized in it, by itself or by its children.
         children: the calls that it made, the outermost alone.
     """
 
@@ -25,6 +27,7 @@ class NormCall:
     output: Value | None
     events: range
     own: tuple[Operation, ...]
+    norms: tuple[Normalization, ...]
     children: tuple[Call, ...]
     axis: int = 1
 
@@ -84,8 +87,11 @@ def find_units(seen: Pass) -> list[Unit]:
 
 def _norm_calls(seen: Pass) -> Iterator[NormCall]:
     inside: set[int] = set()
+    normalizations = [*normalizations_of(seen)]
     for call in seen.calls:
-        if inside.intersection(call.parents) or not is_norm(call.module) or not call.finished or call.input is None:
+        if inside.intersection(call.parents) or not is_norm(call.module) or not call.finished:
+            continue
+        if call.input is None or call.opaque_input is not None:
             continue
         inside.add(call.index)
         events = range(call.start, call.end)
@@ -93,7 +99,8 @@ def _norm_calls(seen: Pass) -> Iterator[NormCall]:
             operation for operation in seen.operations[call.start : call.end] if operation.calls[-1] == call.index
         )
         children = tuple(other for other in seen.calls if other.parents and other.parents[-1] == call.index)
-        yield NormCall(call, call.input, call.output, events, own, children)
+        norms = tuple(norm for norm in normalizations if call.index in norm.calls)
+        yield NormCall(call, call.input, call.output, events, own, norms, children)
 
 
 def _linear_calls(seen: Pass) -> Iterator[Product]:
@@ -180,9 +187,9 @@ _PRODUCTS = {
 }
 
 
-def innermost(seen: Pass, operation: Operation) -> str:
-    """The name of the module that an operator ran in."""
-    return seen.calls[operation.calls[-1]].name if operation.calls else ""
+def innermost(seen: Pass, event: Operation | Normalization) -> str:
+    """The name of the module that an operator, or a norm of a function's, ran in."""
+    return seen.calls[event.calls[-1]].name if event.calls else ""
 
 
 _CONVOLUTIONS = (

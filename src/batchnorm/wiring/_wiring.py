@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from ..norms import is_norm
-from ._events import Call, Operation, Pass
+from ._events import Call, Pass
 from ._follow import Followed, follow_all
 from ._links import Link, links_of
+from ._normalizations import Normalization
 from ._parts import Part, loose_norms, parts_of
 from ._units import NormCall, Unit, find_units
 
@@ -23,6 +24,7 @@ class Wiring:
         passes: what was seen, one for each example, and more where the data or chance decide about the way.
         notes: what was taken off the model.
         complete: False if the data open more ways than were tried.
+        unseen: parts of the examples by which the model may have decided what it does without being seen.
         draws: whether the model draws random numbers.
     """
 
@@ -30,6 +32,7 @@ class Wiring:
     passes: tuple[Pass, ...]
     notes: tuple[str, ...] = ()
     complete: bool = True
+    unseen: tuple[str, ...] = ()
     draws: bool = False
     _units: dict[int, list[Unit]] = field(default_factory=dict)
     _followed: dict[int, list[Followed]] = field(default_factory=dict)
@@ -66,8 +69,8 @@ class Wiring:
                         self._norm_calls.setdefault(unit.name, []).append((seen, unit))
         return self._norm_calls.get(name, [])
 
-    def loose_norms(self, seen: Pass) -> tuple[Operation, ...]:
-        """The calls of `F.batch_norm` in a pass that ran outside every norm."""
+    def loose_norms(self, seen: Pass) -> tuple[Normalization, ...]:
+        """The calls of `F.batch_norm`, and of ours, in a pass that ran outside every norm."""
         return tuple(loose_norms(seen, self.units(seen)))
 
     def parts(self, seen: Pass) -> list[Part]:
