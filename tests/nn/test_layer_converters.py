@@ -122,6 +122,13 @@ def test_a_converter_is_refused_with_what_it_would_lose_and_a_way_out(tool, kind
     torch.testing.assert_close(dict(layer.state_dict()), dict(before), rtol=0, atol=0)
 
 
+def test_a_converter_in_a_file_that_is_named_like_one_of_pythons_is_refused():
+    somebodys = {"__name__": "profile", "torch": torch}
+    exec(compile("def deviation(norm): return (norm.running_var + norm.eps).sqrt()", "profile.py", "exec"), somebodys)  # noqa: S102  # ours
+    with pytest.raises(RuntimeError, match=r"profile\.deviation reads eps"):
+        somebodys["deviation"](bn.BatchNorm2d(2, activation="relu"))
+
+
 @pytest.mark.parametrize("tool", CONVERTERS)
 def test_a_converter_of_a_layer_that_only_normalizes_is_at_home(tool):
     CONVERTERS[tool](bn.BatchNorm2d(2).eval())

@@ -7,6 +7,7 @@ frozen norm, one over ranks, a convolution. Nobody can list them, and all that t
 
 import dis
 import sys
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Final
 
@@ -24,6 +25,8 @@ _STATE: Final = {"weight", "bias", "running_mean", "running_var", "num_features"
     "__dict__",
 }
 """What code names that takes more of a layer than its eps."""
+
+_STANDARD_LIBRARY: Final = str(Path(dis.__file__).parent)
 
 
 class GuardedEps:
@@ -58,8 +61,10 @@ def _may_read(frame: FrameType, layer: Module) -> bool:
     """Whether the code that runs in `frame` is known not to build another module from `layer`."""
     module: str = frame.f_globals.get("__name__", "")
     package = module.partition(".")[0]
-    if package == __name__.partition(".")[0] or package in sys.stdlib_module_names:
-        return True  # the standard library's are debuggers, mocks and the like, which read every attribute
+    if package == __name__.partition(".")[0]:
+        return True
+    if package in sys.stdlib_module_names and frame.f_code.co_filename.startswith((_STANDARD_LIBRARY, "<frozen")):
+        return True  # debuggers, mocks and the like, which read every attribute; not somebody's own copy.py
     if package == "torch":
         return not _names_it(frame.f_code)  # torch.jit, too, reads every attribute, to see which are functions
     return _is_of_its_class(frame.f_code, module, layer) or _only_looks(frame)
