@@ -93,6 +93,20 @@ def test_channels_that_lie_elsewhere(kind, method):
     assert [norm.name for norm in record.norms] == ["norm", "last"]
 
 
+class Doubled(nn.BatchNorm1d):
+    """Normalizes twice what it is given."""
+
+    def forward(self, x):
+        return super().forward(2 * x.transpose(1, 2)).transpose(1, 2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_norm_makes_of_its_input_before_it_normalizes_it(method):
+    model, x = Net(Doubled), tokens()
+    recalibrate(model, x.split(5), method=method)
+    check(model.norm, 2 * model.into(x).reshape(-1, CHANNELS))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_as_many_positions_as_channels(method):
     model, x = Net(Turned), tokens()[:, :CHANNELS]
