@@ -43,10 +43,16 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def timm() -> ModuleType:
-    """The nets of others; `benchmarks/peers.py` says where it comes from."""
+def peers() -> ModuleType:
+    """How the libraries of others are imported; `benchmarks/peers.py` says from where."""
     path = Path(__file__).parents[1] / "benchmarks" / "peers.py"
     spec = importlib.util.spec_from_file_location("peers", path)
     peers = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(peers)
+    return peers
+
+
+@pytest.fixture(scope="session")
+def timm(peers: ModuleType) -> ModuleType:
+    """The nets of others."""
     return peers.load("timm")

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "records": {"errors", "files"},
-    "timings": {"errors"},
+    "timings": {"errors", "files"},
     # the storeys, from below
     "kernels": OUTSIDE,
     "functional": OUTSIDE | {"kernels"},

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from .errors import InputError
+from .files import in_short, one_line, read_json
 
 COPY_BYTES = 3
 """Bytes that a copy of one byte moves: it is read, its place is read before an ordinary store, and it is written."""
@@ -210,21 +211,21 @@ def benchmark_from_json(text: str) -> Benchmark:
         InputError: no JSON, another record or version, or other fields.
     """
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"expected the JSON of a benchmark: {error}") from None
+        data = read_json(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"expected the JSON of a benchmark: {in_short(error)}") from None
     if not isinstance(data, dict) or data.get("record") != "Benchmark":
         raise InputError(f"expected the JSON of a benchmark, got {text[:80]!r}")
     if data.get("version") != Benchmark.VERSION:
         raise InputError(
-            f"this benchmark has version {data.get('version')}, this batchnorm reads version {Benchmark.VERSION}; "
-            "measure again, or read it with the batchnorm that wrote it"
+            f"this benchmark has version {str(data.get('version'))[:40]}, this batchnorm reads version "
+            f"{Benchmark.VERSION}; measure again, or read it with the batchnorm that wrote it"
         )
     try:
         layers, steps = tuple(map(layer_row, data["layers"])), tuple(map(step_row, data["steps"]))
         return Benchmark(Conditions(**data["conditions"]), layers, steps)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise InputError(f"a benchmark has other fields than this file: {error}") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"a benchmark has other fields than this file: {one_line(str(error))}") from None
 
 
 def layer_row(data: dict[str, Any]) -> LayerRow:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from batchnorm.functional import batch_norm, batch_norm_add, batch_norm_pool
-from batchnorm.functional._arguments import Arguments, check_arguments
+from batchnorm.functional._arguments import Arguments, check_tensors
 
 X = torch.arange(300.0).reshape(4, 3, 5, 5)
 ROUTES = ["auto", "composed", "native", "fused"]
@@ -78,7 +78,7 @@ def test_torch_refuses_to_pool_what_is_refused(case):
 def test_a_residual_and_a_pool_together_are_refused():
     arguments = Arguments(X, None, None, None, None, True, 0.1, 1e-5, None, X, 2)
     with pytest.raises(ValueError, match=r"expected a residual or a pool, got both\. Add the residual with batch_norm"):
-        check_arguments(arguments)
+        check_tensors(arguments)
 
 
 FUNCTIONS = {

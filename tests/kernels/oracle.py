@@ -12,18 +12,20 @@ def sigmoid(t):
     return 1 / (1 + np.exp(-t))
 
 
+def of_hardswish(t, dy):
+    return np.where(t <= -3, 0, np.where(t >= 3, dy, dy * (t / 3 + WIDE(0.5))))
+
+
 ACTIVATIONS = {
-    "identity": (lambda t: t, np.ones_like, ()),
-    "relu": (lambda t: np.maximum(t, 0), lambda t: (t > 0) * WIDE(1), (0,)),
-    "relu6": (lambda t: np.clip(t, 0, 6), lambda t: ((t > 0) & (t < 6)) * WIDE(1), (0, 6)),
-    "silu": (lambda t: t * sigmoid(t), lambda t: sigmoid(t) * (1 + t * (1 - sigmoid(t))), ()),
-    "hardswish": (
-        lambda t: t * np.clip(t + 3, 0, 6) / 6,
-        lambda t: np.where(t <= -3, 0, np.where(t >= 3, 1, t / 3 + WIDE(0.5))),
-        (-3, 3),
-    ),
+    "identity": (lambda t: t, lambda t, dy: dy, ()),
+    "relu": (lambda t: np.maximum(t, 0), lambda t, dy: np.where(t <= 0, 0, dy), (0,)),
+    "relu6": (lambda t: np.clip(t, 0, 6), lambda t, dy: np.where((t <= 0) | (t >= 6), 0, dy), (0, 6)),
+    "silu": (lambda t: t * sigmoid(t), lambda t, dy: dy * sigmoid(t) * (1 + t * (1 - sigmoid(t))), ()),
+    "hardswish": (lambda t: t * np.clip(t + 3, 0, 6) / 6, of_hardswish, (-3, 3)),
 }
-"""Every activation of the kernels, its derivative, and the points where that jumps."""
+"""Every activation of the kernels, its gradient, and the points where its derivative jumps.
+
+Where a function is flat no gradient passes, infinite or not; a NaN is nowhere flat."""
 
 
 class Sums(NamedTuple):
@@ -93,17 +95,18 @@ def distance_to_kinks(case):
 def oracle(case):
     """What a call of the case must give, by name."""
     mean, var, x_hat, t = sums_of(case)
-    function, derivative, _ = ACTIVATIONS[case.activation]
+    function, gradient, _ = ACTIVATIONS[case.activation]
     y, dy = function(t), wide(case.dy)
     if case.pool:
         windows = windows_of(y)
         first = np.arange(4) == windows.argmax(axis=-1)[..., None]
-        y, dy = windows.max(axis=-1), from_windows(first * dy[..., None], t.shape)
-    g, axes, count = dy * derivative(t), axes_of(t), WIDE(t.size // t.shape[1])
+        y, dy = windows.max(axis=-1), from_windows(np.where(first, dy[..., None], 0), t.shape)
+    g, axes, count = gradient(t, dy), axes_of(t), WIDE(t.size // t.shape[1])
     weight = WIDE(1) if case.weight is None else columns(wide(case.weight), t)
-    of_mean, of_var = (s.mean(axes, keepdims=True) if case.training else WIDE(0) for s in (g, g * x_hat))
+    # Constants have no gradients; 0 in their place would make a NaN of an infinite x_hat.
+    of_moments = g.mean(axes, keepdims=True) + x_hat * (g * x_hat).mean(axes, keepdims=True) if case.training else 0
     std = np.sqrt(columns(var, t) + WIDE(case.eps))
-    found = {"y": y, "dx": (g - of_mean - x_hat * of_var) * weight / std}
+    found = {"y": y, "dx": (g - of_moments) * weight / std}
     found |= {"dweight": (g * x_hat).sum(axes), "dbias": g.sum(axes), "dresidual": g}
     if case.running_mean is not None:
         old, share = (wide(case.running_mean), wide(case.running_var)), WIDE(case.momentum if case.training else 0)

@@ -1,6 +1,7 @@
 """Is a kernel right whatever is found, or not found, in the cache folder, and is the file whole afterwards?"""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -49,7 +50,9 @@ def test_the_cache_folder_is_the_one_that_the_environment_names(cache):
 
 def signed(head: bytes, code: bytes) -> bytes:
     """A file with the right digest of the wrong code."""
-    return head.split()[0] + b" " + hashlib.sha256(code).hexdigest().encode() + b"\n" + code
+    symbol = head.split()[0].decode()
+    names = json.dumps([_objects.fingerprint(), f"{KERNEL}.o", symbol]).encode()
+    return f"{symbol} {hashlib.sha256(names + code).hexdigest()}\n".encode() + code
 
 
 def missing_symbol() -> bytes:
@@ -90,6 +93,40 @@ def test_a_broken_file_is_compiled_anew_and_replaced(cache, damage, capfd):
     assert cache.compiled == 2
     assert cache.file.read_bytes() == whole
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_file_of_another_kernel_is_compiled_anew_and_replaced(cache):
+    """Its code, called with these arguments, would end the process."""
+    cache.use()
+    whole = cache.file.read_bytes()
+    other = cache.file.with_name("columns-forward-float32-relu-false.o")
+    _objects.save(other, *_parts_of(whole))
+    assert _objects.load(other)
+    cache.file.write_bytes(other.read_bytes())
+    assert _objects.load(cache.file) is None
+    cache.new_process()
+    cache.use()
+    assert cache.file.read_bytes() == whole
+
+
+def test_the_file_of_another_version_is_not_loaded(cache):
+    cache.use()
+    elsewhere = cache.file.parent.with_name("0123456789abcdef") / cache.file.name
+    elsewhere.parent.mkdir()
+    shutil.copy(cache.file, elsewhere)
+    assert _objects.load(elsewhere) is None
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(cache):
+    cache.file.parent.mkdir(parents=True)
+    os.mkfifo(cache.file)
+    cache.use()
+    assert cache.compiled == 1
+
+
+def _parts_of(whole: bytes) -> tuple[str, bytes]:
+    head, code = whole.split(b"\n", 1)
+    return head.split()[0].decode(), code
 
 
 def test_a_folder_in_the_place_of_the_file_costs_a_compilation_in_each_process(cache):

@@ -315,3 +315,13 @@ def with_cache(folder: Path) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def test_a_worker_takes_no_module_from_the_present_folder(monkeypatch, tmp_path):
+    (tmp_path / "json.py").write_text("from pathlib import Path\nPath('ran').touch()\nloads = eval\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_workers, "_PROGRAM", _workers._PROGRAM.split("; from ")[0] + "; print(json.__file__)")
+    with _workers._processes(1) as (worker,):
+        said = worker.stdout.read().strip()
+    assert not (tmp_path / "ran").exists()
+    assert said.endswith("__init__.py")

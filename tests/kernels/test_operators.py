@@ -105,10 +105,14 @@ def test_a_mode_sees_the_operators_and_a_plain_call_gives_the_same_bits(family, 
         torch.testing.assert_close(plain[name], seen[name], rtol=precision, atol=precision)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_fake_call_gives_the_shapes_types_and_strides_of_a_real_one(family, layout):
-    case = make_case(family, SHAPES["images"], torch.bfloat16, layout=layout)
+FAKES = [(family, "images", layout) for family in FAMILIES for layout in LAYOUTS]
+FAKES += [("add", "(N, C, L)", layout) for layout in LAYOUTS]
+FAKES += [("add", kind, layout) for kind in ("(N, C)", "1x1 images") for layout in ("contiguous", "channels_last")]
+
+
+@pytest.mark.parametrize(("family", "kind", "layout"), FAKES)
+def test_a_fake_call_gives_the_shapes_types_and_strides_of_a_real_one(family, kind, layout):
+    case = make_case(family, SHAPES[kind], torch.bfloat16, layout=layout)
     arguments = (case.x, *steps_of(case, differentiable=False))
     real = torch.ops.batchnorm.fused_training(*arguments)
     with FakeTensorMode() as mode:

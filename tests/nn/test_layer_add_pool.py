@@ -67,7 +67,7 @@ def test_positional_arguments_arrive_where_torchs_do():
     for make in (bn.BatchNormAdd2d, bn.BatchNormPool2d):
         layer, reference = make(*arguments), nn.BatchNorm2d(*arguments)
         for name in ("num_features", "eps", "momentum", "affine", "track_running_stats"):
-            assert getattr(layer, name) == getattr(reference, name)
+            assert vars(layer)[name] == getattr(reference, name)
     parameter = bn.BatchNormPool2d(3, device="meta", dtype=torch.float64, bias=False).weight
     assert (parameter.device.type, parameter.dtype) == ("meta", torch.float64)
 
@@ -167,10 +167,3 @@ def test_under_autocast_a_residual_from_outside_of_a_conv_is_taken():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y = layer(conv(X), RESIDUAL)
     assert y.dtype is torch.bfloat16
-
-
-def test_a_trace_in_training_mode_is_an_error_and_counts_nothing():
-    for layer in (bn.BatchNormAdd2d(3), bn.BatchNormPool2d(3)):
-        with pytest.raises(RuntimeError, match=r"cannot trace a layer in training mode.*model.eval"):
-            torch.fx.symbolic_trace(layer)
-        assert layer.num_batches_tracked == 0

@@ -1,6 +1,5 @@
 """Tools of torch that take a batch norm apart: right, or an error, but never without the activation."""
 
-import pickle
 import warnings
 
 import pytest
@@ -57,13 +56,13 @@ def test_a_layer_without_activation_folds_into_a_linear_as_torchs_does():
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
 def test_folding_a_layer_with_activation_into_a_conv_is_an_error(activation):
-    with pytest.raises(RuntimeError, match=r"BatchNorm2d: torch.*fuse_conv_bn_eval would drop the"):
+    with pytest.raises(RuntimeError, match=r"BatchNorm2d: torch.*fuse_conv_bn_eval reads eps, and .* would drop the"):
         fuse_conv_bn_eval(*conv_bn(activation=activation))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
 def test_folding_a_layer_with_activation_into_a_linear_is_an_error(activation):
-    with pytest.raises(RuntimeError, match=r"BatchNorm1d: torch.*fuse_linear_bn_eval would drop"):
+    with pytest.raises(RuntimeError, match=r"BatchNorm1d: torch.*fuse_linear_bn_eval reads eps, and .* would drop"):
         fuse_linear_bn_eval(*linear_bn(activation=activation))
 
 
@@ -85,7 +84,7 @@ def test_conversion_to_sync_batch_norm_keeps_state_and_eps():
 
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
 def test_conversion_to_sync_batch_norm_of_a_layer_with_activation_is_an_error(activation):
-    with pytest.raises(RuntimeError, match="convert_sync_batchnorm would drop the activation"):
+    with pytest.raises(RuntimeError, match=r"convert_sync_batchnorm reads eps, and .* would drop the activation"):
         nn.SyncBatchNorm.convert_sync_batchnorm(conv_bn(activation=activation))
 
 
@@ -101,7 +100,7 @@ def test_mkldnn_takes_a_layer_without_activation_as_torchs():
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
 def test_conversion_to_mkldnn_of_a_layer_with_activation_is_an_error(activation):
     model = conv_bn(activation=activation)
-    with pytest.raises(RuntimeError, match=r"torch\.utils\.mkldnn\.to_mkldnn would drop the activation"):
+    with pytest.raises(RuntimeError, match=r"torch\.utils\.mkldnn\.MkldnnBatchNorm.* would drop the activation"):
         to_mkldnn(model)
 
 
@@ -134,9 +133,9 @@ def test_quantization_takes_a_layer_without_activation_as_torchs(tool, make, tor
 @pytest.mark.filterwarnings("ignore:(torch.quantize_per_tensor|.*reduce_range)")
 def test_quantization_of_a_layer_with_activation_is_an_error(tool, make, torchs, shape, activation):
     layer, _ = observed(make(3, activation=activation), shape)
-    with pytest.raises(RuntimeError, match=r"quantized's from_float would drop the activation"):
+    with pytest.raises(RuntimeError, match=r"from_float reads eps, and .* would drop the activation"):
         tool.from_float(layer)
-    with pytest.raises(RuntimeError, match=r"quantized's from_reference would drop the activation"):
+    with pytest.raises(RuntimeError, match=r"from_reference reads eps, and .* would drop the activation"):
         tool.from_reference(layer, 0.1, 0)
 
 
@@ -162,7 +161,7 @@ def test_quantization_never_drops_a_residual_or_a_pool(name):
     layer = getattr(bn, name)(3, activation=None).eval()
     layer.activation_post_process = MinMaxObserver()
     layer.activation_post_process(IMAGES)
-    with pytest.raises(RuntimeError, match=f"from_float would drop {OWN_STEPS[name]} of this layer"):
+    with pytest.raises(RuntimeError, match=f"from_float reads eps, and .* would drop {OWN_STEPS[name]} of this layer"):
         quantized.BatchNorm2d.from_float(layer)
 
 
@@ -172,11 +171,6 @@ def test_the_advice_for_a_pool_works():
     plain.load_state_dict(model[1].state_dict(), strict=True)
     folded = nn.Sequential(fuse_conv_bn_eval(model[0], plain), nn.ReLU(), nn.MaxPool2d(2))
     torch.testing.assert_close(folded(IMAGES), model(IMAGES))
-
-
-def test_anybody_else_may_read_eps():
-    layer = bn.BatchNorm2d(3, eps=0.25, activation="relu")
-    assert (layer.eps, vars(layer)["eps"]) == (0.25, 0.25)
 
 
 @pytest.mark.parametrize("activation", [None, "relu", nn.PReLU(init=0.3)], ids=str)
@@ -193,46 +187,15 @@ def test_a_trace_in_evaluation_gives_the_same_outputs(activation):
     torch.testing.assert_close(torch.fx.symbolic_trace(model)(IMAGES), model(IMAGES))
 
 
-def test_a_trace_shows_a_layer_as_one_call_with_its_state():
-    traced = torch.fx.symbolic_trace(conv_bn(activation="relu"))
-    calls = [node for node in traced.graph.nodes if node.op == "call_function"]
-    assert [call.target.__name__ for call in calls] == ["batch_norm"]
-    assert calls[0].kwargs["activation"] == "relu"
-    assert [argument.target for argument in calls[0].args[1:3]] == ["1.running_mean", "1.running_var"]
-
-
-@pytest.mark.parametrize("activation", [None, "relu", nn.PReLU(init=0.3)], ids=str)
-@pytest.mark.parametrize("make", [bn.BatchNormAdd2d, bn.BatchNormPool2d])
-def test_a_trace_of_a_layer_with_an_own_step_gives_the_same_outputs(make, activation):
-    layer = Fed(make(2, activation=activation)).eval()
-    traced = torch.fx.symbolic_trace(layer)
-    torch.testing.assert_close(traced(IMAGES), layer(IMAGES))
-    calls = [node.target.__name__ for node in traced.graph.nodes if node.op == "call_function"]
-    assert any(call.startswith("batch_norm") for call in calls)
-
-
 @pytest.mark.parametrize("make", [bn.BatchNormAdd2d, bn.BatchNormPool2d])
 def test_fx_fuse_leaves_an_own_step_in_the_net(make):
     model = nn.Sequential(nn.Conv2d(2, 3, 3), Fed(make(3))).eval()
     torch.testing.assert_close(fuse(model)(IMAGES), model(IMAGES))
 
 
-def test_a_trace_survives_pickling():
-    model = conv_bn(activation="relu")
-    copy = pickle.loads(pickle.dumps(torch.fx.symbolic_trace(model)))  # noqa: S301  # ours
-    torch.testing.assert_close(copy(IMAGES), model(IMAGES))
-
-
 def test_a_trace_without_statistics_normalizes_by_the_batch():
     layer = bn.BatchNorm2d(2, track_running_stats=False)
     torch.testing.assert_close(torch.fx.symbolic_trace(layer)(IMAGES), layer(IMAGES))
-
-
-def test_a_trace_in_training_mode_is_an_error_and_counts_nothing():
-    layer = bn.BatchNorm2d(2)
-    with pytest.raises(RuntimeError, match=r"cannot trace a layer in training mode.*model.eval"):
-        torch.fx.symbolic_trace(layer)
-    assert layer.num_batches_tracked == 0
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.ao.quantization is deprecated:DeprecationWarning")

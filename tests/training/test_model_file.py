@@ -262,7 +262,7 @@ def test_only_a_folded_net_has_the_newer_version(tmp_path, net, card) -> None:
     save_model(tmp_path / "folded", net, card)
     plain, newer = metadata_of(tmp_path / "plain"), metadata_of(tmp_path / "folded")
     assert plain["version"] == "1"
-    assert newer == plain | {"version": "2", "fold": newer["fold"]}
+    assert newer == plain | {"version": "2", "fold": newer["fold"], "sha256": newer["sha256"]}
 
 
 def test_an_unfolded_net_has_the_tensors_that_it_always_had(tmp_path, net, folded, card) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from PIL import Image
@@ -115,3 +117,45 @@ def test_top_is_cut_at_the_number_of_classes_and_refused_below_one() -> None:
     assert len(predict(net, card_for(), images, ["x"], top=99)[0].classes) == 4
     with pytest.raises(InputError, match="top: expected an integer of at least 1, got 0"):
         predict(net, card_for(), images, ["x"], top=0)
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+def test_a_page_of_postscript_under_another_name_starts_no_program(tmp_path, monkeypatch) -> None:
+    from PIL import EpsImagePlugin
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("Ghostscript would be started"))
+    (tmp_path / "i.png").write_bytes(EPS)
+    with pytest.raises(InputError, match=r"i\.png: cannot be read as an image .*; give a file of PNG, JPEG, WEBP"):
+        read_image(tmp_path / "i.png", card_for())
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM"])
+def test_the_kinds_that_are_named_are_read_whatever_the_files_are_called(tmp_path, kind: str) -> None:
+    Image.new("L", (28, 28), 255).save(tmp_path / "i.dat", kind)
+    read, _ = read_image(tmp_path / "i.dat", card_for())
+    assert read.min() > 250
+
+
+def test_an_image_of_too_many_pixels_is_refused_before_they_are_read(tmp_path, monkeypatch) -> None:
+    Image.new("1", (8192, 8193)).save(tmp_path / "i.png")
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("the pixels would be read"))
+    with pytest.raises(InputError, match=r"image \(it has 8192x8193 pixels\); .* of at most 67,108,864 pixels"):
+        read_image(tmp_path / "i.png", card_for())
+
+
+def test_a_net_for_images_that_no_memory_holds_is_refused(tmp_path) -> None:
+    Image.new("L", (28, 28)).save(tmp_path / "i.png")
+    with pytest.raises(InputError, match="the net takes images of 100000x100000 pixels"):
+        read_image(tmp_path / "i.png", replace(card_for(), image_size=10**5))
+
+
+def test_odd_metadata_of_an_image_are_no_warning(tmp_path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    Image.new("L", (28, 28), 255).save(tmp_path / "i.jpg", exif=exif)
+    content = (tmp_path / "i.jpg").read_bytes()
+    (tmp_path / "i.jpg").write_bytes(content.replace(b"MM\0*\0\0\0\x08\0\x01", b"MM\0*\0\0\0\x08\xff\x01"))
+    read, _ = read_image(tmp_path / "i.jpg", card_for())
+    assert read.min() > 250

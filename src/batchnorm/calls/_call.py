@@ -50,14 +50,32 @@ class Call:
 
     @cached_property
     def samples(self) -> int:
-        """The length that most of the tensors have, the first where there are several such; 1 where none has any."""
+        """The length that most of the tensors have, the first where there are several such; 1 where none has any.
+
+        Of images in a list, which may differ in size, each is a sample.
+        """
+        if self._listed is not None:
+            return self._listed
         lengths = Counter(self.rows.values())
         return lengths.most_common(1)[0][0] if lengths else 1
 
     @property
     def is_even(self) -> bool:
         """Whether every tensor that has an axis has a row for each sample."""
-        return len({*self.rows.values()}) <= 1
+        return len({*self.rows.values()}) <= 1 and self._listed is None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the samples are the images of a list."""
+        return self._listed is not None
+
+    @cached_property
+    def _listed(self) -> int | None:
+        """How many images (C, H, W) the first argument is a list of, if it is one."""
+        first = next(iter((*self.args, *self.kwargs.values())), None)
+        if self.forward_fn is not None or not isinstance(first, list | tuple) or not first:
+            return None
+        return len(first) if all(isinstance(image, Tensor) and image.ndim == 3 for image in first) else None
 
     def run(self, model: nn.Module) -> Any:
         """Call the model."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..files import in_short, open_regular
 
 _UNSIGNED_BYTE = 8
 
@@ -54,7 +55,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Tensor:
 def _read_bytes(path: Path, header_size: int, body_size: int) -> tuple[bytes, bytearray]:
     """Unpack the header and at most one byte more than the body should have."""
     try:
-        with gzip.open(path) as file:
+        with open_regular(path) as packed, gzip.open(packed) as file:
             header = file.read(header_size)
             # Reading past the end makes gzip compare its checksum.
             return header, bytearray(file.read(body_size + 1))
@@ -62,5 +63,5 @@ def _read_bytes(path: Path, header_size: int, body_size: int) -> tuple[bytes, by
         raise InputError(f"{path}: the gzip file is cut off") from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path}: not a sound gzip file ({error})") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({in_short(error)})") from None

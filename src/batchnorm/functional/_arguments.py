@@ -9,6 +9,7 @@ from torch import Tensor
 from ._activation import Activation
 from ._channels import HALF_TYPES, sizes_are_known
 from ._finish import check_finish
+from ._transforms import has_tangent
 
 
 class Arguments(NamedTuple):
@@ -33,17 +34,26 @@ class Arguments(NamedTuple):
     pool: int | None = None
 
 
-def check_arguments(a: Arguments) -> None:
-    """Refuse what torch's function refuses, with its exception type and a message that helps.
-
-    It runs before every call, so it asks little of each tensor; the messages are made elsewhere.
-    """
+def check_options(a: Arguments) -> None:
+    """Refuse what torch's function refuses whatever the tensors are, with its exception type."""
     _check_types(a.x, a.training, a.momentum, a.eps)
-    if a.x.dim() < 2:
-        raise _too_few_axes(a)
     if a.eps < 0 or (a.training and a.eps == 0):
         bound = "positive during training" if a.training else "non-negative"
         raise ValueError(f"batch_norm: eps must be {bound}, got {a.eps}. The usual value is 1e-5.")
+
+
+def check_tensors(a: Arguments) -> None:
+    """Refuse what torch's function refuses of tensors with values, with its exception type and a message that helps.
+
+    It runs before every call, so it asks little of each tensor; the messages are made elsewhere.
+    """
+    if not a.x.is_floating_point():
+        # torch's type here, too; it is a RuntimeError.
+        raise NotImplementedError(
+            f"batch_norm: x must be of a floating-point dtype, got {a.x.dtype}. Convert it first, e.g. x.float()."
+        )
+    if a.x.dim() < 2:
+        raise _too_few_axes(a)
     _check_statistics(a)
     if sizes_are_known():
         _check_sizes(a)
@@ -56,11 +66,6 @@ def _check_types(x: object, training: object, momentum: object, eps: object) -> 
         raise TypeError(
             f"batch_norm: x must be a tensor of shape (N, C, *), got {type(x).__name__}. "
             "Convert it first, e.g. torch.as_tensor(x)."
-        )
-    if not x.is_floating_point():
-        # torch's type here, too; it is a RuntimeError.
-        raise NotImplementedError(
-            f"batch_norm: x must be of a floating-point dtype, got {x.dtype}. Convert it first, e.g. x.float()."
         )
     if not isinstance(training, bool):
         raise TypeError(f"batch_norm: training must be a bool, got {type(training).__name__}. Pass True or False.")
@@ -98,17 +103,18 @@ def _check_statistics(a: Arguments) -> None:
             "batch_norm: running_mean and running_var must not require a gradient, got one that "
             "does. Detach it, or use normalize(x, mean, var, eps), which is differentiable by both."
         )
+    if not a.training and has_tangent(mean, var):
+        raise RuntimeError(
+            "batch_norm: running_mean and running_var must not have a tangent of forward mode in evaluation, got one "
+            "that does. Detach it, or use normalize(x, mean, var, eps), which is differentiable by both."
+        )
 
 
 def _check_sizes(a: Arguments) -> None:
     """More than one value per channel; statistics and parameters that fit x and each other."""
     channels, device, dtype = a.x.shape[1], a.x.device, None
-    if a.training and a.x.numel() == channels and channels:
-        raise ValueError(
-            "batch_norm: expected more than 1 value per channel when training, got x of shape "
-            f"{tuple(a.x.shape)}: one value has no variance. Use a larger batch, drop a last batch "
-            "of 1 (DataLoader(drop_last=True)), or evaluate (model.eval())."
-        )
+    if a.training and a.x.numel() == channels:
+        raise one_value(a.x)
     for values in (a.running_mean, a.running_var, a.weight, a.bias):
         if values is not None:
             if dtype is None:
@@ -119,6 +125,15 @@ def _check_sizes(a: Arguments) -> None:
                 raise _misfit(a, values)
             if values.dtype is not dtype:
                 raise _wrong_dtype(a, values, dtype)
+
+
+def one_value(x: Tensor) -> ValueError:
+    """The error for a batch in training that has one value per channel."""
+    return ValueError(
+        "batch_norm: expected more than 1 value per channel when training, got x of shape "
+        f"{tuple(x.shape)}: one value has no variance. Use a larger batch, drop a last batch "
+        "of 1 (DataLoader(drop_last=True)), or evaluate (model.eval())."
+    )
 
 
 def _widens(x: torch.dtype, values: torch.dtype) -> bool:

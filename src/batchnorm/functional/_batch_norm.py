@@ -26,8 +26,8 @@ def batch_norm(
         out = activate(affine(normalize(x, mean, var, eps), weight, bias), activation)
 
     In training the running statistics, if given, move towards the batch by `update_running_stats`.
-    The output has the dtype and the memory format of `x`; inside, half types are computed in
-    float32.
+    The output has the dtype of `x`, and the strides that it has in torch: channels_last where `x` is,
+    else contiguous. Inside, half types are computed in float32.
 
     Args:
         x: (N, C, *), floating point.

@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
 from ._activation import check_activation
-from ._arguments import Arguments, check_arguments
+from ._arguments import Arguments, check_options, check_tensors
+from ._empty import check_empty, is_empty, of_nothing
 from ._finish import under_autocast
-from ._routes import implementation
+from ._routes import check_route, implementation
 
 
 def call(
@@ -32,5 +33,10 @@ def call(
     if a.residual is not None:
         a = a._replace(residual=under_autocast(a.x, a.residual))
     check_activation(a.activation)
-    check_arguments(a)
+    check_options(a)
+    if is_empty(a.x):
+        check_empty(a)
+        check_route(route)
+        return of_nothing(a)
+    check_tensors(a)
     return implementation(route, a)(a)

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
-from ..kernels import cpu
+from ..kernels import cpu, in_output_format
 from ._activation import Activation, activate, check_activation
 from ._arguments import Arguments
 from ._channels import HALF_TYPES, per_channel, sizes_are_known, widen
+from ._empty import is_empty
 from ._fused import why_not
 from ._operators import is_plain
 from ._plain import plain
@@ -28,8 +29,8 @@ def channel_affine(
         y = activate(x * scale + shift, activation)
 
     The pair of `scale_shift` gives the output of `batch_norm` in evaluation, up to rounding. `x` is never changed. The
-    output has the dtype and the memory format of `x`; half types are computed in float32 and rounded once, before the
-    activation. Where no gradient is recorded the activation works in place, on what has just been computed.
+    output has the dtype of `x` and the strides of a batch norm's output; half types are computed in float32 and rounded
+    once, before the activation. Where no gradient is recorded the activation works in place, on what was just computed.
 
     Args:
         x: (N, C, *), floating point.
@@ -59,10 +60,13 @@ def channel_affine(
         result: Tensor = handle_torch_function(channel_affine, arguments, *arguments, activation=activation)
         return result
     check_activation(activation)
+    _check_given(x, scale, shift)
+    if is_empty(x):
+        return activate(x.clone(), activation)  # as a norm does, whatever the constants are
     _check(x, scale, shift)
     if not _is_unwatched(x, scale, shift):
         wide = (None if values is None else widen(values) for values in (scale, shift))
-        return activate(affine(x, *wide).to(x.dtype), activation)
+        return activate(in_output_format(affine(x, *wide).to(x.dtype), x), activation)
     if _kernel_pays(x, activation):
         try:
             return _in_one_sweep(x, scale, shift, activation)
@@ -71,14 +75,19 @@ def channel_affine(
     return _in_few_sweeps(x, scale, shift, activation)
 
 
-def _check(x: object, scale: Tensor | None, shift: Tensor | None) -> None:
-    """It runs before every call, so it asks little of each tensor; the messages are made elsewhere."""
-    if not isinstance(x, Tensor) or not x.is_floating_point():
+def _check_given(x: object, scale: Tensor | None, shift: Tensor | None) -> None:
+    if not isinstance(x, Tensor):
         raise _no_floats(x)
     if scale is None and shift is None:
         raise ValueError(
             "channel_affine: expected scale, shift or both, got neither. To activate alone, call activate."
         )
+
+
+def _check(x: Tensor, scale: Tensor | None, shift: Tensor | None) -> None:
+    """It runs before every call, so it asks little of each tensor; the messages are made elsewhere."""
+    if not x.is_floating_point():
+        raise _no_floats(x)
     known, dtype, device = sizes_are_known(), x.dtype, x.device
     for values in (scale, shift):
         if values is None:
@@ -157,6 +166,7 @@ def _in_few_sweeps(x: Tensor, scale: Tensor | None, shift: Tensor | None, activa
         y = _multiply_add(x, *(v if v is None else widen(v) for v in (scale, shift))).to(x.dtype)
     else:
         y = _multiply_add(x, scale, shift)
+    y = in_output_format(y, x, then=isinstance(activation, str))
     if not y.requires_grad and isinstance(activation, str) and activation in IN_PLACE:
         return IN_PLACE[activation](y)
     return activate(y, activation)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ..kernels import cpu
+from ..kernels import cpu, sizes_are_symbolic
 from ._arguments import Arguments
 from ._moments import Moments
 from ._operators import fused_evaluation, fused_training, is_plain
@@ -67,7 +67,7 @@ def pays(a: Arguments) -> bool:
         return False  # a trace takes the size for a constant, and warns
     rows = a.x.dim() > 2 and a.x.is_contiguous()
     fewest = FEWEST_EVALUATED if not a.training else FEWEST_ROWS if rows else FEWEST_COLUMNS
-    if not _is_symbolic(a.x):
+    if not sizes_are_symbolic(a.x):
         return a.x.numel() >= fewest
     # A batch of unknown size must not be asked for a number, which would make the graph one for that size.
     from torch.fx.experimental.symbolic_shapes import statically_known_true
@@ -111,13 +111,8 @@ def _unsuited_place() -> str | None:
     return None
 
 
-def _is_symbolic(x: Tensor) -> bool:
-    """Whether the sizes may be unknown: while a compiler or a tracer looks on."""
-    return torch.compiler.is_compiling() or any(isinstance(size, torch.SymInt) for size in x.shape)
-
-
 def _unsuited_layout(x: Tensor) -> str | None:
-    if _is_symbolic(x):
+    if sizes_are_symbolic(x):
         # A symbolic size must not be asked for a number: the two usual layouts are enough here.
         last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.dim(), torch.contiguous_format)
         known = x.is_contiguous() or x.is_contiguous(memory_format=last)

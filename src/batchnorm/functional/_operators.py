@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..kernels import cpu
+from ..kernels import cpu, output_format
 from ._second_derivative import composed_gradients
 
 Optional = Tensor | None
@@ -67,10 +67,12 @@ def _backward(
 
 
 def _fake_training(x: Tensor, weight: Optional, bias: Optional, residual: Optional, *rules: Any) -> Outputs:
-    *_, pool = rules
+    *_, activation, pool = rules
+    add = residual is not None
     mean = x.new_empty(x.shape[1], dtype=torch.float64)
-    y = cpu.pooled_like(x) if pool else torch.empty_like(x)
-    size = cpu.pool_mask_bytes(x) if pool else 0 if residual is None else cpu.mask_bytes(x)
+    form = output_format(x, then=add or activation != "identity")
+    y = cpu.pooled_like(x) if pool else torch.empty_like(x, memory_format=form)
+    size = cpu.pool_mask_bytes(x) if pool else cpu.mask_bytes(x) if add else 0
     return y, mean, torch.empty_like(mean), x.new_empty(size, dtype=torch.uint8)
 
 
@@ -81,8 +83,9 @@ def _fake_evaluation(x: Tensor, mean: Tensor, var: Tensor, *steps: Any) -> Outpu
 def _fake_backward(dy: Tensor, x: Tensor, *others: Any) -> Outputs:
     *_, add, _, _ = others
     dweight = x.new_empty(x.shape[1], dtype=cpu.number_type(x))
-    dresidual = torch.empty_like(x) if add else x.new_empty(0)
-    return torch.empty_like(x), dweight, torch.empty_like(dweight), dresidual
+    dx = torch.empty_like(x, memory_format=output_format(x))
+    dresidual = torch.empty_like(dx) if add else x.new_empty(0)
+    return dx, dweight, torch.empty_like(dweight), dresidual
 
 
 def save(ctx: Any, x: Tensor, steps: Any, output: Outputs, *, training: bool) -> None:

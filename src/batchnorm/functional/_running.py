@@ -1,7 +1,11 @@
 """How does a batch move the running statistics?"""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from ._channels import sizes_are_known, widen
 from ._moments import Moments
@@ -70,19 +74,48 @@ def move_running_stats(
     """`update_running_stats` for a variance that is unbiased already."""
     if not isinstance(momentum, Tensor) and momentum == 0:
         return
+    if forward_ad._current_level >= 0:
+        mean, unbiased_var = mean.detach(), unbiased_var.detach()  # no_grad does not keep their tangents back
+    with _reason_for("running_mean and running_var"), torch.no_grad():
+        _move(running_mean, mean, momentum)
+        _move(running_var, unbiased_var, momentum)
+
+
+def move_inside_transform(x: Tensor, running_mean: Tensor, running_var: Tensor, momentum: float) -> None:
+    """`update_running_stats` by the batch `x`, for statistics that may come from outside of a torch.func transform.
+
+    Under grad, vjp and jvp torch's operator alone may write into these: here it runs for nothing else.
+    """
+    if momentum == 0:  # it would multiply the batch's moments by 0, and turn an infinity into NaN
+        return
+    with _reason_for("running_mean and running_var"), torch.no_grad():
+        torch.batch_norm(x, None, None, running_mean, running_var, True, float(momentum), 1e-5, False)
+
+
+def check_counter(num_batches_tracked: Tensor) -> None:
+    """Refuse a counter that cannot be written to, before statistics have moved: inside torch.func transforms, as torch.
+
+    Raises:
+        RuntimeError: it came from outside of a grad, vjp or jvp.
+    """
+    if inside_transform():
+        with _reason_for("num_batches_tracked"):
+            num_batches_tracked.add_(0)
+
+
+@contextmanager
+def _reason_for(names: str) -> Iterator[None]:
+    """Say why a transform refuses to write."""
     try:
-        with torch.no_grad():
-            _move(running_mean, mean, momentum)
-            _move(running_var, unbiased_var, momentum)
+        yield
     except RuntimeError as error:
         if not inside_transform():
             raise
         raise RuntimeError(
             "batch_norm: inside a torch.func transform the running statistics cannot be updated in "
-            "place, for running_mean and running_var came from outside of it while x belongs to "
-            "it. Use evaluation mode, track_running_stats=False "
-            "(torch.func.replace_all_batch_norm_modules_), or hand the buffers in as arguments of "
-            "the transformed function (torch.func.functional_call)."
+            f"place, for {names} came from outside of it while x belongs to it. Use evaluation mode, "
+            "track_running_stats=False (torch.func.replace_all_batch_norm_modules_), or hand the buffers "
+            "in as arguments of the transformed function (torch.func.functional_call)."
         ) from error
 
 

@@ -15,3 +15,5 @@ from ._plain_net import PlainNet as PlainNet
 from ._resnet import ResNet as ResNet
 from ._resnet import resnet18 as resnet18
 from ._resnet import resnet20 as resnet20
+from ._size import TooLargeError as TooLargeError
+from ._size import at_most as at_most

@@ -125,3 +125,7 @@ def _build_in(name: str, arguments: dict[str, Any], model_args: dict[str, Any]) 
         return make(**arguments, **model_args)
     except (ValueError, TypeError) as error:
         raise InputError(f"model {entry.name}: {error}") from error
+    except (RuntimeError, MemoryError) as error:  # torch's words for sizes that no memory holds
+        raise InputError(
+            f"model {entry.name}: a net of these arguments does not fit into memory; give smaller ones"
+        ) from error

@@ -58,14 +58,16 @@ class PlainNet(Chain):
         norm_place: NormPlace = "before",
     ) -> None:
         check_at_least(1, num_classes=num_classes, in_channels=in_channels, width=width, depth=depth)
-        stages = [3 * layer // depth for layer in range(depth)]
-        smallest = 2 ** stages[-1]
+        stage_before = 0
+        smallest = 2 ** (3 * (depth - 1) // depth)
         check_at_least(smallest, "The later stages halve it: enlarge the images.", image_size=image_size)
         norm_act = NormAct(norm, activation, norm_place)
         layers = OrderedDict[str, nn.Module]()
         channels = in_channels
-        for layer, stage in enumerate(stages):
-            stride = 2 if layer > 0 and stage > stages[layer - 1] else 1
+        for layer in range(depth):
+            stage = 3 * layer // depth
+            stride = 2 if stage > stage_before else 1
+            stage_before = stage
             out_channels = width * 2**stage
             layers[f"conv{layer + 1}"] = he_conv(channels, out_channels, stride=stride, bias=norm_act.bias)
             layers.update(norm_act.layers(str(layer + 1), out_channels))

@@ -8,6 +8,8 @@ from torch import Tensor
 from batchnorm.functional import Activation, batch_norm_add
 
 from ._layers import Layer
+from ._scripted import is_scripting
+from ._traced import is_proxy, method_node, module_node
 
 
 class BatchNormAdd2d(Layer, torch.nn.BatchNorm2d):
@@ -57,6 +59,21 @@ class BatchNormAdd2d(Layer, torch.nn.BatchNorm2d):
         torchs = (num_features, eps, momentum, affine, track_running_stats, device, dtype)
         super().__init__(*torchs, bias=bias, activation=activation, route=route)
 
-    def forward(self, input: Tensor, residual: Tensor) -> Tensor:  # type: ignore[override]  # noqa: A002
+    def forward(  # type: ignore[override]
+        self,
+        input: Tensor,  # noqa: A002  # torch's name, which callers may use
+        residual: Tensor,
+    ) -> Tensor:
         """Normalize, scale and shift `input`, add `residual`, activate the sum."""
-        return self._activate(self._call(batch_norm_add, input, residual))
+        if is_scripting():
+            if residual.size() != input.size():
+                raise RuntimeError(f"residual must have the shape of x, {input.size()}, got {residual.size()}.")
+            return self._activated(self._by_torch(input) + residual)
+        traced = is_proxy(input) or is_proxy(residual)
+        node = module_node(self, BatchNormAdd2d.forward, input, residual) if traced else None
+        return self._activate(self._computed(input, residual)) if node is None else node
+
+    def _computed(self, input: Tensor, residual: Tensor) -> Tensor:  # type: ignore[override]  # noqa: A002  # see forward
+        traced = is_proxy(input) or is_proxy(residual)
+        node = method_node(self, "_computed", input, residual) if traced else None
+        return self._call(batch_norm_add, input, residual) if node is None else node

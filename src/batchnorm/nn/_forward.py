@@ -1,45 +1,77 @@
 """What do all layers do when they are called? They hand their state to a function of `functional`."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from types import FunctionType
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from batchnorm.functional import (
     Activation,
     batch_norm,
     check_activation,
+    check_counter,
     check_route,
     cumulative_momentum,
 )
 
 from ._guard import GuardedEps
+from ._scripted import Scripted, is_scripting
+from ._traced import is_proxy, method_node, module_node
 
 
-class Forward(torch.nn.modules.batchnorm._BatchNorm):
+class Forward(Scripted, _BatchNorm):
     """torch's state, a forward that is one call, and the two options that torch does not have."""
 
+    __constants__ = [*_BatchNorm.__constants__, *Scripted.__constants__, "axes"]  # noqa: RUF012  # torch's convention
     shapes: ClassVar[dict[int, str]]
+    axes: ClassVar[tuple[int, ...]]  # how many an input may have, as TorchScript can read it
     own_step: ClassVar[str | None] = None  # what the layer does besides normalizing and activating
     eps = GuardedEps()
-    activation: Activation
-    route: str
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if "shapes" in vars(cls):
+            cls.axes = tuple(cls.shapes)
 
     def _take_options(self, activation: Activation, route: str) -> None:
         check_activation(activation)
         check_route(route)
-        self.activation = activation
-        self.route = route
+        self.activation: Activation = activation
+        self.route: str = route
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
         """Normalize, scale, shift and activate `input`; in training move the running statistics."""
-        return self._activate(self._call(batch_norm, input))
+        if is_scripting():
+            return self._activated(self._by_torch(input))
+        node = module_node(self, Forward.forward, input) if is_proxy(input) else None
+        return self._activate(self._computed(input)) if node is None else node
+
+    # torch's forward for TorchScript, which has no super(), and takes a method by the name that its function has.
+    _by_torch = FunctionType(_BatchNorm.forward.__code__, _BatchNorm.forward.__globals__, "_by_torch")
+
+    def _computed(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name
+        """What the function gives; a graph of torch.fx in which the layer is no node calls this."""
+        node = method_node(self, "_computed", input) if is_proxy(input) else None
+        return self._call(batch_norm, input) if node is None else node
+
+    def __prepare_scriptable__(self) -> Self:
+        """What torch.jit.script asks for first: the layer, if it may run by the operator of torch."""
+        if self.route in ("auto", "native"):
+            return self
+        raise RuntimeError(
+            f"{type(self).__name__}: torch.jit.script compiles a layer to torch's operator, expected route='auto' or "
+            f"'native', got {self.route!r}. Call batchnorm.nn.set_route(model, 'auto') first."
+        )
 
     def _call(self, function: Callable[..., Tensor], input: Tensor, *others: Tensor, **own: object) -> Tensor:  # noqa: A002
         """`function` of `input`, of what else it takes, and of this layer's state, which it moves in training."""
         self._check_input_dim(input)
         counter = self._counter(input)
+        if counter is not None:
+            check_counter(counter)
         running_mean, running_var = self.running_mean, self.running_var
         by_batch = self.training or (running_mean is None and running_var is None)
         if self.training and not self.track_running_stats:
@@ -75,9 +107,14 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
         return activation(output) if callable(activation) and self._activates_later() else output
 
     def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002  # torch's name
-        if is_proxy(input) or input.dim() in self.shapes:
-            return
-        raise ValueError(
+        if is_scripting():
+            if input.dim() not in self.axes:
+                raise ValueError(f"expected an input of {self.axes} axes, got shape {input.size()}.")
+        elif not is_proxy(input) and input.dim() not in self.shapes:
+            raise self._wrong_axes(input)
+
+    def _wrong_axes(self, input: Tensor) -> ValueError:  # noqa: A002  # torch's name
+        return ValueError(
             f"{type(self).__name__}: expected input of shape {' or '.join(self.shapes.values())}, "
             f"got {tuple(input.shape)}. {_LAYERS.get(input.dim(), 'Add the missing axes first')}."
         )
@@ -88,9 +125,9 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
             return None
         if is_proxy(x):
             raise RuntimeError(
-                f"{type(self).__name__}: torch.fx cannot trace a layer in training mode, for its "
-                "graph would not update the running statistics. Call model.eval() first, or make "
-                "the layer a leaf of your tracer (Tracer.is_leaf_module)."
+                f"{type(self).__name__}: torch.fx records a layer in training mode as a call of one of the traced "
+                "model's modules, expected the layer among them, got one that is the model itself or is not in it. "
+                "Trace a model that has it, e.g. torch.nn.Sequential(layer), or call layer.eval() first."
             )
         return self.num_batches_tracked
 
@@ -107,11 +144,6 @@ class Forward(torch.nn.modules.batchnorm._BatchNorm):
         if self.activation is not None and not isinstance(self.activation, torch.nn.Module):
             text += f", activation={self.activation!r}"
         return text if self.route == "auto" else f"{text}, route={self.route!r}"
-
-
-def is_proxy(x: object) -> bool:
-    """Whether `x` stands for a tensor while torch.fx traces: it has no shape to be looked at."""
-    return isinstance(x, torch.fx.Proxy)
 
 
 _LAYERS = {

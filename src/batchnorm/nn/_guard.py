@@ -1,42 +1,32 @@
-"""How does a layer that does more than torch's keep torch's own tools from dropping that without a word?
+"""How does a layer that does more than torch's keep the tools of others from dropping that without a word?
 
-These tools take any subclass of torch's layers, read weight, bias, statistics and eps, and build
-another layer from these. All that they have in common is that they read `eps`, so it is there that
-they are told. They are known by the names of their module and function: none has to be imported.
+They take any subclass of torch's layers, read weight, bias, statistics and eps, and build something else from these: a
+frozen norm, one over ranks, a convolution. Nobody can list them, and all that they have in common is the reading of
+`eps`. So `eps` of such a layer is for those alone who are known not to rebuild it; whoever else reads it is told.
 """
 
+import dis
 import sys
+from pathlib import Path
+from types import CodeType, FrameType
 from typing import Final
 
 from torch.nn import Module
 
-_BLIND: Final = {
-    (
-        "torch.nn.utils.fusion",
-        "fuse_conv_bn_eval",
-    ): "torch.nn.utils.fusion.fuse_conv_bn_eval",
-    (
-        "torch.nn.utils.fusion",
-        "fuse_linear_bn_eval",
-    ): "torch.nn.utils.fusion.fuse_linear_bn_eval",
-    (
-        "torch.nn.modules.batchnorm",
-        "SyncBatchNorm.convert_sync_batchnorm",
-    ): "SyncBatchNorm.convert_sync_batchnorm",
-    (
-        "torch.utils.mkldnn",
-        "MkldnnBatchNorm.__init__",
-    ): "torch.utils.mkldnn.to_mkldnn",
-    (
-        "torch.ao.nn.quantized.modules.batchnorm",
-        "_BatchNorm.from_float",
-    ): "torch.ao.nn.quantized's from_float",
-    (
-        "torch.ao.nn.quantized.modules.batchnorm",
-        "_BatchNorm.from_reference",
-    ): "torch.ao.nn.quantized's from_reference",
+_STATE: Final = {"weight", "bias", "running_mean", "running_var", "num_features", "momentum"} | {
+    "state_dict",
+    "load_state_dict",
+    "parameters",
+    "named_parameters",
+    "buffers",
+    "named_buffers",
+    "getattr",
+    "vars",
+    "__dict__",
 }
-"""The functions of torch that would lose what a layer does besides, as (module, function): name in the message."""
+"""What code names that takes more of a layer than its eps."""
+
+_STANDARD_LIBRARY: Final = str(Path(dis.__file__).parent)
 
 
 class GuardedEps:
@@ -51,9 +41,8 @@ class GuardedEps:
         loss = _loss(layer)
         if loss is not None:
             frame = sys._getframe(1)
-            tool = _BLIND.get((frame.f_globals.get("__name__", ""), frame.f_code.co_qualname))
-            if tool is not None:
-                raise RuntimeError(f"{type(layer).__name__}: {tool} would drop {loss}")
+            if not _may_read(frame, layer):
+                raise _would_drop(layer, frame, loss)
         if "eps" not in layer.__dict__:
             raise _missing(layer)
         eps: float = layer.__dict__["eps"]
@@ -66,6 +55,49 @@ class GuardedEps:
         if "eps" not in layer.__dict__:
             raise _missing(layer)
         del layer.__dict__["eps"]
+
+
+def _may_read(frame: FrameType, layer: Module) -> bool:
+    """Whether the code that runs in `frame` is known not to build another module from `layer`."""
+    module: str = frame.f_globals.get("__name__", "")
+    package = module.partition(".")[0]
+    if package == __name__.partition(".")[0]:
+        return True
+    if package in sys.stdlib_module_names and frame.f_code.co_filename.startswith((_STANDARD_LIBRARY, "<frozen")):
+        return True  # debuggers, mocks and the like, which read every attribute; not somebody's own copy.py
+    if package == "torch":
+        return not _names_it(frame.f_code)  # torch.jit, too, reads every attribute, to see which are functions
+    return _is_of_its_class(frame.f_code, module, layer) or _only_looks(frame)
+
+
+def _names_it(code: CodeType) -> bool:
+    return "eps" in code.co_names or any("eps" in (c if isinstance(c, tuple) else (c,)) for c in code.co_consts)
+
+
+def _is_of_its_class(code: CodeType, module: str, layer: Module) -> bool:
+    """Whether the code is in a class of the layer: a method, or something inside of one."""
+    return any(
+        kind.__module__ == module and code.co_qualname.startswith(f"{kind.__qualname__}.")
+        for kind in type(layer).__mro__
+    )
+
+
+def _only_looks(frame: FrameType) -> bool:
+    """Whether the code asks if there is an eps, or is a line at a prompt, or a debugger's, that takes nothing else."""
+    code = frame.f_code
+    names = set(code.co_names)
+    calls = dis.opname[code.co_code[frame.f_lasti]].startswith("CALL")  # not by the dot, but by a function
+    if calls and "hasattr" in names and "getattr" not in names:
+        return True
+    return code.co_name.startswith(("<module>", "<cell")) and not names & _STATE  # the latter is IPython's
+
+
+def _would_drop(layer: Module, frame: FrameType, loss: str) -> RuntimeError:
+    reader = f"{frame.f_globals.get('__name__', '?')}.{frame.f_code.co_qualname}"
+    return RuntimeError(
+        f"{type(layer).__name__}: {reader} reads eps, and another module that is built from it would drop {loss} "
+        'batchnorm.fold folds the layer as it is; vars(layer)["eps"] is the number alone.'
+    )
 
 
 def _loss(layer: Module) -> str | None:

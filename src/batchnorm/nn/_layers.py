@@ -54,8 +54,8 @@ class BatchNorm1d(Layer, torch.nn.BatchNorm1d):
         route: "auto", "composed", "native" or "fused": see `batchnorm.functional.route_table`.
 
     Returns of a call:
-        The output has the shape, the dtype and the memory format of the input, unless the
-        activation changes them.
+        The output has the shape and the dtype of the input, and the strides of torch's output,
+        unless the activation changes them.
 
     Raises:
         ValueError: an unknown activation or route; in a call, an input of another number of axes,

@@ -1,13 +1,15 @@
 """The lazy twins, which take the number of channels from the first input."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
+from torch.nn import Module
 
 from batchnorm.functional import Activation
 
 from ._forward import Forward
 from ._layers import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from ._traced import is_proxy
 
 
 class LazyLayer(Forward):
@@ -39,6 +41,11 @@ class LazyLayer(Forward):
             bias=bias,
         )
         self._take_options(activation, route)
+
+    def _infer_parameters(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> None:
+        """The hook of torch, which waits for a tensor: what torch.fx traces with has no channels to count."""
+        if not any(map(is_proxy, (*args, *(kwargs or {}).values()))):
+            super()._infer_parameters(module, args, kwargs)  # type: ignore[misc]  # the next class is torch's lazy one
 
 
 class LazyBatchNorm1d(LazyLayer, torch.nn.LazyBatchNorm1d):

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from batchnorm.functional import Activation, batch_norm, batch_norm_pool, check_kernel_size, check_pool
 
-from ._forward import is_proxy
 from ._layers import Layer
+from ._scripted import is_scripting
+from ._traced import is_proxy, method_node, module_node
 
 
 class BatchNormPool2d(Layer, torch.nn.BatchNorm2d):
@@ -76,14 +77,24 @@ class BatchNormPool2d(Layer, torch.nn.BatchNorm2d):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
         """Normalize, scale, shift, activate and pool `input`."""
-        if self._activates_later():
-            return F.max_pool2d(self._activate(self._call(batch_norm, input)), self.kernel_size)
-        return self._call(batch_norm_pool, input, kernel_size=self.kernel_size)
+        if is_scripting():
+            return F.max_pool2d(self._activated(self._by_torch(input)), self.kernel_size)
+        node = module_node(self, BatchNormPool2d.forward, input) if is_proxy(input) else None
+        return self._pooled(self._activate(self._computed(input))) if node is None else node
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002  # torch's name
-        super()._check_input_dim(input)
-        if self._activates_later() and not is_proxy(input):
+    def _pooled(self, y: Tensor) -> Tensor:
+        return F.max_pool2d(y, self.kernel_size) if self._activates_later() else y
+
+    def _computed(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name
+        node = method_node(self, "_computed", input) if is_proxy(input) else None
+        if node is not None:
+            return node
+        if not self._activates_later():
+            return self._call(batch_norm_pool, input, kernel_size=self.kernel_size)
+        self._check_input_dim(input)
+        if not is_proxy(input):
             check_pool(input, self.kernel_size)  # batch_norm does not know of the pool, and would move statistics
+        return self._call(batch_norm, input)
 
     def extra_repr(self) -> str:
         """The text of `BatchNorm2d`, and the size of the window."""

@@ -3,10 +3,13 @@
 import torch
 from torch import Tensor
 
-from batchnorm.functional import Activation, channel_affine, check_activation
+from batchnorm.functional import Activation, channel_affine, channel_affine_in_script, check_activation
+
+from ._scripted import Scripted, is_scripting
+from ._traced import is_proxy, module_node
 
 
-class ScaleShift(torch.nn.Module):
+class ScaleShift(Scripted):
     """One multiply-add per channel with frozen constants, and an activation: a norm in evaluation, for less.
 
         output = activate(input * scale + shift, activation)
@@ -22,8 +25,8 @@ class ScaleShift(torch.nn.Module):
             becomes the submodule `activation`) or a function of one tensor.
         axes: how many axes an input may have, as the norm allowed whose place it takes; None: 2 or more.
 
-    Shape: (N, C), (N, C, L), (N, C, H, W), (N, C, D, H, W) or more axes; the output has that of the input, its dtype
-    and its memory format, unless the activation changes them. The input is never changed.
+    Shape: (N, C), (N, C, L), (N, C, H, W), (N, C, D, H, W) or more axes; the output has that of the input, its
+    dtype, and the strides of a norm's output, unless the activation changes them. The input is never changed.
 
     Raises:
         ValueError: neither constant is given, one has not the shape (C,), both do not fit each other; an unknown
@@ -41,8 +44,6 @@ class ScaleShift(torch.nn.Module):
 
     scale: Tensor | None
     shift: Tensor | None
-    activation: Activation
-    axes: tuple[int, ...] | None
 
     def __init__(
         self,
@@ -57,12 +58,23 @@ class ScaleShift(torch.nn.Module):
         _check_constants(scale, shift)
         self.register_buffer("scale", None if scale is None else scale.detach().clone())
         self.register_buffer("shift", None if shift is None else shift.detach().clone())
-        self.activation = activation
-        self.axes = axes
+        self.activation: Activation = activation
+        self.axes: tuple[int, ...] | None = axes
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
         """Scale, shift and activate `input`."""
-        if self.axes is not None and input.dim() not in self.axes:
+        if is_scripting():
+            if self.axes is not None:  # noqa: SIM102  # decided while it is compiled, which `and` is not
+                if input.dim() not in self.axes:
+                    raise ValueError(f"ScaleShift: expected an input of {self.axes} axes, got shape {input.size()}.")
+            return self._activated(channel_affine_in_script(input, self.scale, self.shift))
+        return self._computed(input)
+
+    def _computed(self, input: Tensor) -> Tensor:  # noqa: A002  # see forward
+        node = module_node(self, ScaleShift.forward, input) if is_proxy(input) else None
+        if node is not None:
+            return node
+        if self.axes is not None and not is_proxy(input) and input.dim() not in self.axes:
             raise ValueError(
                 f"ScaleShift: expected an input of {' or '.join(map(str, self.axes))} axes, got shape "
                 f"{tuple(input.shape)}. Give it the batch axis: input[None]."

@@ -1,13 +1,16 @@
 """What is left of a layer that normalizes no more? The sum, the activation and the pool behind it."""
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from batchnorm.functional import Activation, check_activation, finish
 
 from ._scale_shift import ScaleShift
+from ._scripted import Scripted, is_scripting
+from ._traced import is_proxy, module_node
 
 
-class Tail(nn.Module):
+class Tail(Scripted):
     """The steps behind the affine one, as `BatchNormAdd2d` and `BatchNormPool2d` have them.
 
         y = affine(input) + residual
@@ -44,17 +47,31 @@ class Tail(nn.Module):
         super().__init__()
         check_activation(activation)
         self.affine = affine
-        self.activation = activation
+        self.activation: Activation = activation
         self.residual = residual
         self.kernel_size = kernel_size
 
     def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:  # noqa: A002  # the layers' name
         """Add, activate, pool."""
+        if is_scripting():
+            if (residual is not None) != self.residual:
+                raise TypeError(f"Tail: residual={self.residual}: call it as the layer whose place it has.")
+            y = input if self.affine is None else self.affine(input)
+            y = self._activated(y if residual is None else y + residual)
+            return y if self.kernel_size is None else F.max_pool2d(y, self.kernel_size)
+        return self._computed(input, residual)
+
+    def _computed(self, input: Tensor, residual: Tensor | None) -> Tensor:  # noqa: A002  # see forward
         if (residual is not None) != self.residual:
             raise TypeError(
                 f"Tail: expected {'an input and a residual' if self.residual else 'one tensor'}, got "
                 f"{'no residual' if residual is None else 'a residual'}. Call it as the layer whose place it has."
             )
+        if is_proxy(input) or is_proxy(residual):
+            inputs = (input,) if residual is None else (input, residual)
+            node = module_node(self, Tail.forward, *inputs)
+            if node is not None:
+                return node
         y = input if self.affine is None else self.affine(input)
         return finish(y, self.activation, residual, self.kernel_size)
 

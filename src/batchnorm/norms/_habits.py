@@ -55,10 +55,10 @@ def habits_of(
         The habits of each norm, and notes for the user.
     """
     modes = Modes(change.module)
-    trained, why, notes = _train(change, norms, call, modes)
+    trained, why, notes, part = _train(change, norms, call, modes)
     # Where the forward in training came to no end, or a norm's forward is somebody's own, evaluation is looked at, too.
     needed = call is not None and (bool(notes) or not _are_stock(norms))
-    evaluated = _evaluate(change, norms, call) if needed and call is not None else [Seen() for _ in norms]
+    evaluated = _evaluate(change, norms, call, part) if needed and call is not None else [Seen() for _ in norms]
     found = [
         _habits(norm, of_training, of_evaluation, reason, alone=alone)
         for norm, of_training, of_evaluation, reason in zip(norms, trained, evaluated, why, strict=True)
@@ -68,11 +68,12 @@ def habits_of(
 
 def _train(
     change: Transaction, norms: Sequence[Norm], call: Call | None, modes: Modes
-) -> tuple[list[Seen], list[str | None], tuple[str, ...]]:
-    """One forward in training, of few samples if the model takes these, and the reasons by modes alone."""
+) -> tuple[list[Seen], list[str | None], tuple[str, ...], Call | None]:
+    """One forward in training, the reasons by modes alone, notes, and with what the forward came to its end."""
     error: Exception | None = None
     why: list[str | None] = [None for _ in norms]
-    for part in _parts(call, norms) if call else (None,):
+    look = Look(norms)
+    for part, grad in _attempts(call, norms):
         look = Look(norms)
         with transaction(change.module) as inner:
             try:
@@ -81,26 +82,27 @@ def _train(
                 if part is None:
                     break
                 _make_ready(inner, norms)
-                with _silently(), torch.enable_grad(), look.on(inner):
+                with _silently(), torch.set_grad_enabled(grad), look.on(inner):
                     part.run(inner.module)
             except (MemoryError, torch.OutOfMemoryError):
                 raise  # says nothing of the norms
             except Exception as raised:  # whatever a model may raise that is trained otherwise than it is evaluated
                 error = raised
             else:
-                return look.seen, why, ()
+                return look.seen, why, (), part
     if error is None:
-        return [Seen() for _ in norms], why, ()
+        return [Seen() for _ in norms], why, (), None
     note = (
         f"the model cannot run in training mode on a batch alone ({type(error).__name__}: {_first_line(error)}): which "
         "norms are frozen is told by their modes"
     )
-    return look.seen, why, (note,)
+    return look.seen, why, (note,), None
 
 
-def _evaluate(change: Transaction, norms: Sequence[Norm], call: Call) -> list[Seen]:
+def _evaluate(change: Transaction, norms: Sequence[Norm], call: Call, first: Call | None) -> list[Seen]:
+    """One forward in evaluation, with what the one in training was run with, if it was."""
     look = Look(norms)
-    for part in _parts(call, norms):
+    for part in (first,) if first else _parts(call, norms):
         look = Look(norms)
         with transaction(change.module) as inner:
             inner.evaluate()
@@ -124,8 +126,17 @@ def _silently() -> Iterator[None]:
         yield
 
 
+def _attempts(call: Call | None, norms: Sequence[Norm]) -> Iterator[tuple[Call | None, bool]]:
+    """With what a training forward is tried, and whether with gradients, which some forwards need."""
+    if call is None:
+        yield None, False
+        return
+    for part in _parts(call, norms):
+        yield from ((part, False), (part, True))
+
+
 def _parts(call: Call, norms: Sequence[Norm]) -> tuple[Call, ...]:
-    """What is tried, one after the other: all of the batch first where a forward of somebody's own is to be judged."""
+    """What is tried, one after the other: the whole batch first where a forward of somebody's own is to be judged."""
     few = call.first(_FEW)
     parts = (few, call) if _are_stock(norms) else (call, few)
     return parts if few is not call else (call,)
@@ -144,6 +155,8 @@ def _make_ready(change: Transaction, norms: Sequence[Norm]) -> None:
 def _habits(norm: Norm, trained: Seen, evaluated: Seen, reason: str | None, *, alone: bool) -> Habits:
     reads: int | str = 1
     unknown = None
+    if trained.exchanged or evaluated.exchanged:
+        return Habits(None, 1, "it is called with other running statistics than its own (torch.func.functional_call)")
     if trained.transformed or evaluated.transformed:
         unknown = "it is called under a transform of torch.func, where its input is that of several calls at once"
     elif not _are_stock([norm]):
@@ -152,16 +165,18 @@ def _habits(norm: Norm, trained: Seen, evaluated: Seen, reason: str | None, *, a
 
 
 def _still(norm: Norm, seen: Seen, reason: str | None) -> str | None:
-    if not seen.calls:
-        return reason
     if seen.moved:
         return None
+    if not seen.ended:
+        return reason
     if reason is not None:
         return reason
     if not seen.trained:
         return "frozen: the model's forward puts it into evaluation mode"
     if hasattr(norm.modules[0], "momentum") and _are_stock([norm]):
-        return f"frozen: a training step does not move its statistics (momentum = {norm.modules[0].momentum})"
+        off = not getattr(norm.modules[0], "track_running_stats", True)
+        cause = "track_running_stats = False" if off else f"momentum = {norm.modules[0].momentum}"
+        return f"frozen: a training step does not move its statistics ({cause})"
     return f"frozen: a {norm.kind} never moves its statistics"
 
 
@@ -184,7 +199,7 @@ def _reading(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tupl
 def _by_operator(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tuple[int | str, str | None]:
     if evaluated.operators != evaluated.calls:
         return 1, f"what a {norm.kind} normalizes is not known: it does so several times in a call, or not in all"
-    if trained.moved and alone and trained.stored.axis is None and evaluated.passed_on:
+    if trained.moved and alone and trained.operators and trained.values != evaluated.values:
         return 1, f"a {norm.kind} evaluates other numbers than those whose moments it stores in training"
     # Also where it was given the very tensor: with other data it may be another.
     return BY_OPERATOR, None

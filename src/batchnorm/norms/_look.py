@@ -1,6 +1,7 @@
 """What happens in and around every norm during one forward?"""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from ..transaction import Transaction
 from ._evidence import Movement, first_tensor, is_transformed, movement_of, normalized_axis
-from ._find import Norm
+from ._find import Norm, is_stock
 from ._normalizers import Normalizers
 
 
@@ -20,23 +21,29 @@ class Seen:
 
     Attributes:
         calls: how often it was called.
+        ended: how many of the calls came to their end.
         tensors: the most tensors that it was given at once.
         trained: whether it was in training mode at its first call.
         transformed: it was given what a transform of `torch.func` hands out, which holds several tensors at once.
+        exchanged: it was called while it held other statistics than its own.
         moved: whether its statistics, or its count of batches, changed while it was called.
         stored: along which axis its input has the moments that it stored, and whether that was the operator's input.
         operators: how many operators normalized inside it.
+        values: how many values the operators of the first call were given.
         passed_on: each of them was given the very tensor that the norm was.
         formula: the axis along which its output is its input normalized by its statistics; None if it is not.
     """
 
     calls: int = 0
+    ended: int = 0
     tensors: int = 0
     trained: bool = False
     transformed: bool = False
+    exchanged: bool = False
     moved: bool = False
     stored: Movement = field(default_factory=Movement)
     operators: int = 0
+    values: int = 0
     passed_on: bool = True
     formula: int | None = None
 
@@ -50,13 +57,14 @@ class Look:
         self._running: list[tuple[int, Tensor | None, list[Tensor]]] = []
         self._before: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def on(self, change: Transaction) -> Normalizers:
-        """Hang the hooks up, until the transaction ends; the mode is for the caller to enter."""
+    def on(self, change: Transaction) -> AbstractContextManager[object]:
+        """Hang the hooks up, until the transaction ends; the mode is for the caller to enter, if one is needed."""
         for index, norm in enumerate(self._norms):
             for module in norm.modules:
                 change.on_input(module, self._entered(index), with_kwargs=True)
                 change.on_output(module, self._left(index), with_kwargs=True)
-        return Normalizers(self._heard)
+        known = all(is_stock(module) for norm in self._norms for module in norm.modules)
+        return nullcontext() if known else Normalizers(self._heard)
 
     def _entered(self, index: int) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -66,6 +74,7 @@ class Look:
                 seen.trained = module.training
                 self._before[index] = norm.mean.clone(), norm.var.clone()
             seen.calls += 1
+            seen.exchanged |= module._buffers.get("running_mean", norm.mean) is not norm.mean
             seen.tensors = max(seen.tensors, sum(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs))))
             seen.transformed |= x is not None and is_transformed(x)
             self._running.append((index, x, []))
@@ -78,6 +87,7 @@ class Look:
         index, given, heard = self._running[-1]
         seen = self.seen[index]
         seen.operators += 1
+        seen.values += x.numel() if seen.calls == 1 else 0
         seen.passed_on &= given is not None and _is_same(x, given)
         if not is_transformed(x):
             heard.append(x.detach().clone())
@@ -91,6 +101,7 @@ class Look:
             else:
                 return
             seen, norm = self.seen[index], self._norms[index]
+            seen.ended += 1
             if seen.transformed or x is None:
                 return
             with torch.no_grad():

@@ -34,7 +34,7 @@ class Modes:
             return "frozen: train() leaves it in evaluation mode"
         if self._root.training:
             return "frozen: in evaluation mode in a model that is in training mode"
-        return f"frozen: in evaluation mode, as the model is, of which only a part trains ({self._named()})"
+        return f"frozen: in evaluation mode in a model of which only a part is in training mode ({self._named()})"
 
     def _named(self) -> str:
         return ", ".join(self._training[:2]) + (" ..." if len(self._training) > 2 else "")

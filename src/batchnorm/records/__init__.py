@@ -9,6 +9,7 @@ from ._fold import FoldProof as FoldProof
 from ._fold import FoldReport as FoldReport
 from ._json import RECORDS as RECORDS
 from ._json import from_json as from_json
+from ._json import make_record as make_record
 from ._json import to_dict as to_dict
 from ._json import to_json as to_json
 from ._recalibration import Certificate as Certificate

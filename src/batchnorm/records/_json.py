@@ -1,10 +1,12 @@
 """How is a record written as a line of JSON, and read back?"""
 
 import json
+import sys
 from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar, get_args
 
 from ..errors import InputError
+from ..files import in_short, read_json
 from ._recalibration import Recalibration
 from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
@@ -59,25 +61,48 @@ def from_json(text: str, kind: type[Flat]) -> Flat:
         0.8
     """
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"expected a line of JSON that holds a {kind.__name__}: {error}") from None
+        data = read_json(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"expected a line of JSON that holds a {kind.__name__}: {in_short(error)}") from None
     if not isinstance(data, dict) or RECORDS.get(str(data.pop("record", None))) is not kind:
         raise InputError(f"expected a {kind.__name__}, got {text[:80]!r}")
     version = data.pop("version", None)
-    if version != kind.VERSION:
+    if type(version) is not int or version != kind.VERSION:
         raise InputError(
-            f"this {kind.__name__} has version {version}, this batchnorm reads version {kind.VERSION}; "
+            f"this {kind.__name__} has version {str(version)[:40]}, this batchnorm reads version {kind.VERSION}; "
             "read it with the batchnorm that wrote it"
         )
+    return make_record(kind, data)
+
+
+def make_record(kind: type[Flat], data: dict[str, Any]) -> Flat:
+    """Make a record of the plain values of a file, each of which is checked first.
+
+    Raises:
+        InputError: there are other fields, other types, or numbers that such a record never has.
+
+    Example:
+        >>> make_record(EpochRecord, {"epoch": float("inf")})
+        Traceback (most recent call last):
+        batchnorm.errors.InputError: a EpochRecord has the fields ...
+    """
     expected = {entry.name: entry for entry in fields(kind)}
     needed = {name for name, entry in expected.items() if entry.default is MISSING}
     if not needed <= set(data) <= set(expected):
-        raise InputError(f"a {kind.__name__} has the fields {sorted(expected)}, got {sorted(data)}")
+        got = sorted(str(name)[:40] for name in data)[:20]
+        raise InputError(f"a {kind.__name__} has the fields {sorted(expected)}, got {got}")
     wrong = [name for name, value in data.items() if type(value).__name__ not in _json_types(expected[name].type)]
     if wrong:
-        raise InputError(f"a {kind.__name__} has other types in {', '.join(wrong)}: {text[:80]!r}")
+        raise InputError(f"a {kind.__name__} has other types in {', '.join(wrong)}")
+    odd = [name for name, value in data.items() if isinstance(value, int | float) and not _can_be(name, value)]
+    if odd:
+        raise InputError(f"a {kind.__name__} has a number that cannot be in {', '.join(odd)}: {str(data[odd[0]])[:40]}")
     return kind(**data)
+
+
+def _can_be(name: str, value: float) -> bool:
+    """Whether a field of that name may have a number: what is counted or measured is not negative."""
+    return 0 <= value <= (1 if name.endswith("accuracy") else 2**63 if isinstance(value, int) else sys.float_info.max)
 
 
 def _json_types(annotation: Any) -> set[str]:

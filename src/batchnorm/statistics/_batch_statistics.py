@@ -8,10 +8,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..norms import find_norms, is_norm, is_stock
-from ..transaction import attributes
+from ..transaction import attributes, block
 
 
-@contextlib.contextmanager
+@block
 def use_batch_statistics(model: nn.Module) -> Iterator[None]:
     """Let every batch norm normalize by its own batch inside the block, and update nothing.
 

@@ -3,12 +3,15 @@
 import math
 from dataclasses import dataclass
 
+import torch
+
 from ._average import begin
 from ._depths import Level
+from ._measured import distance
 from ._outcome import Outcome, note_of, round_of, who_was_called, worst
 from ._passes import Pass, Passes
 from ._plan import Plan, plan
-from ._repeats import check_repeats
+from ._repeats import REPEATS, check_repeats
 from ._state import State
 
 ATTEMPTS = 30
@@ -32,6 +35,8 @@ def exact(passes: Passes, state: State, outcome: Outcome, limits: Limits) -> Non
     front.certify()
     if front.wrong() and front.may_go_on():
         front.one_after_the_other()
+    if front.wrong() and front.may_go_on(together=True) and front.repeats():
+        front.until_at_rest()
     front.finish()
 
 
@@ -40,10 +45,12 @@ class _Front:
 
     plan: Plan
     first: Pass
+    certified: Pass
 
     def __init__(self, passes: Passes, state: State, outcome: Outcome, limits: Limits) -> None:
         self.passes, self.state, self.outcome, self.limits = passes, state, outcome, limits
         self.settled: list[int] = []
+        self.steady = False
 
     def begin(self) -> None:
         """Run the first pass, ask for the depths, and settle what has no norm below."""
@@ -84,7 +91,7 @@ class _Front:
         done = self.passes.run(self.passes.meter(self.called, stop=stop, expected=self.plan.order))
         self._check_repeats(done)
         self.residual = self.state.residual(done.measured)
-        self.outcome.last = done
+        self.outcome.last = self.certified = done
         self.outcome.rounds.append(round_of(self.passes, done, "certificate", None, self.called, self.residual))
         self.proven = self.state.settled(done.measured, self.limits.tolerance)
 
@@ -92,23 +99,46 @@ class _Front:
         """The norms that were settled, and are not."""
         return [norm for norm in self.settled if not self.proven[norm]]
 
-    def may_go_on(self) -> bool:
-        """Whether another order could help, and rounds are left for it."""
-        out = self.limits.keep_partial and not self._rounds_left()
-        return not (out or self.plan.one_by_one or self._in_a_loop())
+    def may_go_on(self, *, together: bool = False) -> bool:
+        """Whether another order could help, or to settle several `together`, and rounds are left for it."""
+        out = not self._rounds_left() and (self.limits.keep_partial or together)
+        return not (out or self._in_a_loop() or (self.plan.one_by_one and not together))
 
     def one_after_the_other(self) -> None:
         """Go on from the first norm that is wrong, as if each read from all before it, and certify again."""
         wrong = self.wrong()
         self.plan = self.plan.sequential()
         place = min(place for place, level in enumerate(self.plan.levels) if level.norms[0] in wrong)
-        names = ", ".join(self.passes.norms[norm].name for norm in wrong[:3])
         note_of(
             self.passes,
             self.outcome,
-            f"{names}: one forward did not show all that is read from; settled one after the other instead",
+            f"{self._names(wrong)}: one forward did not show all that is read from; settled one after the "
+            "other instead",
         )
         self.settled = [norm for level in self.plan.levels[:place] for norm in level.norms]
+        self.settle(self.plan.levels[place:])
+        self.certify()
+
+    def repeats(self) -> bool:
+        """Whether the model computes the same once more; else nothing can be settled."""
+        again = self.passes.run(self.passes.meter(self.called))
+        before, now = (done.measured.stored("biased") for done in (self.certified, again))
+        apart = torch.cat([*distance(before, now, self.state.eps)])
+        self.steady = bool((apart.nan_to_num() <= REPEATS).all())
+        return self.steady
+
+    def until_at_rest(self) -> None:
+        """Settle what is wrong together: what the model keeps from batch to batch can lead back to a norm itself."""
+        wrong = self.wrong()
+        place = min(place for place, level in enumerate(self.plan.levels) if {*level.norms} & {*wrong})
+        self.plan = self.plan.together(place)
+        self.settled = [norm for level in self.plan.levels[:place] for norm in level.norms]
+        note_of(
+            self.passes,
+            self.outcome,
+            f"{self._names(wrong)}: what is read depends on the norm's own statistics, by way of what the model keeps "
+            "from batch to batch; settled in several rounds",
+        )
         self.settle(self.plan.levels[place:])
         self.certify()
 
@@ -198,23 +228,26 @@ class _Front:
     def _note_single(self) -> None:
         single = [norm for norm in self.called if self.first.single_calls[norm]]
         if single:
-            names = ", ".join(self.passes.norms[norm].name for norm in single[:3])
             note_of(
                 self.passes,
                 self.outcome,
-                f"batches had one value per channel for {names}: there the first round took the statistics it had",
+                f"batches had one value per channel for {self._names(single)}: there the first round took the "
+                "statistics it had",
             )
+
+    def _names(self, norms: list[int]) -> str:
+        return ", ".join(self.passes.norms[norm].name for norm in norms[:3]) + (" ..." if len(norms) > 3 else "")
 
     def _not_settled(self, wrong: list[int]) -> str:
         largest = [max(pair) for pair in zip(*map(self.passes.layout.largest, self.residual), strict=True)]
         norm = max(wrong, key=lambda one: math.inf if math.isnan(largest[one]) else largest[one])
         why = (
-            "it reads from its own output, and does not come to rest"
-            if self._in_a_loop()
+            "what it reads depends on its own statistics, and does not come to rest"
+            if self._in_a_loop() or self.steady
             else "the model does not compute the same again on the same data"
         )
         return (
             f"recalibrate: expected residuals of at most {self.limits.tolerance:g} after the last round, got "
             f"{worst(largest, [norm]):.1e} for {self.passes.norms[norm].name}: {why}. Raise tolerance, or "
-            "keep_partial=True."
+            'keep_partial=True, or take method="average".'
         )

@@ -163,14 +163,14 @@ class Meter:
         if module._buffers.get("running_mean", self._norms[norm].mean) is not self._norms[norm].mean:
             raise ValueError(
                 f"recalibrate: expected {self._norms[norm].name} to be called with its own running statistics, got "
-                f"others in batch {self.number}, as torch.func.functional_call gives them. Recalibrate a model that holds "
-                "them itself."
+                f"others in batch {self.number}, as torch.func.functional_call gives them. Recalibrate a model that "
+                "holds them itself."
             )
 
     def _unheard(self, norm: int) -> str:
         return (
-            f"recalibrate: expected {self._norms[norm].name} ({self._norms[norm].kind}) to normalize once in each call, "
-            f"as with the first batch, got {self._order.count(norm)} calls and {self._heard[norm]} times in batch "
+            f"recalibrate: expected {self._norms[norm].name} ({self._norms[norm].kind}) to normalize once in each "
+            f"call, as with the first batch, got {self._order.count(norm)} calls, {self._heard[norm]} times in batch "
             f"{self.number}. Leave this norm as it is: put it into evaluation mode in a model that is in training mode."
         )
 

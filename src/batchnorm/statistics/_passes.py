@@ -101,7 +101,7 @@ class Passes:
         """Read all batches once. The samples' fingerprint is taken in the first pass alone.
 
         What the model keeps from batch to batch (a hidden state, a counter) is put back at the end, so that every pass
-        begins with the same; the norms' statistics stay as they are then.
+        begins with the same; and so are the norms' statistics, where the pass let them be the batch's.
 
         Raises:
             ValueError: what `Meter` refuses; no rank got a batch.
@@ -114,8 +114,11 @@ class Passes:
                     inner.on_input(module, meter.hook(index), with_kwargs=True)
             with same_rng(self.rng):
                 counted = self._read(meter)
-            inner.keep(*(buffer for norm in self.norms for buffer in (norm.mean, norm.var)))
         return self._together(meter, counted, start)
+
+    def whole_first_batch(self) -> Call:
+        """The first batch of the loader, as it is, read again."""
+        return next(iter(self.batches)).to(self.batches.device)
 
     def samples_again(self) -> tuple[int, str]:
         """Read the loader once more, without the model, all ranks together: how many samples, and their fingerprint."""

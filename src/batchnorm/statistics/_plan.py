@@ -47,6 +47,12 @@ class Plan:
         placed = [norm for level in self.levels for norm in level.norms]
         return Plan(in_order(self.calls, placed), self.calls, self.steady, one_by_one=True)
 
+    def together(self, place: int) -> "Plan":
+        """The same, but from one level on all norms together, as if each read from its own output."""
+        rest = tuple(norm for level in self.levels[place:] for norm in level.norms)
+        levels = [*self.levels[:place], Level(self.levels[place].depth, rest, loops=True)]
+        return Plan(levels, self.calls, self.steady, one_by_one=False)
+
 
 def plan(passes: Passes, first: Pass, called: list[int]) -> Plan:
     """Ask the first rank that has data for what reads from what, once, on its first two samples."""
@@ -83,13 +89,15 @@ def _ask(passes: Passes, orders: list[tuple[int, ...]]) -> tuple[tuple[int, ...]
     """The order of calls, the code of a note, and the sets of norms upstream as numbers that float64 holds."""
     if len(orders) > 1 or passes.first_batch is None:
         return orders[0], CHANGING, []
-    try:
-        with same_rng(passes.rng), transaction(passes.change.module) as inner, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the passes have warned of whatever there is
-            reads, calls = _reads(passes, one_pass(inner, passes.first_batch))
-    except Exception:  # whatever a model may raise; in the pass before it did not
-        return orders[0], RAISED, []
-    return calls, 0 if calls == orders[0] else OTHER, _pack(reads)
+    for call in (passes.first_batch, None):  # a model may take nothing but whole batches
+        try:
+            with same_rng(passes.rng), transaction(passes.change.module) as inner, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the passes have warned of whatever there is
+                reads, calls = _reads(passes, one_pass(inner, call or passes.whole_first_batch()))
+        except Exception:  # noqa: S112  # whatever a model may raise; in the pass before it did not
+            continue
+        return calls, 0 if calls == orders[0] else OTHER, _pack(reads)
+    return orders[0], RAISED, []
 
 
 def _reads(passes: Passes, seen: SeenPass) -> tuple[list[int], tuple[int, ...]]:

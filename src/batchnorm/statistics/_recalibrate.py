@@ -11,7 +11,7 @@ from torch import nn
 from ..calls import ForwardFn, Reader
 from ..norms import Norm, find_norms
 from ..records import Recalibration
-from ..transaction import original, rng_state, transaction
+from ..transaction import original, rng_state, transaction, verb
 from ._agreement import agree, prove_equal
 from ._average import average
 from ._batches import Batches
@@ -26,6 +26,7 @@ from ._state import State
 from ._watcher import RecalibrationWatcher
 
 
+@verb
 def recalibrate(
     model: nn.Module,
     loader: Iterable[Any],

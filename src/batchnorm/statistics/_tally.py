@@ -24,7 +24,7 @@ class Tally:
     def add(self, batch: Call) -> None:
         """Count a batch as the loader gave it."""
         self._alike += batch.samples
-        self._is_even &= batch.is_even
+        self._is_even &= batch.is_even or batch.is_listed
         leaves = dict(batch.leaves.found)
         for path, length in batch.rows.items():
             self._totals[path] += length

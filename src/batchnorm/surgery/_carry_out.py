@@ -1,7 +1,6 @@
 """How does a plan become a folded model, all or nothing, with a proof?"""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -78,24 +77,6 @@ def _set_stashes(model: nn.Module, stashes: list[Stash]) -> None:
         vars(model)[STASH] = stashes
     else:
         vars(model).pop(STASH, None)
-
-
-@contextmanager
-def all_or_nothing() -> Iterator[Undo]:
-    """Run the steps of the undo if the block raises, and only then."""
-    undo, settled = Undo(), False
-    try:
-        try:
-            yield undo
-            settled = True
-        finally:
-            if not settled:
-                undo.run()
-                settled = True
-    finally:
-        # A second interrupt may have come before the first step.
-        if not settled:
-            undo.run()
 
 
 def _prove_in_float64(model: nn.Module, plan: Plan, own: Witness, said: list[str]) -> tuple[float | None, float | None]:

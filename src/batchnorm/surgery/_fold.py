@@ -5,9 +5,9 @@ from torch import nn
 
 from ..calls import Reader, check_device
 from ..records import FoldedNorm, FoldReport
-from ..transaction import original, transaction
+from ..transaction import all_or_nothing, original, transaction, verb
 from ..wiring import check_repeatable, trace_examples
-from ._carry_out import all_or_nothing, carry_out, carry_out_and_prove
+from ._carry_out import carry_out, carry_out_and_prove
 from ._make_plan import make_plan
 from ._materialize import materialize as make_plain
 from ._plan import Plan
@@ -15,6 +15,7 @@ from ._prove import other_inputs
 from ._refuse import check_foldable
 
 
+@verb
 def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, materialize: bool = False) -> FoldReport:
     """Fold every batch norm of a model into the weights of its neighbours, in place, as far as that is exact.
 

@@ -10,7 +10,17 @@ from ..norms import is_norm
 from ._carry_out import stashes_of
 from ._operation import Replaced, Stash, tensor_of
 from ._rest import Rest
-from ._state_form import NormState, OneFold, behind, misfit, named_tensors, own_tensors, read_state
+from ._state_form import (
+    NormState,
+    OneFold,
+    behind,
+    by_owner,
+    is_of_kind,
+    misfit,
+    named_tensors,
+    own_tensors,
+    read_state,
+)
 from ._twin import STASH
 from ._weights import owner_of
 
@@ -41,7 +51,7 @@ def restore_fold(model: nn.Module, state: object, tensors: dict[str, Tensor]) ->
         >>> torch.equal(other(x), net(x)), unfold(other), torch.equal(other(x), before)
         (True, ('1',), True)
     """
-    prefix, folds = read_state(state)
+    prefix, folds = read_state(state, tensors)
     own = own_tensors(tensors, prefix)
     take_dtypes(model, own)
     try:
@@ -51,13 +61,16 @@ def restore_fold(model: nn.Module, state: object, tensors: dict[str, Tensor]) ->
             vars(inner)[STASH] = [*stashes_of(inner), stash]
         take_dtypes(model, own)
         model.load_state_dict(own)
+    except ValueError as error:
+        raise (error if str(error).startswith("restore_fold: ") else misfit(error)) from error
     except (AttributeError, LookupError, RuntimeError, TypeError) as error:
         raise misfit(error) from error
 
 
 def _restored(model: nn.Module, fold: OneFold, kept: dict[str, Tensor]) -> Stash:
     """Give a module the structure that it had after one fold, and return what undoes that."""
-    norms = [_replace(model, norm, kept) for norm in fold["norms"]]
+    of_norms = by_owner(kept, [norm["names"][0] for norm in fold["norms"]])
+    norms = [_replace(model, norm, of_norms[norm["names"][0]]) for norm in fold["norms"]]
     for names in fold["made"]:
         _make_bias(model, names[0])
     changed = {}
@@ -67,17 +80,18 @@ def _restored(model: nn.Module, fold: OneFold, kept: dict[str, Tensor]) -> Stash
         present, before = tensor_of(model, names[0]), kept[names[0]]
         if present.shape != before.shape:
             raise misfit(f"{names[0]} has the shape {tuple(present.shape)}, and had {tuple(before.shape)} before")
+        if not is_of_kind(before, present):
+            raise misfit(f"{names[0]} has numbers like {present.dtype}, and had {before.dtype} before")
         changed[names[0]] = before.to(present.device)
     return Stash(changed, [names[0] for names in fold["made"]], norms)
 
 
-def _replace(model: nn.Module, described: NormState, kept: dict[str, Tensor]) -> Replaced:
+def _replace(model: nn.Module, described: NormState, before: dict[str, Tensor]) -> Replaced:
     """Give a norm what it had, and put what is left of it into its place."""
     first = described["names"][0]
     norm = model.get_submodule(first)
     if not first or not is_norm(norm) or any(model.get_submodule(name) is not norm for name in described["names"]):
         raise misfit(f"{first or 'the model itself'} is no batch norm whose place could be taken")
-    before = behind(kept, f"{first}.")
     take_dtypes(norm, before)
     norm.load_state_dict(before)
     mean = norm.get_buffer("running_mean")
@@ -105,13 +119,35 @@ def _make_bias(model: nn.Module, name: str) -> None:
 def take_dtypes(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Give the parameters and buffers of a module the dtypes of the tensors of their names, so that no bit is lost.
 
+    Raises:
+        ValueError: as `check_kinds`.
+
     Example:
         >>> layer = nn.Linear(1, 1)
         >>> take_dtypes(layer, {"weight": torch.zeros(1, 1, dtype=torch.float64)})
         >>> layer.weight.dtype, layer.bias.dtype
         (torch.float64, torch.float32)
     """
+    check_kinds(module, tensors)
     for name, present in named_tensors(module):
         given = tensors.get(name)
         if given is not None and given.dtype != present.dtype and given.is_floating_point():
             present.data = present.data.to(given.dtype)
+
+
+def check_kinds(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Raise if a tensor holds numbers of another kind than the module's of its name: what copies them would not.
+
+    Raises:
+        ValueError: an integer stands for a real number, a complex one for a real one, or the other way round; or real
+            numbers have so few bits that no layer computes with them.
+
+    Example:
+        >>> check_kinds(nn.Linear(1, 1), {"bias": torch.zeros(1, dtype=torch.int32)})
+        Traceback (most recent call last):
+        ValueError: bias: expected numbers like torch.float32, got torch.int32
+    """
+    for name, present in named_tensors(module):
+        given = tensors.get(name)
+        if given is not None and not is_of_kind(given, present):
+            raise ValueError(f"{name}: expected numbers like {present.dtype}, got {given.dtype}")

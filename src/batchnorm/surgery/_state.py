@@ -8,7 +8,19 @@ from torch import Tensor, nn
 from ..transaction import original
 from ._carry_out import stashes_of
 from ._operation import Replaced, Stash
-from ._state_form import PREFIX, VERSION, NormState, OneFold, behind, misfit, named_tensors, own_tensors, read_state
+from ._state_form import (
+    PREFIX,
+    VERSION,
+    NormState,
+    OneFold,
+    behind,
+    by_owner,
+    misfit,
+    named_tensors,
+    own_tensors,
+    owners_of,
+    read_state,
+)
 from ._twin import STASH
 
 
@@ -81,17 +93,24 @@ def unfolded_tensors(state: object, tensors: dict[str, Tensor]) -> dict[str, Ten
         >>> torch.equal(before["0.weight"], weight), sorted(before)[-2:]
         (True, ['1.running_var', '1.weight'])
     """
-    prefix, folds = read_state(state)
+    prefix, folds = read_state(state, tensors)
     found = own_tensors(tensors, prefix)
-    for number, fold in reversed([*enumerate(folds)]):
-        kept = behind(tensors, f"{prefix}{number}.")
-        for path in fold["modules"]:
-            at = f"{path}." if path else ""
-            replaced = tuple(f"{at}{name}." for norm in fold["norms"] for name in norm["names"])
-            made = {f"{at}{name}" for names in fold["made"] for name in names}
-            found = {key: value for key, value in found.items() if key not in made and not key.startswith(replaced)}
-            found |= {f"{at}{name}": tensor for name, tensor in _replaced_by(fold, kept)}
+    try:
+        for number, fold in reversed([*enumerate(folds)]):
+            before = dict(_replaced_by(fold, behind(tensors, f"{prefix}{number}.")))
+            for path in fold["modules"]:
+                found = _with(found, fold, before, f"{path}." if path else "")
+    except LookupError as error:
+        raise misfit(error) from error
     return found
+
+
+def _with(found: dict[str, Tensor], fold: OneFold, before: dict[str, Tensor], at: str) -> dict[str, Tensor]:
+    """The tensors with those that a fold has replaced, in a module of that path, and without those that it has made."""
+    replaced = {f"{at}{name}" for norm in fold["norms"] for name in norm["names"]}
+    made = {f"{at}{name}" for names in fold["made"] for name in names}
+    kept = {key: value for key, value in found.items() if key not in made and replaced.isdisjoint(owners_of(key))}
+    return kept | {f"{at}{name}": tensor for name, tensor in before.items()}
 
 
 def _replaced_by(fold: OneFold, kept: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
@@ -100,8 +119,9 @@ def _replaced_by(fold: OneFold, kept: dict[str, Tensor]) -> Iterator[tuple[str, 
         if names[0] not in kept:
             raise misfit(f"{names[0]} is missing")
         yield from ((name, kept[names[0]]) for name in names)
+    of_norms = by_owner(kept, [norm["names"][0] for norm in fold["norms"]])
     for norm in fold["norms"]:
-        for key, tensor in behind(kept, f"{norm['names'][0]}.").items():
+        for key, tensor in of_norms[norm["names"][0]].items():
             yield from ((f"{name}.{key}", tensor) for name in norm["names"])
 
 

@@ -1,6 +1,6 @@
 """In which form is a folded model written down, and is what a file says of that form?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, TypedDict
 
 from torch import Tensor, nn
@@ -47,17 +47,68 @@ def behind(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def read_state(state: object) -> tuple[str, list[OneFold]]:
-    """Check that a state has the form that `fold_state` gives it."""
+def by_owner(tensors: dict[str, Tensor], owners: Iterable[str]) -> dict[str, dict[str, Tensor]]:
+    """For each of some modules the tensors that lie in it, by their names there."""
+    found: dict[str, dict[str, Tensor]] = {owner: {} for owner in owners}
+    for name, tensor in tensors.items():
+        for owner in owners_of(name):
+            if owner in found:
+                found[owner][name[len(owner) + 1 :]] = tensor
+    return found
+
+
+def owners_of(name: str) -> Iterator[str]:
+    """The modules in which a tensor of that name lies, the innermost last."""
+    place = name.find(".")
+    while place >= 0:
+        yield name[:place]
+        place = name.find(".", place + 1)
+
+
+def is_of_kind(given: Tensor, present: Tensor) -> bool:
+    """Whether the numbers of one tensor can stand for those of another, and a layer computes with them."""
+    if given.is_floating_point():
+        return present.is_floating_point() and given.dtype.itemsize > 1
+    return given.is_complex() == present.is_complex() and not present.is_floating_point()
+
+
+def read_state(state: object, tensors: dict[str, Tensor]) -> tuple[str, list[OneFold]]:
+    """Check that a state has the form that `fold_state` gives it, and speaks of no more than the tensors can bear."""
     from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
     if isinstance(state, dict) and state.get("version", VERSION) != VERSION:
-        raise misfit(f"the state has version {state['version']}, this batchnorm reads version {VERSION}")
+        raise misfit(f"the state has version {str(state['version'])[:40]}, this batchnorm reads version {VERSION}")
     try:
         read = check_type(state, FoldState, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except TypeCheckError as error:
         raise misfit(f"the state is damaged ({error})") from None
+    if not read["prefix"].endswith(PREFIX) or read["prefix"].strip("_") != PREFIX:
+        raise misfit("the state is damaged (a prefix that is never given)")
+    for fold in read["folds"]:
+        _check_names(fold)
+    if (work := sum(_work(fold, len(tensors)) for fold in read["folds"])) > MOST_WORK:
+        raise misfit(f"the state is damaged (it takes {work:,} steps to read, of {MOST_WORK:,} at most)")
     return read["prefix"], read["folds"]
+
+
+MOST_WORK = 5 * 10**6
+"""Names looked at: a fold of a model with ten thousand tensors takes a hundredth."""
+
+
+def _work(fold: OneFold, tensors: int) -> int:
+    names = sum(map(len, [*fold["changed"], *fold["made"], *(norm["names"] for norm in fold["norms"])]))
+    return (len(fold["modules"]) + 1) * (tensors + names)
+
+
+def _check_names(fold: OneFold) -> None:
+    """Raise if two things have one name."""
+    kinds = ([fold["modules"]], [*fold["changed"], *fold["made"]], [norm["names"] for norm in fold["norms"]])
+    for things in kinds:
+        names = [name for thing in things for name in thing]
+        if len(set(names)) < len(names):
+            raise misfit("the state is damaged (a name that is there twice)")
+    if any(len({*norm["children"]}) < len(norm["children"]) for norm in fold["norms"]):
+        raise misfit("the state is damaged (a child that is there twice)")
 
 
 def misfit(reason: object) -> ValueError:

@@ -2,17 +2,19 @@
 
 from torch import nn
 
-from ..transaction import check_holds_weights, original
+from ..transaction import all_or_nothing, all_steps, check_holds_weights, original, verb
 from ._carry_out import stashes_of
 from ._operation import check_fits, undo
 from ._twin import STASH
 
 
+@verb
 def unfold(model: nn.Module) -> tuple[str, ...]:
     """Take every `fold` of a model back, bit for bit, in place: the norms stand where they stood.
 
     The very modules and the very bits that were there come back. What the folded weights have learned since is lost.
     The norms come back in the dtype and on the device that they had: move the model back first if it was moved.
+    All or nothing: whatever is raised, Ctrl-C included, the model is folded as before.
 
     Args:
         model: a model that `fold` has folded, or that has one inside.
@@ -50,9 +52,11 @@ def unfold(model: nn.Module) -> tuple[str, ...]:
     for stash, _, inner in found:
         check_fits(inner, stash)
     found.sort(key=lambda entry: entry[0].made_at, reverse=True)
-    for stash, _, inner in found:
-        undo(inner, stash)
-    for _, inner in folded:
-        del vars(inner)[STASH]
+    with all_or_nothing() as steps:
+        steps.add(*all_steps(module))
+        for stash, _, inner in found:
+            undo(inner, stash)
+        for _, inner in folded:
+            del vars(inner)[STASH]
     names = (f"{name}.{one.names[0]}".removeprefix(".") for stash, name, _ in found for one in stash.norms)
     return tuple(dict.fromkeys(names))

@@ -1,16 +1,14 @@
 """The state of a training between two steps: everything that is needed to go on as if nothing had happened."""
 
-import io
-import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..errors import InputError
-from ..files import atomic_write
-from ..records import EpochRecord
+from ..files import atomic_write, refused
+from ..records import EpochRecord, make_record
+from ._bounded import check_bounded, is_plain
+from ._pickle_file import pickle_bytes, read_pickle
 
 FORMAT = "batchnorm.checkpoint"
 VERSION = 1
@@ -69,11 +67,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "threads": checkpoint.threads,
         "states": checkpoint.states,
     }
-    # By way of memory: where the disk is full, torch's own writer hides the reason.
-    memory = io.BytesIO()
-    torch.save(content, memory)
+    content_bytes = pickle_bytes(content)
     with atomic_write(path) as file:
-        file.write(memory.getbuffer())
+        file.write(content_bytes)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -82,29 +78,51 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         InputError: no such file, a broken or foreign one, or one with code in it.
     """
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"{path}: expected the checkpoint of a run, found none; check the path")
-    try:
-        with warnings.catch_warnings(action="ignore"):  # about odd pickles; whether this one will do is said below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged or hostile pickle can make the reader raise nearly anything
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise InputError(
-            f"{path}: not a checkpoint that `batchnorm train` wrote, or a damaged one ({reason}); nothing of it was run"
-        ) from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    content = read_pickle(path, "not a checkpoint that `batchnorm train` wrote, or a damaged one")
+    if not isinstance(content, dict) or not _is(content.get("format"), FORMAT):
         raise InputError(
             f"{path}: torch can read it, but `batchnorm train` did not write it; give a run's own last.ckpt"
         )
-    if content.get("version") != VERSION:
-        raise InputError(f"{path}: has version {content.get('version')}, this batchnorm goes on from version {VERSION}")
-    try:
-        return Checkpoint(
-            position=Position(**content["position"]),
-            history=[EpochRecord(**record) for record in content["history"]],
-            circumstances=dict(content["circumstances"]),
-            threads=int(content["threads"]),
-            states=dict(content["states"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: the checkpoint is damaged ({error!r})") from None
+    version = content.get("version")
+    if not _is(version, VERSION):
+        said = version if type(version) is int else f"of type {type(version).__name__}"
+        raise InputError(f"{path}: has version {said}, this batchnorm goes on from version {VERSION}")
+    with refused(path, "the checkpoint is damaged", "take a copy of it, or start the run anew"):
+        return _checkpoint(content)
+
+
+def _is(value: object, wanted: object) -> bool:
+    """Whether both are the same; what compares itself in its own way, as a tensor does, is not."""
+    return type(value) is type(wanted) and value == wanted
+
+
+def _checkpoint(content: dict[str, Any]) -> Checkpoint:
+    """Make the checkpoint of what a file says, each value of which is checked first."""
+    position, circumstances, threads = (content[name] for name in ("position", "circumstances", "threads"))
+    check_bounded(content)
+    history = [make_record(EpochRecord, record) for record in content["history"]]
+    if not isinstance(circumstances, dict) or not is_plain(circumstances):
+        raise ValueError("circumstances: expected options by their names")
+    if type(threads) is not int or not 1 <= threads < 2**31:
+        raise ValueError("threads: expected an integer of at least 1")
+    checkpoint = Checkpoint(_position(position), history, circumstances, threads, dict(content["states"]))
+    if [record.epoch for record in history] != [*range(1, checkpoint.position.epoch + 1)]:
+        raise ValueError("history: expected one record for each epoch that is done")
+    return checkpoint
+
+
+def _position(values: dict[str, Any]) -> Position:
+    """Make the position, whose numbers are counts, sums and times."""
+    known = {entry.name: entry.type for entry in fields(Position)}
+    if not known.keys() - {"recalibrated"} <= values.keys() <= known.keys():
+        raise ValueError(f"position: expected {', '.join(known)}")
+    for name, value in values.items():
+        kinds: tuple[type, ...] = (int, float) if known[name] is float else (known[name],)  # type: ignore[assignment]  # types
+        if type(value) not in kinds or not 0 <= value < 2**63:
+            raise ValueError(f"position.{name}: expected a number that is not negative, got {value!r}")
+    position = Position(**values)
+    if position.correct > position.seen or (position.step > 0) != (position.seen > 0):
+        raise ValueError("position: its counts contradict each other")
+    return position

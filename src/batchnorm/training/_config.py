@@ -1,6 +1,6 @@
 """Every option of a training, once: the same dataclass is read by Python, by TOML and by the command line."""
 
-import math
+import sys
 import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..errors import InputError, did_you_mean
+from ..files import open_regular, refused
 from ..functional import check_route
 
 ModelArgument = int | float | str | bool
@@ -103,7 +104,7 @@ class TrainConfig:
 
 def _misfit(name: str, hint: Any, value: Any) -> str | None:
     """Return what is wrong with the value of one option, or `None`."""
-    from typeguard import TypeCheckError, check_type
+    from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     kind = str if choices else hint
@@ -111,19 +112,36 @@ def _misfit(name: str, hint: Any, value: Any) -> str | None:
         # Python counts a bool as an int; an option that wants a number does not.
         if isinstance(value, bool) and kind is not bool:
             raise TypeCheckError("is a boolean")
-        check_type(value, kind)
+        check_type(value, kind, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except TypeCheckError:
         wanted = RANGES[name][0] if name in RANGES else getattr(kind, "__name__", kind)
-        return f"{name}: expected {wanted}, got {value!r} ({type(value).__name__})"
+        return f"{name}: expected {wanted}, got {_shown(value)} ({type(value).__name__})"
     if choices and value not in choices:
-        return f"{name}: expected one of {', '.join(choices)}, got {value!r}"
+        return f"{name}: expected one of {', '.join(choices)}, got {_shown(value)}"
     if name in RANGES and not RANGES[name][1](value):
-        return f"{name}: expected {RANGES[name][0]}, got {value!r}"
+        return f"{name}: expected {RANGES[name][0]}, got {_shown(value)}"
     if name == "route":
         return _unknown_route(value)
-    if name == "model_args" and (taken := RESERVED & set(value)):
+    return _unfit_arguments(value) if name == "model_args" else None
+
+
+def _unfit_arguments(value: dict[str, ModelArgument]) -> str | None:
+    """Return what is wrong with the arguments of a net, whatever the net."""
+    if taken := RESERVED & set(value):
         return f"model_args: {', '.join(sorted(taken))} follow from the data and from options of that name; leave out"
+    for key, given in value.items():
+        if isinstance(given, int | float) and not -(2**63) <= given < 2**63:
+            return f"model_args: {key}: expected a finite number of at most 64 bits, got {_shown(given)}"
     return None
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message shows it, however long, large or deep it is."""
+    try:
+        said = repr(value)
+    except (ValueError, RecursionError):  # more digits than Python writes, or too deep
+        return f"a very large {type(value).__name__}"
+    return said if len(said) <= 500 else f"{said[:500]} ..."
 
 
 def _unknown_route(name: str) -> str | None:
@@ -147,13 +165,14 @@ def _within(low: float, high: float) -> tuple[str, Callable[[float], bool]]:
     )
 
 
+LARGEST = sys.float_info.max
 POSITIVE: tuple[str, Callable[[float], bool]] = (
     "a finite number above 0",
-    lambda value: math.isfinite(value) and value > 0,
+    lambda value: 0 < value <= LARGEST,
 )
 NOT_NEGATIVE: tuple[str, Callable[[float], bool]] = (
     "a finite number of at least 0",
-    lambda value: math.isfinite(value) and value >= 0,
+    lambda value: 0 <= value <= LARGEST,
 )
 
 # Field -> what is expected, in words and as a test. NaN fails every comparison, so it fails every row.
@@ -177,6 +196,10 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
 }
 MAY_DIFFER = frozenset({"tune_allocator"})
 """Options that change no number: a run goes on with any value of them."""
+MOST_BYTES = 2**14
+"""Of a config file; one with all options has a thousand. Keys of many dots take Python's reader long."""
+MOST_LINES = 5
+"""Mistakes that are named at once."""
 RESERVED = {"name", "num_classes", "in_channels", "image_size", "norm", "activation", "norm_place"}
 
 
@@ -188,16 +211,14 @@ def read_config(path: Path | str) -> TrainConfig:
             out of its range.
     """
     path = Path(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected a TOML file with the options of `batchnorm train`: {error}") from None
-    except OSError as error:
-        raise InputError(f"{path}: the config cannot be read ({error.strerror}); check the path") from None
+    with refused(path, "the config cannot be read", "check the path"), open_regular(path, MOST_BYTES) as file:
+        content = file.read(MOST_BYTES)
+    with refused(path, "expected a TOML file with the options of `batchnorm train`", "correct it"):
+        values = tomllib.loads(content.decode())
     unknown = [_unknown(name) for name in values if name not in TrainConfig.__dataclass_fields__]
     try:
         if unknown:
-            raise InputError("\n".join(unknown))
+            raise InputError("\n".join(unknown[:MOST_LINES]))
         return TrainConfig(**values)
     except InputError as error:
         raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
@@ -227,5 +248,6 @@ def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
 
 def _unknown(name: str) -> str:
     """Return what to say of a key that is no option."""
+    name = name[:40]
     near = did_you_mean(name.replace("-", "_"), TrainConfig.__dataclass_fields__)
     return f"unknown key {name!r}.{near or ' See `batchnorm train --help`, with _ for -.'}"

@@ -27,10 +27,10 @@ def find_model_file(run: Path | str) -> Path:
     """
     path = Path(run)
     with contextlib.suppress(OSError):  # a name that the system cannot take; `open` says so
-        if path.is_file():
+        if path.exists() and not path.is_dir():  # whether it is a model file is for its reader to say
             return path
     folder = RunFolder.open(path)
-    if not folder.model.is_file():
+    if not folder.model.exists():
         raise InputError(f"{path}: this run has no model yet; it was stopped before its first checkpoint")
     return folder.model
 

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..files import in_short
 from ..models import build_own
 from ..records import RunFold
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._fold_net import FoldWatcher, folded_copy, timed
-from ._model_file import CHECKPOINT_FORMAT, lone_tensors, read_fold, read_safetensors
+from ._model_file import CHECKPOINT_FORMAT
 from ._new_file import check_new_file, nothing_written, write_new_file
+from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
 from ._state_dict import read_state_dict
 
 
@@ -51,8 +53,6 @@ def fold_checkpoint(
         RuntimeError: the net does not give the same for the same input, so that nothing can be proved.
         OSError: the file cannot be written.
     """
-    from safetensors.torch import save
-
     from ..surgery import fold_state
 
     path, watcher = Path(path), watcher or FoldWatcher()
@@ -78,7 +78,7 @@ def fold_checkpoint(
             "fold": json.dumps(state),
             "before": json.dumps({"metadata": metadata, "added": added}),
         }
-        content = save(lone_tensors(kept), about)
+        content = safetensors_bytes(kept, about)
     return replace(said, written=str(target), sha256=write_new_file(target, content))
 
 
@@ -99,10 +99,12 @@ def load_folded(path: Path | str, net: nn.Module) -> nn.Module:
         raise InputError(
             f"{path}: expected a file of `batchnorm fold CHECKPOINT`, got another; load_run reads those of a run"
         )
+    state = read_fold(Path(path), metadata)
     try:
-        restore_fold(net.eval(), read_fold(Path(path), metadata), tensors)
+        restore_fold(net.eval(), state, tensors)
     except ValueError as error:
-        raise InputError(f"{path}: {str(error).removeprefix('restore_fold: ')}") from None
+        raise InputError(f"{path}: {in_short(error, 500).removeprefix('restore_fold: ')}") from error
+    check_digest(Path(path), tensors, metadata)
     return net
 
 
@@ -110,17 +112,18 @@ def _loaded(path: Path, model: str, tensors: dict[str, Tensor]) -> nn.Module:
     from ..surgery import take_dtypes
 
     net = build_own(model, {}, {}).eval()
-    take_dtypes(net, tensors)
     try:
+        take_dtypes(net, tensors)
         net.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise InputError(f"{path}: does not fit the net of {model}: {_first_lines(error)}") from None
     return net
 
 
-def _first_lines(error: RuntimeError, count: int = 4) -> str:
+def _first_lines(error: Exception, count: int = 4) -> str:
     lines = [line.strip()[:300] for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[1 : 1 + count]) + (" ..." if len(lines) > 1 + count else "")
+    said = lines[1:] or lines  # torch begins with a heading
+    return " ".join(said[:count]) + (" ..." if len(said) > count else "")
 
 
 def _examples(shapes: Sequence[Sequence[int]], net: nn.Module) -> tuple[Tensor, ...]:

@@ -11,9 +11,10 @@ from torch import nn
 
 from ..data import Normalization
 from ..errors import InputError
-from ..files import atomic_write
-from ..models import build, is_builtin
+from ..files import atomic_write, in_short, one_line, read_json, refused
+from ..models import TooLargeError, at_most, build, is_builtin
 from ._finite import nonfinite_entry
+from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
 
 FORMAT = "batchnorm.model"
 VERSION = 1
@@ -51,8 +52,8 @@ class ModelCard:
         """
         if model is None and not is_builtin(self.model):
             raise InputError(
-                f"the model file names {self.model!r}, which is not a net of this package, and a file may not choose "
-                f"which code runs; if you trust it, say so: --model {self.model}"
+                f"the model file names {one_line(self.model)!r}, which is not a net of this package, and a file may "
+                f"not choose which code runs; if you trust it, say so: --model {one_line(self.model)}"
             )
         shape = {"num_classes": len(self.classes), "in_channels": self.in_channels, "image_size": self.image_size}
         return build(model or self.model, **{**self.arguments, **shape})
@@ -82,8 +83,6 @@ def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
 
 def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
     """Return the bytes of the file that `save_model` writes."""
-    from safetensors.torch import save
-
     from ..surgery import fold_state, is_folded
 
     folded = is_folded(model)
@@ -100,14 +99,7 @@ def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
     }
     if state is not None:
         metadata["fold"] = json.dumps(state)
-    return save(lone_tensors(tensors), metadata)
-
-
-def lone_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return contiguous copies with memory of their own: safetensors refuses shared storages and strides."""
-    return {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
-    }
+    return safetensors_bytes(tensors, metadata)
 
 
 def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, ModelCard]:
@@ -125,53 +117,44 @@ def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, M
     path = Path(path)
     tensors, metadata = read_safetensors(path)
     card = _read_card(path, metadata)
-    # The mode first: a norm that has been folded away is out of reach of what comes later.
-    net = card.build(model).eval()
-    try:
-        if metadata["version"] == str(FOLDED_VERSION):
-            from ..surgery import restore_fold
-
-            restore_fold(net, read_fold(path, metadata), tensors)
-        else:
-            net.load_state_dict(tensors)
-    except (RuntimeError, ValueError) as error:
-        said = str(error).removeprefix("restore_fold: ")
-        raise InputError(f"{path}: its weights do not fit {model or card.model}: {said}") from None
+    net = _built(path, card, model, tensors)
+    _load(path, net, model or card.model, tensors, metadata)
+    check_digest(path, tensors, metadata)
     broken = nonfinite_entry(net)
     if broken:
         raise InputError(f"{path}: {broken} holds values that are not finite; the file is damaged or badly trained")
     return net, card
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Return the tensors and the metadata of a file.
-
-    Raises:
-        InputError: no such file, or none of that kind.
-    """
-    from safetensors import SafetensorError, safe_open
-
+def _built(path: Path, card: ModelCard, model: str | None, tensors: Mapping[str, torch.Tensor]) -> nn.Module:
+    """Build the net of a card; a net of this package may have no more numbers than the file."""
     try:
-        if not path.is_file():
-            raise InputError(f"{path}: expected a model file, found none; check the path")
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            return tensors, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: expected a safetensors file, and this is none or is cut off ({error})") from None
+        if not model or is_builtin(model):
+            # First by its sizes alone, which take no memory.
+            with torch.device("meta"), at_most(sum(map(torch.numel, tensors.values()))):
+                card.build(model)
+        # The mode first: a norm that has been folded away is out of reach of what comes later.
+        return card.build(model).eval()
+    except InputError as error:
+        misfit = isinstance(error.__cause__, TooLargeError)
+        said = f"its weights do not fit {model or card.model}: {error.__cause__}" if misfit else in_short(error, 500)
+        raise InputError(f"{path}: {said}") from error
 
 
-def read_fold(path: Path, metadata: Mapping[str, str]) -> object:
-    """Return what the metadata of a file say of the fold, unchecked.
+def _load(path: Path, net: nn.Module, name: str, tensors: dict[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
+    """Put the tensors of a file into a net, folded if it was."""
+    from ..surgery import check_kinds, restore_fold
 
-    Raises:
-        InputError: that is no JSON, or nothing is said.
-    """
+    fold = read_fold(path, metadata) if metadata["version"] == str(FOLDED_VERSION) else None
     try:
-        state: object = json.loads(metadata["fold"])
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: what it says of its fold is broken ({error!r}); fold the model again") from None
-    return state
+        check_kinds(net, tensors)
+        if fold is not None:
+            restore_fold(net, fold, tensors)
+        else:
+            net.load_state_dict(tensors)
+    except (RuntimeError, ValueError) as error:
+        said = in_short(error, 500).removeprefix("restore_fold: ")
+        raise InputError(f"{path}: its weights do not fit {name}: {said}") from error
 
 
 def refuse_folded(path: Path, net: nn.Module) -> None:
@@ -200,23 +183,32 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
         raise InputError(
             f"{path}: a safetensors file, but not one that `batchnorm train` wrote (no card in its metadata)"
         )
-    if metadata.get("version") not in (str(VERSION), str(FOLDED_VERSION)):
+    version = metadata.get("version")
+    if version not in (str(VERSION), str(FOLDED_VERSION)):
         raise InputError(
-            f"{path}: its format has version {metadata.get('version')}, this batchnorm reads versions {VERSION} and "
+            f"{path}: its format has version {one_line(str(version), 40)}, this batchnorm reads versions {VERSION} and "
             f"{FOLDED_VERSION}"
         )
-    try:
-        images = json.loads(metadata["images"])
-        return ModelCard(
-            model=metadata["model"],
-            arguments=dict(json.loads(metadata["arguments"])),
-            classes=tuple(map(str, json.loads(metadata["classes"]))),
-            in_channels=int(images["channels"]),
-            image_size=int(images["size"]),
-            normalization=Normalization.from_dict(json.loads(metadata["normalization"])),
-            data=metadata["data"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: the card in its metadata is broken ({error!r}); train it again or use a copy"
-        ) from None
+    with refused(path, "the card in its metadata is broken", "train it again or use a copy"):
+        return _card(metadata)
+
+
+def _card(metadata: Mapping[str, str]) -> ModelCard:
+    """Make the card of what the metadata say, each value of which is checked first."""
+    arguments, classes, images, normalization = (
+        read_json(metadata[name]) for name in ("arguments", "classes", "images", "normalization")
+    )
+    if not isinstance(arguments, dict) or not isinstance(normalization, dict) or not isinstance(images, dict):
+        raise ValueError("expected objects for arguments, normalization and images")
+    if "name" in arguments:  # what `build` takes besides the arguments of a net
+        raise ValueError("expected arguments of a net, got one that is called 'name'")
+    if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
+        raise ValueError("expected a list of names for classes")
+    channels, size = images["channels"], images["size"]
+    if not all(type(number) is int and 0 < number < 2**31 for number in (channels, size)):
+        raise ValueError(f"expected positive integers for channels and size of images, got {channels} and {size}")
+    constants = Normalization.from_dict(normalization)
+    if len(constants.mean) != channels:
+        raise ValueError(f"expected one number per channel for normalization, got {len(constants.mean)}")
+    model, data = metadata["model"], metadata["data"]
+    return ModelCard(model, arguments, tuple(classes), channels, size, constants, data)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..records import Prediction
+from ._image_file import MOST_PIXELS, open_image
 from ._model_file import ModelCard
 from ._preparation import EVALUATION_BATCH
 
@@ -24,7 +25,7 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
     net's square: scaled to it, with black bars beside it if it is not square.
 
     Args:
-        path: any file that Pillow reads.
+        path: a PNG, JPEG, WebP, TIFF, GIF, BMP or PPM file of at most 67 million pixels.
         card: says how many channels and pixels the net wants.
         invert: swap dark and light, for sets whose objects are light on black (Fashion-MNIST) and photographs on white.
 
@@ -32,28 +33,16 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         uint8 of shape (C, H, W), and the conversions in words.
 
     Raises:
-        InputError: no such file, or none that Pillow can read.
+        InputError: no such file, another kind, a larger or a damaged one.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
 
     wanted, size = {1: "L", 3: "RGB"}.get(card.in_channels), card.image_size
     if wanted is None:
         raise InputError(f"the net takes {card.in_channels} channels; image files have 1 or 3")
-    notes = []
-    try:
-        with Image.open(path) as opened:
-            image = ImageOps.exif_transpose(opened)
-            image.load()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such image; check the path") from None
-    except (
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:
-        raise InputError(f"{path}: cannot be read as an image ({error})") from None
+    if size * size > MOST_PIXELS:
+        raise InputError(f"the net takes images of {size}x{size} pixels, which is more than {MOST_PIXELS:,} in all")
+    notes, image = [], open_image(path)
     if image.mode != wanted:
         notes.append(f"colours {image.mode} converted to {wanted}")
         image = _convert(image, wanted)

@@ -11,10 +11,12 @@ from torch.optim.swa_utils import AveragedModel
 from .. import data
 from ..data import Augmentation, Batches, Normalization, Source
 from ..errors import InputError
+from ..files import in_short
 from ..models import build
 from ..records import EpochRecord
 from ._checkpoint import Checkpoint, Position
 from ._config import MAY_DIFFER, TrainConfig
+from ._fitting_states import check_states
 from ._model_file import ModelCard
 from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._proof import prove_takes, take_route
@@ -59,8 +61,13 @@ class Job:
         return {**options, "number of training images": len(self.train.split)}
 
     def checkpoint(self) -> Checkpoint:
-        """Return all that is needed to go on; torch's random numbers too, for a net may draw them (dropout)."""
-        states = {
+        """Return all that is needed to go on."""
+        threads = torch.get_num_threads()
+        return Checkpoint(self.position, self.history, self.circumstances(), threads, self.states())
+
+    def states(self) -> dict[str, Any]:
+        """Return the states of all that moves; torch's random numbers too, for a net may draw them (dropout)."""
+        return {
             "model": self.model.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -68,7 +75,6 @@ class Job:
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
-        return Checkpoint(self.position, self.history, self.circumstances(), torch.get_num_threads(), states)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put back what `checkpoint` gave.
@@ -83,8 +89,14 @@ class Job:
             raise InputError(
                 f"the run was started with other options: {', '.join(changed)}; put them back, or start a new run"
             )
-        states = checkpoint.states
+        states, here = checkpoint.states, checkpoint.position
+        if here.epoch > self.config.epochs or here.step > len(self.train):
+            raise InputError(
+                f"the checkpoint stands at epoch {here.epoch}, step {here.step}, which this run never does"
+            )
+        parameters = [one for group in self.optimizer.param_groups for one in group["params"]]
         try:
+            check_states(states, self.states(), parameters, here.epoch * len(self.train) + here.step)
             self.model.load_state_dict(states["model"])
             if self.average is not None:
                 self.average.load_state_dict(states["average"])
@@ -93,8 +105,8 @@ class Job:
             torch.set_rng_state(states["rng"])
             if self.device.type == "cuda" and states["cuda_rng"] is not None:
                 torch.cuda.set_rng_state(states["cuda_rng"], self.device)
-        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-            raise InputError(f"the checkpoint does not fit this run's config: {error}") from None
+        except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            raise InputError(f"the checkpoint does not fit this run's config: {in_short(error, 500)}") from error
         self.position, self.history = checkpoint.position, checkpoint.history
 
 

@@ -91,7 +91,7 @@ class Destination:
             return False
         try:
             said = json.loads(self.record.read_text(encoding="utf-8"))["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):  # a record that cannot be read says nothing
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):  # a record that cannot be read says nothing
             return False
         return bool(said == hashlib.sha256(self.model.read_bytes()).hexdigest())
 

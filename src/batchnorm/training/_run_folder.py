@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import InputError, did_you_mean
-from ..files import atomic_write
+from ..files import atomic_write, read_text, refused
 from ..records import EpochRecord, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
+
+Kept = TypeVar("Kept", EpochRecord, TrainResult)
 
 try:
     import fcntl
@@ -151,7 +154,8 @@ class RunFolder:
         """
         if not self.metrics.exists():
             return []
-        return [from_json(line, EpochRecord) for line in _read(self.metrics).splitlines()]
+        lines = enumerate(_read(self.metrics).splitlines(), 1)
+        return [_record(f"{self.metrics}, line {number}", line, EpochRecord) for number, line in lines]
 
     def write_result(self, result: TrainResult) -> None:
         """Write the result; a run that has one is finished."""
@@ -166,10 +170,7 @@ class RunFolder:
         """
         if not self.result.exists():
             return None
-        try:
-            result = from_json(_read(self.result), TrainResult)
-        except InputError as error:
-            raise InputError(f"{self.result}: {error}") from None
+        result = _record(str(self.result), _read(self.result), TrainResult)
         return replace(result, run=str(self.path))  # the folder may have been moved since
 
 
@@ -185,7 +186,12 @@ def runs_in(folder: Path) -> list[str]:
 
 
 def _read(path: Path) -> str:
+    with refused(path, "cannot be read", "restore the file or remove it"):
+        return read_text(path)
+
+
+def _record(where: str, text: str, kind: type[Kept]) -> Kept:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); restore the file or remove it") from None
+        return from_json(text, kind)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None

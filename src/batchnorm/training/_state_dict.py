@@ -1,14 +1,19 @@
 """A file with the weights of somebody's net: which tensors are in it, and is it that at all?"""
 
-import warnings
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ..errors import InputError
 from ._checkpoint import FORMAT as TRAINING_FORMAT
-from ._model_file import CHECKPOINT_FORMAT, FORMAT, read_safetensors
+from ._model_file import CHECKPOINT_FORMAT, FORMAT
+from ._pickle_file import read_pickle
+from ._safetensors import read_safetensors
+
+_FAULT = (
+    "expected a state_dict that torch.save wrote, or a safetensors file; this is neither, or damaged, or holds more "
+    "than tensors"
+)
 
 
 def is_state_dict(path: Path) -> bool:
@@ -42,36 +47,27 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         if metadata.get("format") == CHECKPOINT_FORMAT:
             raise InputError(f"{path}: is folded already; get back what it was: batchnorm unfold {path} -o FILE")
         return tensors, metadata
-    return _checked(path, _read_pickle(path)), {}
-
-
-def _read_pickle(path: Path) -> object:
-    try:
-        with warnings.catch_warnings(action="ignore"):  # about odd pickles; whether this one will do is said below
-            content: object = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged or hostile pickle can make the reader raise nearly anything
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise InputError(
-            f"{path}: expected a state_dict that torch.save wrote, or a safetensors file; this is neither, or damaged, "
-            f"or holds more than tensors ({reason}); nothing of it was run"
-        ) from None
-    return content
+    return _checked(path, read_pickle(path, _FAULT, legacy=True)), {}
 
 
 def _checked(path: Path, content: object) -> dict[str, Tensor]:
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a state_dict, got {type(content).__name__}; save net.state_dict()")
-    if content.get("format") == TRAINING_FORMAT:
+    if isinstance(kind := content.get("format"), str) and kind == TRAINING_FORMAT:
         raise InputError(
             f"{path}: is the checkpoint of a training, from which `batchnorm train --resume` goes on; its net is in "
             f"{path.parent / 'model.safetensors'}"
         )
     odd = [key for key, value in content.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
     if odd or not content:
-        inside = [str(key) for key in odd if isinstance(content[key], dict)]
+        inside = [key for key in odd if isinstance(key, str) and isinstance(content[key], dict)]
         advice = f"torch.load(...)[{inside[0]!r}] may be one" if inside else "save net.state_dict() alone"
         raise InputError(
             f"{path}: expected a state_dict, tensors by their names, got something else for "
-            f"{', '.join(map(str, odd[:3])) or 'an empty one'}; {advice}"
+            f"{', '.join(map(_named, odd[:3])) or 'an empty one'}; {advice}"
         )
     return content
+
+
+def _named(key: object) -> str:
+    return key[:100] if isinstance(key, str) else f"a key of type {type(key).__name__}"

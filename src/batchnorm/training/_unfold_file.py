@@ -1,15 +1,15 @@
 """A folded file, made what was there before it was folded, bit for bit."""
 
-import io
-import json
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ._model_file import CHECKPOINT_FORMAT, FOLDED_VERSION, FORMAT, VERSION, lone_tensors, read_fold, read_safetensors
+from ..files import in_short, read_json, refused
+from ._model_file import CHECKPOINT_FORMAT, FOLDED_VERSION, FORMAT, VERSION
 from ._new_file import check_new_file, nothing_written, write_new_file
+from ._pickle_file import pickle_bytes
+from ._safetensors import check_digest, lone_tensors, read_fold, read_safetensors, safetensors_bytes
 
 
 def unfold_file(path: Path | str, *, out: Path | str | None, overwrite: bool = False) -> tuple[str, ...]:
@@ -39,34 +39,40 @@ def unfold_file(path: Path | str, *, out: Path | str | None, overwrite: bool = F
         kind, version = metadata.get("format"), metadata.get("version")
         if kind != CHECKPOINT_FORMAT and (kind, version) != (FORMAT, str(FOLDED_VERSION)):
             raise InputError(f"{path}: expected a file that `batchnorm fold` wrote, got one in which nothing is folded")
+        state = read_fold(path, metadata)
         try:
-            before = unfolded_tensors(read_fold(path, metadata), tensors)
+            before = unfolded_tensors(state, tensors)
         except ValueError as error:
-            raise InputError(f"{path}: {str(error).removeprefix('restore_fold: ')}") from None
+            raise InputError(f"{path}: {in_short(error, 500).removeprefix('restore_fold: ')}") from None
+        check_digest(path, tensors, metadata)
         content = _model(before, metadata) if kind == FORMAT else _checkpoint(path, before, metadata, target)
     write_new_file(target, content)
     return tuple(before)
 
 
 def _model(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    from safetensors.torch import save
-
     about = {key: value for key, value in metadata.items() if key != "fold"}
-    return save(lone_tensors(tensors), {**about, "version": str(VERSION)})
+    return safetensors_bytes(tensors, {**about, "version": str(VERSION)})
 
 
 def _checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str], target: Path) -> bytes:
     from safetensors.torch import save
 
-    try:
-        known = json.loads(metadata["before"])
-        added, about = [*known["added"]], {str(key): str(value) for key, value in known["metadata"].items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: what it says of the checkpoint before is broken ({error!r})") from None
+    with refused(path, "what it says of the checkpoint before is broken", "use a copy"):
+        added, about = _known_of(metadata)
     for name in added:
         tensors.pop(name, None)
     if target.suffix not in (".pt", ".pth"):
         return save(lone_tensors(tensors), about or None)
-    memory = io.BytesIO()
-    torch.save(lone_tensors(tensors), memory)
-    return memory.getvalue()
+    return pickle_bytes(lone_tensors(tensors))
+
+
+def _known_of(metadata: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Which tensors the checkpoint did not have, and its own metadata."""
+    known = read_json(metadata["before"])
+    added, about = (known["added"], known["metadata"]) if isinstance(known, dict) else (None, None)
+    if not isinstance(added, list) or not isinstance(about, dict):
+        raise ValueError("expected a list and an object")
+    if not all(isinstance(word, str) for word in (*added, *about.values())):
+        raise ValueError("expected names and words")
+    return added, about

@@ -2,6 +2,8 @@
 
 from ._attributes import Attributes as Attributes
 from ._attributes import attributes as attributes
+from ._block import block as block
+from ._held import all_steps as all_steps
 from ._held import reach as reach
 from ._original import original as original
 from ._rng import RNGState as RNGState
@@ -11,3 +13,5 @@ from ._sharded import check_holds_weights as check_holds_weights
 from ._transaction import Transaction as Transaction
 from ._transaction import transaction as transaction
 from ._undo import Undo as Undo
+from ._verb import all_or_nothing as all_or_nothing
+from ._verb import verb as verb

@@ -1,13 +1,14 @@
 """How is a module's attribute another one for a while, and nothing else touched?"""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 
 from torch import nn
 
+from ._block import block
 from ._modes import Switch
-from ._undo import Undo, until_undone
+from ._undo import Undo
+from ._verb import until_undone
 
 
 class Attributes:
@@ -42,7 +43,7 @@ class Attributes:
         switch.made()
 
 
-@contextmanager
+@block
 def attributes() -> Iterator[Attributes]:
     """Set attributes of modules inside the block; all of them are as they were when it ends, whatever is raised.
 

@@ -1,7 +1,7 @@
 """How does a compiled model run so that its hooks are called?"""
 
 import sys
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,16 +15,8 @@ def run_uncompiled(undo: Undo) -> None:
     Compiled code does not look for hooks that were registered after it was compiled. The stance holds for the
     process: whole models, `model.compile()`, compiled parts and compiled functions alike.
     """
-    if "torch._dynamo" not in sys.modules:
+    compiler: Any = sys.modules.get("torch._dynamo.eval_frame")
+    if compiler is None:
         return  # nothing can be compiled yet, and the import takes seconds
-    stances: list[Any] = []
-    undo.add(_leave(stances))
-    stances.append(torch.compiler.set_stance("force_eager"))
-
-
-def _leave(stances: list[Any]) -> Callable[[], None]:
-    def put_back() -> None:
-        for stance in stances:
-            stance.__exit__(None, None, None)
-
-    return put_back
+    undo.add(partial(compiler._set_stance, compiler._stance))
+    torch.compiler.set_stance("force_eager")

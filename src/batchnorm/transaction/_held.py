@@ -56,6 +56,22 @@ def steps_of(thing: object, bits: Bits) -> list[Step]:
     return [*([] if step is None else [step]), *object_steps(thing)]
 
 
+def all_steps(model: nn.Module) -> list[Step]:
+    """Return what makes a model, and all that it holds, what it is now; as much memory as the model takes.
+
+    Example:
+        >>> layer = nn.Linear(1, 1)
+        >>> steps = all_steps(layer)
+        >>> layer.bias, layer.kept = None, [1]
+        >>> for step in steps:
+        ...     _ = step()
+        >>> layer.bias is None, hasattr(layer, "kept")
+        (False, False)
+    """
+    bits = Bits()
+    return [step for thing in reach([model], {}) for step in steps_of(thing, bits)]
+
+
 def _inside(thing: object) -> Iterable[object]:
     if isinstance(thing, nn.Module):
         return _inside_module(thing)

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from ._undo import Undo, until_undone
+from ._block import block
+from ._undo import Undo
+from ._verb import until_undone
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def _leaves(state: RNGState) -> list[Any]:
     return tree_leaves((state.numpy, state.cpu, [tensor for _, tensor in (*state.devices, *state.generators)]))
 
 
-@contextmanager
+@block
 def same_rng(state: RNGState) -> Iterator[None]:
     """Draw inside the block what was to be drawn when `state` was taken; afterwards go on as if it had not been.
 

@@ -1,8 +1,6 @@
 """What does a model look like to somebody who may change it for a while?"""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
@@ -12,13 +10,16 @@ from torch.utils.hooks import RemovableHandle
 
 from ._attributes import attribute_step, check_plain
 from ._bits import Bits
+from ._block import block
 from ._compiled import run_uncompiled
 from ._gradients import gradient_steps
 from ._held import reach, steps_of
 from ._original import original
+from ._process import process_steps
 from ._rng import rng_state
 from ._sharded import check_holds_weights
 from ._undo import Undo
+from ._verb import note
 
 
 class Transaction:
@@ -88,20 +89,20 @@ class Transaction:
                     f"keep: expected buffers that the model had when the transaction began, got another "
                     f"{type(buffer).__name__} at position {place}. Write into the buffers in place, and name those."
                 )
+        self._undo.revocable = True
         self._bits.keep(buffers)
 
     def _remember(self, *roots: object) -> None:
         """Remember these, and all that they hold, unless they are known."""
         for thing in reach(roots, self._seen):
-            for step in steps_of(thing, self._bits):
-                self._undo.add(step)
+            self._undo.add(*steps_of(thing, self._bits))
 
     def _give_up(self) -> None:
         self._bits.keep_nothing()
         self._undo.run()
 
 
-@contextmanager
+@block
 def transaction(model: nn.Module, *, scripts: bool = False) -> Iterator[Transaction]:
     """Change a model inside the block; when it ends, everything is put back but the buffers that are to be kept.
 
@@ -114,8 +115,9 @@ def transaction(model: nn.Module, *, scripts: bool = False) -> Iterator[Transact
     - every parameter, buffer and other tensor among these bit for bit, in place: the same tensor in the same memory.
       They are copied for it, as much memory as the model takes;
     - `.grad` of every parameter, the very object. Inside it is None, so that nothing can be added to it;
-    - the random state of python, numpy, torch on the CPU and on the devices of the model's tensors, and whether
-      gradients are recorded (`torch.is_grad_enabled`).
+    - the random state of python, numpy, torch on the CPU and on the devices of the model's tensors;
+    - what torch keeps for the thread: whether gradients are recorded, inference mode, autocast, the default dtype, and
+      its stacks of modes.
 
     Not put back is what lies outside the model: globals, numbers on classes, what functions keep in closures or caches
     (a hook may well count what happens here), iterators, files. Inside, compiled code runs uncompiled (in the whole
@@ -147,6 +149,7 @@ def transaction(model: nn.Module, *, scripts: bool = False) -> Iterator[Transact
     undo = Undo()
     change = Transaction(module, notes, undo, [*model.buffers()])
     settled = False
+    note(undo, change._give_up)
     try:
         try:
             _begin(model, change, undo)
@@ -155,22 +158,19 @@ def transaction(model: nn.Module, *, scripts: bool = False) -> Iterator[Transact
             settled = True
         finally:
             # Whoever hears of an exception has the model as it was, were it raised by putting back itself.
-            if not settled:
+            if not settled and not undo.closed:
                 change._give_up()
                 settled = True
     finally:
         # A second interrupt may have come before the first step.
-        if not settled:
+        if not settled and not undo.closed:
             change._give_up()
 
 
 def _begin(model: nn.Module, change: Transaction, undo: Undo) -> None:
     """Remember everything; the steps run in reverse order."""
     devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
-    undo.add(rng_state(devices).put_back)
-    undo.add(partial(torch.set_grad_enabled, torch.is_grad_enabled()))
-    for step in gradient_steps(model.parameters()):
-        undo.add(step)
+    undo.add(rng_state(devices).put_back, *gradient_steps(model.parameters()))
     change._remember(*change.module.modules(), *model.parameters(), *model.buffers())
     for wrapper in model.modules():
         if "training" in vars(wrapper):
@@ -178,6 +178,7 @@ def _begin(model: nn.Module, change: Transaction, undo: Undo) -> None:
     for parameter in model.parameters():
         parameter.grad = None
     run_uncompiled(undo)
+    undo.add(*process_steps())
 
 
 def _check_can_go_back(model: nn.Module, *, scripts: bool) -> None:

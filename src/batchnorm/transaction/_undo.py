@@ -1,9 +1,6 @@
 """How is everything put back although putting back is interrupted itself?"""
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
-
-Value = TypeVar("Value")
+from collections.abc import Callable
 
 _TRIES = 5
 
@@ -13,15 +10,25 @@ class Undo:
 
     A step may be run again at any time: it says how things were, never by how much they have changed. So whoever is
     interrupted begins again.
+
+    Attributes:
+        done: all of them have been run.
+        revocable: they are to be run again if the verb around them fails, for something was kept.
+        closed: they are never to be run again: the verb failed, and has run them.
     """
 
     def __init__(self) -> None:
         self._steps: list[Callable[[], object]] = []
-        self.done = False
+        self.done = self.revocable = self.closed = False
 
-    def add(self, step: Callable[[], object]) -> None:
-        """Remember a step, before the change that it takes back."""
-        self._steps.append(step)
+    @property
+    def is_needed(self) -> bool:
+        """Whether a verb that fails has to run it."""
+        return not self.closed and (self.revocable or not self.done)
+
+    def add(self, *steps: Callable[[], object]) -> None:
+        """Remember steps, before the change that they take back."""
+        self._steps.extend(steps)
 
     def run(self) -> None:
         """Put everything back, then raise what interrupted.
@@ -47,19 +54,3 @@ class Undo:
         self.done = True
         for cause in (*interrupts, *errors):
             raise cause
-
-
-def until_undone(undo: Undo, begin: Callable[[], Value]) -> Iterator[Value]:
-    """Yield what `begin` returns, then put everything back, whatever is raised.
-
-    Twice is tried, for an interrupt may come before the first step. A generator to `yield from`: the `with` of one
-    context manager inside another could be left between two instructions.
-    """
-    try:
-        try:
-            yield begin()
-        finally:
-            undo.run()
-    finally:
-        if not undo.done:
-            undo.run()

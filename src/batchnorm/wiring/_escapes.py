@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 from torch.utils._pytree import tree_leaves
 
 from ._events import Escape
@@ -40,6 +40,11 @@ class Escapes(TorchFunctionMode):
     def __init__(self, recorder: Recorder) -> None:
         super().__init__()
         self._recorder = recorder
+
+    def __exit__(self, *raised: object) -> None:
+        # Not there, if an interrupt struck while torch had taken it off for a call.
+        if any(mode is self for mode in _get_current_function_mode_stack()):  # type: ignore[no-untyped-call]  # torch's
+            super().__exit__(*raised)  # type: ignore[no-untyped-call]  # torch's
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..calls import MOST_OF_ITERATOR, Call, Reader, check_device, leaves_of
-from ..transaction import Transaction, original, rng_state, same_rng, transaction
+from ..transaction import Transaction, original, rng_state, same_rng, transaction, verb
 from ._calls import Calls
 from ._escapes import Escapes
 from ._events import Pass, values_in
@@ -24,6 +24,7 @@ _OTHER_CHANCES = (20231, 20232, 20233)
 """Seeds that are nobody's first choice, so that the model hardly draws the same again."""
 
 
+@verb
 def trace(model: nn.Module, *example_inputs: object) -> Wiring:
     """Run a model once for each example, and write down which module or function made which tensor, and who read it.
 
@@ -56,6 +57,7 @@ def trace(model: nn.Module, *example_inputs: object) -> Wiring:
     return trace_examples(model, examples, "trace")
 
 
+@verb
 def trace_examples(model: nn.Module, examples: tuple[Call, ...], verb: str) -> Wiring:
     """`trace` of examples that have been read, for a verb that stands on it."""
     check_device(examples, model, verb)

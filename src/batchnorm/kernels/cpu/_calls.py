@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
+from .._memory_format import output_format
 from ._launch import Launch, bits, number_type
-from ._layout import Columns, Rows, in_layout_of, layout_of
+from ._layout import Columns, Rows, in_layout_of, layout_of, room_for
 
 Statistics = tuple[Tensor, Tensor]
 """The mean and the variance of each channel."""
@@ -99,7 +100,8 @@ def forward(
     residual.
     """
     layout, add = known_layout(x), residual is not None
-    y, (mean, var) = torch.empty_like(x), moments_into(x, statistics)
+    form = output_format(x, then=add or activation != "identity")
+    y, (mean, var) = room_for(x, form), moments_into(x, statistics)
     masks = torch.empty(layout.mask_bytes if add else 0, dtype=torch.uint8)
     if x.numel() == 0:
         return y, mean, var, masks
@@ -115,7 +117,7 @@ def forward(
         launch.find("columns", "forward", activation, add)  # before the statistics move
         launch.run_merge(layout)
         launch.run("columns", "forward", activation, add, units=layout.units)
-    return y, mean, var, masks
+    return y.contiguous(memory_format=form), mean, var, masks
 
 
 def backward(
@@ -151,11 +153,15 @@ def backward(
         launch.run("columns_backward", "sum_gradients", activation, add, units=layout.units)
         launch.run("columns_backward", "merge", activation, add, units=layout.merge_units)
         launch.run("columns_backward", "differentiate", activation, add, units=layout.units)
-    return gradients
+    form = output_format(x)
+    return gradients._replace(
+        dx=dx.contiguous(memory_format=form), dresidual=dresidual.contiguous(memory_format=form) if add else dresidual
+    )
 
 
 def room_for_gradients(x: Tensor, *, add: bool) -> Gradients:
     """Memory for the gradients; those of weight and bias are 0 where there are no values, and so no kernel runs."""
     make = torch.empty if x.numel() else torch.zeros
     dweight, dbias = make(x.shape[1], dtype=number_type(x)), make(x.shape[1], dtype=number_type(x))
-    return Gradients(torch.empty_like(x), dweight, dbias, torch.empty_like(x) if add else x.new_empty(0))
+    form = output_format(x)
+    return Gradients(room_for(x, form), dweight, dbias, room_for(x, form) if add else x.new_empty(0))

@@ -173,6 +173,12 @@ def _dense(shape: Sequence[int], strides: Sequence[int]) -> bool:
     return True
 
 
+def room_for(x: Tensor, form: torch.memory_format) -> Tensor:
+    """Memory like x for a kernel, which writes in the order in which it reads: in that format, if they agree."""
+    room = torch.empty_like(x, memory_format=form)
+    return room if isinstance(layout_of(room), type(layout_of(x))) else torch.empty_like(x)
+
+
 def pooled_like(x: Tensor) -> Tensor:
     """An output of a 2×2 pool of x (N, C, H, W), in the memory format of x."""
     n, c, height, width = x.shape

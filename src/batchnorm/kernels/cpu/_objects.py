@@ -1,8 +1,10 @@
 """How is machine code kept in the user's cache folder, and how is it loaded from there?
 
-A file holds one kernel: a line with its symbol and a digest of the rest, then the object code. What was cut short or
-changed is not loaded, and neither is what cannot be linked: the kernel is compiled anew and the file replaced. The
-folder's name holds all that the code depends on. llvmlite loads a file in milliseconds, without Numba.
+A file holds one kernel: a line with its symbol and a digest, then the object code. The digest is one of the names of
+folder and file, of the symbol and of the code, for code that is called with the arguments of another kernel ends the
+process. What was cut short, changed or put into another's place is not loaded, and neither is what cannot be linked: it
+is compiled anew and the file replaced. The folder's name holds all that the code depends on. llvmlite loads a file in
+milliseconds, without Numba.
 """
 
 import ctypes
@@ -64,17 +66,28 @@ def save(path: Path, symbol: str, code: bytes) -> None:
     with suppress(OSError):  # a read-only or full home: the next process compiles again
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:
-            file.write(f"{symbol} {hashlib.sha256(code).hexdigest()}\n".encode() + code)
+            file.write(f"{symbol} {_digest(path, symbol, code)}\n".encode() + code)
 
 
 def load(path: Path) -> int | None:
-    """The address of the code in a file; None if it is not there, not whole, or cannot be linked."""
+    """The address of the code in a file; None if it is not there, not whole, another's, or cannot be linked."""
     try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:  # a pipe would be waited for
+            return None
         head, _, code = path.read_bytes().partition(b"\n")
         symbol, digest = head.decode().split()
     except (OSError, ValueError):
         return None
-    return link(symbol, code) if hashlib.sha256(code).hexdigest() == digest else None
+    return link(symbol, code) if _digest(path, symbol, code) == digest else None
+
+
+MOST_BYTES = 2**24
+"""Of a kernel's file; they have some ten thousand."""
+
+
+def _digest(path: Path, symbol: str, code: bytes) -> str:
+    names = json.dumps([path.parent.name, path.name, symbol])
+    return hashlib.sha256(names.encode() + code).hexdigest()
 
 
 def link(symbol: str, code: bytes) -> int | None:

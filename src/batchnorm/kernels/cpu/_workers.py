@@ -66,7 +66,8 @@ def _feed(worker: "subprocess.Popen[str]", take: Callable[[], Kernel], kept: "Si
 @contextmanager
 def _processes(count: int) -> Iterator[list["subprocess.Popen[str]"]]:
     """So many workers, or as many as can be started, which have ended when the block has."""
-    command = [sys.executable, "-c", _PROGRAM, json.dumps(sys.path)]
+    # -P: no file in the present folder is taken for a module.
+    command = [sys.executable, "-P", "-c", _PROGRAM, json.dumps(sys.path)]
     workers: list[subprocess.Popen[str]] = []
     try:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the folder in which those lie that can be had again."""
+"""How does a file appear whole or not at all?"""
 
 import os
 import secrets
@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-
-from .errors import InputError
 
 
 @contextmanager
@@ -51,29 +49,3 @@ def atomic_write(path: Path | str, mode: str = "wb") -> Iterator[IO[Any]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def cache_folder() -> Path:
-    """The folder under which the data sets that were fetched and the compiled kernels lie.
-
-    `BATCHNORM_CACHE` if set, else `XDG_CACHE_HOME/batchnorm`, else `~/.cache/batchnorm`. It need
-    not exist.
-
-    Raises:
-        InputError: nothing says where it is.
-
-    Example:
-        >>> from unittest.mock import patch
-        >>> with patch.dict(os.environ, BATCHNORM_CACHE="/var/cache/images"):
-        ...     cache_folder().as_posix()
-        '/var/cache/images'
-    """
-    own = os.environ.get("BATCHNORM_CACHE")
-    if own:
-        return Path(own).expanduser()
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The XDG base directory specification: a relative path there is to be ignored.
-    try:
-        return (shared if shared.is_absolute() else Path.home() / ".cache") / "batchnorm"
-    except RuntimeError:  # a user without an entry in the system's list and without HOME
-        raise InputError("there is no home folder for the cache; set BATCHNORM_CACHE to a folder") from None

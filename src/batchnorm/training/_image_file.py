@@ -1,0 +1,51 @@
+"""How is an image file opened, so that it starts no program, and takes no more memory than a photograph?"""
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..files import open_regular, refused
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM")
+"""What may be opened, whatever the file is called: Pillow knows more, and for some of them starts another program."""
+MOST_PIXELS = 2**26
+"""Of an image, or of the square that a net takes: a few hundred megabytes while it is converted."""
+
+
+def open_image(path: Path | str) -> "Image.Image":
+    """Return an image of at most `MOST_PIXELS` pixels, in memory and turned as its EXIF data say.
+
+    Raises:
+        InputError: no such file, or none that can be read.
+    """
+    from PIL import Image, ImageOps
+
+    if not Path(path).exists():
+        raise InputError(f"{path}: no such image; check the path")
+    advice = f"give a file of {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, of at most {MOST_PIXELS:,} pixels"
+    with (
+        refused(path, "cannot be read as an image", advice),
+        open_regular(path) as file,
+        warnings.catch_warnings(action="ignore"),  # about odd metadata, and of sizes that are checked here
+        Image.open(file, formats=FORMATS) as image,
+    ):
+        check_pixels(image.width, image.height)
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        return image.copy()
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Raise `ValueError` for more than `MOST_PIXELS`.
+
+    Example:
+        >>> check_pixels(10**5, 10**5)
+        Traceback (most recent call last):
+        ValueError: it has 100000x100000 pixels
+    """
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"it has {width}x{height} pixels")

@@ -1,0 +1,71 @@
+"""A run's files of text: whole ones, and ones in which a value is another."""
+
+import json
+import random
+import tomllib
+
+import tomli_w
+
+from batchnorm.records import EpochRecord, TrainResult, to_json
+from batchnorm.training import TrainConfig, write_config
+
+from .mutations import PLAIN, damaged_value
+
+CONFIG = TrainConfig(model_args={"width": 4}, epochs=2, ema_decay=0.9, val_fraction=0.97, batch_size=100, threads=1)
+RESULT = TrainResult(0.9, 0.3, 1.0, "runs/x", "ConvBNNet", "few", 2, 10, 0, 50378, 0.8, 0.4)
+EPOCHS = [EpochRecord(epoch, 79, 0.5, 0.8, None, 0.7, 0.1, 3.0, 1e3) for epoch in (1, 2, 3)]
+NO_WORD = (
+    b"x = " + b"[" * 10_000,
+    b"a." * 10_000 + b"b = 1\n",
+    b"seed = 0x" + b"f" * 9000,
+    b"epochs = " + b"9" * 9000,
+    b"lr = 1e999",
+    b"seed = 2026-01-01",
+)
+"""Lines that no writer of TOML writes."""
+
+
+def config() -> bytes:
+    return write_config(CONFIG).encode()
+
+
+def result() -> bytes:
+    return to_json(RESULT).encode()
+
+
+def metrics() -> bytes:
+    return "\n".join(map(to_json, EPOCHS)).encode()
+
+
+def damaged_toml(content: bytes, rng: random.Random) -> bytes:
+    if rng.randrange(10) == 0:
+        return rng.choice(NO_WORD) + b"\n" + content
+    strange = tuple(make for make in PLAIN if make() is not None)
+    value = damaged_value(tomllib.loads(content.decode()), rng, strange)
+    try:
+        return tomli_w.dumps(value).encode()
+    except (RecursionError, TypeError):
+        return NO_WORD[0]
+
+
+def damaged_json(content: bytes, rng: random.Random) -> bytes:
+    """Lines of JSON, one of which has another value."""
+    lines = content.decode().splitlines()
+    place = rng.randrange(len(lines))
+    lines[place] = as_json(damaged_value(json.loads(lines[place]), rng))
+    return "\n".join(lines).encode()
+
+
+def as_json(value: object) -> str:
+    """JSON of a value, however deep; Python's own writer gives up."""
+    levels = 0
+    while isinstance(value, list) and len(value) == 1:
+        value, levels = value[0], levels + 1
+    if isinstance(value, dict):
+        inside = ", ".join(f"{json.dumps(str(key))}: {as_json(inner)}" for key, inner in value.items())
+        text = f"{{{inside}}}"
+    elif isinstance(value, list):
+        text = f"[{', '.join(map(as_json, value))}]"
+    else:
+        text = json.dumps(value)
+    return "[" * levels + text + "]" * levels

@@ -1,0 +1,200 @@
+"""Which norms are frozen is seen in a training forward, whatever names, modes and classes say."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from batchnorm import recalibrate
+
+from .oracle import images
+
+METHODS = ("average", "exact")
+
+
+def body():
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+
+
+class Net(nn.Module):
+    """A body whose norm is to be frozen, and a head."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = body()
+        self.head = nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4))
+
+    def forward(self, x):
+        return self.head(self.body(x))
+
+
+class KeptByParent(Net):
+    def train(self, mode=True):
+        super().train(mode)
+        self.body.eval()
+        return self
+
+
+class KeptByParentWithoutAnswer(Net):
+    """As many write it: returns nothing."""
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.body.eval()
+
+
+class SetInForward(Net):
+    def forward(self, x):
+        self.body.eval()
+        return super().forward(x)
+
+
+class FixedBatchNorm2d(nn.Module):
+    """Buffers that nothing moves, under a name of its own."""
+
+    def __init__(self, channels):
+        super().__init__()
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            self.register_buffer(name, torch.rand(channels) + 0.5)
+
+    def forward(self, x):
+        scale = self.weight * (self.running_var + 1e-5).rsqrt()
+        return x * scale[:, None, None] + (self.bias - self.running_mean * scale)[:, None, None]
+
+
+class FixedClass(Net):
+    def __init__(self):
+        super().__init__()
+        self.body[1] = FixedBatchNorm2d(4)
+
+
+class WithoutMomentum(Net):
+    def __init__(self):
+        super().__init__()
+        self.body[1].momentum = 0.0
+
+
+class Unhooked(Net):
+    """The statistics are given to the operator as copies, which it moves in vain."""
+
+    def __init__(self):
+        super().__init__()
+
+        class Copying(nn.BatchNorm2d):
+            def forward(self, x):
+                state = (self.running_mean.clone(), self.running_var.clone(), self.weight, self.bias)
+                return nn.functional.batch_norm(x, *state, self.training, 0.1, self.eps)
+
+        self.body[1] = Copying(4)
+
+
+FROZEN = {
+    KeptByParent: "evaluation mode",
+    KeptByParentWithoutAnswer: "evaluation mode",
+    SetInForward: "the model's forward puts it into evaluation mode",
+    FixedClass: "a FixedBatchNorm2d never moves",
+    WithoutMomentum: r"does not move its statistics \(momentum = 0.0\)",
+    Unhooked: "never moves",
+}
+
+
+@pytest.mark.parametrize("mode", [True, False, None], ids=["train", "eval", "as made"])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", FROZEN)
+def test_what_no_training_step_moves_is_not_moved_in_whatever_mode_the_model_is(kind, method, mode):
+    model = kind()
+    if mode is not None:
+        model.train(mode)
+    modes = [module.training for module in model.modules()]
+    before = model.body[1].running_mean.clone()
+    record = recalibrate(model, images().split(10), method=method)
+    assert torch.equal(model.body[1].running_mean, before)
+    assert [norm.name for norm in record.norms] == ["head.1"]
+    assert record.skipped["body.1"].startswith("frozen: ")
+    assert re.search(FROZEN[kind], record.skipped["body.1"])
+    assert [module.training for module in model.modules()] == modes
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in FROZEN if kind is not Unhooked]
+)  # of whose statistics nothing is read
+def test_it_is_moved_if_asked_for(kind):
+    model, x = kind(), images()
+    record = recalibrate(model, x.split(10), method="exact", include_frozen=True)
+    read = model.body[0](x).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(model.body[1].running_mean, read.mean(1).detach(), rtol=1e-5, atol=1e-6)
+    assert record.skipped == {}
+
+
+def test_a_net_in_evaluation_of_which_the_head_alone_trains():
+    model = Net().eval()
+    model.head.train()
+    record = recalibrate(model, images().split(10))
+    assert record.skipped == {
+        "body.1": "frozen: in evaluation mode in a model of which only a part is in training mode (head, head.0 ...)"
+    }
+
+
+def test_a_net_in_training_whose_body_is_in_evaluation():
+    model = Net().train()
+    model.body.eval()
+    record = recalibrate(model, images().split(10))
+    assert record.skipped == {"body.1": "frozen: in evaluation mode in a model that is in training mode"}
+
+
+def test_a_net_in_evaluation_but_for_its_dropout_says_which_part_trains():
+    model = nn.Sequential(body(), nn.Dropout()).eval()
+    model[1].train()
+    with pytest.raises(ValueError, match=r"only a part is in training mode \(1\).*include_frozen=True"):
+        recalibrate(model, images().split(10))
+
+
+class NeedsTargets(Net):
+    """Raises in training without targets, as detectors do; its norms are torch's."""
+
+    def forward(self, x, targets=None):
+        if self.training and targets is None:
+            raise ValueError("In training mode, targets should be passed")
+        return super().forward(x)
+
+
+def test_a_model_that_cannot_train_on_a_batch_alone_is_told_by_its_modes():
+    model = NeedsTargets()
+    model.body.eval()
+    record = recalibrate(model, images().split(10))
+    assert "body.1" in record.skipped
+    assert "(ValueError: In training mode, targets should be passed)" in record.notes[0]
+
+
+def test_nothing_of_the_training_forward_is_left():
+    class Counting(Net):
+        def __init__(self):
+            super().__init__()
+            self.steps, self.seen = 0, []
+            self.register_buffer("centre", torch.zeros(4))
+
+        def forward(self, x):
+            if self.training:
+                self.steps += 1
+                self.seen.append(x.mean())
+                self.centre.add_(1)
+                next(self.body.parameters()).grad = torch.ones(4, 1, 3, 3)
+            return super().forward(x)
+
+    model = Counting()
+    state = torch.get_rng_state()
+    recalibrate(model, images().split(10))
+    assert (model.steps, model.seen) == (0, [])
+    assert torch.equal(model.centre, torch.zeros(4))
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_block_that_is_left_out_by_chance_in_training_is_not_frozen():
+    class Dropped(Net):
+        def forward(self, x):
+            return super().forward(x) if not self.training else self.head(self.body[:1](x))
+
+    assert recalibrate(Dropped(), images().split(10)).skipped == {}
