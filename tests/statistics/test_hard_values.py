@@ -103,4 +103,6 @@ def test_statistics_are_exact_for_any_split_of_the_data(data):
     recalibrate(model, batches, method="exact")
     norm = norms(model)["0"]
     np.testing.assert_allclose(norm.running_mean.numpy(), mean, rtol=1e-13, atol=1e-13 * scale)
-    np.testing.assert_allclose(norm.running_var.numpy(), var, rtol=1e-9, atol=1e-20)
+    # So much of a deviation from the mean is lost to the rounding of the mean; the order of the sum is the processor's.
+    rounding = torch.finfo(torch.float64).eps * offset / scale
+    np.testing.assert_allclose(norm.running_var.numpy(), var, rtol=max(1e-12, 4 * rounding), atol=1e-20)
