@@ -105,6 +105,8 @@ def _make_bias(model: nn.Module, name: str) -> None:
 def take_dtypes(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Give the parameters and buffers of a module the dtypes of the tensors of their names, so that no bit is lost.
 
+    Whole numbers need no gradient: a parameter that is to hold them requires none afterwards.
+
     Example:
         >>> layer = nn.Linear(1, 1)
         >>> take_dtypes(layer, {"weight": torch.zeros(1, 1, dtype=torch.float64)})
@@ -113,5 +115,8 @@ def take_dtypes(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """
     for name, present in named_tensors(module):
         given = tensors.get(name)
-        if given is not None and given.dtype != present.dtype and given.is_floating_point():
-            present.data = present.data.to(given.dtype)
+        if given is not None and given.dtype != present.dtype:
+            if not given.is_floating_point() and not given.is_complex():
+                present.requires_grad_(False)
+            values = present.data.real if present.is_complex() and not given.is_complex() else present.data
+            present.data = values.to(given.dtype)
