@@ -39,18 +39,15 @@ def rounding_between(fine: Sequence[object], own: Sequence[object]) -> float:
     return distance([one for one, _ in pairs], [other for _, other in pairs])
 
 
-def check_finite(outputs: Sequence[Sequence[object]]) -> None:
-    """Raise if a model gives numbers, and none of them is finite, so that nothing can be compared.
+def gives_finite(outputs: Sequence[Sequence[object]]) -> bool:
+    """Whether a model that gives numbers gives a finite one, so that there is something to compare.
 
-    Raises:
-        RuntimeError: so it is.
+    Example:
+        >>> gives_finite([[torch.tensor([float("nan"), 1.0])]]), gives_finite([[torch.tensor([float("nan")])]])
+        (True, False)
     """
     tensors = [leaf for output in outputs for leaf in output if isinstance(leaf, Tensor) and _rounds(leaf)]
-    if any(leaf.numel() for leaf in tensors) and not any(bool(leaf.isfinite().any()) for leaf in tensors):
-        raise RuntimeError(
-            "fold: expected a model that gives finite numbers for its examples, got NaN and infinities alone, by which "
-            "nothing can be proved. Give other examples, or fold it with verify=False."
-        )
+    return not any(leaf.numel() for leaf in tensors) or any(bool(leaf.isfinite().any()) for leaf in tensors)
 
 
 def _finite(one: Any, other: Any) -> tuple[Any, Any]:
