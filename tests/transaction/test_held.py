@@ -2,6 +2,8 @@
 
 import argparse
 import random
+import threading
+import weakref
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass, field
@@ -178,6 +180,41 @@ def test_objects_of_a_world_of_their_own_go_on():
     with transaction(_of(clock)):
         clock.ticks += 1
     assert clock.ticks == 1
+
+
+class Unbound:
+    """A proxy that stands for nothing yet."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("not bound")
+
+
+ODD = {
+    "proxy that is not bound": Unbound,
+    "proxy": lambda: weakref.proxy(nn.ReLU),
+    "sparse": lambda: torch.eye(3).to_sparse(),
+    "sparse rows": lambda: torch.eye(3).to_sparse_csr(),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged),
+    "quantized": lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
+    "without numbers": lambda: torch.ones(3, device="meta"),
+    "half complex": lambda: torch.ones(2, dtype=torch.complex32),
+    "conjugate": lambda: torch.ones(2, dtype=torch.complex64).conj(),
+    "lock": threading.Lock,
+    "iterator": lambda: iter([1, 2]),
+    "class": lambda: nn.Linear,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*(Sparse CSR|ComplexHalf|quantized tensor).*:UserWarning")
+@pytest.mark.parametrize("kind", ODD)
+def test_a_model_with_something_odd_runs_and_has_it_still(kind):
+    layer, thing = nn.Linear(4, 4), [ODD[kind]()]
+    layer.thing = thing
+    with transaction(layer):
+        layer(x())
+        layer.thing = None
+    assert layer.thing is thing
 
 
 def in_place(weight):

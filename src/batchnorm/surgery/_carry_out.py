@@ -11,9 +11,9 @@ from ..calls import Call
 from ..records import FoldProof
 from ..transaction import Undo, rng_state, transaction
 from ._operation import FoldOperation, Stash, tensor_of
-from ._outputs import distance
 from ._plan import Plan
-from ._prove import FLOAT64_BOUND, LEAST_BOUND, Witness, put_back_culprits
+from ._prove import FLOAT64_BOUND, Witness, put_back_culprits
+from ._rounding import bound_of, gives_finite, rounding_between
 from ._twin import STASH, float64_twin
 
 _CALLS = 3
@@ -55,13 +55,14 @@ def carry_out_and_prove(model: nn.Module, plan: Plan, inputs: Sequence[Call], sa
     own = Witness(inputs, rng)
     own.remember(model)
     _check_repeats(own.repeats(model))
+    if not gives_finite(own.outputs):
+        plan.leave_all("nothing that the model gives is finite, so that nothing could be proved")
     fine, rounding = _prove_in_float64(model, plan, own, said)
     own.exact = fine is None  # else it is known that only rounding can make a whole number another one
     before = _milliseconds(model, inputs[0])
     former = stashes_of(model)
     operation = carry_out(model, plan, undo)
-    bound = max(LEAST_BOUND, 3 * (rounding or 0.0))
-    put_back_culprits(plan, _trial(operation, own, model, bound), said.append)
+    put_back_culprits(plan, _trial(operation, own, model, bound_of(rounding)), said.append)
     _set_stashes(model, [*former, operation.stash()])
     proof = FoldProof(len(inputs), fine, own.last, rounding, _dtype(model))
     return Proved(proof, before, _milliseconds(model, inputs[0]))
@@ -88,7 +89,7 @@ def _prove_in_float64(model: nn.Module, plan: Plan, own: Witness, said: list[str
     except Exception as error:  # a forward that makes float32 tensors of its own, for one
         said.append(f"not proved in float64, in which the model does not run ({type(error).__name__})")
         return None, None
-    rounding = max((distance(*pair) for pair in zip(fine.outputs, own.outputs, strict=True)), default=0.0)
+    rounding = max(map(rounding_between, fine.outputs, own.outputs), default=0.0)
     operation = FoldOperation(twin, plan, partial(_double, model))
     put_back_culprits(plan, _trial(operation, fine, twin, FLOAT64_BOUND), said.append)
     return fine.last, rounding

@@ -1,8 +1,8 @@
 """How is a plan carried out on a model, in part or whole, and taken back bit for bit?"""
 
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,17 @@ class Replaced:
     rest: Rest
 
 
+class _Folds:
+    """Numbers the folds, of all models, in their order: no clock decides, for a clock can be set back."""
+
+    latest = 0
+
+    @classmethod
+    def next(cls) -> int:
+        cls.latest += 1
+        return cls.latest
+
+
 @dataclass(slots=True)
 class Stash:
     """What it takes to undo a fold, by names in the model.
@@ -44,14 +55,20 @@ class Stash:
         made: the biases that were made.
         norms: the modules that were replaced.
         plain: modules whose weight was computed in each call, as they were.
-        made_at: when, in nanoseconds: of two folds the later one is undone first.
+        number: in the order of all folds: of two of them the later one is undone first.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     norms: list[Replaced] = field(default_factory=list)
     plain: list[Before] = field(default_factory=list)
-    made_at: int = field(default_factory=time.time_ns)
+    number: int = field(default_factory=_Folds.next)
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Come back from a copy or a pickle; folds that follow are later than it, wherever it was made."""
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        _Folds.latest = max(_Folds.latest, self.number)
 
 
 class FoldOperation:

@@ -65,3 +65,9 @@ class Plan:
     def of(self, norm: str) -> Change:
         """The change of a norm."""
         return next(change for change in self.changes if change.norm == norm)
+
+    def leave_all(self, reason: str) -> None:
+        """Do nothing with any norm, for one reason."""
+        for change in self.changes:
+            if change.outcome != "left":
+                change.outcome, change.into, change.edits, change.merged, change.reason = "left", (), (), (), reason

@@ -119,8 +119,7 @@ def _make_bias(model: nn.Module, name: str) -> None:
 def take_dtypes(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Give the parameters and buffers of a module the dtypes of the tensors of their names, so that no bit is lost.
 
-    Raises:
-        ValueError: as `check_kinds`.
+    Whole numbers need no gradient: a parameter that is to hold them requires none afterwards.
 
     Example:
         >>> layer = nn.Linear(1, 1)
@@ -128,11 +127,13 @@ def take_dtypes(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         >>> layer.weight.dtype, layer.bias.dtype
         (torch.float64, torch.float32)
     """
-    check_kinds(module, tensors)
     for name, present in named_tensors(module):
         given = tensors.get(name)
-        if given is not None and given.dtype != present.dtype and given.is_floating_point():
-            present.data = present.data.to(given.dtype)
+        if given is not None and given.dtype != present.dtype:
+            if not given.is_floating_point() and not given.is_complex():
+                present.requires_grad_(False)
+            values = present.data.real if present.is_complex() and not given.is_complex() else present.data
+            present.data = values.to(given.dtype)
 
 
 def check_kinds(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

@@ -64,12 +64,11 @@ def fold_state(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
         prefix = f"_{prefix}"
     paths = _aliases(module.named_modules(remove_duplicate=False))
     folds: list[OneFold] = []
-    # `unfold` goes from outside in; so this is the order in which they are made again.
-    for path, inner in reversed([*module.named_modules()]):
-        for stash in stashes_of(inner):
-            kept = _kept(inner, stash)
-            tensors |= {f"{prefix}{len(folds)}.{name}": tensor for name, tensor in kept.items()}
-            folds.append(_described(paths[path], inner, stash))
+    found = [(stash, path, inner) for path, inner in module.named_modules() for stash in stashes_of(inner)]
+    # In the order in which they were made: each is made again on what those before it had left.
+    for number, (stash, path, inner) in enumerate(sorted(found, key=lambda entry: entry[0].number)):
+        tensors |= {f"{prefix}{number}.{name}": tensor for name, tensor in _kept(inner, stash).items()}
+        folds.append(_described(paths[path], inner, stash))
     return {"version": VERSION, "prefix": prefix, "folds": folds}, tensors
 
 

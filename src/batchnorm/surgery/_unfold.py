@@ -51,7 +51,7 @@ def unfold(model: nn.Module) -> tuple[str, ...]:
     found = [(stash, name, inner) for name, inner in folded for stash in stashes_of(inner)]
     for stash, _, inner in found:
         check_fits(inner, stash)
-    found.sort(key=lambda entry: entry[0].made_at, reverse=True)
+    found.sort(key=lambda entry: entry[0].number, reverse=True)
     with all_or_nothing() as steps:
         steps.add(*all_steps(module))
         for stash, _, inner in found:

@@ -85,7 +85,7 @@ def _put_back(saved: _Saved) -> None:
 
 
 def _is_there(tensor: Tensor, memory: Tensor) -> bool:
-    if tensor.layout is not torch.strided or tensor.shape != memory.shape or tensor.dtype != memory.dtype:
+    if not _has_strides(tensor) or tensor.shape != memory.shape or tensor.dtype != memory.dtype:
         return False
     return (
         tensor.stride() == memory.stride() and tensor.device == memory.device and tensor.data_ptr() == memory.data_ptr()
@@ -97,15 +97,19 @@ def _same_bits(one: Tensor, other: Tensor) -> bool:
     if one.is_meta:
         return True
     integers = _INTEGERS.get(one.element_size())
-    if one.layout is not torch.strided or one.is_quantized or integers is None or one.is_conj() or one.is_neg():
+    if not _has_strides(one) or one.is_quantized or integers is None or one.is_conj() or one.is_neg():
         return False
     return torch.equal(one.view(integers), other.view(integers))
 
 
 def _once(tensor: Tensor) -> Tensor:
     """Return each element once: torch refuses to write into expanded tensors."""
-    if tensor.layout is torch.strided:
+    if _has_strides(tensor):
         for axis, stride in enumerate(tensor.stride()):
             if stride == 0 and tensor.shape[axis] > 1:
                 tensor = tensor.narrow(axis, 0, 1)
     return tensor
+
+
+def _has_strides(tensor: Tensor) -> bool:
+    return tensor.layout is torch.strided and not tensor.is_nested

@@ -72,7 +72,9 @@ def container_step(container: object) -> Step | None:
         >>> kept, container_step((1, 2))
         ([1, 2], None)
     """
-    kind = next((kind for base, kind in _KINDS.items() if isinstance(container, base)), None)
+    kind = _KINDS.get(type(container)) or next(
+        (kind for base, kind in _KINDS.items() if isinstance(container, base)), None
+    )
     if kind is None:
         return None
     saved = kind.read(container)
@@ -94,6 +96,12 @@ def members(container: Any) -> list[object]:
 
 
 _MEMBERED: tuple[Any, ...] = (list, tuple, set, frozenset, deque)
+
+
+BARE = frozenset({dict, *_MEMBERED})
+"""Containers without attributes, if they are of the very class."""
+FIXED = frozenset({tuple, frozenset})
+"""Those that cannot change."""
 
 
 def _same(present: list[Any], saved: list[Any]) -> bool:

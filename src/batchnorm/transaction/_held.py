@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ._bits import Bits
-from ._containers import Step, container_step, members
+from ._containers import BARE, FIXED, Step, container_step, members
 from ._objects import attribute_steps, attributes_of, is_of_others, object_steps
 
 TABLES = tuple(name for name, value in vars(nn.Module()).items() if isinstance(value, dict | set))
@@ -38,7 +38,7 @@ def reach(roots: Iterable[object], seen: dict[int, object]) -> Iterator[object]:
     waiting = deque(roots)
     while waiting:
         thing = waiting.popleft()
-        if type(thing) in _ATOMS or id(thing) in seen:
+        if type(thing) in _ATOMS or id(thing) in seen or not _is_itself(thing):
             continue
         # The thing itself, so that nobody else gets its id.
         seen[id(thing)] = thing
@@ -48,12 +48,15 @@ def reach(roots: Iterable[object], seen: dict[int, object]) -> Iterator[object]:
 
 def steps_of(thing: object, bits: Bits) -> list[Step]:
     """Return what makes one thing, for itself, what it is now."""
+    if type(thing) in FIXED:
+        return []
     if isinstance(thing, Tensor):
         return [*bits.add(thing)]
     if isinstance(thing, nn.Module):
         return _module_steps(thing)
     step = container_step(thing)
-    return [*([] if step is None else [step]), *object_steps(thing)]
+    others = [] if type(thing) in BARE else object_steps(thing)
+    return others if step is None else [step, *others]
 
 
 def all_steps(model: nn.Module) -> list[Step]:
@@ -72,7 +75,17 @@ def all_steps(model: nn.Module) -> list[Step]:
     return [step for thing in reach([model], {}) for step in steps_of(thing, bits)]
 
 
+def _is_itself(thing: object) -> bool:
+    """Whether it is what it says, no proxy that stands for something else, or for nothing yet."""
+    try:
+        return thing.__class__ is type(thing)
+    except Exception:  # whatever a proxy raises that is not bound
+        return False
+
+
 def _inside(thing: object) -> Iterable[object]:
+    if type(thing) in BARE:
+        return members(thing)
     if isinstance(thing, nn.Module):
         return _inside_module(thing)
     if isinstance(thing, Tensor):
