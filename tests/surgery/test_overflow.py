@@ -73,3 +73,27 @@ def test_nothing_is_folded_in_a_model_that_gives_nothing_finite():
     assert report.norms[0].reason == "nothing that the model gives is finite, so that nothing could be proved"
     assert model.norm is norm
     assert fold(model, X, verify=False).outcome_of("norm") == "folded"
+
+
+class Towers(nn.Module):
+    """One number of its output is huge, and finite."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        y = self.norm(self.conv(x)).flatten()
+        return torch.cat([y, y[:1].detach() * 0 + 1e25])
+
+
+def test_a_huge_number_hides_no_other(monkeypatch):
+    model = Towers().eval()
+    before = model(X)
+    edit = _operation.edit_weight
+    monkeypatch.setattr(
+        _operation, "edit_weight", lambda weight, bias, *rest: tuple(part + 1e-3 for part in edit(weight, bias, *rest))
+    )
+    assert fold(model, X).outcome_of("norm") != "folded"
+    torch.testing.assert_close(model(X), before)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 _LEAST = 1e-6
+_MOST = 1e6
 _COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 
 
@@ -29,9 +30,10 @@ class Numbers:
     def distance(self, other: "Numbers") -> float:
         """The largest difference in units of the largest number; infinite if the forms differ.
 
-        Numbers below 1e-6 count as that: what is nearly 0 is often the difference of larger ones. NaN and infinities
-        are the same where both have the same. Of whole numbers it is the share that differs: where two classes are
-        nearly as likely, rounding decides which has the largest number.
+        Numbers below 1e-6 count as that: what is nearly 0 is often the difference of larger ones. A number beyond a
+        million times the median counts for itself alone, so that one that is about to overflow hides no other. NaN and
+        infinities are the same where both have the same. Of whole numbers it is the share that differs: where two
+        classes are nearly as likely, rounding decides which has the largest number.
         """
         if self.form != other.form:
             return float("inf")
@@ -108,7 +110,8 @@ def _at_the_same_places(one: Numbers, two: Numbers, at: Tensor, where: Tensor) -
 def _apart(one: Tensor, two: Tensor) -> float:
     same = (one == two) | (one.isnan() & two.isnan())
     difference = torch.where(same, 0.0, (one - two).abs())
-    finite = one[one.isfinite()].abs()
-    scale = max(_LEAST, float(finite.max())) if finite.numel() else 1.0
-    largest = float(difference.max())
-    return float("inf") if largest != largest else largest / scale
+    finite = one[one.isfinite() & (one != 0)].abs()
+    unit = max(_LEAST, min(float(finite.max()), _MOST * float(finite.median()))) if finite.numel() else 1.0
+    units = one.abs().clamp(min=unit).where(one.isfinite(), unit)
+    largest = float((difference / units).max())
+    return float("inf") if largest != largest else largest

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeGuard
 
-import torch
-from torch import Tensor
-
-from ._outputs import distance
+from ._numbers import Numbers
+from ._outputs import Snapshot, distance
 from ._prove import LEAST_BOUND
 
 MOST_BOUND = 0.5
@@ -26,37 +25,45 @@ def bound_of(rounding: float | None) -> float:
     return min(MOST_BOUND, max(LEAST_BOUND, 3 * rounding))
 
 
-def rounding_between(fine: Sequence[object], own: Sequence[object]) -> float:
+def rounding_between(fine: Snapshot, own: Snapshot) -> float:
     """The distance of the outputs of two dtypes, by the numbers that are finite in both: an overflow is no rounding.
 
     Example:
-        >>> rounding_between([torch.tensor([1e300, 2.0])], [torch.tensor([float("inf"), 2.5])])
+        >>> import torch
+        >>> from batchnorm.surgery._outputs import snapshot
+        >>> rounding_between(snapshot(torch.tensor([1e300, 2.0])), snapshot(torch.tensor([float("inf"), 2.5])))
         0.25
     """
-    if len(fine) != len(own):
+    if [*fine.leaves] != [*own.leaves]:
         return float("inf")
-    pairs = [_finite(one, other) for one, other in zip(fine, own, strict=True)]
-    return distance([one for one, _ in pairs], [other for _, other in pairs])
+    pairs = {path: _finite(one, own.leaves[path]) for path, one in fine.leaves.items()}
+    return distance(
+        replace(fine, leaves={path: one for path, (one, _) in pairs.items()}),
+        replace(own, leaves={path: other for path, (_, other) in pairs.items()}),
+    )
 
 
-def gives_finite(outputs: Sequence[Sequence[object]]) -> bool:
+def gives_finite(outputs: Sequence[Snapshot]) -> bool:
     """Whether a model that gives numbers gives a finite one, so that there is something to compare.
 
     Example:
-        >>> gives_finite([[torch.tensor([float("nan"), 1.0])]]), gives_finite([[torch.tensor([float("nan")])]])
+        >>> import torch
+        >>> from batchnorm.surgery._outputs import snapshot
+        >>> nan = float("nan")
+        >>> gives_finite([snapshot(torch.tensor([nan, 1.0]))]), gives_finite([snapshot(torch.tensor([nan]))])
         (True, False)
     """
-    tensors = [leaf for output in outputs for leaf in output if isinstance(leaf, Tensor) and _rounds(leaf)]
-    return not any(leaf.numel() for leaf in tensors) or any(bool(leaf.isfinite().any()) for leaf in tensors)
+    numbers = [leaf.values for output in outputs for leaf in output.leaves.values() if _rounds(leaf)]
+    return not any(values.numel() for values in numbers) or any(bool(values.isfinite().any()) for values in numbers)
 
 
 def _finite(one: Any, other: Any) -> tuple[Any, Any]:
-    tensors = isinstance(one, Tensor) and isinstance(other, Tensor)
-    if not tensors or one.shape != other.shape or not (_rounds(one) and _rounds(other)):
+    if not _rounds(one) or not _rounds(other) or one.values.shape != other.values.shape:
         return one, other
-    both = one.isfinite() & other.isfinite()
-    return torch.where(both, one, 0.0), torch.where(both, other, 0.0)
+    both = one.values.isfinite() & other.values.isfinite()
+    first, second = (replace(numbers, values=numbers.values.where(both, 0.0)) for numbers in (one, other))
+    return first, second
 
 
-def _rounds(tensor: Tensor) -> bool:
-    return tensor.layout is torch.strided and (tensor.is_floating_point() or tensor.is_complex())
+def _rounds(leaf: Any) -> TypeGuard[Numbers]:
+    return isinstance(leaf, Numbers) and leaf.values.is_floating_point()

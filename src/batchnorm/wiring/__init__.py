@@ -1,6 +1,6 @@
 """Storey 2: what a model did, seen while it ran. It changes nothing."""
 
-from ._events import Call as Call
+from ._events import ModuleCall as ModuleCall
 from ._events import Escape as Escape
 from ._events import Opaque as Opaque
 from ._events import Operation as Operation

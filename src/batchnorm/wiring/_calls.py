@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ..calls import leaves_of
-from ._events import Call, values_in
+from ._events import ModuleCall, values_in
 from ._recorder import Recorder
 
 
@@ -43,7 +43,7 @@ class _Note:
             self._show((args, kwargs))
         args, kwargs = self._recorder.described((args, kwargs))
         seen = self._recorder.seen
-        call = Call(
+        call = ModuleCall(
             len(seen.calls),
             self._name,
             module,

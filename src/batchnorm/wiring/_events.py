@@ -88,7 +88,7 @@ class Operation:
 
 
 @dataclass(slots=True)
-class Call:
+class ModuleCall:
     """One call of a module.
 
     Attributes:
@@ -172,7 +172,7 @@ class Pass:
     """
 
     operations: list[Operation] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[ModuleCall] = field(default_factory=list)
     escapes: list[Escape] = field(default_factory=list)
     functions: list[FunctionCall] = field(default_factory=list)
     tensors: dict[int, list[str]] = field(default_factory=dict)
@@ -190,7 +190,7 @@ class Pass:
         for storage in operation.storages:
             self.touching.setdefault(storage, []).append(operation.index)
 
-    def read_in(self, call: Call) -> set[int]:
+    def read_in(self, call: ModuleCall) -> set[int]:
         """The storages that operators read inside a call."""
         inside = (operation for operation in self.operations[call.start : call.end] if not operation.is_view)
         return {value.storage for operation in inside for value in operation.inputs}

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from torch.utils._pytree import tree_leaves
 
-from ._events import Call, Opaque, Operation, Pass, Value
+from ._events import ModuleCall, Opaque, Operation, Pass, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Influence:
         operator: the operator's name; None where the module itself is meant.
     """
 
-    call: Call
+    call: ModuleCall
     first: int
     all: int
     operator: str | None = None
@@ -63,7 +63,7 @@ class _Known:
             if name in seen.values:
                 self._of[seen.values[name].storage] |= 1 << bit
 
-    def at(self, call: Call, given: object, operator: str | None = None) -> Influence:
+    def at(self, call: ModuleCall, given: object, operator: str | None = None) -> Influence:
         """What a call was given."""
         leaves = _tensors(given)
         return Influence(call, self.of(leaves[:1]), self.of(leaves), operator)

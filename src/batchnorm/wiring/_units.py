@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ..norms import forward_of, is_norm
-from ._events import Call, Operation, Pass, Value
+from ._events import ModuleCall, Operation, Pass, Value
 from ._normalizations import Normalization, normalizations_of
 from ._schema import arguments
 
@@ -22,13 +22,13 @@ class NormCall:
         children: the calls that it made, the outermost alone.
     """
 
-    call: Call
+    call: ModuleCall
     input: Value
     output: Value | None
     events: range
     own: tuple[Operation, ...]
     norms: tuple[Normalization, ...]
-    children: tuple[Call, ...]
+    children: tuple[ModuleCall, ...]
     axis: int = 1
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from ..norms import is_norm
-from ._events import Call, Pass
+from ._events import ModuleCall, Pass
 from ._follow import Followed, follow_all
 from ._links import Link, links_of
 from ._normalizations import Normalization
@@ -40,7 +40,7 @@ class Wiring:
     _norm_calls: dict[str, list[tuple[Pass, NormCall]]] = field(default_factory=dict)
 
     @property
-    def calls(self) -> tuple[Call, ...]:
+    def calls(self) -> tuple[ModuleCall, ...]:
         """The calls of modules in the first pass, in the order in which they began."""
         return tuple(self.passes[0].calls)
 
