@@ -1,7 +1,7 @@
 """Storey 2: what a model did, seen while it ran. It changes nothing."""
 
-from ._events import ModuleCall as ModuleCall
 from ._events import Escape as Escape
+from ._events import ModuleCall as ModuleCall
 from ._events import Opaque as Opaque
 from ._events import Operation as Operation
 from ._events import Pass as Pass
