@@ -1,3 +1,4 @@
+import json
 import math
 import os
 import stat
@@ -35,6 +36,26 @@ def test_a_field_of_another_type_is_refused() -> None:
     text = to_json(EPOCH).replace('"train_loss": 0.5', '"train_loss": "x"')
     with pytest.raises(InputError, match="has other types in train_loss"):
         from_json(text, EpochRecord)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("train_loss", "Infinity"),
+        ("train_loss", "1e999"),
+        ("train_loss", "-0.5"),
+        ("train_accuracy", "1.5"),
+        ("val_accuracy", "-0.1"),
+        ("epoch", "-1"),
+        ("epoch", "9" * 30),
+        ("seconds", "NaN"),
+        ("epoch", "[" * 5000 + "]" * 5000),
+    ],
+)
+def test_a_number_that_no_epoch_has_is_refused(field: str, value: str) -> None:
+    data = {**json.loads(to_json(EPOCH)), field: "@"}
+    with pytest.raises(InputError, match=f"in {field}: |finite numbers|of at most 64 bits|nested too deeply"):
+        from_json(json.dumps(data).replace('"@"', value), EpochRecord)
 
 
 def test_a_whole_number_may_stand_for_a_float() -> None:

@@ -52,11 +52,15 @@ def read_model(path: Path) -> object:
     return card, loaded.state_dict(), is_folded(loaded)
 
 
-def unfolded(path: Path) -> bytes:
+def unfolded(path: Path) -> object:
+    """The tensors that were there before the fold, and what is used of the metadata."""
     out = path.with_name("out.safetensors")
     out.unlink(missing_ok=True)
     unfold_file(path, out=out)
-    return out.read_bytes()
+    tensors, known = parts_of(out.read_bytes())
+    return tensors, [
+        known.get(name) for name in ("format", "version", "model", "arguments", "classes", "images", "data")
+    ]
 
 
 def parts_of(content: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:

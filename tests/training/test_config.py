@@ -1,4 +1,5 @@
 import math
+import os
 import re
 from dataclasses import fields
 
@@ -116,6 +117,35 @@ def test_a_toml_file_may_leave_options_out(tmp_path) -> None:
 def test_a_config_file_with_a_mistake_is_refused_with_the_place(tmp_path, text: str, message: str) -> None:
     (tmp_path / "c.toml").write_text(text)
     with pytest.raises(InputError, match=message):
+        read_config(tmp_path / "c.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lr = 1e999", r"lr: expected a finite number above 0, got inf"),
+        ("lr = 1" + "0" * 400, r"lr: expected a finite number above 0, got 10+"),
+        ("seed = 0x" + "f" * 9000, r"seed: expected an integer from 0 to 2\*\*63 - 1, got a very large int"),
+        ("model_args.width = 1e999", r"model_args: width: expected a finite number of at most 64 bits, got inf"),
+        ("[model_args]\nwidth = 4\ndepth = [1]", r"model_args: expected dict"),
+        ("x = " + "[" * 5000, r"expected a TOML file .* \(it is nested too deeply\); correct it"),
+        ("epochs = " + "9" * 9000, r"expected a TOML file"),
+        ("model_args." + "a." * 3000 + "b = 1", r"model_args: expected dict.*, got a very large dict"),
+        ("model_args." + "a." * 9000 + "b = 1", r"the config cannot be read \(it has 18,\d+ bytes, expected 16,384"),
+        ('route = "' + "x" * 5000 + '"', r"route: expected at most 1000 characters, got 5000"),
+        ('model_args.shortcut = "' + "x" * 1001 + '"', r"model_args: expected words of at most 1000 characters"),
+    ],
+)
+def test_values_that_no_option_has_are_refused_in_a_few_lines(tmp_path, text: str, message: str) -> None:
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(InputError, match=rf"c\.toml: {message}") as refused:
+        read_config(tmp_path / "c.toml")
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_pipe_for_a_config_is_not_waited_for(tmp_path) -> None:
+    os.mkfifo(tmp_path / "c.toml")
+    with pytest.raises(InputError, match=r"the config cannot be read \(it is a pipe, not a file\); check the path"):
         read_config(tmp_path / "c.toml")
 
 

@@ -6,7 +6,7 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any, TypeVar, get_args
 
 from ..errors import InputError
-from ..files import in_short, read_json
+from ..files import in_short, one_line, read_json
 from ._recalibration import Recalibration
 from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
@@ -69,8 +69,8 @@ def from_json(text: str, kind: type[Flat]) -> Flat:
     version = data.pop("version", None)
     if type(version) is not int or version != kind.VERSION:
         raise InputError(
-            f"this {kind.__name__} has version {str(version)[:40]}, this batchnorm reads version {kind.VERSION}; "
-            "read it with the batchnorm that wrote it"
+            f"this {kind.__name__} has version {one_line(str(version), 40)}, this batchnorm reads version "
+            f"{kind.VERSION}; read it with the batchnorm that wrote it"
         )
     return make_record(kind, data)
 

@@ -116,6 +116,8 @@ def _misfit(name: str, hint: Any, value: Any) -> str | None:
     except TypeCheckError:
         wanted = RANGES[name][0] if name in RANGES else getattr(kind, "__name__", kind)
         return f"{name}: expected {wanted}, got {_shown(value)} ({type(value).__name__})"
+    if isinstance(value, str) and len(value) > LONGEST:
+        return f"{name}: expected at most {LONGEST} characters, got {len(value)}"
     if choices and value not in choices:
         return f"{name}: expected one of {', '.join(choices)}, got {_shown(value)}"
     if name in RANGES and not RANGES[name][1](value):
@@ -130,6 +132,8 @@ def _unfit_arguments(value: dict[str, ModelArgument]) -> str | None:
     if taken := RESERVED & set(value):
         return f"model_args: {', '.join(sorted(taken))} follow from the data and from options of that name; leave out"
     for key, given in value.items():
+        if any(isinstance(word, str) and len(word) > LONGEST for word in (key, given)):
+            return f"model_args: expected words of at most {LONGEST} characters, got {_shown(value)}"
         if isinstance(given, int | float) and not -(2**63) <= given < 2**63:
             return f"model_args: {key}: expected a finite number of at most 64 bits, got {_shown(given)}"
     return None
@@ -166,6 +170,8 @@ def _within(low: float, high: float) -> tuple[str, Callable[[float], bool]]:
 
 
 LARGEST = sys.float_info.max
+LONGEST = 1000
+"""Characters of a word."""
 POSITIVE: tuple[str, Callable[[float], bool]] = (
     "a finite number above 0",
     lambda value: 0 < value <= LARGEST,

@@ -30,16 +30,28 @@ def check_states(states: Mapping[str, Any], own: Mapping[str, Any], parameters: 
             raise ValueError(f"the state of {name} is missing")
         if name == "optimizer":
             _check_optimizer(states[name], present, parameters)
-        elif name == "scheduler":
-            _check_like(name, states[name], present, same=True)
+        elif name in ("model", "average") and present is not None:
+            _check_tensors(name, states[name], present)
         elif name != "cuda_rng":
-            _check_like(name, states[name], present)
+            _check_like(name, states[name], present, same=name == "scheduler")
     schedule, groups = states["scheduler"], states["optimizer"]["param_groups"]
     if schedule["last_epoch"] != steps or schedule["_last_lr"] != [group["lr"] for group in groups]:
         raise ValueError(f"scheduler: expected one that has done {steps} steps and gave the optimizer its lr")
     random = states.get("cuda_rng")
     if random is not None and not (isinstance(random, Tensor) and random.dtype == torch.uint8 and _is_plain(random)):
         raise ValueError("cuda_rng: expected random numbers of a GPU")
+
+
+def _check_tensors(at: str, state: object, own: Mapping[str, Any]) -> None:
+    """Check the tensors of a net; names and shapes are for the net, which may have its own way to load them."""
+    if not isinstance(state, Mapping):
+        raise ValueError(f"{at}: expected {_kind(own)}, got {_kind(state)}")
+    for name, present in own.items():
+        if isinstance(present, Tensor) and name in state:
+            given = state[name]
+            fits = isinstance(given, Tensor) and (given.dtype, given.layout) == (present.dtype, present.layout)
+            if not fits or given.device.type != "cpu":
+                raise ValueError(f"{at}.{name}: expected {_kind(present)}, got {_kind(given)}")
 
 
 def _check_optimizer(state: object, own: Mapping[str, Any], parameters: Sequence[Tensor]) -> None:
