@@ -24,6 +24,23 @@ def test_a_folder_that_holds_files_is_refused_before_anything_is_read(few, quick
     assert few.loaded == []
 
 
+def test_a_folder_with_nothing_but_what_a_killed_training_left_is_empty(few, quick, tmp_path) -> None:
+    """It died while it wrote its config: there is no run that could go on."""
+    (tmp_path / ".config.toml.0123abcd.part").write_text("mod")
+    fit(quick, out=tmp_path, source=few)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_path_that_is_too_long_for_the_files_in_it_is_refused_before_anything_is_read(few, quick, tmp_path) -> None:
+    """The folder itself can be made; the system takes paths of less than 4096 bytes."""
+    folder = tmp_path
+    while len(str(folder)) < 4050:
+        folder /= "d" * min(200, 4070 - len(str(folder)))
+    with pytest.raises(InputError, match=r"cannot be made \(File name too long\)"):
+        fit(quick, out=folder, source=few)
+    assert few.loaded == []
+
+
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(few, quick, tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"out: .* cannot be made, .*file is no folder that may be written"):
