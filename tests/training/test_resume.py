@@ -117,6 +117,13 @@ def test_a_run_without_a_checkpoint_begins_anew(few, quick, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"epochs": 4}, {"batch_size": 32}, {"lr": 0.5}])
+def test_a_run_in_a_folder_whose_name_is_not_utf_8_is_told_to_be_renamed(few, quick, tmp_path) -> None:
+    fit(quick, out=tmp_path / "run", source=few)
+    odd = (tmp_path / "run").rename(tmp_path / os.fsdecode(b"run-\xff"))
+    with pytest.raises(InputError, match="expected a path in UTF-8, for no model file can be read in another; rename"):
+        resume(odd, source=few)
+
+
 def test_a_run_whose_config_was_edited_is_not_resumed(few, quick, tmp_path, change: dict[str, float]) -> None:
     fit(quick, out=tmp_path, source=few)
     config = replace(RunFolder.open(tmp_path).read_config(), **change)

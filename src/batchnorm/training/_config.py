@@ -1,5 +1,6 @@
 """Every option of a training, once: the same dataclass is read by Python, by TOML and by the command line."""
 
+import json
 import math
 import tomllib
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from ..errors import InputError, did_you_mean
 from ..functional import check_route
 
-ModelArgument = int | float | str | bool
+ModelArgument = int | float | bool | str
+"""In this order the command line reads them: what is no number and no True or False is text."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ def _misfit(name: str, hint: Any, value: Any) -> str | None:
     except TypeCheckError:
         wanted = RANGES[name][0] if name in RANGES else getattr(kind, "__name__", kind)
         return f"{name}: expected {wanted}, got {value!r} ({type(value).__name__})"
+    if not _is_text(value):
+        return f"{name}: expected text that UTF-8 can hold, as a config file must, got {value!r}"
     if choices and value not in choices:
         return f"{name}: expected one of {', '.join(choices)}, got {value!r}"
     if name in RANGES and not RANGES[name][1](value):
@@ -124,6 +128,15 @@ def _misfit(name: str, hint: Any, value: Any) -> str | None:
     if name == "model_args" and (taken := RESERVED & set(value)):
         return f"model_args: {', '.join(sorted(taken))} follow from the data and from options of that name; leave out"
     return None
+
+
+def _is_text(value: object) -> bool:
+    """Whether all text in a value can be written down: an argument of the command line may be any bytes."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unknown_route(name: str) -> str | None:

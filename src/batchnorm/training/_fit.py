@@ -23,6 +23,7 @@ from ._going_on import last_checkpoint, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
 from ._model_file import ModelCard, save_model
 from ._preparation import Job, evaluation_batches, name_of, prepare
+from ._room import check_room
 from ._run_folder import RunFolder
 from ._scores import collect_outputs, loss_and_accuracy
 from ._stopping import StopRequest, TrainingInterrupted, listen_for_stop
@@ -83,6 +84,7 @@ def fit(
     with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
         job = prepare(config, device, None if isinstance(model, str) else model, source)
         if folder:
+            check_room(job, folder)
             held.enter_context(folder.created(config))
         return _run(job, folder, stop, watcher or Watcher())
 
@@ -136,6 +138,8 @@ def resume(
             folder.complete_metrics(checkpoint.history)
             for difference in what_differs(job, checkpoint):
                 watcher.note(difference)
+        if not folder.result.exists():
+            check_room(job, folder)
         return _run(job, folder, stop, watcher)
 
 

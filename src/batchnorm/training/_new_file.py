@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..files import atomic_write
 from ._output_file import check_output
+from ._run_folder import refuse_odd_name
 from ._stopping import listen_for_stop
 
 
@@ -26,6 +27,7 @@ def check_new_file(out: Path | str | None, source: Path, *, overwrite: bool, all
     """
     if out is None:
         raise InputError(f"out: expected the name of a new file, for {source} stays as it is: -o FILE")
+    refuse_odd_name(Path(out), "out: ")
     check_output(out, reads=[source], overwrite=overwrite, allowed=allowed)
     return Path(out)
 

@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..files import atomic_write
 from ..records import RunRecalibration, to_json
 from ._output_file import check_output, same_file
-from ._run_folder import RunFolder
+from ._run_folder import RunFolder, refuse_odd_name
 from ._stopping import listen_for_stop
 
 
@@ -58,6 +58,7 @@ class Destination:
             return destination
         if folder is not None and same_file(out, folder.model):
             raise InputError(f"out: {out} is the run's own model; leave --out out, then the old one is kept, too")
+        refuse_odd_name(out, "out: ")
         check_output(out, reads=[source], overwrite=overwrite)
         return cls(out)
 

@@ -51,6 +51,7 @@ class RunFolder:
             InputError: the path holds something already, or a folder cannot be made there.
         """
         folder = cls(path)
+        refuse_odd_name(folder.path, "out: ")
         try:
             folder._refuse_files()
             folder._refuse_long_path()
@@ -131,6 +132,7 @@ class RunFolder:
             InputError: there is no folder, or it is not a run's.
         """
         folder = cls(path)
+        refuse_odd_name(folder.path)
         try:
             found, has_config = folder.path.is_dir(), folder.config.is_file()
         except OSError as error:
@@ -188,6 +190,20 @@ class RunFolder:
         except InputError as error:
             raise InputError(f"{self.result}: {error}") from None
         return replace(result, run=str(self.path))  # the folder may have been moved since
+
+
+def refuse_odd_name(path: Path, option: str = "") -> None:
+    """Raise if a path is not UTF-8, for safetensors reads no file there.
+
+    Raises:
+        InputError: it is not, or holds a zero byte, which no system takes.
+    """
+    try:
+        if "\0" not in os.fsencode(path).decode("utf-8"):
+            return
+    except UnicodeError:
+        pass
+    raise InputError(f"{option}{path}: expected a path in UTF-8, for no model file can be read in another; rename it")
 
 
 def runs_in(folder: Path) -> list[str]:
