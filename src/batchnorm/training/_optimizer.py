@@ -6,6 +6,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, S
 from torch.optim.swa_utils import AveragedModel
 
 from ._config import TrainConfig
+from ._copy import copied
 
 NORMS = (
     nn.modules.batchnorm._NormBase,
@@ -72,6 +73,9 @@ def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
     After the update number n (from 0), `average = d * average + (1 - d) * model` with
     `d = min(decay, (1 + n) / (10 + n))`: the first steps, whose weights are poor, are forgotten soon. The buffers are
     averaged too, for running statistics belong to the weights that they were measured under; counters are copied.
+
+    Raises:
+        InputError: the model cannot be copied.
     """
     if not decay:
         return None
@@ -84,4 +88,5 @@ def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
         else:
             torch._foreach_copy_(averaged, current)
 
-    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    # torch copies it once more, and cannot copy all that `copied` can.
+    return AveragedModel(copied(model), multi_avg_fn=update, use_buffers=True)
