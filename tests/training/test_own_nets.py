@@ -49,7 +49,7 @@ def test_a_run_of_it_is_recalibrated_and_folded(few, quick, tmp_path, monkeypatc
     fit(replace(quick, model_args={}), model="weight_normed:with_weight_norm", source=few, out=tmp_path / "run")
     own = {"source": few, "model": "weight_normed:with_weight_norm", "threads": 1}
     assert recalibrate_run(tmp_path / "run", **own).recalibration.samples == 271
-    assert fold_run(tmp_path / "run", out=tmp_path / "folded", **own).report.named("folded")
+    assert fold_run(tmp_path / "run", out=tmp_path / "folded", **own).report.named("scale-shifted") == ("1",)
 
 
 @pytest.mark.parametrize("recalibrate", ["off", "average"])
