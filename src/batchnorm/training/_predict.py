@@ -2,26 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
 from ..records import Prediction
+from ._image_colours import Scale, in_colours
 from ._model_file import ModelCard
 from ._preparation import EVALUATION_BATCH
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tuple[Tensor, tuple[str, ...]]:
     """Read an image file as the pixels that the card's net takes, and say what had to be done for it.
 
     The image is turned as its EXIF data say, converted to the net's colours (one channel: grey), and fitted into the
-    net's square: scaled to it, with black bars beside it if it is not square.
+    net's square: scaled to it, with black bars beside it if it is not square. What is transparent becomes black; white
+    is the largest number of 16 bits, and 1 of floats.
 
     Args:
         path: any file that Pillow reads.
@@ -32,7 +29,7 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         uint8 of shape (C, H, W), and the conversions in words.
 
     Raises:
-        InputError: no such file, or none that Pillow can read.
+        InputError: no such file, none that Pillow can read, or one that does not say which number is white.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -42,6 +39,7 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
     notes = []
     try:
         with Image.open(path) as opened:
+            scale = Scale.of(opened)
             image = ImageOps.exif_transpose(opened)
             image.load()
     except FileNotFoundError:
@@ -54,9 +52,13 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         Image.DecompressionBombError,
     ) as error:
         raise InputError(f"{path}: cannot be read as an image ({error})") from None
-    if image.mode != wanted:
-        notes.append(f"colours {image.mode} converted to {wanted}")
-        image = _convert(image, wanted)
+    if image.mode != wanted or image.has_transparency_data:
+        same = image.mode == wanted
+        notes.append("transparent made black" if same else f"colours {image.mode} converted to {wanted}")
+        try:
+            image = in_colours(image, wanted, scale)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from None
     if invert:
         notes.append("inverted")
         image = ImageOps.invert(image)
@@ -65,18 +67,6 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         image = ImageOps.pad(image, (size, size))
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.reshape(size, size, card.in_channels).permute(2, 0, 1).contiguous(), tuple(notes)
-
-
-def _convert(image: "Image.Image", wanted: str) -> "Image.Image":
-    """Convert an image's colours: 16 bits are scaled, not cut off, and what is transparent becomes black."""
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return image.convert(wanted)
 
 
 @torch.no_grad()
