@@ -60,11 +60,18 @@ def _checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
 
     try:
         known = json.loads(metadata["before"])
-        added, about = [*known["added"]], {str(key): str(value) for key, value in known["metadata"].items()}
+        # Files are older than the prefix, which a wrapper had put before every name.
+        added, prefix, about = (
+            [*known["added"]],
+            str(known.get("prefix", "")),
+            {str(key): str(value) for key, value in known["metadata"].items()},
+        )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: what it says of the checkpoint before is broken ({error!r})") from None
     for name in added:
         tensors.pop(name, None)
+    for name in [*tensors]:
+        tensors[prefix + name] = tensors.pop(name)
     if target.suffix not in (".pt", ".pth"):
         return save(lone_tensors(tensors), about or None)
     memory = io.BytesIO()
