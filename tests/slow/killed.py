@@ -5,13 +5,17 @@ command runs in a fork of this process, which has imported torch once and comput
 """
 
 import contextlib
+import dataclasses
+import hashlib
+import json
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
@@ -19,7 +23,8 @@ import torch  # noqa: F401 - before the first fork
 
 import batchnorm.surgery  # noqa: F401 - as torch
 from batchnorm.cli import main
-from batchnorm.files import is_part
+from batchnorm.data import Download, _registry
+from batchnorm.data._fashion_mnist import FASHION_MNIST
 from batchnorm.training import RunFolder
 
 SMALL = ["--epochs", "2", "--model-args", "width", "4", "--val-fraction", "0.97", "--threads", "1", "--quiet"]
@@ -80,7 +85,7 @@ def call_and_kill(arguments: list[str], before_step: int) -> bool:
     return forked(work) == -signal.SIGKILL
 
 
-@dataclass
+@dataclasses.dataclass
 class Scenario:
     """What is killed, and what must hold.
 
@@ -194,6 +199,59 @@ UNFOLD = ["unfold", "folded", "--overwrite", "-o", "new.safetensors"]
 SCENARIOS["unfold"] = Scenario(
     UNFOLD, lambda: UNFOLD, [FINISHED, [*FOLD, "folded"], UNFOLD], whole("new.safetensors"), nothing
 )
+BENCH = [
+    "bench",
+    "--quiet",
+    "--route",
+    "composed",
+    "--shape",
+    "2x4x4x4",
+    "--format",
+    "nchw",
+    "--rounds",
+    "1",
+    "--no-compile",
+    "--out",
+    "out",
+]
+
+
+def both_files_of_a_benchmark_are_whole() -> Iterator[str]:
+    if "layers" not in json.loads(Path("out/bench.json").read_text()):
+        yield "no benchmark in bench.json"
+    if not Path("out/bench.md").read_text().endswith("\n"):
+        yield "half a page in bench.md"
+
+
+SCENARIOS["bench"] = Scenario(BENCH, lambda: BENCH, [BENCH], both_files_of_a_benchmark_are_whole, nothing)
+FETCH = ["data", "fetch", "images", "--to", ".", "--quiet"]
+CONTENT = bytes(range(256)) * 1000
+
+
+def the_download_is_whole() -> Iterator[str]:
+    if [file.read_bytes() for file in Path("images").iterdir()] != [CONTENT]:
+        yield "another file"
+
+
+SCENARIOS["data fetch"] = Scenario(FETCH, lambda: FETCH, [], nothing, the_download_is_whole)
+
+
+@contextlib.contextmanager
+def offered_by_a_server() -> Iterator[None]:
+    """Let a process of its own offer the data set `images`, one file, in the current folder."""
+    Path("images.gz").write_bytes(CONTENT)
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        address = re.search(r"http://[\d.:]+/", server.stdout.readline())[0]
+        download = Download(f"{address}images.gz", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+        info = dataclasses.replace(FASHION_MNIST.info, name="images", downloads=(download,))
+        source = dataclasses.replace(FASHION_MNIST, info=info, folders=lambda: ())
+        _registry._SOURCES = (*_registry.available(), source)
+        os.environ["no_proxy"] = "*"
+        try:
+            yield
+        finally:
+            server.terminate()
 
 
 def faults_of(scenario: Scenario) -> Iterator[str]:
@@ -221,7 +279,7 @@ def faults_of(scenario: Scenario) -> Iterator[str]:
                 yield f"step {step}, then {command}: {Path('said').read_text()}"
             else:
                 ended = [*scenario.promised(), *scenario.ended()]
-                ended += [f"{path} is left" for path in Path().rglob(".*") if is_part(path.name)]
+                ended += [f"{path} is left" for path in Path().rglob("*.part")]
                 yield from (f"step {step}, at the end: {fault}" for fault in ended)
         shutil.rmtree("killed")
     yield f"{step - 1} kills"
@@ -229,6 +287,7 @@ def faults_of(scenario: Scenario) -> Iterator[str]:
 
 if __name__ == "__main__":
     os.chdir(sys.argv[2])
-    for line in faults_of(SCENARIOS[sys.argv[1]]):
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+    with offered_by_a_server() if sys.argv[1] == "data fetch" else contextlib.nullcontext():
+        for line in faults_of(SCENARIOS[sys.argv[1]]):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()

@@ -18,6 +18,8 @@ SCENARIOS = [
     "predict",
     "evaluate",
     "wiring",
+    "bench",
+    "data fetch",
 ]
 
 
