@@ -23,7 +23,10 @@ def check_room(job: Job, folder: RunFolder) -> None:
     """
     needed = _bytes_of_run(job) - sum(file.stat().st_size for file in folder.files if file.is_file())
     nearest = next(place for place in (folder.path, *folder.path.absolute().parents) if place.exists())
-    disk = shutil.disk_usage(nearest)
+    try:
+        disk = shutil.disk_usage(nearest)
+    except OSError:  # then nobody knows, and the first write will tell
+        return
     # A file system that counts nothing says that it has nothing.
     if disk.total and disk.free < needed:
         raise InputError(
