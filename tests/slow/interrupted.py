@@ -1,6 +1,7 @@
 """A script: press Ctrl-C in a command at random moments, and see what it says and what it leaves.
 
-`python interrupted.py SCENARIO FOLDER COUNT` prints one line for each fault, and at the end how many were interrupted.
+`python -m tests.slow.interrupted SCENARIO FOLDER COUNT` prints one line for each fault, and at the end how many
+interrupts there were.
 """
 
 import contextlib
@@ -14,9 +15,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from killed import FINISHED, FOLD, RECALIBRATE, SMALL, call
-
 from batchnorm.__main__ import start
+
+from .killed import FINISHED, FOLD, RECALIBRATE, SMALL, call
 
 TRAIN = ["train", *SMALL, "--recalibrate", "exact", "--fold", "--out", "run"]
 COMMANDS = {

@@ -1,7 +1,7 @@
 """A script: kill a command before each step that it takes on the disk, and see what the next command makes of it.
 
-`python killed.py SCENARIO FOLDER` prints one line for each fault, and at the end how many kills there were. Every
-command runs in a fork of this process, which has imported torch once and computed nothing.
+`python -m tests.slow.killed SCENARIO FOLDER` prints one line for each fault, and at the end how many kills there were.
+Every command runs in a fork of this process, which has imported torch once and computed nothing.
 """
 
 import contextlib

@@ -13,9 +13,9 @@ COUNT = 10
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", ["train", "recalibrate", "fold"])
 def test_ctrl_c_is_one_line_at_any_moment_and_leaves_what_can_be_used(tmp_path, scenario: str) -> None:
-    script = Path(__file__).with_name("interrupted.py")
     said = subprocess.run(
-        [sys.executable, script, scenario, tmp_path, str(COUNT)],
+        [sys.executable, "-m", "tests.slow.interrupted", scenario, tmp_path, str(COUNT)],
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

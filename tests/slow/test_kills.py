@@ -26,9 +26,9 @@ SCENARIOS = [
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_next_command_finds_all_that_was_promised(tmp_path, scenario: str) -> None:
-    script = Path(__file__).with_name("killed.py")
     said = subprocess.run(
-        [sys.executable, script, scenario, tmp_path],
+        [sys.executable, "-m", "tests.slow.killed", scenario, tmp_path],
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

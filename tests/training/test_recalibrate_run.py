@@ -227,6 +227,12 @@ def test_a_crash_in_a_second_recalibration_loses_no_statistics(run, few, monkeyp
     assert (run / "model.before-recalibration.safetensors").read_bytes() == trained
 
 
+def test_what_any_killed_process_left_half_written_in_the_run_is_removed(run, few) -> None:
+    (run / ".folded.safetensors.0123abcd.part").write_bytes(b"half")
+    recalibrate_run(run, source=few, threads=1)
+    assert not list(run.glob("*.part"))
+
+
 def test_an_interrupt_in_a_round_leaves_the_run_as_it_was(run, few) -> None:
     before = files(run)
 

@@ -52,7 +52,7 @@ def test_a_folder_in_which_no_model_file_could_be_read_is_refused_before_anythin
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["two\nlines", "'quoted' \"twice\"", "[bold]", "Ω"])
+@pytest.mark.parametrize("name", ["two\nlines", "[bold] Ω"])
 def test_a_folder_of_an_odd_name_is_a_folder(few, quick, tmp_path, name: str) -> None:
     result = fit(quick, out=tmp_path / name, source=few).result
     assert resume(tmp_path / name, source=few).result == result
@@ -65,7 +65,7 @@ def test_a_disk_that_has_no_room_is_refused_before_the_folder_is_made(
     few, quick, tmp_path, monkeypatch, options: dict[str, object]
 ) -> None:
     """As much as the files and a second one of the largest take is enough, and less than the files is not."""
-    config = replace(quick, recalibrate="average", fold=True, **options)
+    config = replace(quick, epochs=1, recalibrate="average", fold=True, **options)
     fit(config, out=tmp_path / "whole", source=few)
     sizes = sorted(file.stat().st_size for file in (tmp_path / "whole").iterdir())
     room = namedtuple("Usage", "total used free")

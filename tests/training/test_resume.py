@@ -14,6 +14,7 @@ from batchnorm.training import (
     TrainingInterrupted,
     Watcher,
     fit,
+    load_run,
     recalibrate_run,
     resume,
     write_config,
@@ -116,14 +117,16 @@ def test_a_run_without_a_checkpoint_begins_anew(few, quick, tmp_path) -> None:
     assert_same_bits(resume(tmp_path / "run", source=few).model.state_dict(), fit(quick, source=few).model.state_dict())
 
 
-@pytest.mark.parametrize("change", [{"epochs": 4}, {"batch_size": 32}, {"lr": 0.5}])
 def test_a_run_in_a_folder_whose_name_is_not_utf_8_is_told_to_be_renamed(few, quick, tmp_path) -> None:
     fit(quick, out=tmp_path / "run", source=few)
     odd = (tmp_path / "run").rename(tmp_path / os.fsdecode(b"run-\xff"))
     with pytest.raises(InputError, match="expected a path in UTF-8, for no model file can be read in another; rename"):
         resume(odd, source=few)
+    with pytest.raises(InputError, match="expected a path in UTF-8, for no model file can be read in another; rename"):
+        load_run(odd / "model.safetensors")
 
 
+@pytest.mark.parametrize("change", [{"epochs": 4}, {"batch_size": 32}, {"lr": 0.5}])
 def test_a_run_whose_config_was_edited_is_not_resumed(few, quick, tmp_path, change: dict[str, float]) -> None:
     fit(quick, out=tmp_path, source=few)
     config = replace(RunFolder.open(tmp_path).read_config(), **change)

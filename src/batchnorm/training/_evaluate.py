@@ -14,7 +14,7 @@ from ..statistics import use_batch_statistics
 from ._environment import pick_device
 from ._model_file import ModelCard, load_model
 from ._preparation import EVALUATION_BATCH
-from ._run_folder import RunFolder
+from ._run_folder import RunFolder, refuse_odd_name
 from ._scores import collect_outputs, score
 
 
@@ -25,6 +25,7 @@ def find_model_file(run: Path | str) -> Path:
         InputError: there is none.
     """
     path = Path(run)
+    refuse_odd_name(path)
     with contextlib.suppress(OSError):  # a name that the system cannot take; `open` says so
         if path.is_file():
             return path

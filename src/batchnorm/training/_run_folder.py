@@ -203,7 +203,8 @@ def refuse_odd_name(path: Path, option: str = "") -> None:
             return
     except UnicodeError:
         pass
-    raise InputError(f"{option}{path}: expected a path in UTF-8, for no model file can be read in another; rename it")
+    advice = "choose another" if option else "rename it"
+    raise InputError(f"{option}{path}: expected a path in UTF-8, for no model file can be read in another; {advice}")
 
 
 def runs_in(folder: Path) -> list[str]:
