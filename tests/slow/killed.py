@@ -22,9 +22,10 @@ import safetensors.torch
 import torch  # noqa: F401 - before the first fork
 
 import batchnorm.surgery  # noqa: F401 - as torch
-from batchnorm.cli import main
+from batchnorm.cli import _bench, main
 from batchnorm.data import Download, _registry
 from batchnorm.data._fashion_mnist import FASHION_MNIST
+from batchnorm.timings import benchmark_from_json
 from batchnorm.training import RunFolder
 
 SMALL = ["--epochs", "2", "--model-args", "width", "4", "--val-fraction", "0.97", "--threads", "1", "--quiet"]
@@ -199,21 +200,7 @@ UNFOLD = ["unfold", "folded", "--overwrite", "-o", "new.safetensors"]
 SCENARIOS["unfold"] = Scenario(
     UNFOLD, lambda: UNFOLD, [FINISHED, [*FOLD, "folded"], UNFOLD], whole("new.safetensors"), nothing
 )
-BENCH = [
-    "bench",
-    "--quiet",
-    "--route",
-    "composed",
-    "--shape",
-    "2x4x4x4",
-    "--format",
-    "nchw",
-    "--rounds",
-    "1",
-    "--no-compile",
-    "--out",
-    "out",
-]
+BENCH = ["bench", "--no-steps", "--quiet", "--json", "--out", "out"]
 
 
 def both_files_of_a_benchmark_are_whole() -> Iterator[str]:
@@ -286,6 +273,9 @@ def faults_of(scenario: Scenario) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    # What was measured once: here it is only written.
+    measured = benchmark_from_json((Path(__file__).parents[2] / "benchmarks/results/bench.json").read_text())
+    _bench.run_benchmark = lambda *_: measured
     os.chdir(sys.argv[2])
     with offered_by_a_server() if sys.argv[1] == "data fetch" else contextlib.nullcontext():
         for line in faults_of(SCENARIOS[sys.argv[1]]):
