@@ -65,17 +65,17 @@ def atomic_write(path: Path | str, mode: str = "wb") -> Iterator[IO[Any]]:
         raise
 
 
-def _new_part(path: Path, mode: str, encoding: str | None) -> tuple[Path, IO[Any]]:
+def _new_part(path: Path, mode: str, encoding: str | None, tries: int = 5) -> tuple[Path, IO[Any]]:
     """Open a temporary file, held for as long as it is open, so that others see that it is not left over."""
-    while True:
-        # The beginning of the name is enough: with an end of its own, a long one could be too long for the system.
-        temporary = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
-        file = temporary.open(mode, encoding=encoding)
-        with suppress(OSError):  # a file system without locks
-            hold(file.fileno())
-        if temporary.exists():
-            return temporary, file
-        file.close()  # somebody took it for left over, in the moment before it was held
+    # The beginning of the name is enough: with an end of its own, a long one could be too long for the system.
+    temporary = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
+    file = temporary.open(mode, encoding=encoding)
+    with suppress(OSError):  # a file system without locks
+        hold(file.fileno())
+    if os.fstat(file.fileno()).st_nlink or not tries:
+        return temporary, file
+    file.close()  # somebody took it for left over, in the moment before it was held
+    return _new_part(path, mode, encoding, tries - 1)
 
 
 def is_part(name: str) -> bool:
