@@ -1,12 +1,14 @@
+import errno
 import json
 import math
 import os
 import stat
+from contextlib import nullcontext
 
 import pytest
 
 from batchnorm.errors import InputError
-from batchnorm.files import atomic_write
+from batchnorm.files import atomic_write, sync_folder
 from batchnorm.records import EpochRecord, Prediction, TrainResult, from_json, to_json
 
 EPOCH = EpochRecord(1, 79, 0.5, 0.8, None, None, 0.1, 3.0, 1e3)
@@ -88,6 +90,58 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path, failure:
         raise failure("in between")
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
+
+
+def test_the_next_write_removes_what_a_killed_one_left(tmp_path) -> None:
+    (tmp_path / ".f.0123abcd.part").write_text("half")
+    with atomic_write(tmp_path / "f", "w") as file:
+        file.write("whole")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
+
+
+def test_what_another_writes_is_not_taken_for_left_over(tmp_path) -> None:
+    with atomic_write(tmp_path / "f", "w") as slow:
+        slow.write("slow")
+        with atomic_write(tmp_path / "f", "w") as fast:
+            fast.write("fast")
+        assert (tmp_path / "f").read_text() == "fast"
+    assert (tmp_path / "f").read_text() == "slow"
+
+
+@pytest.mark.parametrize("name", ["f.part", ".f.part", ".g.0123abcd.part", ".f.0123abcg.part"])
+def test_no_other_file_is_taken_for_left_over(tmp_path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with atomic_write(tmp_path / "f", "w") as file:
+        file.write("whole")
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_rename_is_brought_to_the_disk(tmp_path, monkeypatch) -> None:
+    """Behind the file's bytes and its rename comes the folder, without which a power cut can take back the rename."""
+    synced = []
+    sync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        synced.append((kind, (tmp_path / "f").exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with atomic_write(tmp_path / "f", "w") as file:
+        file.write("whole")
+    assert synced == [("file", False), ("folder", True)]
+
+
+@pytest.mark.parametrize(("number", "raised"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_file_system_that_cannot_sync_a_folder_is_no_failure_and_a_broken_disk_is(
+    tmp_path, monkeypatch, number: int, raised: bool
+) -> None:
+    def fails(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OSError, match="Input/output error") if raised else nullcontext():
+        sync_folder(tmp_path)
 
 
 def test_the_name_appears_only_when_the_content_is_whole(tmp_path) -> None:

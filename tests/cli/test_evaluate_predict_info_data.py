@@ -114,6 +114,30 @@ def test_a_picture_that_cannot_be_written_is_refused_before_the_work(batchnorm, 
     assert [entry.name for entry in Path().iterdir()] == ["folder.png"]
 
 
+@pytest.mark.parametrize("way", ["shirt.png", "./shirt.png", "link.png"])
+def test_a_sheet_does_not_replace_an_image_that_is_read(batchnorm, run, way: str) -> None:
+    Image.new("L", (28, 28)).save("shirt.png")
+    Path("link.png").symlink_to("shirt.png")
+    before = Path("shirt.png").read_bytes()
+    said = batchnorm("predict", run, "shirt.png", "--sheet", way)
+    assert (said.code, said.out) == (2, "")
+    assert f"--sheet: {Path(way)} is the file that is read" in said.err
+    assert Path("shirt.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("predict", "--test-images", 1, "--sheet", "p.png"), ("evaluate", "--png", "p.png"), ("wiring", "-o", "p.svg")],
+)
+def test_no_picture_replaces_a_file_of_the_run(batchnorm, run, command: tuple[object, ...]) -> None:
+    Path(command[-1]).symlink_to(run / "last.ckpt")
+    name, *options = command
+    said = batchnorm(name, run, *options)
+    assert (said.code, said.out) == (2, "")
+    assert f"{command[-1]} belongs to the run, which stays as it is" in said.err
+    assert Path(command[-1]).is_symlink()
+
+
 def test_a_picture_that_nobody_asked_for_may_fail(batchnorm, run) -> None:
     Path("copy").mkdir()
     for name in ("config.toml", "model.safetensors"):

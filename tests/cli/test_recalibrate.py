@@ -127,6 +127,14 @@ MISTAKES = {
     "a plot in no folder": (["--plot", "no/d.png"], "is no folder that may be written"),
     "out is a folder": (["--out", "own"], "--out: expected the name of a file, own is a folder"),
     "out is the run's model": (["--out", "own/model.safetensors", "--overwrite"], "is the run's own model"),
+    "out is the run's checkpoint": (["-o", "own/last.ckpt", "--overwrite"], "--out: own/last.ckpt belongs to the run"),
+    "out is the run's config": (["-o", "own/config.toml", "--overwrite"], "--out: own/config.toml belongs to the run"),
+    "out is another run's": (["-o", "other/model.safetensors", "--overwrite"], "other/model.safetensors belongs to"),
+    "the plot is the run's": (["--plot", "drift.svg"], "--plot: drift.svg belongs to the run"),
+    "the plot is where out is": (
+        ["-o", "new.svg", "--plot", "own/../new.svg"],
+        "--plot: own/../new.svg is where --out puts",
+    ),
     "out in no folder": (["--out", "no/m.safetensors"], "--out: no is no folder that may be written; choose another"),
     "a name that no system takes": (["--out", "n" * 300], "cannot be made (File name too long)"),
 }
@@ -136,6 +144,9 @@ MISTAKES = {
 def test_a_mistake_is_one_line_and_code_2_and_changes_nothing(batchnorm, own, case: str) -> None:
     arguments, message = MISTAKES[case]
     before = files(own)
+    Path("other").mkdir()
+    Path("other/config.toml").touch()
+    Path("drift.svg").symlink_to("own/last.ckpt")
     said = batchnorm("recalibrate", own, "--quiet", *arguments)
     assert (said.code, said.out) == (2, "")
     assert message in said.err

@@ -113,6 +113,39 @@ def test_an_own_model_is_trained_and_used_when_it_is_named(batchnorm, small) -> 
     assert batchnorm("train", "--resume", "run", "--quiet", *own).code == 0
 
 
+NET_WITH_ARGUMENTS_LIKE_OPTIONS = """
+from torch import nn
+
+def net(num_classes, seed=0, lr=0.0, out="", resume=False, json=0, help="", model=""):
+    assert (seed, lr, out, resume, json, help, model) == (3, 0.5, "a", True, 7, "b", "c")
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, num_classes))
+"""
+
+
+def test_arguments_of_an_own_net_may_be_called_as_options_are(batchnorm) -> None:
+    Path("alike.py").write_text(NET_WITH_ARGUMENTS_LIKE_OPTIONS)
+    own, quick = ["--model", "alike:net"], ["--epochs", 1, "--val-fraction", 0.97, "--threads", 1, "--quiet"]
+    arguments = ["seed", 3, "lr", 0.5, "out", "a", "resume", "True", "json", 7, "help", "b", "model", "c"]
+    assert batchnorm("train", *own, *quick, "--out", "run", "--model-args", *arguments).code == 0
+    assert batchnorm("train", "--resume", "run", "--quiet", *own).code == 0
+    assert batchnorm("train", "--config", "run/config.toml", "--out", "again", "--quiet").code == 0
+    other = batchnorm("train", "--resume", "run", *own, "--model-args", "seed", 4)
+    assert (other.code, other.err.splitlines()[-1][-10:]) == (2, "model_args")
+
+
+def test_arguments_of_the_net_that_are_given_go_before_those_of_the_file(batchnorm) -> None:
+    Path("c.toml").write_text('model = "MLP"\nval_fraction = 0.97\nepochs = 1\n[model_args]\nwidth = 4\ndepth = 2\n')
+    assert batchnorm("train", "--config", "c.toml", "--model-args", "width", 5, "--out", "run", "--quiet").code == 0
+    assert RunFolder.open("run").read_config().model_args == {"width": 5, "depth": 2}
+
+
+def test_an_argument_that_no_config_can_hold_is_one_message(batchnorm) -> None:
+    said = batchnorm("train", "--model-args", "name", os.fsdecode(b"\xff"), "--out", "run")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("batchnorm train: model_args: expected text that UTF-8 can hold")
+    assert not Path("run").exists()
+
+
 def test_the_words_of_a_module_that_exits_are_printed(batchnorm) -> None:
     Path("leaves.py").write_text("raise SystemExit('no licence for this net')")
     said = batchnorm("train", "--model", "leaves:net", "--out", "run")

@@ -117,6 +117,13 @@ def test_a_file_that_is_there_is_not_asked_for_again(cache, server):
     assert len(server.ranges) == 1
 
 
+def test_a_part_of_a_file_that_came_by_another_way_is_removed(cache, server):
+    fetch("images")
+    (cache / "images.gz.part").write_bytes(CONTENT[:1000])
+    fetch("images")
+    assert [path.name for path in cache.iterdir()] == ["images.gz"]
+
+
 def test_a_broken_file_is_replaced(cache):
     cache.mkdir(parents=True)
     (cache / "images.gz").write_bytes(CONTENT[:-1] + b"?")

@@ -32,6 +32,7 @@ from batchnorm.training import (
     unfold_file,
     write_config,
 )
+from batchnorm.training._state_dict import take_off_wrappers
 
 from .runs import assert_same_bits, weights
 
@@ -316,6 +317,59 @@ def test_a_checkpoint_from_before_the_counter_of_batches_gets_none(own) -> None:
     fold_own("net.safetensors")
     unfold_file("out.safetensors", out="back.safetensors")
     assert_same_bits(load_file("back.safetensors"), old)
+
+
+def compiled(net: nn.Module) -> nn.Module:
+    return torch.compile(net, backend="eager")
+
+
+WRAPPERS = {
+    "DataParallel": (torch.nn.DataParallel, "module."),
+    "torch.compile": (compiled, "_orig_mod."),
+    "both": (lambda net: torch.nn.DataParallel(compiled(net)), "module._orig_mod."),
+    "both, the other way round": (lambda net: compiled(torch.nn.DataParallel(net)), "_orig_mod.module."),
+}
+
+
+@pytest.mark.parametrize("ending", ["pt", "safetensors"])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_what_a_wrapper_put_before_every_name_is_taken_off_and_comes_back(own, wrapper: str, ending: str) -> None:
+    wrap, prefix = WRAPPERS[wrapper]
+    before = wrap(own).state_dict()
+    torch.save(before, "net.pt") if ending == "pt" else save_file(before, "net.safetensors")
+    heard = FoldWatcher()
+    notes: list[str] = []
+    heard.note = notes.append
+    assert fold_own(f"net.{ending}", watcher=heard).report.named("folded") == ("1",)
+    assert notes == [f"every name in net.{ending} begins with '{prefix}', of a wrapper; it was taken off"]
+    load_folded("out.safetensors", nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU()))
+    names = unfold_file("out.safetensors", out=f"back.{ending}")
+    back = torch.load("back.pt", weights_only=True) if ending == "pt" else load_file("back.safetensors")
+    assert_same_bits(back, before)
+    assert set(names) == set(before)
+
+
+def test_a_name_that_is_the_net_s_own_is_not_taken_off(own) -> None:
+    """The net itself has everything in a child that is called module; it was wrapped once."""
+    inside = {f"module.{name}": tensor for name, tensor in own.state_dict().items()}
+    assert take_off_wrappers(dict(inside), inside) == ""
+    twice = {f"module.{name}": tensor for name, tensor in inside.items()}
+    assert take_off_wrappers(twice, inside) == "module."
+    assert_same_bits(twice, inside)
+
+
+def test_what_not_every_name_has_is_not_taken_off(own) -> None:
+    mixed = {f"module.{name}": tensor for name, tensor in own.state_dict().items()} | {"n_averaged": torch.tensor(3)}
+    torch.save(mixed, "net.pt")
+    with pytest.raises(InputError, match=r"net\.pt: does not fit the net of net_to_fold:net: .*Missing key"):
+        fold_own("net.pt")
+
+
+def test_the_versions_of_modules_survive_it(own) -> None:
+    """A module may read an older state in another way: by what the `state_dict` says of its version."""
+    state = torch.nn.DataParallel(own).state_dict()
+    assert take_off_wrappers(state, own.state_dict()) == "module."
+    assert state._metadata == own.state_dict()._metadata
 
 
 def test_load_folded_gives_the_folded_net_which_can_be_unfolded(own) -> None:

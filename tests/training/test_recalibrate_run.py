@@ -202,6 +202,37 @@ def test_a_crash_between_two_files_loses_no_statistics(run, few, monkeypatch, mi
     assert (run / "model.before-recalibration.safetensors").read_bytes() == trained
 
 
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_crash_in_a_second_recalibration_loses_no_statistics(run, few, monkeypatch, missing: int) -> None:
+    """The record may speak of a model that never came: the third must not take the first's for the training's."""
+    from pathlib import Path
+
+    trained, done = (run / "model.safetensors").read_bytes(), []
+    rename = Path.replace
+
+    def dies(self, target):
+        if len(done) == missing:
+            raise SystemExit("died")
+        done.append(target)
+        return rename(self, target)
+
+    recalibrate_run(run, source=few, threads=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", dies)
+        for method in ("exact", "average"):  # twice: neither of both ever came
+            done.clear()
+            with pytest.raises(SystemExit, match="died"):
+                recalibrate_run(run, source=few, method=method, split="test", threads=1)
+    recalibrate_run(run, source=few, method="exact", threads=1)
+    assert (run / "model.before-recalibration.safetensors").read_bytes() == trained
+
+
+def test_what_any_killed_process_left_half_written_in_the_run_is_removed(run, few) -> None:
+    (run / ".folded.safetensors.0123abcd.part").write_bytes(b"half")
+    recalibrate_run(run, source=few, threads=1)
+    assert not list(run.glob("*.part"))
+
+
 def test_an_interrupt_in_a_round_leaves_the_run_as_it_was(run, few) -> None:
     before = files(run)
 

@@ -1,3 +1,5 @@
+import os
+from collections import namedtuple
 from dataclasses import replace
 
 import pytest
@@ -6,10 +8,7 @@ from torch import nn
 
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
-from batchnorm.training import (
-    Watcher,
-    fit,
-)
+from batchnorm.training import Watcher, _room, fit, load_run, recalibrate_run, resume
 
 
 def test_a_validation_part_that_leaves_nothing_to_train_on_is_refused(few_images, quick) -> None:
@@ -22,6 +21,66 @@ def test_a_folder_that_holds_files_is_refused_before_anything_is_read(few, quick
     with pytest.raises(InputError, match=r"out: expected a new or an empty folder, .* holds files; choose another"):
         fit(quick, out=tmp_path, source=few)
     assert few.loaded == []
+
+
+def test_a_folder_with_nothing_but_what_a_killed_training_left_is_empty(few, quick, tmp_path) -> None:
+    """It died while it wrote its config: there is no run that could go on."""
+    (tmp_path / ".config.toml.0123abcd.part").write_text("mod")
+    fit(quick, out=tmp_path, source=few)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_path_that_is_too_long_for_the_files_in_it_is_refused_before_anything_is_read(few, quick, tmp_path) -> None:
+    """The folder itself can be made; the system takes paths of less than 4096 bytes."""
+    folder = tmp_path
+    while len(str(folder)) < 4050:
+        folder /= "d" * min(200, 4070 - len(str(folder)))
+    with pytest.raises(InputError, match=r"cannot be made \(File name too long\)"):
+        fit(quick, out=folder, source=few)
+    assert few.loaded == []
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"run-\xff"), "run-\0"])
+def test_a_folder_in_which_no_model_file_could_be_read_is_refused_before_anything_is_read(
+    few, quick, tmp_path, name: str
+) -> None:
+    with pytest.raises(
+        InputError, match=r"out: .*: expected a path in UTF-8, for no model file can be read in another"
+    ):
+        fit(quick, out=tmp_path / name, source=few)
+    assert few.loaded == []
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "[bold] Ω"])
+def test_a_folder_of_an_odd_name_is_a_folder(few, quick, tmp_path, name: str) -> None:
+    result = fit(quick, out=tmp_path / name, source=few).result
+    assert resume(tmp_path / name, source=few).result == result
+    recalibrate_run(tmp_path / name, source=few, threads=1)
+    assert load_run(tmp_path / name)[1].data == "few"
+
+
+@pytest.mark.parametrize("options", [{}, {"optimizer": "adamw"}, {"ema_decay": 0.0}])
+def test_a_disk_that_has_no_room_is_refused_before_the_folder_is_made(
+    few, quick, tmp_path, monkeypatch, options: dict[str, object]
+) -> None:
+    """As much as the files and a second one of the largest take is enough, and less than the files is not."""
+    config = replace(quick, epochs=1, recalibrate="average", fold=True, **options)
+    fit(config, out=tmp_path / "whole", source=few)
+    sizes = sorted(file.stat().st_size for file in (tmp_path / "whole").iterdir())
+    room = namedtuple("Usage", "total used free")
+    monkeypatch.setattr(_room, "SMALL_FILES", 0)
+    monkeypatch.setattr(_room.shutil, "disk_usage", lambda path: room(10**9, 0, sum(sizes) - sizes[0] - 20_000))
+    with pytest.raises(InputError, match=r"out: \d\.\d MB will be written, and the disk of .* has \d\.\d MB free"):
+        fit(config, out=tmp_path / "none", source=few)
+    assert not (tmp_path / "none").exists()
+    monkeypatch.setattr(_room.shutil, "disk_usage", lambda path: room(10**9, 0, sum(sizes) + sizes[-1]))
+    fit(config, out=tmp_path / "some", source=few)
+
+
+def test_a_file_system_that_counts_nothing_may_have_room(few, quick, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(_room.shutil, "disk_usage", lambda path: namedtuple("Usage", "total used free")(0, 0, 0))
+    fit(quick, out=tmp_path / "run", source=few)
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(few, quick, tmp_path) -> None:

@@ -14,6 +14,8 @@ from batchnorm.training import (
     TrainingInterrupted,
     Watcher,
     fit,
+    load_run,
+    recalibrate_run,
     resume,
     write_config,
 )
@@ -51,11 +53,45 @@ def test_a_finished_run_resumes_to_its_result_without_another_look_at_the_test_i
     assert few.loaded.count("test") == 1
 
 
-def test_a_result_is_not_believed_when_the_run_begins_anew(few, quick, tmp_path) -> None:
+@pytest.mark.parametrize("also_gone", [(), ("result.json",), ("model.safetensors",)])
+def test_a_run_whose_checkpoint_is_gone_is_not_trained_anew(few, quick, tmp_path, also_gone: tuple[str, ...]) -> None:
+    """It would replace a model that took longer to train; the metrics or the result say that there was one."""
     fit(quick, out=tmp_path, source=few)
-    (tmp_path / "last.ckpt").unlink()
+    for name in ("last.ckpt", *also_gone):
+        (tmp_path / name).unlink()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(InputError, match=r"the checkpoint is gone, .* batchnorm train --config .*config\.toml --out"):
+        resume(tmp_path, source=few)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_finished_run_does_not_go_on_from_an_older_checkpoint(few, quick, tmp_path) -> None:
+    with pytest.raises(TrainingInterrupted, match="epoch 2"):
+        fit(quick, out=tmp_path, source=few, watcher=Stopper(6))
+    older = (tmp_path / "last.ckpt").read_bytes()
     resume(tmp_path, source=few)
-    assert few.loaded.count("test") == 2
+    (tmp_path / "last.ckpt").write_bytes(older)
+    before = (tmp_path / "model.safetensors").read_bytes()
+    with pytest.raises(InputError, match=r"is of epoch 1, but the run is finished, with 2; .* Put the checkpoint back"):
+        resume(tmp_path, source=few)
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+def test_a_signal_leaves_the_model_of_a_finished_run_that_was_recalibrated(few, quick, tmp_path) -> None:
+    fit(quick, out=tmp_path, source=few)
+    recalibrate_run(tmp_path, source=few, threads=1)
+    before = (tmp_path / "model.safetensors").read_bytes()
+    resume(tmp_path, source=StopWhileLoading(few, "train", signal.SIGTERM))
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
+def test_an_epoch_that_is_in_the_checkpoint_alone_comes_into_the_metrics(few, quick, tmp_path) -> None:
+    """As after a crash between the two, in the last epoch: nothing writes the metrics again."""
+    fit(quick, out=tmp_path, source=few)
+    whole = (tmp_path / "metrics.jsonl").read_text()
+    (tmp_path / "metrics.jsonl").write_text(whole.splitlines(keepends=True)[0])
+    resume(tmp_path, source=few)
+    assert (tmp_path / "metrics.jsonl").read_text() == whole
 
 
 def test_a_net_that_draws_random_numbers_resumes_with_the_same_bits(few, quick, tmp_path) -> None:
@@ -79,6 +115,15 @@ def test_a_run_without_a_checkpoint_begins_anew(few, quick, tmp_path) -> None:
     with RunFolder(tmp_path / "run").created(config):
         pass
     assert_same_bits(resume(tmp_path / "run", source=few).model.state_dict(), fit(quick, source=few).model.state_dict())
+
+
+def test_a_run_in_a_folder_whose_name_is_not_utf_8_is_told_to_be_renamed(few, quick, tmp_path) -> None:
+    fit(quick, out=tmp_path / "run", source=few)
+    odd = (tmp_path / "run").rename(tmp_path / os.fsdecode(b"run-\xff"))
+    with pytest.raises(InputError, match="expected a path in UTF-8, for no model file can be read in another; rename"):
+        resume(odd, source=few)
+    with pytest.raises(InputError, match="expected a path in UTF-8, for no model file can be read in another; rename"):
+        load_run(odd / "model.safetensors")
 
 
 @pytest.mark.parametrize("change", [{"epochs": 4}, {"batch_size": 32}, {"lr": 0.5}])

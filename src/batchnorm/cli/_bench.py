@@ -30,9 +30,11 @@ from ..errors import InputError, did_you_mean
 from ..files import atomic_write
 from ..report import Cells, benchmark_page, case_cells, family_name, shape_name, step_cells, summary_cells
 from ..timings import Benchmark, benchmark_to_dict, benchmark_to_json
+from ..training import check_output
 from ._json import to_line
 from ._streams import warn
 
+FILES = ("bench.json", "bench.md")
 FEW_ROUNDS = 7
 BUSY = 0.5
 """Processes that want to run, beside this one, from which on the user is told."""
@@ -82,6 +84,8 @@ class Bench:
         settings = self._settings()
         if self.out is not None:
             _make_writable(self.out)
+            for name in FILES:
+                check_output(self.out / name, option="--out")
         if settings.rounds < FEW_ROUNDS:
             warn(f"note: quartiles of fewer than {FEW_ROUNDS} rounds say little")
         if (load := machine_load() or 0) > BUSY:
@@ -89,7 +93,7 @@ class Bench:
         with _progress(quiet=self.quiet) as report:
             benchmark = run_benchmark(layers, nets, settings, report)
         if self.out is not None:
-            for name, text in (("bench.json", benchmark_to_json(benchmark)), ("bench.md", benchmark_page(benchmark))):
+            for name, text in zip(FILES, (benchmark_to_json(benchmark), benchmark_page(benchmark)), strict=True):
                 with atomic_write(self.out / name, "w") as file:
                     file.write(text)
         if self.json:

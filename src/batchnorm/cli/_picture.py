@@ -1,25 +1,28 @@
 """Can a picture be written where the caller wants it? Asked before the work, not after it."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
+from ..training import check_output
 
 
-def check_picture(option: str, path: Path, endings: tuple[str, ...] = (".png",)) -> None:
+def check_picture(option: str, path: Path, endings: tuple[str, ...] = (".png",), *, reads: Iterable[Path] = ()) -> None:
     """Raise `InputError`, naming the option, unless a picture in one of these formats can be written at `path`.
+
+    A picture that is there is replaced, but nothing that the command reads, and no file of a run.
 
     Example:
         >>> check_picture("--png", Path("c.jpg"))
         Traceback (most recent call last):
         batchnorm.errors.InputError: --png: expected a name ending in .png, got c.jpg; use c.png
     """
-    if path.is_dir():
-        raise InputError(f"{option}: expected the name of a file, {path} is a folder; choose another")
-    if path.suffix.lower() not in endings:
+    if not path.is_dir() and path.suffix.lower() not in endings:
         better = path.with_suffix(endings[0])
         raise InputError(f"{option}: expected a name ending in {' or '.join(endings)}, got {path}; use {better}")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(
             f"{option}: {path} cannot be made, {path.parent} is no folder that may be written; choose another"
         )
+    check_output(path, reads=reads, option=option)

@@ -54,7 +54,7 @@ class Predict:
         if not self.images and not self.test_images:
             raise InputError("expected image files, or --test-images N; got neither")
         if self.sheet:
-            check_picture("--sheet", self.sheet)
+            check_picture("--sheet", self.sheet, reads=(self.run_, *self.images))
         net, card = load_run(self.run_, self.model)
         pixels, names, notes, labels = self._read(card)
         predictions = predict(net, card, pixels, names, top=self.top, notes=notes, labels=labels)

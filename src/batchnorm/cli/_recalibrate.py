@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from rich.console import Console
 from tyro.conf import Positional, arg
 
+from ..errors import InputError
 from ..records import Recalibration, to_dict
 from ..training import RECALIBRATION_BATCH, recalibrate_run
 from ._json import to_line
@@ -73,7 +74,9 @@ class Recalibrate:
     def run(self) -> int:
         """Recalibrate, print, draw, return 0."""
         if self.plot:
-            check_picture("--plot", self.plot, (".svg", ".png"))
+            check_picture("--plot", self.plot, (".svg", ".png"), reads=(self.run_,))
+            if self.out and self.out.resolve() == self.plot.resolve():
+                raise InputError(f"--plot: {self.plot} is where --out puts the model; choose another")
         arguments = [field.name for field in fields(self)]
         words = partial(in_options, arguments=arguments)
         with watch_rounds(quiet=self.quiet, words=words) as watcher, errors_in_options(arguments):

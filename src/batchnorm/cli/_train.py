@@ -2,16 +2,16 @@
 
 from argparse import ArgumentError, ArgumentParser
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import OmitArgPrefixes, arg
+from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 
 from ..errors import InputError
 from ..models import is_builtin
 from ..records import to_dict
-from ..training import MAY_DIFFER, RunFolder, TrainConfig, differences, fit, read_config, resume
+from ..training import MAY_DIFFER, ModelArgument, RunFolder, TrainConfig, differences, fit, read_config, resume
 from ._json import to_line
 from ._options import Options
 from ._progress import watch
@@ -36,6 +36,8 @@ class Train:
     """no progress"""
     json: bool = False
     """the last line is the result as one JSON object"""
+    file_args: Annotated[dict[str, ModelArgument], Fixed, Suppress] = field(default_factory=dict)
+    """the file's arguments of the net: tyro would make an option of each, and a net may have one that is called seed"""
 
     @classmethod
     def with_defaults_from(cls, arguments: Sequence[str]) -> "Train":
@@ -55,12 +57,17 @@ class Train:
             if not is_builtin(config.model) and known.model is None:
                 # Only what the caller types may name code that runs: the config is a file like any other.
                 raise InputError(f"the run's net is your own; if you trust it, say so: --model {config.model}")
-            return cls(training=Options.of(config))
-        return cls(training=Options.of(read_config(known.config))) if known.config else cls()
+            return cls._of(config)
+        return cls._of(read_config(known.config)) if known.config else cls()
+
+    @classmethod
+    def _of(cls, config: TrainConfig) -> "Train":
+        return cls(training=Options.of(replace(config, model_args={})), file_args=dict(config.model_args))
 
     def run(self) -> int:
         """Train, print the result, return 0."""
         config = self.training.config()
+        config = replace(config, model_args={**self.file_args, **config.model_args})
         with watch(quiet=self.quiet) as watcher:
             if self.resume:
                 self._refuse_other_options(self.resume, config)

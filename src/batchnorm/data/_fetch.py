@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import InputError
-from ..files import cache_folder
+from ..files import cache_folder, sync_folder
 from ._registry import get
 from ._source import DatasetInfo, Download
 
@@ -73,9 +73,11 @@ def _silent(filename: str, done: int, total: int) -> None:
 
 def _fetch_file(download: Download, target: Path, on_progress: Progress) -> None:
     """Make sure that `target` is the expected file, downloading what is missing of it."""
-    if not _is_sound(target, download):
-        # Not `atomic_write`: a part keeps its name, so that the next call can go on with it.
-        partial = target.with_name(f"{target.name}.part")
+    # Not `atomic_write`: a part keeps its name, so that the next call can go on with it.
+    partial = target.with_name(f"{target.name}.part")
+    if _is_sound(target, download):
+        partial.unlink(missing_ok=True)  # somebody has brought the file by another way
+    else:
         _complete(partial, download, on_progress)
         if not _is_sound(partial, download):
             partial.unlink()
@@ -84,6 +86,7 @@ def _fetch_file(download: Download, target: Path, on_progress: Progress) -> None
                 " it was removed. Try again, or from another network"
             )
         partial.replace(target)
+        sync_folder(target.parent)
     on_progress(target.name, download.size, download.size)
 
 

@@ -3,9 +3,12 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+from ._left_over import remove_parts
+from ._system import hold, sync_folder
 
 
 @contextmanager
@@ -13,8 +16,9 @@ def atomic_write(path: Path | str, mode: str = "wb") -> Iterator[IO[Any]]:
     """Open a file that takes its name only when the block has ended well.
 
     The bytes go into a temporary file of the same folder, are flushed to the disk and then renamed over `path`
-    in one step. Whatever is raised inside the block (a full disk, Ctrl-C), the temporary file is removed and an
-    older file at `path` stays as it was.
+    in one step, which is brought to the disk, too. Whatever is raised inside the block (a full disk, Ctrl-C), the
+    temporary file is removed and an older file at `path` stays as it was. The temporary file of a process that was
+    killed is removed by whoever writes to `path` next.
 
     Args:
         path: where the file is to appear; its folder must exist.
@@ -38,14 +42,28 @@ def atomic_write(path: Path | str, mode: str = "wb") -> Iterator[IO[Any]]:
         raise ValueError(f"atomic_write: mode must be 'wb' or 'w', got {mode!r}")
     path = Path(path)
     encoding = None if "b" in mode else "utf-8"
-    # The beginning of the name is enough: with an end of its own, a long one could be too long for the system.
-    temporary = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
+    remove_parts(path.parent, path.name)
+    temporary, file = _new_part(path, mode.replace("w", "x"), encoding)
     try:
-        with temporary.open(mode.replace("w", "x"), encoding=encoding) as file:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _new_part(path: Path, mode: str, encoding: str | None, tries: int = 5) -> tuple[Path, IO[Any]]:
+    """Open a temporary file, held for as long as it is open, so that others see that it is not left over."""
+    # The beginning of the name is enough: with an end of its own, a long one could be too long for the system.
+    temporary = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
+    file = temporary.open(mode, encoding=encoding)
+    with suppress(OSError):  # a file system without locks
+        hold(file.fileno())
+    if os.fstat(file.fileno()).st_nlink or not tries:
+        return temporary, file
+    file.close()  # somebody took it for left over, in the moment before it was held
+    return _new_part(path, mode, encoding, tries - 1)

@@ -21,7 +21,8 @@ class RunRecalibration:
     The statistics are those of images of `data` and `split`, `augmented` as in training or not, in batches of
     `batch_size`. `before` and `after` judge the same `judged` images of `judged_on`: `"test"`, or in a training
     `"validation"` (`None` where no images were held out). `written` is the model's file, whose bytes have the digest
-    `sha256`; `kept` the file with the statistics that it had before (`None`: it is still where it was).
+    `sha256`; `kept` the file with the statistics that it had before (`None`: it is still where it was); `replaced` the
+    digest of the model in whose place it came, if that one had been recalibrated, too.
     """
 
     VERSION: ClassVar[int] = 1
@@ -39,3 +40,4 @@ class RunRecalibration:
     sha256: str | None
     kept: str | None
     recalibration: Recalibration
+    replaced: str | None = None

@@ -20,6 +20,7 @@ from ._fold_run import fold_run as fold_run
 from ._model_file import ModelCard as ModelCard
 from ._model_file import load_model as load_model
 from ._model_file import save_model as save_model
+from ._output_file import check_output as check_output
 from ._predict import predict as predict
 from ._predict import read_image as read_image
 from ._recalibrate_run import RecalibrationPlan as RecalibrationPlan

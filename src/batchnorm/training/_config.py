@@ -1,5 +1,6 @@
 """Every option of a training, once: the same dataclass is read by Python, by TOML and by the command line."""
 
+import json
 import sys
 import tomllib
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from ..errors import InputError, did_you_mean
 from ..files import open_regular, refused
 from ..functional import check_route
 
-ModelArgument = int | float | str | bool
+ModelArgument = int | float | bool | str
+"""In this order the command line reads them: what is no number and no True or False is text."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def _misfit(name: str, hint: Any, value: Any) -> str | None:
         return f"{name}: expected {wanted}, got {_shown(value)} ({type(value).__name__})"
     if isinstance(value, str) and len(value) > LONGEST:
         return f"{name}: expected at most {LONGEST} characters, got {len(value)}"
+    if not _is_text(value):
+        return f"{name}: expected text that UTF-8 can hold, as a config file must, got {_shown(value)}"
     if choices and value not in choices:
         return f"{name}: expected one of {', '.join(choices)}, got {_shown(value)}"
     if name in RANGES and not RANGES[name][1](value):
@@ -146,6 +150,15 @@ def _shown(value: object) -> str:
     except (ValueError, RecursionError):  # more digits than Python writes, or too deep
         return f"a very large {type(value).__name__}"
     return said if len(said) <= 500 else f"{said[:500]} ..."
+
+
+def _is_text(value: object) -> bool:
+    """Whether all text in a value can be written down: an argument of the command line may be any bytes."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unknown_route(name: str) -> str | None:

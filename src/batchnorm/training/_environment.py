@@ -20,8 +20,7 @@ def torch_settings(config: TrainConfig) -> Iterator[torch.device]:
     """
     device = pick_device(config.device)
     threads = torch.get_num_threads()
-    strict = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    strict, warn_only = _determinism()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             torch.manual_seed(config.seed)
@@ -32,7 +31,9 @@ def torch_settings(config: TrainConfig) -> Iterator[torch.device]:
             yield device
         finally:
             torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+            # torch imports its compiler for this, which an interrupt in a first import may have left in pieces.
+            if (strict, warn_only) != _determinism():
+                torch.use_deterministic_algorithms(strict, warn_only=warn_only)
 
 
 def keep_freed_memory(config: TrainConfig, device: torch.device, watcher: Watcher) -> None:
@@ -46,6 +47,10 @@ def keep_freed_memory(config: TrainConfig, device: torch.device, watcher: Watche
     tuning = tune_allocator()
     if tuning.cause in ("libc", "refused"):
         watcher.note(f"{tuning} Steps may be slower for it; --no-tune-allocator leaves it and this note out")
+
+
+def _determinism() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
 def pick_device(name: str) -> torch.device:

@@ -15,7 +15,7 @@ from ..statistics import use_batch_statistics
 from ._environment import pick_device
 from ._model_file import ModelCard, load_model
 from ._preparation import EVALUATION_BATCH
-from ._run_folder import RunFolder
+from ._run_folder import RunFolder, refuse_odd_name
 from ._scores import collect_outputs, score
 
 
@@ -26,6 +26,7 @@ def find_model_file(run: Path | str) -> Path:
         InputError: there is none.
     """
     path = Path(run)
+    refuse_odd_name(path)
     with contextlib.suppress(OSError):  # a name that the system cannot take; `open` says so
         if path.exists() and not path.is_dir():  # whether it is a model file is for its reader to say
             return path

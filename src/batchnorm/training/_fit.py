@@ -13,15 +13,17 @@ from ..data import Batches, Source
 from ..errors import InputError
 from ..models import is_builtin
 from ..records import EpochRecord, TrainResult
-from ._checkpoint import Position, load_checkpoint, save_checkpoint
+from ._checkpoint import Position, save_checkpoint
 from ._config import TrainConfig
 from ._environment import keep_freed_memory, torch_settings
 from ._final_statistics import recalibrate_trained
 from ._finite import first_nonfinite, nonfinite_entry
 from ._fold_training import fold_trained
+from ._going_on import last_checkpoint, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
 from ._model_file import ModelCard, save_model
 from ._preparation import Job, evaluation_batches, name_of, prepare
+from ._room import check_room
 from ._run_folder import RunFolder
 from ._scores import collect_outputs, loss_and_accuracy
 from ._stopping import StopRequest, TrainingInterrupted, listen_for_stop
@@ -82,6 +84,7 @@ def fit(
     with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
         job = prepare(config, device, None if isinstance(model, str) else model, source)
         if folder:
+            check_room(job, folder)
             held.enter_context(folder.created(config))
         return _run(job, folder, stop, watcher or Watcher())
 
@@ -127,13 +130,16 @@ def resume(
     )
     watcher = watcher or Watcher()
     with listen_for_stop() as stop, torch_settings(config) as device, folder.held():
-        # A run that was stopped before its first checkpoint begins anew: its seed says all.
-        checkpoint = load_checkpoint(folder.checkpoint) if folder.checkpoint.exists() else None
+        checkpoint = last_checkpoint(folder)
         job = prepare(config, device, None if isinstance(model, str) else model, source)
         if checkpoint:
             job.restore(checkpoint)
+            refuse_older(folder, checkpoint, config)
+            folder.complete_metrics(checkpoint.history)
             for difference in what_differs(job, checkpoint):
                 watcher.note(difference)
+        if not folder.result.exists():
+            check_room(job, folder)
         return _run(job, folder, stop, watcher)
 
 
@@ -141,8 +147,9 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
     announce(job, watcher)
     keep_freed_memory(job.config, job.device, watcher)
     # A run that comes here finished keeps its result: the test images are looked at once, however often it is resumed.
-    result = folder.read_result() if folder and job.position.epoch == job.config.epochs else None
-    _stop_if_asked(job, folder, stop)
+    result = folder.read_result() if folder else None
+    if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
+        _stop_if_asked(job, folder, stop)
     while job.position.epoch < job.config.epochs:
         _train_epoch(job, folder, stop, watcher)
         _finish_epoch(job, folder)

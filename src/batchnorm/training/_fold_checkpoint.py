@@ -18,7 +18,7 @@ from ._fold_net import FoldWatcher, folded_copy, timed
 from ._model_file import CHECKPOINT_FORMAT
 from ._new_file import check_new_file, nothing_written, write_new_file
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
-from ._state_dict import read_state_dict
+from ._state_dict import read_state_dict, take_off_wrappers
 
 
 def fold_checkpoint(
@@ -64,7 +64,9 @@ def fold_checkpoint(
                 f"{path}: is a state_dict of a net of your own; say which net it is for, and what it is called with: "
                 "--model PACKAGE.MODULE:FUNCTION --input 1x3x224x224"
             )
-        net = _loaded(path, model, tensors)
+        net, taken = _loaded(path, model, tensors)
+        if taken:
+            watcher.note(f"every name in {path} begins with {taken!r}, of a wrapper; it was taken off")
         added = [name for name in net.state_dict() if name not in tensors]
         examples = _examples(inputs, net.to(place))
         watcher.doing("folding")
@@ -76,7 +78,7 @@ def fold_checkpoint(
             "format": CHECKPOINT_FORMAT,
             "version": "1",
             "fold": json.dumps(state),
-            "before": json.dumps({"metadata": metadata, "added": added}),
+            "before": json.dumps({"metadata": metadata, "added": added, "prefix": taken}),
         }
         content = safetensors_bytes(kept, about)
     return replace(said, written=str(target), sha256=write_new_file(target, content))
@@ -108,16 +110,18 @@ def load_folded(path: Path | str, net: nn.Module) -> nn.Module:
     return net
 
 
-def _loaded(path: Path, model: str, tensors: dict[str, Tensor]) -> nn.Module:
+def _loaded(path: Path, model: str, tensors: dict[str, Tensor]) -> tuple[nn.Module, str]:
+    """Return the net with its weights, and what had to be taken off their names."""
     from ..surgery import take_dtypes
 
     net = build_own(model, {}, {}).eval()
+    taken = take_off_wrappers(tensors, net.state_dict())
     try:
         take_dtypes(net, tensors)
         net.load_state_dict(tensors)
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{path}: does not fit the net of {model}: {_first_lines(error)}") from None
-    return net
+    return net, taken
 
 
 def _first_lines(error: Exception, count: int = 4) -> str:

@@ -1,6 +1,5 @@
 """A net, folded beside the one that stays: refused in plain words, judged and timed against what it was."""
 
-import copy
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +10,7 @@ from ..errors import InputError
 from ..records import FoldReport, Judgement, RunFold
 from ..transaction import transaction
 from ._config import TrainConfig
+from ._copy import copied
 from ._model_file import ModelCard
 from ._preparation import evaluation_batches
 from ._scores import judge
@@ -44,7 +44,7 @@ def folded_copy(net: nn.Module, inputs: tuple[Tensor, ...], *, verify: bool) -> 
     """
     from ..surgery import fold
 
-    folded = copy.deepcopy(net)
+    folded = copied(net)
     _check_runs(folded, inputs)
     try:
         report = fold(folded, inputs, verify=verify)

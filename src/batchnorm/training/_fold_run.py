@@ -71,7 +71,7 @@ def fold_run(
         raise InputError(f"batch_size: expected an integer of at least 1, got {batch_size!r}")
     path = find_model_file(run)
     folder = RunFolder(path.parent)
-    target = check_new_file(out, path, overwrite=overwrite)
+    target = check_new_file(out, path, overwrite=overwrite, allowed=folder.folded)
     known = folder.read_config() if folder.config.is_file() else TrainConfig()
     config = replace(known, device=device, threads=threads)
     with nothing_written(), torch_settings(config) as where:

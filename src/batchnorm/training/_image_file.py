@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..files import open_regular, refused
+from ._image_colours import Scale
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -16,8 +17,8 @@ MOST_PIXELS = 2**26
 """Of an image, or of the square that a net takes: a few hundred megabytes while it is converted."""
 
 
-def open_image(path: Path | str) -> "Image.Image":
-    """Return an image of at most `MOST_PIXELS` pixels, in memory and turned as its EXIF data say.
+def open_image(path: Path | str) -> "tuple[Image.Image, Scale]":
+    """Return an image of at most `MOST_PIXELS` pixels, in memory and turned as its EXIF data say, and what is white.
 
     Raises:
         InputError: no such file, or none that can be read.
@@ -34,9 +35,10 @@ def open_image(path: Path | str) -> "Image.Image":
         Image.open(file, formats=FORMATS) as image,
     ):
         check_pixels(image.width, image.height)
+        scale = Scale.of(image)
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        return image.copy()
+        return image.copy(), scale
 
 
 def check_pixels(width: int, height: int) -> None:

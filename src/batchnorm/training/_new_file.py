@@ -8,30 +8,28 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files import atomic_write
-from ._recalibrated_files import Destination, same_file
-from ._run_folder import RunFolder
+from ._output_file import check_output
+from ._run_folder import refuse_odd_name
 from ._stopping import listen_for_stop
 
 
-def check_new_file(out: Path | str | None, source: Path, *, overwrite: bool) -> Path:
+def check_new_file(out: Path | str | None, source: Path, *, overwrite: bool, allowed: Path | None = None) -> Path:
     """Return the path of a file to be, before any work is done.
 
     Args:
         out: where the caller wants it.
         source: the file that is read.
-        overwrite: the caller allows that a file at `out` is replaced, if it is not one of the run's own.
+        overwrite: the caller allows that a file at `out` is replaced, if it is not one of a run's own.
+        allowed: the one file of a run that may be written.
 
     Raises:
         InputError: nobody said where, a file is there already, it is one of a run, or the folder cannot be written.
     """
     if out is None:
         raise InputError(f"out: expected the name of a new file, for {source} stays as it is: -o FILE")
-    path = Path(out)
-    if same_file(path, source):
-        raise InputError(f"out: {path} is the file that is read, which stays as it is; choose another")
-    if path.name in _names_of_run(path.parent):
-        raise InputError(f"out: {path} belongs to the run, which stays as it is; choose another")
-    return Destination.plan(source, None, path, overwrite=overwrite).model
+    refuse_odd_name(Path(out), "out: ")
+    check_output(out, reads=[source], overwrite=overwrite, allowed=allowed)
+    return Path(out)
 
 
 def write_new_file(path: Path, content: bytes) -> str:
@@ -54,12 +52,3 @@ def nothing_written() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted: nothing was written") from None
-
-
-def _names_of_run(path: Path) -> set[str]:
-    """The files that a training or a recalibration writes, if the folder is a run's."""
-    folder = RunFolder(path)
-    if not folder.config.is_file():
-        return set()
-    models = (folder.model, folder.former_model, folder.checkpoint)
-    return {file.name for file in (*models, folder.config, folder.metrics, folder.result, folder.recalibration)}

@@ -7,6 +7,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ..norms import is_norm
 from ._config import TrainConfig
+from ._copy import copied
 
 NORMS = (
     nn.modules.instancenorm._InstanceNorm,
@@ -73,6 +74,9 @@ def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
     After the update number n (from 0), `average = d * average + (1 - d) * model` with
     `d = min(decay, (1 + n) / (10 + n))`: the first steps, whose weights are poor, are forgotten soon. The buffers are
     averaged too, for running statistics belong to the weights that they were measured under; counters are copied.
+
+    Raises:
+        InputError: the model cannot be copied.
     """
     if not decay:
         return None
@@ -85,4 +89,5 @@ def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
         else:
             torch._foreach_copy_(averaged, current)
 
-    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    # torch copies it once more, and cannot copy all that `copied` can.
+    return AveragedModel(copied(model), multi_avg_fn=update, use_buffers=True)

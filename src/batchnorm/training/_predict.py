@@ -2,27 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
 from ..records import Prediction
+from ._image_colours import in_colours
 from ._image_file import MOST_PIXELS, open_image
 from ._model_file import ModelCard
 from ._preparation import EVALUATION_BATCH
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tuple[Tensor, tuple[str, ...]]:
     """Read an image file as the pixels that the card's net takes, and say what had to be done for it.
 
     The image is turned as its EXIF data say, converted to the net's colours (one channel: grey), and fitted into the
-    net's square: scaled to it, with black bars beside it if it is not square.
+    net's square: scaled to it, with black bars beside it if it is not square. What is transparent becomes black; white
+    is the largest number of 16 bits, and 1 of floats.
 
     Args:
         path: a PNG, JPEG, WebP, TIFF, GIF, BMP or PPM file of at most 67 million pixels.
@@ -33,7 +30,7 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         uint8 of shape (C, H, W), and the conversions in words.
 
     Raises:
-        InputError: no such file, another kind, a larger or a damaged one.
+        InputError: no such file, another kind, a larger or a damaged one, or one that does not say what is white.
     """
     from PIL import ImageOps
 
@@ -42,10 +39,15 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         raise InputError(f"the net takes {card.in_channels} channels; image files have 1 or 3")
     if size * size > MOST_PIXELS:
         raise InputError(f"the net takes images of {size}x{size} pixels, which is more than {MOST_PIXELS:,} in all")
-    notes, image = [], open_image(path)
-    if image.mode != wanted:
-        notes.append(f"colours {image.mode} converted to {wanted}")
-        image = _convert(image, wanted)
+    notes = []
+    image, scale = open_image(path)
+    if image.mode != wanted or image.has_transparency_data:
+        same = image.mode == wanted
+        notes.append("transparent made black" if same else f"colours {image.mode} converted to {wanted}")
+        try:
+            image = in_colours(image, wanted, scale)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from None
     if invert:
         notes.append("inverted")
         image = ImageOps.invert(image)
@@ -54,18 +56,6 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         image = ImageOps.pad(image, (size, size))
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.reshape(size, size, card.in_channels).permute(2, 0, 1).contiguous(), tuple(notes)
-
-
-def _convert(image: "Image.Image", wanted: str) -> "Image.Image":
-    """Convert an image's colours: 16 bits are scaled, not cut off, and what is transparent becomes black."""
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return image.convert(wanted)
 
 
 @torch.no_grad()

@@ -1,7 +1,9 @@
 """Can the net take the images, by the route that was asked for? Found out before any image is read."""
 
 import contextlib
-import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,7 +13,9 @@ from ..data import Source
 from ..errors import InputError
 from ..nn import set_route
 from ..statistics import recalibrate
+from ..transaction import transaction
 from ._config import TrainConfig
+from ._copy import copied
 
 
 def take_route(net: nn.Module, config: TrainConfig) -> None:
@@ -32,39 +36,64 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
 
     Raises:
         InputError: the net refuses the images' shape, or a batch of this size, gives another number of classes, has
-            nothing to train, nothing to recalibrate, or nothing to fold.
+            nothing to train, nothing to average, to recalibrate or to fold.
     """
     info = source.info
     wanted = (
         f"{info.name}: images of {info.in_channels}x{info.image_size}x{info.image_size}, {len(info.classes)} classes"
     )
     images = torch.randn((2, info.in_channels, info.image_size, info.image_size), device=device)
-    if config.channels_last:
-        images = images.contiguous(memory_format=torch.channels_last)
-    amp = torch.autocast(device.type, torch.bfloat16, enabled=config.amp == "bf16")
-    with torch.no_grad(), amp:
+    try:
+        _give_shapes(net, config, images)
+        outputs = _forward(net, config, images)
+    except Exception as error:  # the caller's own net may raise anything
+        raise InputError(_why_not(net, config, images, wanted, error)) from error
+    got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
+    if got != (2, len(info.classes)):
+        raise InputError(f"model: expected outputs of shape {(2, len(info.classes))} for {wanted}; got {got}")
+    if config.batch_size == 1:
         try:
-            if any(is_lazy(parameter) for parameter in net.parameters()):
-                net.eval()(images)  # gives a lazy net its shapes; evaluation moves no statistics
-            outputs = _trial(net, config)(images)
-        except Exception as error:  # the caller's own net may raise anything
-            raise InputError(_why_not(net, config, images, wanted, error)) from error
-        got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
-        if got != (2, len(info.classes)):
-            raise InputError(f"model: expected outputs of shape {(2, len(info.classes))} for {wanted}; got {got}")
-        if config.batch_size == 1:
-            try:
-                _trial(net, config)(images[:1])
-            except Exception as error:  # as above
-                raise InputError(
-                    f"batch_size: this net cannot train on single images, give 2 or more ({error})"
-                ) from error
-        if config.recalibrate != "off":
-            _prove_recalibrates(_trial(net, config), images)
+            _forward(net, config, images[:1])
+        except Exception as error:  # as above
+            raise InputError(f"batch_size: this net cannot train on single images, give 2 or more ({error})") from error
+    if config.ema_decay:
+        _prove_averages(net)
+    if config.recalibrate != "off":
+        with torch.no_grad(), _precision(config, device), _trial(net, config) as trial:
+            _prove_recalibrates(trial, _laid_out(images, config))
     if config.fold:
-        _prove_folds(_trial(net, config).eval(), images)
+        _prove_folds(net, config, _laid_out(images, config))
     if not any(parameter.requires_grad for parameter in net.parameters()):
         raise InputError("model: the net has no parameter that requires a gradient; there is nothing to train")
+
+
+def _give_shapes(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
+    """Let a lazy net see a batch; evaluation moves no statistics."""
+    if any(is_lazy(parameter) for parameter in net.parameters()):
+        with torch.no_grad(), _precision(config, images.device):
+            net.eval()(_laid_out(images, config))
+
+
+def _forward(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> object:
+    """Return what a net gives for a batch of the training; gradients are recorded as there, for some nets take them."""
+    with _precision(config, images.device), _trial(net, config) as trial:
+        outputs: object = trial(_laid_out(images, config))
+        return outputs
+
+
+def _precision(config: TrainConfig, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.amp == "bf16")
+
+
+def _laid_out(images: torch.Tensor, config: TrainConfig) -> torch.Tensor:
+    return images.contiguous(memory_format=torch.channels_last) if config.channels_last else images
+
+
+def _prove_averages(net: nn.Module) -> None:
+    try:
+        copied(net)
+    except InputError as error:
+        raise InputError(f"ema_decay: an average lies beside the net, and {error}; leave it at 0") from error
 
 
 def _prove_recalibrates(trial: nn.Module, images: torch.Tensor) -> None:
@@ -77,11 +106,12 @@ def _prove_recalibrates(trial: nn.Module, images: torch.Tensor) -> None:
         raise InputError(f"recalibrate: this net cannot be recalibrated, leave it off: {said}") from None
 
 
-def _prove_folds(trial: nn.Module, images: torch.Tensor) -> None:
+def _prove_folds(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
     from ..surgery import fold
 
     try:
-        if fold(trial, images, verify=False).norms:
+        # Folding is no change for a while: it needs a copy, here as behind the training.
+        if fold(_formatted(copied(net), config).eval(), images, verify=False).norms:
             return
         said = "it has no batch norm"
     except (ValueError, RuntimeError) as error:
@@ -89,19 +119,45 @@ def _prove_folds(trial: nn.Module, images: torch.Tensor) -> None:
     raise InputError(f"fold: this net cannot be folded, leave it off: {said}")
 
 
-def _trial(net: nn.Module, config: TrainConfig) -> nn.Module:
-    """Return a copy of `net` to try, in the memory format of the training: a route may take one and refuse another."""
-    trial = copy.deepcopy(net).train()
-    return trial.to(memory_format=torch.channels_last) if config.channels_last else trial  # type: ignore[call-overload]  # torch types only 4-D tensors
+@contextlib.contextmanager
+def _trial(net: nn.Module, config: TrainConfig) -> Iterator[nn.Module]:
+    """Give a net to try in training mode: a copy, or, where there is none, the net itself, which is put back.
+
+    It is in the memory format of the training, for a route may take one and refuse another.
+    """
+    try:
+        trial = copied(net)
+    except InputError:
+        with transaction(net, scripts=True):
+            yield _formatted(net.train(), config)
+    else:
+        yield _formatted(trial.train(), config)
+
+
+def _formatted(net: nn.Module, config: TrainConfig) -> nn.Module:
+    return net.to(memory_format=torch.channels_last) if config.channels_last else net  # type: ignore[call-overload]  # torch types only 4-D tensors
+
+
+PLAIN: dict[str, Any] = {"route": "auto", "amp": "off", "channels_last": False}
+"""Options by which a net may fail that can do without, and their values then."""
 
 
 def _why_not(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: str, error: Exception) -> str:
-    """Return what to say of a net that could not compute `images`: whether the net or the route is at fault."""
-    if config.route != "auto":
-        # Where the net fails on any route, the net is at fault.
+    """Return what to say of a net that could not compute `images`: whether the net or an option is at fault."""
+    for option, plain in PLAIN.items():
+        given = getattr(config, option)
+        if given == plain:
+            continue
+        # Where the net fails in any way, the net is at fault.
         with contextlib.suppress(Exception):
-            trial = _trial(net, config)
+            _forward_with(net, replace(config, **{option: plain}), images)
+            return f"{option}: {given!r} cannot compute this net, {plain!r} can: {error}"
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"model: the net cannot take {wanted}: its forward raised {said}"
+
+
+def _forward_with(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
+    with _precision(config, images.device), _trial(net, config) as trial:
+        if config.route == "auto":
             set_route(trial, "auto")
-            trial(images)
-            return f"route: {config.route!r} cannot compute this net, 'auto' can: {error}"
-    return f"model: the net cannot take {wanted}: {error}"
+        trial(_laid_out(images, config))

@@ -1,7 +1,6 @@
 """A trained run with the statistics of its data: what is read, recalibrated, judged and written."""
 
 import contextlib
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -163,7 +162,6 @@ def recalibrate_run(
             )
             watcher.started(RecalibrationPlan.of(card, source, split, images, method, place))
             put(net, place, config)
-            former = copy.deepcopy(net)
             record = recalibrate(
                 net,
                 images,
@@ -176,6 +174,7 @@ def recalibrate_run(
                 certify=certify,
                 watcher=watcher,
             )
+            former = put(load_model(path, model)[0], place, config)  # anew: not every net can be copied
             test = evaluation_batches(source.load("test"), card.normalization, config)
             said = RunRecalibration(
                 run=str(run),

@@ -12,7 +12,8 @@ from typing import IO, Any
 from ..errors import InputError
 from ..files import atomic_write
 from ..records import RunRecalibration, to_json
-from ._run_folder import RunFolder
+from ._output_file import check_output, same_file
+from ._run_folder import RunFolder, refuse_odd_name
 from ._stopping import listen_for_stop
 
 
@@ -40,7 +41,7 @@ class Destination:
             overwrite: the caller allows that a file at `out` is replaced.
 
         Raises:
-            InputError: nobody said where, a file is there already, or the folder cannot be written.
+            InputError: nobody said where, a file is there already or one of a run, or the folder cannot be written.
         """
         if out is None:
             if folder is None or not same_file(source, folder.model):
@@ -48,17 +49,18 @@ class Destination:
                     f"out: expected the name of a new file, for {source} is not the model of a run, which keeps its "
                     "former statistics beside it; say where the recalibrated model is to go: --out FILE"
                 )
-            destination, option = cls.in_place(folder), ""
-        else:
-            destination, option = cls(out), "out: "
-            if folder is not None and same_file(out, folder.model):
-                raise InputError(f"out: {out} is the run's own model; leave --out out, then the old one is kept, too")
-            _refuse(out, overwrite=overwrite)
-        parent = destination.model.parent
-        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-            advice = "choose another" if out else "say where the recalibrated model is to go: --out FILE"
-            raise InputError(f"{option}{parent} is no folder that may be written; {advice}")
-        return destination
+            destination = cls.in_place(folder)
+            parent = destination.model.parent
+            if not os.access(parent, os.W_OK | os.X_OK):
+                raise InputError(
+                    f"{parent} is no folder that may be written; say where the recalibrated model is to go: --out FILE"
+                )
+            return destination
+        if folder is not None and same_file(out, folder.model):
+            raise InputError(f"out: {out} is the run's own model; leave --out out, then the old one is kept, too")
+        refuse_odd_name(out, "out: ")
+        check_output(out, reads=[source], overwrite=overwrite)
+        return cls(out)
 
     def write(self, content: bytes, record: RunRecalibration) -> RunRecalibration:
         """Write all files, or, where that fails, none; return the record with what it says of them.
@@ -71,9 +73,12 @@ class Destination:
             OSError: the disk is full, or the folder cannot be written.
         """
         digest = hashlib.sha256(content).hexdigest()
-        keep = self.former is not None and not self._is_recalibrated()
+        present = self._recalibrated()
+        keep = self.former is not None and not present
         kept = self.former if keep or (self.former and self.former.is_file()) else None
-        record = replace(record, written=str(self.model), sha256=digest, kept=str(kept) if kept else None)
+        record = replace(
+            record, written=str(self.model), sha256=digest, kept=str(kept) if kept else None, replaced=present
+        )
         with listen_for_stop() as stop, contextlib.ExitStack() as files:
             # What is opened last takes its name first.
             _put(files.enter_context(atomic_write(self.model)), content)
@@ -85,15 +90,28 @@ class Destination:
             signal.raise_signal(signal.Signals[stop.signal])
         return record
 
-    def _is_recalibrated(self) -> bool:
-        """Whether the present model is one that was written here, so that the former one is kept already."""
+    def _recalibrated(self) -> str | None:
+        """The digest of the present model, if it is one that was written here: then the former one is kept already.
+
+        The record takes its name before the model does. After a crash in between it speaks of a model that never came,
+        and the present one is that which was to be replaced.
+        """
         if not (self.former and self.former.is_file() and self.record and self.record.is_file()):
-            return False
+            return None
         try:
-            said = json.loads(self.record.read_text(encoding="utf-8"))["sha256"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):  # a record that cannot be read says nothing
-            return False
-        return bool(said == hashlib.sha256(self.model.read_bytes()).hexdigest())
+            said = json.loads(self.record.read_text(encoding="utf-8"))
+            written = (said["sha256"], said.get("replaced"))
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ):  # one that cannot be read says nothing
+            return None
+        present = hashlib.sha256(self.model.read_bytes()).hexdigest()
+        return present if present in written else None
 
 
 def _put(file: IO[Any], content: bytes) -> None:
@@ -101,21 +119,3 @@ def _put(file: IO[Any], content: bytes) -> None:
     file.write(content)
     file.flush()
     os.fsync(file.fileno())
-
-
-def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths are one file that exists."""
-    with contextlib.suppress(OSError):
-        return one.samefile(other)
-    return False
-
-
-def _refuse(out: Path, *, overwrite: bool) -> None:
-    try:
-        is_folder, is_file = out.is_dir(), out.exists()
-    except OSError as error:
-        raise InputError(f"out: {out} cannot be made ({error.strerror}); choose another") from None
-    if is_folder:
-        raise InputError(f"out: expected the name of a file, {out} is a folder; choose another")
-    if is_file and not overwrite:
-        raise InputError(f"out: {out} is there already; choose another, or allow it to be replaced: --overwrite")

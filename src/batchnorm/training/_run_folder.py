@@ -10,16 +10,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InputError, did_you_mean
-from ..files import atomic_write, read_text, refused
+from ..files import atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
 from ..records import EpochRecord, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
 
 Kept = TypeVar("Kept", EpochRecord, TrainResult)
-
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]  # a module, or none
 
 
 class RunFolder:
@@ -48,6 +43,8 @@ class RunFolder:
         self.recalibration = self.path / "recalibration.json"
         self.folded = self.path / "folded.safetensors"
         self.former_model = self.path / "model.before-recalibration.safetensors"
+        models = (self.model, self.former_model, self.folded, self.checkpoint)
+        self.files = (*models, self.config, self.metrics, self.result, self.recalibration)
 
     @classmethod
     def plan(cls, path: Path | str) -> "RunFolder":
@@ -57,8 +54,10 @@ class RunFolder:
             InputError: the path holds something already, or a folder cannot be made there.
         """
         folder = cls(path)
+        refuse_odd_name(folder.path, "out: ")
         try:
             folder._refuse_files()
+            folder._refuse_long_path()
             nearest = next(place for place in (folder.path, *folder.path.absolute().parents) if place.exists())
         except OSError as error:
             raise InputError(f"out: {folder.path} cannot be made ({error.strerror}); choose another") from None
@@ -84,7 +83,10 @@ class RunFolder:
             InputError: another process was faster.
             OSError: it cannot be written.
         """
+        new = [place for place in (self.path, *self.path.absolute().parents) if not place.exists()]
         self.path.mkdir(parents=True, exist_ok=True)
+        for place in reversed(new):
+            sync_folder(place.parent)
         with self.held():
             self._refuse_files()
             with atomic_write(self.config, "w") as file:
@@ -95,28 +97,35 @@ class RunFolder:
     def held(self) -> Iterator[None]:
         """Hold the folder against other processes for the time of the block, where the system can.
 
+        What a process that was killed left half-written in it is removed.
+
         Raises:
             InputError: another process trains in it.
         """
-        if fcntl is None:
+        if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
             yield
             return
-        descriptor = os.open(self.path, os.O_RDONLY)
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(f"{self.path}: another process trains in this folder; wait for it") from None
+            with contextlib.suppress(OSError):  # a file system without locks
+                if not hold(descriptor):
+                    raise InputError(f"{self.path}: another process trains in this folder; wait for it")
+            remove_parts(self.path)
             yield
         finally:
             os.close(descriptor)
 
     def _refuse_files(self) -> None:
-        if self.path.is_dir() and any(self.path.iterdir()):
+        if self.path.is_dir() and not all(is_part(entry.name) for entry in self.path.iterdir()):
             raise InputError(
                 f"out: expected a new or an empty folder, {self.path} holds files; choose another"
                 + (f", or go on with that run: batchnorm train --resume {self.path}" if self.config.is_file() else "")
             )
+
+    def _refuse_long_path(self) -> None:
+        """Let the system take or refuse the longest path that will be written, which need not exist."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self.former_model.stat()
 
     @classmethod
     def open(cls, path: Path | str) -> "RunFolder":
@@ -126,6 +135,7 @@ class RunFolder:
             InputError: there is no folder, or it is not a run's.
         """
         folder = cls(path)
+        refuse_odd_name(folder.path)
         try:
             found, has_config = folder.path.is_dir(), folder.config.is_file()
         except OSError as error:
@@ -144,7 +154,16 @@ class RunFolder:
     def write_metrics(self, history: Sequence[EpochRecord]) -> None:
         """Write one line for each epoch."""
         with atomic_write(self.metrics, "w") as file:
-            file.writelines(to_json(record) + "\n" for record in history)
+            file.write(_metrics(history))
+
+    def complete_metrics(self, history: Sequence[EpochRecord]) -> None:
+        """Write the epochs that the checkpoint knows, if others are written: a crash may have come in between."""
+        try:
+            if self.metrics.read_text(encoding="utf-8") == _metrics(history):
+                return
+        except (FileNotFoundError, UnicodeDecodeError):
+            pass
+        self.write_metrics(history)
 
     def read_metrics(self) -> list[EpochRecord]:
         """Return the epochs that are written so far.
@@ -174,6 +193,21 @@ class RunFolder:
         return replace(result, run=str(self.path))  # the folder may have been moved since
 
 
+def refuse_odd_name(path: Path, option: str = "") -> None:
+    """Raise if a path is not UTF-8, for safetensors reads no file there.
+
+    Raises:
+        InputError: it is not, or holds a zero byte, which no system takes.
+    """
+    try:
+        if "\0" not in os.fsencode(path).decode("utf-8"):
+            return
+    except UnicodeError:
+        pass
+    advice = "choose another" if option else "rename it"
+    raise InputError(f"{option}{path}: expected a path in UTF-8, for no model file can be read in another; {advice}")
+
+
 def runs_in(folder: Path) -> list[str]:
     """Return the names of the runs and model files that lie in a folder; none where it cannot be read."""
     with contextlib.suppress(OSError):
@@ -183,6 +217,10 @@ def runs_in(folder: Path) -> list[str]:
             if entry.suffix == ".safetensors" or (entry / "config.toml").is_file()
         )
     return []
+
+
+def _metrics(history: Sequence[EpochRecord]) -> str:
+    return "".join(to_json(record) + "\n" for record in history)
 
 
 def _read(path: Path) -> str:

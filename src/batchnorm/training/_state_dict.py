@@ -1,8 +1,10 @@
 """A file with the weights of somebody's net: which tensors are in it, and is it that at all?"""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from torch import Tensor
+from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ..errors import InputError
 from ._checkpoint import FORMAT as TRAINING_FORMAT
@@ -14,6 +16,9 @@ _FAULT = (
     "expected a state_dict that torch.save wrote, or a safetensors file; this is neither, or damaged, or holds more "
     "than tensors"
 )
+
+WRAPPERS = ("module.", "_orig_mod.")
+"""What those put before the names in a `state_dict` whose attribute holds the net."""
 
 
 def is_state_dict(path: Path) -> bool:
@@ -48,6 +53,32 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             raise InputError(f"{path}: is folded already; get back what it was: batchnorm unfold {path} -o FILE")
         return tensors, metadata
     return _checked(path, read_pickle(path, _FAULT, legacy=True)), {}
+
+
+def take_off_wrappers(tensors: dict[str, Tensor], names: Iterable[str]) -> str:
+    """Give tensors the names that they have in the net itself, in place; return what was taken off each name.
+
+    `DataParallel` and `DistributedDataParallel` put `module.` before every name, `torch.compile` `_orig_mod.`, and one
+    may be wrapped in another. It is taken off where every name has it, unless the net has such names itself.
+
+    Args:
+        tensors: of a checkpoint, by their names.
+        names: of the net's own `state_dict`.
+
+    Example:
+        >>> tensors = {"module._orig_mod.weight": torch.ones(1)}
+        >>> take_off_wrappers(tensors, ["weight"]), tensors
+        ('module._orig_mod.', {'weight': tensor([1.])})
+    """
+    own, taken = set(names), ""
+    while tensors and own.isdisjoint(tensors):
+        prefix = next((word for word in WRAPPERS if all(name.startswith(word) for name in tensors)), None)
+        if prefix is None:
+            break
+        # torch's own: it knows the versions of the modules, which a `state_dict` has, too.
+        consume_prefix_in_state_dict_if_present(tensors, prefix)
+        taken += prefix
+    return taken
 
 
 def _checked(path: Path, content: object) -> dict[str, Tensor]:

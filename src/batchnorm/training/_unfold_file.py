@@ -59,20 +59,24 @@ def _checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
     from safetensors.torch import save
 
     with refused(path, "what it says of the checkpoint before is broken", "use a copy"):
-        added, about = _known_of(metadata)
+        added, prefix, about = _known_of(metadata)
     for name in added:
         tensors.pop(name, None)
+    for name in [*tensors]:
+        tensors[prefix + name] = tensors.pop(name)
     if target.suffix not in (".pt", ".pth"):
         return save(lone_tensors(tensors), about or None)
     return pickle_bytes(lone_tensors(tensors))
 
 
-def _known_of(metadata: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Which tensors the checkpoint did not have, and its own metadata."""
+def _known_of(metadata: dict[str, str]) -> tuple[list[str], str, dict[str, str]]:
+    """Which tensors the checkpoint did not have, what stood before its names, and its own metadata."""
     known = read_json(metadata["before"])
-    added, about = (known["added"], known["metadata"]) if isinstance(known, dict) else (None, None)
-    if not isinstance(added, list) or not isinstance(about, dict):
-        raise ValueError("expected a list and an object")
+    if not isinstance(known, dict):
+        raise ValueError("expected an object")
+    added, about, prefix = known["added"], known["metadata"], known.get("prefix", "")  # files are older than that
+    if not isinstance(added, list) or not isinstance(about, dict) or not isinstance(prefix, str):
+        raise ValueError("expected a list, an object and a word")
     if not all(isinstance(word, str) for word in (*added, *about.values())):
         raise ValueError("expected names and words")
-    return added, about
+    return added, prefix, about
