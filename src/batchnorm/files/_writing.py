@@ -61,9 +61,11 @@ def _new_part(path: Path, mode: str, encoding: str | None, tries: int = 5) -> tu
     # The beginning of the name is enough: with an end of its own, a long one could be too long for the system.
     temporary = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
     file = temporary.open(mode, encoding=encoding)
+    named = True
     with suppress(OSError):  # a file system without locks
         hold(file.fileno())
-    if os.fstat(file.fileno()).st_nlink or not tries:
+        named = os.fstat(file.fileno()).st_nlink > 0
+    if named or not tries:
         return temporary, file
     file.close()  # somebody took it for left over, in the moment before it was held
     return _new_part(path, mode, encoding, tries - 1)
