@@ -158,6 +158,8 @@ def _is_text(value: object) -> bool:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return False
+    except (ValueError, RecursionError):  # more digits than Python writes, or too deep: for the other questions
+        return True
     return True
 
 

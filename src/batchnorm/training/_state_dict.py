@@ -66,6 +66,7 @@ def take_off_wrappers(tensors: dict[str, Tensor], names: Iterable[str]) -> str:
         names: of the net's own `state_dict`.
 
     Example:
+        >>> import torch
         >>> tensors = {"module._orig_mod.weight": torch.ones(1)}
         >>> take_off_wrappers(tensors, ["weight"]), tensors
         ('module._orig_mod.', {'weight': tensor([1.])})
