@@ -4,13 +4,14 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 import pytest
 import torch
 from torch import nn
+from torch.autograd import grad_mode
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils import _python_dispatch
 
@@ -27,6 +28,13 @@ X = torch.linspace(-1, 1, 4 * 3 * 6 * 6).reshape(4, 3, 6, 6).sin()
 @pytest.fixture(autouse=True, scope="module")
 def _small_tensors(one_thread: None) -> None:
     """All tests of this file run in one thread."""
+
+
+@pytest.fixture(autouse=True)
+def _other_tests_record_gradients() -> Iterator[None]:
+    """Whatever fails here is not to fail elsewhere."""
+    yield
+    torch.set_grad_enabled(True)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -119,14 +127,14 @@ def process() -> dict[str, object]:
 
 
 class Lines:
-    """Raises at the n-th line that is run in the package, once; or counts the lines."""
+    """Raises at the n-th line that is run in the package, or in another place, once; or counts the lines."""
 
-    def __init__(self, at: int = 0) -> None:
-        self.at, self.count = at, 0
+    def __init__(self, at: int = 0, place: str = PACKAGE) -> None:
+        self.at, self.count, self.place = at, 0, place
 
     def __call__(self, frame: FrameType, event: str, _: object) -> "Lines | None":
         code = frame.f_code
-        if not code.co_filename.startswith(PACKAGE) or code.co_qualname.startswith(FUNCTIONS):
+        if not code.co_filename.startswith(self.place) or code.co_qualname.startswith(FUNCTIONS):
             return None
         if event == "line":
             self.count += 1
@@ -160,6 +168,20 @@ def test_an_interrupt_at_evenly_spaced_lines_leaves_the_model_and_torch_as_befor
         assert picture(model) == before or error is None, error
         model = model if error else build()
     assert struck > 0.9 * times
+
+
+@pytest.mark.parametrize("verb", ["trace", "fold", "average", "exact"])
+def test_an_interrupt_while_torch_enters_or_leaves_one_of_its_modes_leaves_the_model_and_torch_as_before(verb):
+    build, run = VERBS[verb]
+    run(build())
+    modes, spare, model = str(Path(grad_mode.__file__)), build(), build()
+    counter = Lines(place=modes)
+    counter.run(lambda: run(spare))
+    for number in range(1, counter.count + 1, 1 + counter.count // 25):
+        before = picture(model)
+        # The text alone: what was struck goes away with its traceback.
+        error = repr(Lines(number, modes).run(lambda: run(model)))
+        assert picture(model) == before, error
 
 
 def is_inside(frame: FrameType | None, verb: str) -> bool:

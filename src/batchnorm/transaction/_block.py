@@ -8,6 +8,8 @@ from traceback import walk_tb
 from types import TracebackType
 from typing import ParamSpec, TypeVar, cast
 
+import torch
+
 Given = ParamSpec("Given")
 Value = TypeVar("Value")
 
@@ -52,13 +54,15 @@ class _Block(_GeneratorContextManager[Value]):
 
 
 _EDGES = {edge.__code__ for kind in (_GeneratorContextManager, _Block) for edge in (kind.__enter__, kind.__exit__)}
+_GUARDED = {edge.__code__ for edge in (torch.inference_mode.__enter__, torch.inference_mode.__exit__)}
 
 
 def close_left() -> None:
     """Close the context managers, torch's and others', at whose edges the exception struck that is on its way.
 
     Their generators still wait behind the `yield`, and would go on when the last holder of the traceback lets go of it:
-    torch's would put a mode back on its stack when all is over.
+    torch's would put a mode back on its stack when all is over. So would the guard of inference mode, which remembers
+    whether gradients were recorded when it began.
     """
     error, seen = sys.exception(), set[int]()
     while error is not None and id(error) not in seen:
@@ -67,4 +71,8 @@ def close_left() -> None:
             if frame.f_code in _EDGES:
                 with suppress(ValueError):  # it is running
                     frame.f_locals["self"].gen.close()
+            elif frame.f_code in _GUARDED:
+                guard = getattr(frame.f_locals["self"], "_inference_mode_context", None)
+                if guard is not None:
+                    guard.__exit__(None, None, None)
         error = error.__cause__ or error.__context__
