@@ -1,5 +1,7 @@
 """Norms of somebody's own class: their statistics are the moments of what they normalize, or they are left alone."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -206,6 +208,13 @@ class Odd(Written):
         return super().forward(x) + 1
 
 
+def test_a_norm_that_does_something_unknown_is_left_alone_with_the_reason():
+    model = Net(Odd)
+    record = recalibrate(model, tokens().split(5))
+    assert torch.equal(model.norm.running_mean, torch.zeros(CHANNELS))
+    assert "Odd" in record.skipped["norm"]
+
+
 class Twice(nn.BatchNorm1d):
     """Normalizes two things in a call."""
 
@@ -214,12 +223,99 @@ class Twice(nn.BatchNorm1d):
         return (super().forward(x) + super().forward(2 * x)).transpose(1, 2)
 
 
-@pytest.mark.parametrize("kind", [Odd, Twice])
-def test_a_norm_that_does_something_unknown_is_left_alone_with_the_reason(kind):
-    model = Net(kind)
-    record = recalibrate(model, tokens().split(5))
-    assert torch.equal(model.norm.running_mean, torch.zeros(CHANNELS))
-    assert kind.__name__ in record.skipped["norm"]
+class Ghost(nn.BatchNorm1d):
+    """Normalizes a batch in parts, of which a short one has fewer."""
+
+    def forward(self, x):
+        state = (self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum, self.eps)
+        parts = [F.batch_norm(part.transpose(1, 2), *state) for part in x.split(2)]
+        return torch.cat(parts).transpose(1, 2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("kind", "times"), [(Twice, (1, 2)), (Ghost, (1,))])
+def test_all_that_a_norm_normalizes_in_a_call_counts(kind, times, method):
+    model, x = Net(kind), tokens()
+    recalibrate(model, x.split(5), method=method)
+    rows = model.into(x).reshape(-1, CHANNELS)
+    check(model.norm, torch.cat([time * rows for time in times]))
+
+
+def test_behind_a_norm_of_parts_average_takes_what_each_part_s_own_moments_give():
+    model, x = Net(Ghost), tokens()
+    recalibrate(model, x.split(5))
+    double = copy.deepcopy(model).double()
+    parts = [double.into(part.double()) for batch in x.split(5) for part in batch.split(2)]
+    normalized = [
+        (part - part.mean((0, 1))) / (part.var((0, 1), correction=0) + model.norm.eps).sqrt() for part in parts
+    ]
+    check(model.last, double.on(torch.cat(normalized)).mean(1))
+
+
+class Narrow(nn.BatchNorm1d):
+    """Normalizes by as many of its statistics as there are channels, as slimmable nets do."""
+
+    def __init__(self, channels):
+        super().__init__(2 * channels)
+
+    def forward(self, x):
+        state = (part[: x.shape[-1]] for part in (self.running_mean, self.running_var, self.weight, self.bias))
+        return F.batch_norm(x.transpose(1, 2), *state, self.training, self.momentum, self.eps).transpose(1, 2)
+
+
+class Copying(nn.BatchNorm1d):
+    """Normalizes by a copy of its statistics."""
+
+    def forward(self, x):
+        x = x.transpose(1, 2)
+        if self.training:
+            return super().forward(x).transpose(1, 2)
+        return F.batch_norm(x, self.running_mean.clone(), self.running_var.clone()).transpose(1, 2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("kind", "reason"), [(Narrow, "one pair for each channel of what it normalizes"), (Copying, "by a copy of them")]
+)
+def test_a_norm_that_normalizes_by_other_statistics_than_those_it_holds_is_left_alone(kind, reason, method):
+    record = recalibrate(Net(kind), tokens().split(5), method=method)
+    assert reason in record.skipped["norm"]
+    assert [norm.name for norm in record.norms] == ["last"]
+
+
+class Collating(nn.BatchNorm1d):
+    """Makes other statistics of those of its training, as ghost norms do that keep one pair for each part."""
+
+    def train(self, mode=True):
+        if self.training and not mode:
+            self.running_mean, self.running_var = self.running_mean.clone(), self.running_var.clone()
+        return super().train(mode)
+
+
+def test_a_norm_that_exchanges_its_statistics_for_evaluation_is_left_alone_with_the_reason():
+    model = nn.Sequential(Collating(CHANNELS), nn.BatchNorm1d(CHANNELS))
+    record = recalibrate(model, torch.randn(20, CHANNELS, 5).split(5))
+    assert "its own train() exchanges them" in record.skipped["0"]
+
+
+class Domains(nn.Module):
+    """A norm for each domain."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.norms = nn.ModuleList([nn.BatchNorm1d(CHANNELS), norm(CHANNELS)])
+
+    def forward(self, x, domain):
+        return self.norms[domain](x)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_norm_of_somebody_s_own_that_the_first_batch_does_not_call_is_left_alone_with_the_reason(method):
+    parts = torch.randn(20, CHANNELS, CHANNELS).split(5)
+    given = [(part, number % 2) for number, part in enumerate(parts)]
+    record = recalibrate(Domains(Doubled), given, method=method)
+    assert "the first batch, by which one looks, does not call it" in record.skipped["norms.1"]
+    assert [norm.name for norm in record.norms] == ["norms.0"]
 
 
 def test_a_norm_under_vmap_is_left_alone_with_the_reason():

@@ -1,6 +1,6 @@
 """Of which numbers are the moments that a norm stored, and by which is its output normalized?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,18 @@ CLOSE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Whose moments were stored: those of the norm's input along `axis`, or of what its operator was given."""
+    """Whose moments were stored: those of the norm's input along `axis`, or of what its operators were given."""
 
     axis: int | None = None
     by_operator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The moments of what an operator inside a norm was given, and the norm's mean and variance before it ran."""
+
+    moments: Moments
+    before: tuple[Tensor, Tensor]
 
 
 def first_tensor(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
@@ -33,23 +41,27 @@ def is_transformed(x: Tensor) -> bool:
     return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))
 
 
-def movement_of(x: Tensor, heard: list[Tensor], old: tuple[Tensor, ...], new: tuple[Tensor, ...]) -> Movement:
+def movement_of(
+    x: Tensor, heard: Sequence[Heard], old: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor]
+) -> Movement:
     """Find out whose moments moved the statistics.
 
         new = old + momentum * (moments - old), for one momentum, of the mean and of the variance
 
     Args:
         x: what the norm was given.
-        heard: what the operators inside it were given.
+        heard: what the operators inside it were given, in their order: each has to have moved them in its turn.
         old: its mean and variance before.
         new: the same afterwards.
     """
     for axis, moments in _along_axes(x, len(old[0])):
         if _moved_by(moments, old, new):
             return Movement(axis)
-    if len(heard) == 1 and heard[0].dim() >= 2 and heard[0].shape[1] == len(old[0]):
-        return Movement(by_operator=_moved_by(exact_moments(heard[0]), old, new))
-    return Movement()
+    if not heard or len(heard[0].moments.mean) != len(old[0]):
+        return Movement()
+    after = [*(one.before for one in heard[1:]), new]
+    steps = zip(heard, after, strict=True)
+    return Movement(by_operator=all(_moved_by(one.moments, one.before, then) for one, then in steps))
 
 
 def normalized_axis(module: nn.Module, norm: Norm, x: Tensor, output: object) -> int | None:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import MethodType
 
@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..calls import Call
 from ..transaction import Transaction, transaction
+from ._alone import moves_alone
 from ._find import Norm, forward_of, is_stock
 from ._look import Look, Seen
 from ._modes import Modes, reasons
@@ -56,12 +57,13 @@ def habits_of(
     """
     modes = Modes(change.module)
     trained, why, notes, part = _train(change, norms, call, modes)
-    # Where the forward in training came to no end, or a norm's forward is somebody's own, evaluation is looked at, too.
-    needed = call is not None and (bool(notes) or not _are_stock(norms))
+    # Where the forward in training came to no end, or a norm is somebody's own, evaluation is looked at, too.
+    needed = call is not None and (bool(notes) or not _are_stock(norms) or _have_own_train(norms))
     evaluated = _evaluate(change, norms, call, part) if needed and call is not None else [Seen() for _ in norms]
+    still = _still(change, norms, modes, trained, why)
     found = [
         _habits(norm, of_training, of_evaluation, reason, alone=alone)
-        for norm, of_training, of_evaluation, reason in zip(norms, trained, evaluated, why, strict=True)
+        for norm, of_training, of_evaluation, reason in zip(norms, trained, evaluated, still, strict=True)
     ]
     return found, notes
 
@@ -152,27 +154,55 @@ def _make_ready(change: Transaction, norms: Sequence[Norm]) -> None:
                 change.set(module, "forward", MethodType(_BatchNorm.forward, module))
 
 
-def _habits(norm: Norm, trained: Seen, evaluated: Seen, reason: str | None, *, alone: bool) -> Habits:
-    reads: int | str = 1
-    unknown = None
+def _habits(norm: Norm, trained: Seen, evaluated: Seen, still: str | None, *, alone: bool) -> Habits:
     if trained.exchanged or evaluated.exchanged:
-        return Habits(None, 1, "it is called with other running statistics than its own (torch.func.functional_call)")
+        return Habits(None, 1, _EXCHANGED)  # what a training step moves are the others
     if trained.transformed or evaluated.transformed:
-        unknown = "it is called under a transform of torch.func, where its input is that of several calls at once"
-    elif not _are_stock([norm]):
-        reads, unknown = _reading(norm, trained, evaluated, alone=alone)
-    return Habits(_still(norm, trained, reason), reads, unknown)
+        return Habits(
+            still, 1, "it is called under a transform of torch.func, where its input is that of several calls at once"
+        )
+    if _are_stock([norm]):
+        return Habits(still)
+    return Habits(still, *_reading(norm, trained, evaluated, alone=alone))
 
 
-def _still(norm: Norm, seen: Seen, reason: str | None) -> str | None:
-    if seen.moved:
+_EXCHANGED = (
+    "it is called with other running statistics than its own: torch.func.functional_call gives them, or its own train() "
+    "exchanges them"
+)
+
+
+def _still(
+    change: Transaction, norms: Sequence[Norm], modes: Modes, trained: Sequence[Seen], why: Sequence[str | None]
+) -> list[str | None]:
+    """Why a training step leaves each norm's statistics as they are; None if it moves them."""
+    still = [reason or _seen_still(norm, seen) for norm, seen, reason in zip(norms, trained, why, strict=True)]
+    still = [None if seen.moved else reason for seen, reason in zip(trained, still, strict=True)]
+    unseen = [index for index, seen in enumerate(trained) if not seen.ended and still[index] is None]
+    if unseen:
+        with transaction(change.module) as inner, _silently():
+            with suppress(Exception):  # a train() that raises has left all modes as they were
+                modes.train(inner)
+            _make_ready(inner, norms)
+            for index in unseen:
+                still[index] = _still_alone(norms[index])
+    return still
+
+
+def _seen_still(norm: Norm, seen: Seen) -> str | None:
+    if seen.moved or not seen.ended:
         return None
-    if not seen.ended:
-        return reason
-    if reason is not None:
-        return reason
-    if not seen.trained:
-        return "frozen: the model's forward puts it into evaluation mode"
+    return _frozen(norm) if seen.trained else "frozen: the model's forward puts it into evaluation mode"
+
+
+def _still_alone(norm: Norm) -> str | None:
+    moves = moves_alone(norm)
+    if moves is None:
+        return f"whether training moves its statistics is not known: a {norm.kind} that the training forward did not call"
+    return None if moves else _frozen(norm)
+
+
+def _frozen(norm: Norm) -> str:
     if hasattr(norm.modules[0], "momentum") and _are_stock([norm]):
         off = not getattr(norm.modules[0], "track_running_stats", True)
         cause = "track_running_stats = False" if off else f"momentum = {norm.modules[0].momentum}"
@@ -183,11 +213,15 @@ def _still(norm: Norm, seen: Seen, reason: str | None) -> str | None:
 def _reading(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tuple[int | str, str | None]:
     """How a norm reads whose forward is somebody's own, or why nobody knows."""
     if not trained.calls and not evaluated.calls:
-        return 1, None  # never called
+        return 1, f"what a {norm.kind} normalizes is not known: the first batch, by which one looks, does not call it"
+    if not (trained.fits and evaluated.fits):
+        return 1, f"a {norm.kind} holds other statistics than one pair for each channel of what it normalizes"
     if trained.moved and alone and trained.stored.axis is None and not trained.stored.by_operator:
         return 1, f"what a {norm.kind} stores in training are not the moments of what it is given"
     if evaluated.operators:
         return _by_operator(norm, trained, evaluated, alone=alone)
+    if evaluated.foreign:
+        return 1, f"a {norm.kind} normalizes by other statistics than those that it holds, or by a copy of them"
     if max(trained.tensors, evaluated.tensors) > 1:
         return 1, f"what a {norm.kind} normalizes is not known: it takes more than one tensor, such as a mask"
     for axis in (trained.stored.axis, evaluated.formula):
@@ -197,8 +231,8 @@ def _reading(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tupl
 
 
 def _by_operator(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tuple[int | str, str | None]:
-    if evaluated.operators != evaluated.calls:
-        return 1, f"what a {norm.kind} normalizes is not known: it does so several times in a call, or not in all"
+    if evaluated.silent:
+        return 1, f"what a {norm.kind} normalizes is not known: an operator does it in some calls, and none in others"
     if trained.moved and alone and trained.operators and trained.values != evaluated.values:
         return 1, f"a {norm.kind} evaluates other numbers than those whose moments it stores in training"
     # Also where it was given the very tensor: with other data it may be another.
@@ -207,6 +241,10 @@ def _by_operator(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> 
 
 def _are_stock(norms: Sequence[Norm]) -> bool:
     return all(is_stock(module) for norm in norms for module in norm.modules)
+
+
+def _have_own_train(norms: Sequence[Norm]) -> bool:
+    return any(type(module).train is not nn.Module.train for norm in norms for module in norm.modules)
 
 
 def _first_line(error: Exception) -> str:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from ..functional import exact_moments
 from ..transaction import Transaction
-from ._evidence import Movement, first_tensor, is_transformed, movement_of, normalized_axis
+from ._evidence import Heard, Movement, first_tensor, is_transformed, movement_of, normalized_axis
 from ._find import Norm, is_stock
 from ._normalizers import Normalizers
 
@@ -27,10 +28,12 @@ class Seen:
         transformed: it was given what a transform of `torch.func` hands out, which holds several tensors at once.
         exchanged: it was called while it held other statistics than its own.
         moved: whether its statistics, or its count of batches, changed while it was called.
-        stored: along which axis its input has the moments that it stored, and whether that was the operator's input.
-        operators: how many operators normalized inside it.
-        values: how many values the operators of the first call were given.
-        passed_on: each of them was given the very tensor that the norm was.
+        stored: along which axis its input has the moments that it stored, and whether its operators' inputs have.
+        operators: how many operators inside it normalized by its statistics.
+        silent: in how many calls none did.
+        foreign: how many operators inside it normalized by other statistics, such as a copy.
+        values: how many values the operators that did were given in the first call.
+        fits: each of these tensors had a channel for each of its statistics.
         formula: the axis along which its output is its input normalized by its statistics; None if it is not.
     """
 
@@ -43,9 +46,22 @@ class Seen:
     moved: bool = False
     stored: Movement = field(default_factory=Movement)
     operators: int = 0
+    silent: int = 0
+    foreign: int = 0
     values: int = 0
-    passed_on: bool = True
+    fits: bool = True
     formula: int | None = None
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call of a norm that has not ended: its index, what it was given, its statistics before, its operators."""
+
+    index: int
+    x: Tensor | None
+    before: tuple[Tensor, Tensor]
+    heard: list[Heard] = field(default_factory=list)
+    own: int = 0
 
 
 class Look:
@@ -54,8 +70,7 @@ class Look:
     def __init__(self, norms: Sequence[Norm]) -> None:
         self.seen = [Seen() for _ in norms]
         self._norms = norms
-        self._running: list[tuple[int, Tensor | None, list[Tensor]]] = []
-        self._before: dict[int, tuple[Tensor, Tensor]] = {}
+        self._running: list[_Call] = []
 
     def on(self, change: Transaction) -> AbstractContextManager[object]:
         """Hang the hooks up, until the transaction ends; the mode is for the caller to enter, if one is needed."""
@@ -72,53 +87,54 @@ class Look:
             x = first_tensor(args, kwargs)
             if not seen.calls:
                 seen.trained = module.training
-                self._before[index] = norm.mean.clone(), norm.var.clone()
             seen.calls += 1
             seen.exchanged |= module._buffers.get("running_mean", norm.mean) is not norm.mean
             seen.tensors = max(seen.tensors, sum(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs))))
             seen.transformed |= x is not None and is_transformed(x)
-            self._running.append((index, x, []))
+            self._running.append(_Call(index, x, (norm.mean.clone(), norm.var.clone())))
 
         return hook
 
-    def _heard(self, x: Tensor, _: list[Tensor]) -> None:
+    def _heard(self, x: Tensor, given: set[int]) -> None:
         if not self._running:
             return
-        index, given, heard = self._running[-1]
-        seen = self.seen[index]
-        seen.operators += 1
-        seen.values += x.numel() if seen.calls == 1 else 0
-        seen.passed_on &= given is not None and _is_same(x, given)
-        if not is_transformed(x):
-            heard.append(x.detach().clone())
+        call = self._running[-1]
+        seen, norm = self.seen[call.index], self._norms[call.index]
+        fits = x.dim() >= 2 and x.shape[1] == len(norm.mean)
+        if norm.mean.data_ptr() in given:
+            call.own += 1
+            seen.operators += 1
+            seen.fits &= fits
+            seen.values += x.numel() if seen.calls == 1 else 0
+        else:
+            seen.foreign += 1
+        if fits and not is_transformed(x):
+            call.heard.append(Heard(exact_moments(x.detach()), (norm.mean.clone(), norm.var.clone())))
 
     def _left(self, index: int) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
             while self._running:
-                running, x, heard = self._running.pop()
-                if running == index:
+                call = self._running.pop()
+                if call.index == index:
                     break
             else:
                 return
-            seen, norm = self.seen[index], self._norms[index]
+            seen = self.seen[index]
             seen.ended += 1
-            if seen.transformed or x is None:
-                return
-            with torch.no_grad():
-                if seen.calls == 1:
-                    old, new = self._before[index], (norm.mean, norm.var)
-                    seen.moved = not all(map(torch.equal, old, new))
-                    seen.stored = movement_of(x, heard, old, new) if seen.moved else Movement()
-                if not seen.operators and not seen.moved:
-                    seen.formula = normalized_axis(module, norm, x, output)
+            seen.silent += not call.own
+            if not seen.transformed and call.x is not None:
+                with torch.no_grad():
+                    self._judge(seen, call, module, output)
 
         return hook
 
-
-def _is_same(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are one: the same elements in the same memory."""
-    if is_transformed(one) or is_transformed(other) or one.layout is not other.layout:
-        return False
-    if one.layout is not torch.strided or one.shape != other.shape or one.stride() != other.stride():
-        return False
-    return one.data_ptr() == other.data_ptr()
+    def _judge(self, seen: Seen, call: _Call, module: nn.Module, output: object) -> None:
+        """What a call did to the statistics, or by the formula with them."""
+        norm, x = self._norms[call.index], call.x
+        assert x is not None  # noqa: S101  # the caller has asked
+        now = norm.mean, norm.var
+        moved = not all(map(torch.equal, call.before, now))
+        if moved and not seen.moved:
+            seen.moved, seen.stored = True, movement_of(x, call.heard, call.before, now)
+        if not call.own and not moved:
+            seen.formula = normalized_axis(module, norm, x, output)
