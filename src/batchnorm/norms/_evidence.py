@@ -1,14 +1,13 @@
-"""Of which numbers are the moments that a norm stored, and by which is its output normalized?"""
+"""Of which numbers are the moments that a norm stored?"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..functional import Moments, exact_moments, scale_shift
-from ._find import Norm
+from ..functional import Moments, exact_moments
 
 CLOSE = 1e-3
 """How far from exact, relative to itself, a movement of statistics may be: other moments are wholly others."""
@@ -64,35 +63,13 @@ def movement_of(
     return Movement(by_operator=all(_moved_by(one.moments, one.before, then) for one, then in steps))
 
 
-def normalized_axis(module: nn.Module, norm: Norm, x: Tensor, output: object) -> int | None:
-    """Along which axis the output is the input, normalized by the norm's statistics, scaled and shifted."""
-    if not isinstance(output, Tensor) or output.shape != x.shape or not x.is_floating_point() or not x.numel():
-        return None
-    weight, bias = (getattr(module, name, None) for name in ("weight", "bias"))
-    parts = [
-        value.detach().double() if isinstance(value, Tensor) and value.shape == norm.mean.shape else None
-        for value in (norm.mean, norm.var, weight, bias)
-    ]
-    mean, var, *affine = parts
-    if mean is None or var is None:
-        return None
-    scale, shift = scale_shift(mean, var, affine[0], affine[1], norm.eps)
-    for axis in _axes(x, len(mean)):
-        shape = [-1 if place == axis else 1 for place in range(x.dim())]
-        expected = x.double() * scale.reshape(shape) + shift.reshape(shape)
-        size = max(1.0, float(expected.abs().max()))
-        if float((output.double() - expected).abs().max()) <= 100 * torch.finfo(x.dtype).eps * size:
-            return axis
-    return None
-
-
 def _along_axes(x: Tensor, channels: int) -> Iterator[tuple[int, Moments]]:
     if x.is_floating_point() and x.layout is torch.strided:
-        for axis in _axes(x, channels):
+        for axis in axes_of(x, channels):
             yield axis, exact_moments(x.movedim(axis, 1))
 
 
-def _axes(x: Tensor, channels: int) -> Iterator[int]:
+def axes_of(x: Tensor, channels: int) -> Iterator[int]:
     """The axes that may be the channels', the usual one first."""
     return (axis for axis in (*range(1, x.dim()), 0) if x.dim() >= 2 and x.shape[axis] == channels)
 

@@ -224,10 +224,11 @@ def _reading(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tupl
         return 1, f"a {norm.kind} normalizes by other statistics than those that it holds, or by a copy of them"
     if max(trained.tensors, evaluated.tensors) > 1:
         return 1, f"what a {norm.kind} normalizes is not known: it takes more than one tensor, such as a mask"
-    for axis in (trained.stored.axis, evaluated.formula):
-        if axis is not None:
-            return axis, None
-    return 1, f"what a {norm.kind} normalizes is not known: its forward does more than the formula"
+    if evaluated.normalizes is None:
+        return 1, f"what a {norm.kind} normalizes is not known: in evaluation it does more, or by other statistics"
+    if trained.moved and alone and trained.stored.axis != evaluated.normalizes:
+        return 1, f"a {norm.kind} evaluates other numbers than those whose moments it stores in training"
+    return evaluated.normalizes, None
 
 
 def _by_operator(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tuple[int | str, str | None]:

@@ -11,7 +11,8 @@ from torch.utils._pytree import tree_leaves
 
 from ..functional import exact_moments
 from ..transaction import Transaction
-from ._evidence import Heard, Movement, first_tensor, is_transformed, movement_of, normalized_axis
+from ._equivariance import normalized_axis
+from ._evidence import Heard, Movement, first_tensor, is_transformed, movement_of
 from ._find import Norm, is_stock
 from ._normalizers import Normalizers
 
@@ -34,7 +35,7 @@ class Seen:
         foreign: how many operators inside it normalized by other statistics, such as a copy.
         values: how many values the operators that did were given in the first call.
         fits: each of these tensors had a channel for each of its statistics.
-        formula: the axis along which its output is its input normalized by its statistics; None if it is not.
+        normalizes: the axis along which it normalizes what it is given by its statistics; None if it does not.
     """
 
     calls: int = 0
@@ -50,7 +51,7 @@ class Seen:
     foreign: int = 0
     values: int = 0
     fits: bool = True
-    formula: int | None = None
+    normalizes: int | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class Look:
         self.seen = [Seen() for _ in norms]
         self._norms = norms
         self._running: list[_Call] = []
+        self._held = [(norm.mean, norm.var) for norm in norms]
 
     def on(self, change: Transaction) -> AbstractContextManager[object]:
         """Hang the hooks up, until the transaction ends; the mode is for the caller to enter, if one is needed."""
@@ -88,10 +90,10 @@ class Look:
             if not seen.calls:
                 seen.trained = module.training
             seen.calls += 1
-            seen.exchanged |= module._buffers.get("running_mean", norm.mean) is not norm.mean
+            seen.exchanged |= _statistics(module, norm)[0] is not self._held[index][0]
             seen.tensors = max(seen.tensors, sum(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs))))
             seen.transformed |= x is not None and is_transformed(x)
-            self._running.append(_Call(index, x, (norm.mean.clone(), norm.var.clone())))
+            self._running.append(_Call(index, x, _copies(_statistics(module, norm))))
 
         return hook
 
@@ -109,7 +111,7 @@ class Look:
         else:
             seen.foreign += 1
         if fits and not is_transformed(x):
-            call.heard.append(Heard(exact_moments(x.detach()), (norm.mean.clone(), norm.var.clone())))
+            call.heard.append(Heard(exact_moments(x.detach()), _copies(self._held[call.index])))
 
     def _left(self, index: int) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
@@ -119,22 +121,29 @@ class Look:
                     break
             else:
                 return
-            seen = self.seen[index]
+            seen, norm = self.seen[index], self._norms[index]
             seen.ended += 1
             seen.silent += not call.own
-            if not seen.transformed and call.x is not None:
-                with torch.no_grad():
-                    self._judge(seen, call, module, output)
+            now = _statistics(module, norm)
+            if not seen.exchanged:
+                self._held[index] = now  # some put others in the place of what they held
+            if seen.transformed or call.x is None or now[0].shape != norm.mean.shape:
+                return
+            with torch.no_grad():
+                moved = not all(map(torch.equal, call.before, now))
+                if moved and not seen.moved:
+                    seen.moved, seen.stored = True, movement_of(call.x, call.heard, call.before, now)
+                if not (call.own or moved or module.training or is_stock(module)):
+                    seen.normalizes = normalized_axis(module, norm, args, kwargs, output)
 
         return hook
 
-    def _judge(self, seen: Seen, call: _Call, module: nn.Module, output: object) -> None:
-        """What a call did to the statistics, or by the formula with them."""
-        norm, x = self._norms[call.index], call.x
-        assert x is not None  # noqa: S101  # the caller has asked
-        now = norm.mean, norm.var
-        moved = not all(map(torch.equal, call.before, now))
-        if moved and not seen.moved:
-            seen.moved, seen.stored = True, movement_of(x, call.heard, call.before, now)
-        if not call.own and not moved:
-            seen.formula = normalized_axis(module, norm, x, output)
+
+def _statistics(module: nn.Module, norm: Norm) -> tuple[Tensor, Tensor]:
+    """What a module holds now, which need not be what it held when the norms were found."""
+    mean, var = (module._buffers.get(name) for name in ("running_mean", "running_var"))
+    return (norm.mean if mean is None else mean, norm.var if var is None else var)
+
+
+def _copies(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return pair[0].clone(), pair[1].clone()
