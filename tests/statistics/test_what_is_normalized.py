@@ -275,7 +275,7 @@ class Copying(nn.BatchNorm1d):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    ("kind", "reason"), [(Narrow, "one pair for each channel of what it normalizes"), (Copying, "by a copy of them")]
+    ("kind", "reason"), [(Narrow, "one pair for each channel that it normalizes"), (Copying, "by a copy of them")]
 )
 def test_a_norm_that_normalizes_by_other_statistics_than_those_it_holds_is_left_alone(kind, reason, method):
     record = recalibrate(Net(kind), tokens().split(5), method=method)
@@ -314,8 +314,71 @@ def test_a_norm_of_somebody_s_own_that_the_first_batch_does_not_call_is_left_alo
     parts = torch.randn(20, CHANNELS, CHANNELS).split(5)
     given = [(part, number % 2) for number, part in enumerate(parts)]
     record = recalibrate(Domains(Doubled), given, method=method)
-    assert "the first batch, by which one looks, does not call it" in record.skipped["norms.1"]
+    assert "it was not called with the first batch" in record.skipped["norms.1"]
     assert [norm.name for norm in record.norms] == ["norms.0"]
+
+
+class Exchanging(nn.BatchNorm1d):
+    """Puts new statistics in the place of the old ones, as some synchronized norms do."""
+
+    def forward(self, x):
+        if self.training:
+            var, mean = torch.var_mean(x, 0)
+            self.running_mean = torch.lerp(self.running_mean, mean.detach(), self.momentum)
+            self.running_var = torch.lerp(self.running_var, var.detach(), self.momentum)
+            return F.batch_norm(x, None, None, self.weight, self.bias, training=True)
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_norm_that_exchanges_its_statistics_in_training_is_not_frozen(method, times):
+    norm, x = Exchanging(5), torch.randn(23, 5)
+    recalibrate(nn.Sequential(*[norm] * times), x.split(6), method=method)
+    if times == 1:
+        check(norm, x)
+    assert not torch.equal(norm.running_var, torch.ones(5))
+
+
+class Debiased(Written):
+    """Evaluates by its statistics divided by what they lack, as moving averages that begin with zeros are."""
+
+    def forward(self, x):
+        if self.training:
+            return super().forward(x)
+        return (x - self.running_mean / 0.9) / (self.running_var / 0.9 + self.eps).sqrt()
+
+
+class Other(Written):
+    """Evaluates something else of its input."""
+
+    def forward(self, x):
+        return super().forward(x if self.training else x.relu())
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", [Debiased, Other])
+def test_a_norm_that_evaluates_otherwise_than_by_its_statistics_is_left_alone(kind, method):
+    record = recalibrate(Net(kind), tokens().split(5), method=method)
+    assert kind.__name__ in record.skipped["norm"]
+
+
+class Activated(Written):
+    """Scales by parameters of other names, and does something more with the result."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.gamma = nn.Parameter(torch.full((channels,), 1.5))
+
+    def forward(self, x):
+        return F.leaky_relu(super().forward(x) * self.gamma) + 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_norm_makes_of_the_result_does_not_matter(method):
+    model, x = Net(Activated), tokens()
+    recalibrate(model, x.split(5), method=method)
+    check(model.norm, model.into(x).reshape(-1, CHANNELS))
 
 
 def test_a_norm_under_vmap_is_left_alone_with_the_reason():

@@ -228,7 +228,9 @@ def test_a_norm_that_the_first_batch_does_not_call_moves_if_it_moves_by_itself(n
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("norm", "is_frozen"), [(lambda: nn.BatchNorm2d(4), False), (lambda: FixedBatchNorm2d(4), True)])
+@pytest.mark.parametrize(
+    ("norm", "is_frozen"), [(lambda: nn.BatchNorm2d(4), False), (lambda: FixedBatchNorm2d(4), True)]
+)
 def test_in_a_model_that_cannot_train_on_a_batch_alone_a_norm_moves_if_it_moves_by_itself(norm, is_frozen, method):
     model = NeedsTargets()
     model.body[1] = norm()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ._find import Norm
 
+
 def moves_alone(norm: Norm) -> bool | None:
     """Whether a norm, in the mode that it is in, stores something of what it is given; None if it takes nothing.
 
@@ -18,7 +19,7 @@ def moves_alone(norm: Norm) -> bool | None:
     for x in _inputs(norm):
         with suppress(Exception), torch.no_grad():  # whatever a norm may raise that takes other shapes, or a mask
             module.forward(x)
-            return not all(map(torch.equal, before, (norm.mean, norm.var)))
+            return not all(map(torch.equal, before, norm.held_by(module)))
     return None
 
 

@@ -30,7 +30,9 @@ def normalized_axis(
     x = first_tensor(args, kwargs)
     if x is None or not isinstance(output, Tensor) or not x.is_floating_point() or x.layout is not torch.strided:
         return None
-    return next((axis for axis in axes_of(x, len(norm.mean)) if _is_axis(module, norm, args, kwargs, output, axis)), None)
+    return next(
+        (axis for axis in axes_of(x, len(norm.mean)) if _is_axis(module, norm, args, kwargs, output, axis)), None
+    )
 
 
 def _is_axis(
@@ -62,7 +64,9 @@ def _answers(
     def answer(change: Callable[[Tensor], Tensor], new_mean: Tensor, new_var: Tensor) -> object:
         norm.mean.copy_(new_mean)
         norm.var.copy_(new_var)
-        return module.forward(*_with_first(args, change(x).to(x.dtype)), **_with_named(args, kwargs, change(x).to(x.dtype)))
+        return module.forward(
+            *_with_first(args, change(x).to(x.dtype)), **_with_named(args, kwargs, change(x).to(x.dtype))
+        )
 
     middle = mean.reshape(column)
     yield answer(lambda x: x + shift.reshape(column), mean + shift, var)

@@ -40,9 +40,7 @@ def is_transformed(x: Tensor) -> bool:
     return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))
 
 
-def movement_of(
-    x: Tensor, heard: Sequence[Heard], old: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor]
-) -> Movement:
+def movement_of(x: Tensor, heard: Sequence[Heard], old: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor]) -> Movement:
     """Find out whose moments moved the statistics.
 
         new = old + momentum * (moments - old), for one momentum, of the mean and of the variance

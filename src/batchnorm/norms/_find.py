@@ -31,6 +31,11 @@ class Norm:
         """What the norm adds to the variance."""
         return float(getattr(self.modules[0], "eps", 0.0))
 
+    def held_by(self, module: nn.Module) -> tuple[Tensor, Tensor]:
+        """What one of the modules holds now, which need not be what it held when it was found."""
+        mean, var = (module._buffers.get(name) for name in ("running_mean", "running_var"))
+        return self.mean if mean is None else mean, self.var if var is None else var
+
 
 def is_norm(module: nn.Module) -> bool:
     """Whether a module is a batch norm, whatever its class: it has a mean and a variance per channel, or is torch's.

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from types import MethodType
 
@@ -75,7 +75,7 @@ def _train(
     error: Exception | None = None
     why: list[str | None] = [None for _ in norms]
     look = Look(norms)
-    for part, grad in _attempts(call, norms):
+    for part, grad, watched in _attempts(call, norms):
         look = Look(norms)
         with transaction(change.module) as inner:
             try:
@@ -84,7 +84,8 @@ def _train(
                 if part is None:
                     break
                 _make_ready(inner, norms)
-                with _silently(), torch.set_grad_enabled(grad), look.on(inner):
+                mode = look.on(inner)
+                with _silently(), torch.set_grad_enabled(grad), mode if watched else nullcontext():
                     part.run(inner.module)
             except (MemoryError, torch.OutOfMemoryError):
                 raise  # says nothing of the norms
@@ -128,13 +129,15 @@ def _silently() -> Iterator[None]:
         yield
 
 
-def _attempts(call: Call | None, norms: Sequence[Norm]) -> Iterator[tuple[Call | None, bool]]:
-    """With what a training forward is tried, and whether with gradients, which some forwards need."""
+def _attempts(call: Call | None, norms: Sequence[Norm]) -> Iterator[tuple[Call | None, bool, bool]]:
+    """With what a training forward is tried; with gradients, which some need, or not; and whether under a mode."""
     if call is None:
-        yield None, False
+        yield None, False, False
         return
     for part in _parts(call, norms):
-        yield from ((part, False), (part, True))
+        yield from ((part, False, True), (part, True, True))
+    if _are_stock(norms):
+        yield _parts(call, norms)[0], False, False  # some models run under no mode
 
 
 def _parts(call: Call, norms: Sequence[Norm]) -> tuple[Call, ...]:
@@ -161,8 +164,12 @@ def _habits(norm: Norm, trained: Seen, evaluated: Seen, still: str | None, *, al
         return Habits(
             still, 1, "it is called under a transform of torch.func, where its input is that of several calls at once"
         )
+    if not (trained.fits and evaluated.fits):
+        return Habits(
+            still, 1, f"a {norm.kind} holds other statistics than one pair for each channel that it normalizes"
+        )
     if _are_stock([norm]):
-        return Habits(still)
+        return Habits(still, BY_OPERATOR if trained.elsewhere or evaluated.elsewhere else 1)
     return Habits(still, *_reading(norm, trained, evaluated, alone=alone))
 
 
@@ -198,7 +205,9 @@ def _seen_still(norm: Norm, seen: Seen) -> str | None:
 def _still_alone(norm: Norm) -> str | None:
     moves = moves_alone(norm)
     if moves is None:
-        return f"whether training moves its statistics is not known: a {norm.kind} that the training forward did not call"
+        return (
+            f"whether training moves its statistics is not known: a {norm.kind} that the training forward did not call"
+        )
     return None if moves else _frozen(norm)
 
 
@@ -213,9 +222,10 @@ def _frozen(norm: Norm) -> str:
 def _reading(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tuple[int | str, str | None]:
     """How a norm reads whose forward is somebody's own, or why nobody knows."""
     if not trained.calls and not evaluated.calls:
-        return 1, f"what a {norm.kind} normalizes is not known: the first batch, by which one looks, does not call it"
-    if not (trained.fits and evaluated.fits):
-        return 1, f"a {norm.kind} holds other statistics than one pair for each channel of what it normalizes"
+        return (
+            1,
+            f"what a {norm.kind} normalizes is not known: it was not called with the first batch, or a rank has none",
+        )
     if trained.moved and alone and trained.stored.axis is None and not trained.stored.by_operator:
         return 1, f"what a {norm.kind} stores in training are not the moments of what it is given"
     if evaluated.operators:

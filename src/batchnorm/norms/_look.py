@@ -1,7 +1,6 @@
 """What happens in and around every norm during one forward?"""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +31,7 @@ class Seen:
         stored: along which axis its input has the moments that it stored, and whether its operators' inputs have.
         operators: how many operators inside it normalized by its statistics.
         silent: in how many calls none did.
+        elsewhere: whether an operator normalized something by its statistics that is not what it was given in a call.
         foreign: how many operators inside it normalized by other statistics, such as a copy.
         values: how many values the operators that did were given in the first call.
         fits: each of these tensors had a channel for each of its statistics.
@@ -48,6 +48,7 @@ class Seen:
     stored: Movement = field(default_factory=Movement)
     operators: int = 0
     silent: int = 0
+    elsewhere: bool = False
     foreign: int = 0
     values: int = 0
     fits: bool = True
@@ -74,14 +75,13 @@ class Look:
         self._running: list[_Call] = []
         self._held = [(norm.mean, norm.var) for norm in norms]
 
-    def on(self, change: Transaction) -> AbstractContextManager[object]:
-        """Hang the hooks up, until the transaction ends; the mode is for the caller to enter, if one is needed."""
+    def on(self, change: Transaction) -> Normalizers:
+        """Hang the hooks up, until the transaction ends; the mode is for the caller to enter."""
         for index, norm in enumerate(self._norms):
             for module in norm.modules:
                 change.on_input(module, self._entered(index), with_kwargs=True)
                 change.on_output(module, self._left(index), with_kwargs=True)
-        known = all(is_stock(module) for norm in self._norms for module in norm.modules)
-        return nullcontext() if known else Normalizers(self._heard)
+        return Normalizers(self._heard)
 
     def _entered(self, index: int) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -90,28 +90,36 @@ class Look:
             if not seen.calls:
                 seen.trained = module.training
             seen.calls += 1
-            seen.exchanged |= _statistics(module, norm)[0] is not self._held[index][0]
+            seen.exchanged |= norm.held_by(module)[0] is not self._held[index][0]
             seen.tensors = max(seen.tensors, sum(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs))))
             seen.transformed |= x is not None and is_transformed(x)
-            self._running.append(_Call(index, x, _copies(_statistics(module, norm))))
+            self._running.append(_Call(index, x, _copies(norm.held_by(module))))
 
         return hook
 
     def _heard(self, x: Tensor, given: set[int]) -> None:
-        if not self._running:
-            return
-        call = self._running[-1]
-        seen, norm = self.seen[call.index], self._norms[call.index]
-        fits = x.dim() >= 2 and x.shape[1] == len(norm.mean)
-        if norm.mean.data_ptr() in given:
-            call.own += 1
-            seen.operators += 1
-            seen.fits &= fits
-            seen.values += x.numel() if seen.calls == 1 else 0
-        else:
-            seen.foreign += 1
-        if fits and not is_transformed(x):
-            call.heard.append(Heard(exact_moments(x.detach()), _copies(self._held[call.index])))
+        call = self._running[-1] if self._running else None
+        for index, norm in enumerate(self._norms):
+            if self._held[index][0].data_ptr() not in given:
+                continue
+            seen = self.seen[index]
+            if call is None or call.index != index:
+                seen.elsewhere = True
+            else:
+                call.own += 1
+                seen.operators += 1
+                seen.values += x.numel() if seen.calls == 1 else 0
+                seen.elsewhere |= not _is_same(x, call.x)
+            seen.fits &= x.dim() >= 2 and x.shape[1] == len(norm.mean)
+        if call is not None:
+            self._note(call, x, given)
+
+    def _note(self, call: _Call, x: Tensor, given: set[int]) -> None:
+        """Keep the moments of what an operator inside a norm is given."""
+        mean, var = self._held[call.index]
+        self.seen[call.index].foreign += mean.data_ptr() not in given
+        if x.dim() >= 2 and x.shape[1] == len(mean) and not is_transformed(x):
+            call.heard.append(Heard(exact_moments(x.detach()), (mean.clone(), var.clone())))
 
     def _left(self, index: int) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
@@ -124,7 +132,7 @@ class Look:
             seen, norm = self.seen[index], self._norms[index]
             seen.ended += 1
             seen.silent += not call.own
-            now = _statistics(module, norm)
+            now = norm.held_by(module)
             if not seen.exchanged:
                 self._held[index] = now  # some put others in the place of what they held
             if seen.transformed or call.x is None or now[0].shape != norm.mean.shape:
@@ -139,11 +147,12 @@ class Look:
         return hook
 
 
-def _statistics(module: nn.Module, norm: Norm) -> tuple[Tensor, Tensor]:
-    """What a module holds now, which need not be what it held when the norms were found."""
-    mean, var = (module._buffers.get(name) for name in ("running_mean", "running_var"))
-    return (norm.mean if mean is None else mean, norm.var if var is None else var)
-
-
 def _copies(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return pair[0].clone(), pair[1].clone()
+
+
+def _is_same(x: Tensor, given: Tensor | None) -> bool:
+    """Whether an operator is given just what its norm was."""
+    if given is None or is_transformed(x) or is_transformed(given):
+        return given is x
+    return x.shape == given.shape and (x.data_ptr() == given.data_ptr() or torch.equal(x, given))

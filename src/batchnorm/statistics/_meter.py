@@ -101,9 +101,7 @@ class Meter:
         """What is to be called before each forward of the norm."""
 
         def called(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            call = len(self._order)
-            self._order.append(norm)
-            self.calls[norm] += 1
+            call = self._count(norm)
             self._check_buffers(norm, module)
             if norm in self._by_operator:
                 self._wait_for_operator(norm)
@@ -127,9 +125,17 @@ class Meter:
         """Read what an operator is about to normalize by the statistics of a norm."""
         for norm in self._by_operator:
             if self._norms[norm].mean.data_ptr() in given:
+                if norm not in self._order:  # its module is not called, or later
+                    self._pass(self._count(norm))
                 self._waiting.discard(norm)
                 if norm in self._measured:
                     self._read(norm, x)
+
+    def _count(self, norm: int) -> int:
+        call = len(self._order)
+        self._order.append(norm)
+        self.calls[norm] += 1
+        return call
 
     def _pass(self, call: int) -> None:
         if call == len(self.seconds):

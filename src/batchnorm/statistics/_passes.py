@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..calls import Call
-from ..norms import Habits, Norm
+from ..norms import BY_OPERATOR, Habits, Norm
 from ..transaction import RNGState, Transaction, rng_state, same_rng, transaction
 from ._batches import Batches
 from ._fingerprint import MODULUS, fingerprint_of
@@ -62,7 +62,8 @@ class Passes:
         watcher: RecalibrationWatcher,
     ) -> None:
         self.change, self.norms, self.habits, self.batches, self.ranks = change, norms, habits, batches, ranks
-        self.may_stop = batches.is_plain and may_be_left(change.module)
+        by_operator = any(habit.reads == BY_OPERATOR for habit in habits)  # which comes behind the norm's call
+        self.may_stop = batches.is_plain and not by_operator and may_be_left(change.module)
         self.layout = Layout(norms)
         self.watcher = watcher
         self.done = 0

@@ -9,7 +9,7 @@ import torch
 from ..norms import BY_OPERATOR, OPERATORS
 from ..transaction import same_rng, transaction
 from ..wiring import Pass as SeenPass
-from ..wiring import influences, one_pass
+from ..wiring import Influence, influences, one_pass
 from ._depths import Level, by_depth, in_order
 from ._passes import Pass, Passes
 
@@ -108,15 +108,20 @@ def _reads(passes: Passes, seen: SeenPass) -> tuple[list[int], tuple[int, ...]]:
     reads, order = [0] * len(passes.norms), []
     sources = {name: own[id(buffer)] for name, buffer in named if id(buffer) in own}
     for found in influences(seen, sources, OPERATORS):
-        norm = norms.get(id(found.call.module))
-        if norm is None:
-            continue
-        if found.operator is None:
+        if found.operator is None and (norm := norms.get(id(found.call.module))) is not None:
             order.append(norm)
-        # A norm's operator reads what the norm was given, or what its forward has made of that.
-        if (found.operator is not None) == (passes.habits[norm].reads == BY_OPERATOR):
-            reads[norm] |= found.first
+            # By an operator it reads what that is given, which its forward may have made of this.
+            reads[norm] |= 0 if passes.habits[norm].reads == BY_OPERATOR else found.first
+        elif found.operator is not None:
+            for norm in _taken(found, passes):
+                order += [norm] if norm not in order else []
+                reads[norm] |= found.first
     return reads, tuple(order)
+
+
+def _taken(found: Influence, passes: Passes) -> list[int]:
+    """The norms by whose statistics an operator normalizes, if that is where they read."""
+    return [norm for norm, habit in enumerate(passes.habits) if habit.reads == BY_OPERATOR and found.taken >> norm & 1]
 
 
 def _pack(sets: list[int]) -> list[int]:
