@@ -63,3 +63,12 @@ def test_an_operator_that_takes_a_part_of_a_norm_s_statistics_leaves_it_alone():
 
     record = recalibrate(Slim(), torch.randn(23, 5).split(6))
     assert "one pair for each channel that it normalizes" in record.skipped["norm"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_statistics_that_an_operator_takes_and_never_moves_are_frozen(method):
+    def still(norm, x):
+        return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+
+    record = recalibrate(Loose(still), torch.randn(23, 5).split(6), method=method)
+    assert record.skipped == {"norm": "frozen: whoever normalizes by its statistics does not move them"}

@@ -1,5 +1,6 @@
 """Batches of objects, of tensors with different lengths, sparse ones: counted, told apart, or refused with a reason."""
 
+import collections
 from dataclasses import dataclass
 
 import numpy as np
@@ -215,3 +216,23 @@ def test_a_model_that_counts_outside_of_itself_is_told_from_a_loader_that_does_n
 
     with pytest.raises(RuntimeError, match="although the loader gave the same samples"):
         recalibrate(Counting(), [torch.randn(8, 5) for _ in range(3)], method="exact")
+
+
+def test_a_model_that_takes_a_batch_otherwise_than_it_is_read_names_the_way_out():
+    class OfPairs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(3)
+
+        def forward(self, pair):
+            return self.norm(pair.x)
+
+    pairs = collections.namedtuple("Pair", "x y")  # as such batches are mostly made
+    batches = [pairs(torch.randn(4, 3), torch.zeros(4)) for _ in range(2)]
+    with pytest.raises(AttributeError, match="no attribute 'x'") as caught:
+        recalibrate(OfPairs(), batches)
+    assert caught.value.__notes__ == [
+        "recalibrate called model(Tensor). If it is to be called otherwise with a batch, say how: "
+        "forward_fn=lambda model, batch: ..."
+    ]
+    assert len(recalibrate(OfPairs(), batches, forward_fn=lambda model, pair: model(pair)).norms) == 1

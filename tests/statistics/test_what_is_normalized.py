@@ -275,7 +275,8 @@ class Copying(nn.BatchNorm1d):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    ("kind", "reason"), [(Narrow, "one pair for each channel that it normalizes"), (Copying, "by a copy of them")]
+    ("kind", "reason"),
+    [(Narrow, "one pair for each channel that it normalizes"), (Copying, "by a copy of the statistics")],
 )
 def test_a_norm_that_normalizes_by_other_statistics_than_those_it_holds_is_left_alone(kind, reason, method):
     record = recalibrate(Net(kind), tokens().split(5), method=method)

@@ -1,6 +1,6 @@
 """Which modules of a model are batch norms, and what do they hold?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -61,6 +61,11 @@ def is_stock(module: nn.Module) -> bool:
         return False
     forward = forward_of(module)
     return forward in _STOCK or (getattr(forward, "__module__", ""), getattr(forward, "__qualname__", "")) in _KNOWN
+
+
+def are_stock(norms: Iterable[Norm]) -> bool:
+    """Whether all modules of some norms run such a forward."""
+    return all(is_stock(module) for norm in norms for module in norm.modules)
 
 
 _STOCK = (

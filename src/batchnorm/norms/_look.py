@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves
 
 from ..functional import exact_moments
 from ..transaction import Transaction
-from ._equivariance import normalized_axis
+from ._equivariance import Answered, normalized_axis
 from ._evidence import Heard, Movement, first_tensor, is_transformed, movement_of
 from ._find import Norm, is_stock
 from ._normalizers import Normalizers
@@ -77,11 +77,17 @@ class Look:
 
     def on(self, change: Transaction) -> Normalizers:
         """Hang the hooks up, until the transaction ends; the mode is for the caller to enter."""
+        self._old = [_copies(pair) for pair in self._held]
         for index, norm in enumerate(self._norms):
             for module in norm.modules:
                 change.on_input(module, self._entered(index), with_kwargs=True)
                 change.on_output(module, self._left(index), with_kwargs=True)
         return Normalizers(self._heard)
+
+    def finish(self) -> None:
+        """Note, after the forward, the norms whose statistics were moved outside of their calls."""
+        for seen, old, now in zip(self.seen, self._old, self._held, strict=True):
+            seen.moved |= seen.elsewhere and not all(map(torch.equal, old, now))
 
     def _entered(self, index: int) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -142,7 +148,7 @@ class Look:
                 if moved and not seen.moved:
                     seen.moved, seen.stored = True, movement_of(call.x, call.heard, call.before, now)
                 if not (call.own or moved or module.training or is_stock(module)):
-                    seen.normalizes = normalized_axis(module, norm, args, kwargs, output)
+                    seen.normalizes = normalized_axis(norm, Answered(module, call.x, args, kwargs, output))
 
         return hook
 

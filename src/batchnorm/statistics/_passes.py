@@ -1,8 +1,8 @@
 """How is one pass over the data run, and measured by all ranks together?"""
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
@@ -159,10 +159,25 @@ class Passes:
     def _run(self, batch: Call, meter: Meter) -> None:
         ask = self.watches_chance and self.done == 1 and not self._draws
         before = rng_state([self.batches.device], self.batches.generators) if ask else None
-        with suppress(Behind), meter.mode():
+        with suppress(Behind), meter.mode(), self._how_called(batch):
             batch.run(self.change.module)
         if before is not None:
             self._draws = before.has_moved()
+
+    @contextmanager
+    def _how_called(self, batch: Call) -> Iterator[None]:
+        """Say with what the model was called, where that may be why it raised."""
+        try:
+            yield
+        except (TypeError, AttributeError, LookupError) as error:
+            if self.batches.is_plain:
+                given = [type(one).__name__ for one in batch.args]
+                given += [f"{name}={type(one).__name__}" for name, one in batch.kwargs.items()]
+                error.add_note(
+                    f"recalibrate called model({', '.join(given)}). If it is to be called otherwise with a batch, say "
+                    "how: forward_fn=lambda model, batch: ..."
+                )
+            raise
 
     def _together(self, meter: Meter, counted: tuple[int, int, int], start: float) -> Pass:
         samples, batches, seen = counted
