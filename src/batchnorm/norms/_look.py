@@ -129,28 +129,36 @@ class Look:
 
     def _left(self, index: int) -> Any:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
-            while self._running:
-                call = self._running.pop()
-                if call.index == index:
-                    break
-            else:
+            call = self._ended(index)
+            if call is None:
                 return
-            seen, norm = self.seen[index], self._norms[index]
+            seen, now = self.seen[index], self._norms[index].held_by(module)
             seen.ended += 1
             seen.silent += not call.own
-            now = norm.held_by(module)
             if not seen.exchanged:
                 self._held[index] = now  # some put others in the place of what they held
-            if seen.transformed or call.x is None or now[0].shape != norm.mean.shape:
-                return
-            with torch.no_grad():
-                moved = not all(map(torch.equal, call.before, now))
-                if moved and not seen.moved:
-                    seen.moved, seen.stored = True, movement_of(call.x, call.heard, call.before, now)
-                if not (call.own or moved or module.training or is_stock(module)):
-                    seen.normalizes = normalized_axis(norm, Answered(module, call.x, args, kwargs, output))
+            if call.x is not None and not seen.transformed and now[0].shape == call.before[0].shape:
+                with torch.no_grad():
+                    self._judge(call, now, Answered(module, call.x, args, kwargs, output))
 
         return hook
+
+    def _ended(self, index: int) -> _Call | None:
+        """The call of a norm that ends; those inside it that were left by an error end with it."""
+        while self._running:
+            call = self._running.pop()
+            if call.index == index:
+                return call
+        return None
+
+    def _judge(self, call: _Call, now: tuple[Tensor, Tensor], answered: Answered) -> None:
+        """Whose moments did a call store, or what did it normalize?"""
+        seen = self.seen[call.index]
+        moved = not all(map(torch.equal, call.before, now))
+        if moved and not seen.moved:
+            seen.moved, seen.stored = True, movement_of(answered.x, call.heard, call.before, now)
+        if not (moved or call.own or answered.module.training or is_stock(answered.module)):
+            seen.normalizes = normalized_axis(self._norms[call.index], answered)
 
 
 def _copies(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
