@@ -6,6 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from batchnorm import recalibrate
+from batchnorm.norms import find_norms, habits_of
+from batchnorm.transaction import transaction
 
 from .own_norms import CHANNELS, METHODS, Doubled, Net, Turned, Written, tokens
 
@@ -140,3 +142,12 @@ def test_statistics_of_somebody_else_are_refused():
     ):
         recalibrate(model, tokens().split(5), forward_fn=lambda net, x: torch.func.functional_call(net, other, (x,)))
     assert torch.equal(model.last.running_mean, before)
+
+
+def test_without_a_batch_on_a_rank_norms_are_called_by_themselves_and_those_of_one_s_own_left_alone():
+    model = nn.Sequential(nn.BatchNorm1d(CHANNELS), nn.BatchNorm1d(CHANNELS, momentum=0.0), Turned(CHANNELS))
+    with transaction(model) as change:
+        (moving, still, own), notes = habits_of(change, find_norms(model), None, alone=False)
+    assert (moving.still, moving.unknown, notes) == (None, None, ())
+    assert "momentum = 0.0" in still.still
+    assert "or a rank has none" in own.unknown
