@@ -83,3 +83,22 @@ def test_a_mask_that_evaluation_does_not_show_leaves_the_norm_alone(kind, method
     assert torch.equal(model.norm.running_mean, torch.zeros(CHANNELS))
     assert kind.__name__ in record.skipped["norm"]
     assert [norm.name for norm in record.norms] == ["last"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_mask_that_lies_in_an_attribute_of_the_norm_leaves_it_alone_also_where_it_leaves_nothing_out_at_first(method):
+    class Laid(MaskedByFormula):
+        mask = None
+
+        def forward(self, x):
+            return super().forward(x, self.mask)
+
+    class Laying(Net):
+        def forward(self, x, mask):
+            self.norm.mask = mask
+            return super().forward(x)
+
+    model = Laying(Laid)
+    given, _ = batches(tokens(), masks(), first_is_whole=True)
+    record = recalibrate(model, given, method=method)
+    assert "takes more than one tensor, such as a mask" in record.skipped["norm"]

@@ -52,7 +52,7 @@ def train(change: Transaction, norms: Sequence[Norm], call: Call | None, modes: 
                 make_ready(inner, norms)
                 mode = look.on(inner)
                 with silently(), torch.set_grad_enabled(grad), mode if watched else nullcontext():
-                    part.run(inner.module)
+                    part.copied().run(inner.module)  # a model may write into what it is given
                 look.finish()
             except (MemoryError, torch.OutOfMemoryError):
                 raise  # says nothing of the norms
@@ -77,7 +77,7 @@ def evaluate(change: Transaction, norms: Sequence[Norm], call: Call, first: Call
             make_ready(inner, norms)
             try:
                 with silently(), torch.no_grad(), look.on(inner):
-                    part.run(inner.module)
+                    part.copied().run(inner.module)
             except (MemoryError, torch.OutOfMemoryError):
                 raise
             except Exception:  # noqa: S112  # the pass that follows raises it again, for the user to see

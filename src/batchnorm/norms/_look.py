@@ -23,7 +23,7 @@ class Seen:
     Attributes:
         calls: how often it was called.
         ended: how many of the calls came to their end.
-        tensors: the most tensors that it was given at once.
+        tensors: the most tensors that it was given at once, or that somebody has laid into its attributes.
         trained: whether it was in training mode at its first call.
         transformed: it was given what a transform of `torch.func` hands out, which holds several tensors at once.
         exchanged: it was called while it held other statistics than its own.
@@ -97,7 +97,8 @@ class Look:
                 seen.trained = module.training
             seen.calls += 1
             seen.exchanged |= norm.held_by(module)[0] is not self._held[index][0]
-            seen.tensors = max(seen.tensors, sum(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs))))
+            given = [*tree_leaves((args, kwargs)), *vars(module).values()]
+            seen.tensors = max(seen.tensors, sum(isinstance(one, Tensor) for one in given))
             seen.transformed |= x is not None and is_transformed(x)
             self._running.append(_Call(index, x, _copies(norm.held_by(module))))
 

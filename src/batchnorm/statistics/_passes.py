@@ -71,6 +71,7 @@ class Passes:
         self.rng = rng
         self.watches_chance = self._draws = False
         self._hashing_seconds = 0.0
+        self._writes: bool | None = None
         self._total = batches.total
 
     def meter(
@@ -159,10 +160,18 @@ class Passes:
     def _run(self, batch: Call, meter: Meter) -> None:
         ask = self.watches_chance and self.done == 1 and not self._draws
         before = rng_state([self.batches.device], self.batches.generators) if ask else None
-        with suppress(Behind), meter.mode(), self._how_called(batch):
-            batch.run(self.change.module)
+        with suppress(Behind), meter.mode(), self._how_called(batch), self._kept(batch) as given:
+            given.run(self.change.module)
         if before is not None:
             self._draws = before.has_moved()
+
+    @contextmanager
+    def _kept(self, batch: Call) -> Iterator[Call]:
+        """What the model is to be given: a copy, if it writes into its batches, which the first one shows."""
+        given = batch.copied() if self._writes in (None, True) else batch
+        before = given.versions
+        yield given
+        self._writes = self._writes or given.versions != before
 
     @contextmanager
     def _how_called(self, batch: Call) -> Iterator[None]:

@@ -89,15 +89,18 @@ def _ask(passes: Passes, orders: list[tuple[int, ...]]) -> tuple[tuple[int, ...]
     """The order of calls, the code of a note, and the sets of norms upstream as numbers that float64 holds."""
     if len(orders) > 1 or passes.first_batch is None:
         return orders[0], CHANGING, []
-    for call in (passes.first_batch, None):  # a model may take nothing but whole batches
+    found: tuple[tuple[int, ...], int, list[int]] = orders[0], RAISED, []
+    for call in (passes.first_batch, None):  # a model may take nothing but whole batches, or cut them
         try:
             with same_rng(passes.rng), transaction(passes.change.module) as inner, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the passes have warned of whatever there is
-                reads, calls = _reads(passes, one_pass(inner, call or passes.whole_first_batch()))
+                reads, calls = _reads(passes, one_pass(inner, (call or passes.whole_first_batch()).copied()))
         except Exception:  # noqa: S112  # whatever a model may raise; in the pass before it did not
             continue
-        return calls, 0 if calls == orders[0] else OTHER, _pack(reads)
-    return orders[0], RAISED, []
+        found = calls, 0 if calls == orders[0] else OTHER, _pack(reads)
+        if calls == orders[0]:
+            break
+    return found
 
 
 def _reads(passes: Passes, seen: SeenPass) -> tuple[list[int], tuple[int, ...]]:
