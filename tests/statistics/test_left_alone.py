@@ -151,3 +151,12 @@ def test_without_a_batch_on_a_rank_norms_are_called_by_themselves_and_those_of_o
     assert (moving.still, moving.unknown, notes) == (None, None, ())
     assert "momentum = 0.0" in still.still
     assert "or a rank has none" in own.unknown
+
+
+def test_where_all_that_are_called_are_left_alone_the_error_says_why():
+    class Uncalled(Net):
+        def forward(self, x):
+            return self.norm(self.into(x))
+
+    with pytest.raises(ValueError, match=r"none of the 1 called .*; others are left alone \(norm: what a Odd"):
+        recalibrate(Uncalled(Odd), tokens().split(5))
