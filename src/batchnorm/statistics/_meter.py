@@ -88,8 +88,8 @@ class Meter:
         Raises:
             ValueError: the input of a norm that is checked was not finite, or a norm did not do as it was seen to.
         """
-        for norm in self._waiting:
-            raise ValueError(self._unheard(norm))
+        if self._waiting:
+            raise ValueError(self._unheard(min(self._waiting)))
         self.collector.end()
         if self._checked:
             self._check_finite()
@@ -172,7 +172,7 @@ class Meter:
 
     def _check_buffers(self, norm: int, module: nn.Module) -> None:
         """Raise where a norm is called with other statistics than those that are to be written."""
-        if module._buffers.get("running_mean", self._norms[norm].mean) is not self._norms[norm].mean:
+        if self._norms[norm].held_by(module)[0] is not self._norms[norm].mean:
             raise ValueError(
                 f"recalibrate: expected {self._norms[norm].name} to be called with its own running statistics, got "
                 f"others in batch {self.number}, as torch.func.functional_call gives them, or a train() that exchanges "
