@@ -240,6 +240,44 @@ def test_in_a_model_that_cannot_train_on_a_batch_alone_a_norm_moves_if_it_moves_
     assert torch.equal(model.body[1].running_mean, before) == is_frozen
 
 
+def test_of_a_norm_that_cannot_be_called_by_itself_nobody_knows_whether_it_moves():
+    class Masked(nn.BatchNorm2d):
+        def forward(self, x, mask):
+            return super().forward(x * mask)
+
+    class Detector(NeedsTargets):
+        def __init__(self):
+            super().__init__()
+            self.masked = Masked(4)
+
+        def forward(self, x, targets=None):
+            return self.masked(super().forward(x, targets), torch.ones(1))
+
+    record = recalibrate(Detector(), images().split(10))
+    assert record.skipped == {
+        "masked": "whether training moves a Masked is not known: no training forward was seen to call it"
+    }
+    assert "by calling each by itself" in record.notes[0]
+
+
+def test_a_norm_that_the_training_forward_comes_to_before_it_raises_is_judged_by_what_it_did():
+    class Own(nn.BatchNorm2d):
+        def forward(self, x):
+            return super().forward(x)
+
+    class Late(Net):
+        def forward(self, x, targets=None):
+            y = super().forward(x)
+            if self.training and targets is None:
+                raise ValueError("no loss without targets")
+            return y
+
+    model = Late()
+    model.body[1], model.head[1] = Own(4), FixedBatchNorm2d(4)
+    record = recalibrate(model, images().split(10))
+    assert record.skipped == {"head.1": "frozen: a FixedBatchNorm2d never moves its statistics"}
+
+
 def test_a_norm_is_called_by_itself_without_its_hooks():
     model, calls = Domains(nn.BatchNorm2d(1)), []
     model.norms[1].register_forward_hook(lambda module, args, output: calls.append(output))

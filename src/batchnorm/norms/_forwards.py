@@ -27,8 +27,8 @@ class Trained:
     Attributes:
         seen: of each norm.
         why: each norm's reason not to move, told by modes alone.
-        part: with what the forward came to its end; None if it did not.
-        note: why not, for the user.
+        part: with what the forward was run, at the last try; None if it was not.
+        note: why it came to no end, for the user.
     """
 
     seen: list[Seen]
@@ -62,15 +62,15 @@ def train(change: Transaction, norms: Sequence[Norm], call: Call | None, modes: 
                 return found
     note = (
         f"the model cannot run in training mode on a batch alone ({type(error).__name__}: {_first_line(error)}): which "
-        "norms are frozen is told by their modes"
+        "norms are frozen is told by their modes, and by calling each by itself"
     )
-    return Trained(found.seen, found.why, None, note)
+    return Trained(found.seen, found.why, found.part, note)
 
 
 def evaluate(change: Transaction, norms: Sequence[Norm], call: Call, first: Call | None) -> list[Seen]:
-    """One forward in evaluation, with what the one in training was run with, if it was."""
+    """One forward in evaluation, with what the one in training was run with if that can be."""
     look = Look(norms)
-    for part in (first,) if first else _parts(call, norms):
+    for part in (*([first] if first else []), *_parts(call, norms)):
         look = Look(norms)
         with transaction(change.module) as inner:
             inner.evaluate()

@@ -51,7 +51,7 @@ def habits_of(
     modes = Modes(change.module)
     trained = train(change, norms, call, modes)
     # Where the forward in training came to no end, or a norm is somebody's own, evaluation is looked at, too.
-    needed = trained.part is None or not are_stock(norms) or _have_own_train(norms)
+    needed = trained.note is not None or not are_stock(norms) or _have_own_train(norms)
     evaluated = evaluate(change, norms, call, trained.part) if call and needed else [Seen() for _ in norms]
     still = still_of(change, norms, modes, trained)
     pairs = zip(norms, trained.seen, evaluated, still, strict=True)
