@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from batchnorm import recalibrate
+from batchnorm.nn import BatchNormAdd2d
 from batchnorm.norms import find_norms, habits_of
 from batchnorm.transaction import transaction
 
@@ -145,7 +146,7 @@ def test_statistics_of_somebody_else_are_refused():
 
 
 def test_without_a_batch_on_a_rank_norms_are_called_by_themselves_and_those_of_one_s_own_left_alone():
-    model = nn.Sequential(nn.BatchNorm1d(CHANNELS), nn.BatchNorm1d(CHANNELS, momentum=0.0), Turned(CHANNELS))
+    model = nn.Sequential(BatchNormAdd2d(CHANNELS), nn.BatchNorm1d(CHANNELS, momentum=0.0), Turned(CHANNELS))
     with transaction(model) as change:
         (moving, still, own), notes = habits_of(change, find_norms(model), None, alone=False)
     assert (moving.still, moving.unknown, notes) == (None, None, ())

@@ -242,7 +242,7 @@ def test_in_a_model_that_cannot_train_on_a_batch_alone_a_norm_moves_if_it_moves_
 
 def test_of_a_norm_that_cannot_be_called_by_itself_nobody_knows_whether_it_moves():
     class Masked(nn.BatchNorm2d):
-        def forward(self, x, mask):
+        def forward(self, x, *, mask):
             return super().forward(x * mask)
 
     class Detector(NeedsTargets):
@@ -251,7 +251,7 @@ def test_of_a_norm_that_cannot_be_called_by_itself_nobody_knows_whether_it_moves
             self.masked = Masked(4)
 
         def forward(self, x, targets=None):
-            return self.masked(super().forward(x, targets), torch.ones(1))
+            return self.masked(super().forward(x, targets), mask=torch.ones(1))
 
     record = recalibrate(Detector(), images().split(10))
     assert record.skipped == {

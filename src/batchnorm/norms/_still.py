@@ -56,9 +56,10 @@ def _moves_alone(norm: Norm) -> bool | None:
     module = next((module for module in norm.modules if module.training), norm.modules[0])
     before = norm.mean.clone(), norm.var.clone()
     for x in _inputs(norm):
-        with suppress(Exception), torch.no_grad():  # whatever a norm may raise that takes other shapes, or a mask
-            module.forward(x)
-            return not all(map(torch.equal, before, norm.held_by(module)))
+        for given in ((x,), (x, x)):  # with a residual, or a mask
+            with suppress(Exception), torch.no_grad():  # whatever a norm may raise that takes something else
+                module.forward(*given)
+                return not all(map(torch.equal, before, norm.held_by(module)))
     return None
 
 
