@@ -267,3 +267,9 @@ def test_a_forward_may_be_left_where_all_code_is_known(case):
 def test_a_forward_that_somebody_has_put_on_a_class_of_torch_is_not_known(monkeypatch):
     monkeypatch.setattr(nn.ReLU, "forward", lambda self, x: F.relu(x))
     assert not may_be_left(nn.Sequential(nn.ReLU(), nn.BatchNorm1d(4)))
+
+
+def test_a_call_that_somebody_has_put_on_all_modules_is_not_known(monkeypatch):
+    original = nn.Module.__call__
+    monkeypatch.setattr(nn.Module, "__call__", lambda self, x: original(self, 2 * x))
+    assert not may_be_left(nn.Sequential(nn.ReLU(), nn.BatchNorm1d(4)))

@@ -1,5 +1,6 @@
 """Batches of objects, of tensors with different lengths, sparse ones: counted, told apart, or refused with a reason."""
 
+import collections
 from dataclasses import dataclass
 
 import numpy as np
@@ -215,3 +216,50 @@ def test_a_model_that_counts_outside_of_itself_is_told_from_a_loader_that_does_n
 
     with pytest.raises(RuntimeError, match="although the loader gave the same samples"):
         recalibrate(Counting(), [torch.randn(8, 5) for _ in range(3)], method="exact")
+
+
+def test_a_model_that_takes_a_batch_otherwise_than_it_is_read_names_the_way_out():
+    class OfPairs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(3)
+
+        def forward(self, pair):
+            return self.norm(pair.x)
+
+    pairs = collections.namedtuple("Pair", "x y")  # as such batches are mostly made
+    batches = [pairs(torch.randn(4, 3), torch.zeros(4)) for _ in range(2)]
+    with pytest.raises(AttributeError, match="no attribute 'x'") as caught:
+        recalibrate(OfPairs(), batches)
+    assert caught.value.__notes__ == [
+        "recalibrate called model(Tensor). If it is to be called otherwise with a batch, say how: "
+        "forward_fn=lambda model, batch: ..."
+    ]
+    assert len(recalibrate(OfPairs(), batches, forward_fn=lambda model, pair: model(pair)).norms) == 1
+
+
+class Writing(nn.Module):
+    """Prepares its batches in place."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x):
+        return self.norm(x.mul_(2).sub_(1))
+
+
+class OwnNorm(nn.BatchNorm1d):
+    def forward(self, x):
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("method", ["average", "exact"])
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d, OwnNorm])
+def test_a_model_that_writes_into_its_batches_leaves_the_loader_s_as_they_are(norm, method):
+    x = torch.randn(20, 3)
+    batches = [part.clone() for part in x.split(5)]
+    model = Writing(norm(3))
+    recalibrate(model, batches, method=method)
+    assert torch.equal(torch.cat(batches), x)
+    torch.testing.assert_close(model.norm.running_mean.double(), (2 * x.double() - 1).mean(0), rtol=1e-5, atol=1e-6)

@@ -198,3 +198,16 @@ def test_a_sequence_loops_where_a_norm_is_called_twice():
         Level(2, (0,), loops=False),
         Level(3, (2,), loops=False),
     ]
+
+
+def test_a_model_that_cuts_its_batches_calls_its_norms_in_an_order_that_two_samples_do_not_show():
+    class InParts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            return torch.cat([self.norm(part) for part in x.split(4)])
+
+    x = torch.randn(24, 3)
+    assert recalibrate(InParts(), x.split(8), method="exact").notes == ()

@@ -198,3 +198,103 @@ def test_a_block_that_is_left_out_by_chance_in_training_is_not_frozen():
             return super().forward(x) if not self.training else self.head(self.body[:1](x))
 
     assert recalibrate(Dropped(), images().split(10)).skipped == {}
+
+
+class Domains(nn.Module):
+    """A norm for each domain, all of which the first batch does not call."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.norms = nn.ModuleList([nn.BatchNorm2d(1), norm])
+
+    def forward(self, x, domain):
+        return self.norms[domain](x)
+
+
+def still():
+    return nn.BatchNorm2d(1, momentum=0.0)
+
+
+UNCALLED = [(lambda: nn.BatchNorm2d(1), False), (still, True), (lambda: FixedBatchNorm2d(1), True)]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("norm", "is_frozen"), UNCALLED)
+def test_a_norm_that_the_first_batch_does_not_call_moves_if_it_moves_by_itself(norm, is_frozen, method):
+    given = [(part, number % 2) for number, part in enumerate(images().split(10))]
+    record = recalibrate(Domains(norm()), given, method=method)
+    assert ("norms.1" in record.skipped) == is_frozen
+    assert all(reason.startswith("frozen: ") for reason in record.skipped.values())
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("norm", "is_frozen"), [(lambda: nn.BatchNorm2d(4), False), (lambda: FixedBatchNorm2d(4), True)]
+)
+def test_in_a_model_that_cannot_train_on_a_batch_alone_a_norm_moves_if_it_moves_by_itself(norm, is_frozen, method):
+    model = NeedsTargets()
+    model.body[1] = norm()
+    before = model.body[1].running_mean.clone()
+    record = recalibrate(model, images().split(10), method=method)
+    assert ("body.1" in record.skipped) == is_frozen
+    assert torch.equal(model.body[1].running_mean, before) == is_frozen
+
+
+def test_of_a_norm_that_cannot_be_called_by_itself_nobody_knows_whether_it_moves():
+    class Masked(nn.BatchNorm2d):
+        def forward(self, x, *, mask):
+            return super().forward(x * mask)
+
+    class Detector(NeedsTargets):
+        def __init__(self):
+            super().__init__()
+            self.masked = Masked(4)
+
+        def forward(self, x, targets=None):
+            return self.masked(super().forward(x, targets), mask=torch.ones(1))
+
+    record = recalibrate(Detector(), images().split(10))
+    assert record.skipped == {
+        "masked": "whether training moves a Masked is not known: no training forward was seen to call it"
+    }
+    assert "by calling each by itself" in record.notes[0]
+
+
+def test_a_norm_that_the_training_forward_comes_to_before_it_raises_is_judged_by_what_it_did():
+    class Own(nn.BatchNorm2d):
+        def forward(self, x):
+            return super().forward(x)
+
+    class Late(Net):
+        def forward(self, x, targets=None):
+            y = super().forward(x)
+            if self.training and targets is None:
+                raise ValueError("no loss without targets")
+            return y
+
+    model = Late()
+    model.body[1], model.head[1] = Own(4), FixedBatchNorm2d(4)
+    record = recalibrate(model, images().split(10))
+    assert record.skipped == {"head.1": "frozen: a FixedBatchNorm2d never moves its statistics"}
+
+
+def test_a_norm_is_called_by_itself_without_its_hooks():
+    model, calls = Domains(nn.BatchNorm2d(1)), []
+    model.norms[1].register_forward_hook(lambda module, args, output: calls.append(output))
+    recalibrate(model, [(part, 0) for part in images().split(10)])
+    assert calls == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_norm_that_moves_only_with_its_second_call_is_not_frozen(method):
+    class Untracked(Net):
+        """The first look at the data is not to be tracked, as in virtual adversarial training."""
+
+        def forward(self, x):
+            norm = self.body[1]
+            momentum, norm.momentum = norm.momentum, 0.0
+            self.body(x)
+            norm.momentum = momentum
+            return super().forward(x)
+
+    assert recalibrate(Untracked(), images().split(10), method=method).skipped == {}

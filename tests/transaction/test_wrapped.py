@@ -196,3 +196,8 @@ def test_flags_of_the_wrapper_come_back(compiler):
         change.evaluate()
         assert not model.training
     assert model.training
+
+
+def test_a_part_in_data_parallel_is_not_called_compiled():
+    model = nn.Sequential(nn.DataParallel(nn.BatchNorm1d(2)))
+    assert original(model) == (model, ())

@@ -92,6 +92,11 @@ class Call:
         """The same call with real numbers of another dtype; whole numbers and truth values stay."""
         return self.mapped(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
+    @property
+    def versions(self) -> list[int]:
+        """How often each tensor was written into, as far as torch counts it."""
+        return [0 if tensor.is_inference() else tensor._version for tensor in self.tensors]
+
     def copied(self) -> "Call":
         """The same call with tensors, arrays and objects of its own, for a model may write into what it is given."""
 

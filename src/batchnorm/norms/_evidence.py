@@ -1,14 +1,13 @@
-"""Of which numbers are the moments that a norm stored, and by which is its output normalized?"""
+"""Of which numbers are the moments that a norm stored?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..functional import Moments, exact_moments, scale_shift
-from ._find import Norm
+from ..functional import Moments, exact_moments
 
 CLOSE = 1e-3
 """How far from exact, relative to itself, a movement of statistics may be: other moments are wholly others."""
@@ -16,10 +15,18 @@ CLOSE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Whose moments were stored: those of the norm's input along `axis`, or of what its operator was given."""
+    """Whose moments were stored: those of the norm's input along `axis`, or of what its operators were given."""
 
     axis: int | None = None
     by_operator: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The moments of what an operator inside a norm was given, and the norm's mean and variance before it ran."""
+
+    moments: Moments
+    before: tuple[Tensor, Tensor]
 
 
 def first_tensor(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
@@ -33,54 +40,34 @@ def is_transformed(x: Tensor) -> bool:
     return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))
 
 
-def movement_of(x: Tensor, heard: list[Tensor], old: tuple[Tensor, ...], new: tuple[Tensor, ...]) -> Movement:
+def movement_of(x: Tensor, heard: Sequence[Heard], old: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor]) -> Movement:
     """Find out whose moments moved the statistics.
 
         new = old + momentum * (moments - old), for one momentum, of the mean and of the variance
 
     Args:
         x: what the norm was given.
-        heard: what the operators inside it were given.
+        heard: what the operators inside it were given, in their order: each has to have moved them in its turn.
         old: its mean and variance before.
         new: the same afterwards.
     """
     for axis, moments in _along_axes(x, len(old[0])):
         if _moved_by(moments, old, new):
             return Movement(axis)
-    if len(heard) == 1 and heard[0].dim() >= 2 and heard[0].shape[1] == len(old[0]):
-        return Movement(by_operator=_moved_by(exact_moments(heard[0]), old, new))
-    return Movement()
-
-
-def normalized_axis(module: nn.Module, norm: Norm, x: Tensor, output: object) -> int | None:
-    """Along which axis the output is the input, normalized by the norm's statistics, scaled and shifted."""
-    if not isinstance(output, Tensor) or output.shape != x.shape or not x.is_floating_point() or not x.numel():
-        return None
-    weight, bias = (getattr(module, name, None) for name in ("weight", "bias"))
-    parts = [
-        value.detach().double() if isinstance(value, Tensor) and value.shape == norm.mean.shape else None
-        for value in (norm.mean, norm.var, weight, bias)
-    ]
-    mean, var, *affine = parts
-    if mean is None or var is None:
-        return None
-    scale, shift = scale_shift(mean, var, affine[0], affine[1], norm.eps)
-    for axis in _axes(x, len(mean)):
-        shape = [-1 if place == axis else 1 for place in range(x.dim())]
-        expected = x.double() * scale.reshape(shape) + shift.reshape(shape)
-        size = max(1.0, float(expected.abs().max()))
-        if float((output.double() - expected).abs().max()) <= 100 * torch.finfo(x.dtype).eps * size:
-            return axis
-    return None
+    if not heard or len(heard[0].moments.mean) != len(old[0]):
+        return Movement()
+    after = [*(one.before for one in heard[1:]), new]
+    steps = zip(heard, after, strict=True)
+    return Movement(by_operator=all(_moved_by(one.moments, one.before, then) for one, then in steps))
 
 
 def _along_axes(x: Tensor, channels: int) -> Iterator[tuple[int, Moments]]:
     if x.is_floating_point() and x.layout is torch.strided:
-        for axis in _axes(x, channels):
+        for axis in axes_of(x, channels):
             yield axis, exact_moments(x.movedim(axis, 1))
 
 
-def _axes(x: Tensor, channels: int) -> Iterator[int]:
+def axes_of(x: Tensor, channels: int) -> Iterator[int]:
     """The axes that may be the channels', the usual one first."""
     return (axis for axis in (*range(1, x.dim()), 0) if x.dim() >= 2 and x.shape[axis] == channels)
 

@@ -1,6 +1,6 @@
 """Which modules of a model are batch norms, and what do they hold?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +31,11 @@ class Norm:
         """What the norm adds to the variance."""
         return float(getattr(self.modules[0], "eps", 0.0))
 
+    def held_by(self, module: nn.Module) -> tuple[Tensor, Tensor]:
+        """What one of the modules holds now, which need not be what it held when it was found."""
+        mean, var = (module._buffers.get(name) for name in ("running_mean", "running_var"))
+        return self.mean if mean is None else mean, self.var if var is None else var
+
 
 def is_norm(module: nn.Module) -> bool:
     """Whether a module is a batch norm, whatever its class: it has a mean and a variance per channel, or is torch's.
@@ -56,6 +61,11 @@ def is_stock(module: nn.Module) -> bool:
         return False
     forward = forward_of(module)
     return forward in _STOCK or (getattr(forward, "__module__", ""), getattr(forward, "__qualname__", "")) in _KNOWN
+
+
+def are_stock(norms: Iterable[Norm]) -> bool:
+    """Whether all modules of some norms run such a forward."""
+    return all(is_stock(module) for norm in norms for module in norm.modules)
 
 
 _STOCK = (

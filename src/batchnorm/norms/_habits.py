@@ -1,24 +1,18 @@
 """What does a training step do with each norm's statistics, and which numbers does the norm normalize?"""
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MethodType
 
-import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..calls import Call
-from ..transaction import Transaction, transaction
-from ._find import Norm, forward_of, is_stock
-from ._look import Look, Seen
-from ._modes import Modes, reasons
-from ._normalizers import BY_OPERATOR
-
-_FEW = 2
-"""Samples that are enough to see what a model does."""
+from ..transaction import Transaction
+from ._find import Norm, are_stock
+from ._forwards import evaluate, train
+from ._look import Seen
+from ._modes import Modes
+from ._reading import UnknownError, reading_of
+from ._still import still_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,159 +49,24 @@ def habits_of(
         The habits of each norm, and notes for the user.
     """
     modes = Modes(change.module)
-    trained, why, notes, part = _train(change, norms, call, modes)
-    # Where the forward in training came to no end, or a norm's forward is somebody's own, evaluation is looked at, too.
-    needed = call is not None and (bool(notes) or not _are_stock(norms))
-    evaluated = _evaluate(change, norms, call, part) if needed and call is not None else [Seen() for _ in norms]
-    found = [
-        _habits(norm, of_training, of_evaluation, reason, alone=alone)
-        for norm, of_training, of_evaluation, reason in zip(norms, trained, evaluated, why, strict=True)
-    ]
-    return found, notes
+    trained = train(change, norms, call, modes)
+    # Where the forward in training came to no end, or a norm is somebody's own, evaluation is looked at, too.
+    needed = trained.note is not None or not are_stock(norms) or _have_own_train(norms)
+    evaluated = evaluate(change, norms, call, trained.part) if call and needed else [Seen() for _ in norms]
+    still = still_of(change, norms, modes, trained)
+    pairs = zip(norms, trained.seen, evaluated, still, strict=True)
+    found = [_habits(norm, seen, later, reason, alone=alone) for norm, seen, later, reason in pairs]
+    return found, (trained.note,) if trained.note else ()
 
 
-def _train(
-    change: Transaction, norms: Sequence[Norm], call: Call | None, modes: Modes
-) -> tuple[list[Seen], list[str | None], tuple[str, ...], Call | None]:
-    """One forward in training, the reasons by modes alone, notes, and with what the forward came to its end."""
-    error: Exception | None = None
-    why: list[str | None] = [None for _ in norms]
-    look = Look(norms)
-    for part, grad in _attempts(call, norms):
-        look = Look(norms)
-        with transaction(change.module) as inner:
-            try:
-                modes.train(inner)
-                why = reasons(modes, norms)
-                if part is None:
-                    break
-                _make_ready(inner, norms)
-                with _silently(), torch.set_grad_enabled(grad), look.on(inner):
-                    part.run(inner.module)
-            except (MemoryError, torch.OutOfMemoryError):
-                raise  # says nothing of the norms
-            except Exception as raised:  # whatever a model may raise that is trained otherwise than it is evaluated
-                error = raised
-            else:
-                return look.seen, why, (), part
-    if error is None:
-        return [Seen() for _ in norms], why, (), None
-    note = (
-        f"the model cannot run in training mode on a batch alone ({type(error).__name__}: {_first_line(error)}): which "
-        "norms are frozen is told by their modes"
-    )
-    return look.seen, why, (note,), None
-
-
-def _evaluate(change: Transaction, norms: Sequence[Norm], call: Call, first: Call | None) -> list[Seen]:
-    """One forward in evaluation, with what the one in training was run with, if it was."""
-    look = Look(norms)
-    for part in (first,) if first else _parts(call, norms):
-        look = Look(norms)
-        with transaction(change.module) as inner:
-            inner.evaluate()
-            _make_ready(inner, norms)
-            try:
-                with _silently(), torch.no_grad(), look.on(inner):
-                    part.run(inner.module)
-            except (MemoryError, torch.OutOfMemoryError):
-                raise
-            except Exception:  # noqa: S112  # the pass that follows raises it again, for the user to see
-                continue
-            break
-    return look.seen
-
-
-@contextmanager
-def _silently() -> Iterator[None]:
-    """A forward that nobody asked for does not warn; the user's own will."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _attempts(call: Call | None, norms: Sequence[Norm]) -> Iterator[tuple[Call | None, bool]]:
-    """With what a training forward is tried, and whether with gradients, which some forwards need."""
-    if call is None:
-        yield None, False
-        return
-    for part in _parts(call, norms):
-        yield from ((part, False), (part, True))
-
-
-def _parts(call: Call, norms: Sequence[Norm]) -> tuple[Call, ...]:
-    """What is tried, one after the other: the whole batch first where a forward of somebody's own is to be judged."""
-    few = call.first(_FEW)
-    parts = (few, call) if _are_stock(norms) else (call, few)
-    return parts if few is not call else (call,)
-
-
-def _make_ready(change: Transaction, norms: Sequence[Norm]) -> None:
-    """Let a movement be seen where the statistics are broken, and synchronized norms run by themselves."""
-    for norm in norms:
-        norm.mean.nan_to_num_(0.0, 0.0, 0.0)
-        norm.var.nan_to_num_(1.0, 1.0, 1.0)
-        for module in norm.modules:
-            if isinstance(module, nn.SyncBatchNorm) and forward_of(module) is nn.SyncBatchNorm.forward:
-                change.set(module, "forward", MethodType(_BatchNorm.forward, module))
-
-
-def _habits(norm: Norm, trained: Seen, evaluated: Seen, reason: str | None, *, alone: bool) -> Habits:
-    reads: int | str = 1
-    unknown = None
+def _habits(norm: Norm, trained: Seen, evaluated: Seen, still: str | None, *, alone: bool) -> Habits:
     if trained.exchanged or evaluated.exchanged:
-        return Habits(None, 1, "it is called with other running statistics than its own (torch.func.functional_call)")
-    if trained.transformed or evaluated.transformed:
-        unknown = "it is called under a transform of torch.func, where its input is that of several calls at once"
-    elif not _are_stock([norm]):
-        reads, unknown = _reading(norm, trained, evaluated, alone=alone)
-    return Habits(_still(norm, trained, reason), reads, unknown)
+        still = None  # what a training step moves are the others
+    try:
+        return Habits(still, reading_of(norm, trained, evaluated, alone=alone))
+    except UnknownError as reason:
+        return Habits(still, unknown=str(reason))
 
 
-def _still(norm: Norm, seen: Seen, reason: str | None) -> str | None:
-    if seen.moved:
-        return None
-    if not seen.ended:
-        return reason
-    if reason is not None:
-        return reason
-    if not seen.trained:
-        return "frozen: the model's forward puts it into evaluation mode"
-    if hasattr(norm.modules[0], "momentum") and _are_stock([norm]):
-        off = not getattr(norm.modules[0], "track_running_stats", True)
-        cause = "track_running_stats = False" if off else f"momentum = {norm.modules[0].momentum}"
-        return f"frozen: a training step does not move its statistics ({cause})"
-    return f"frozen: a {norm.kind} never moves its statistics"
-
-
-def _reading(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tuple[int | str, str | None]:
-    """How a norm reads whose forward is somebody's own, or why nobody knows."""
-    if not trained.calls and not evaluated.calls:
-        return 1, None  # never called
-    if trained.moved and alone and trained.stored.axis is None and not trained.stored.by_operator:
-        return 1, f"what a {norm.kind} stores in training are not the moments of what it is given"
-    if evaluated.operators:
-        return _by_operator(norm, trained, evaluated, alone=alone)
-    if max(trained.tensors, evaluated.tensors) > 1:
-        return 1, f"what a {norm.kind} normalizes is not known: it takes more than one tensor, such as a mask"
-    for axis in (trained.stored.axis, evaluated.formula):
-        if axis is not None:
-            return axis, None
-    return 1, f"what a {norm.kind} normalizes is not known: its forward does more than the formula"
-
-
-def _by_operator(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> tuple[int | str, str | None]:
-    if evaluated.operators != evaluated.calls:
-        return 1, f"what a {norm.kind} normalizes is not known: it does so several times in a call, or not in all"
-    if trained.moved and alone and trained.operators and trained.values != evaluated.values:
-        return 1, f"a {norm.kind} evaluates other numbers than those whose moments it stores in training"
-    # Also where it was given the very tensor: with other data it may be another.
-    return BY_OPERATOR, None
-
-
-def _are_stock(norms: Sequence[Norm]) -> bool:
-    return all(is_stock(module) for norm in norms for module in norm.modules)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:200]
+def _have_own_train(norms: Sequence[Norm]) -> bool:
+    return any(type(module).train is not nn.Module.train for norm in norms for module in norm.modules)

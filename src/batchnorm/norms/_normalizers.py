@@ -6,6 +6,8 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ._evidence import is_transformed
+
 BY_OPERATOR = "operator"
 """How a norm reads whose forward makes something else of what it is given, and normalizes that by an operator."""
 
@@ -23,11 +25,14 @@ OPERATORS = {
 
 
 class Normalizers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
-    """Calls `heard(x, others)` before each operator that normalizes `x`; `others`: the other tensors that it takes."""
+    """Calls `heard(x, given)` before each operator that normalizes `x`; `given`: where its other tensors begin.
+
+    By these addresses one knows whose statistics it takes, be it a part of them alone.
+    """
 
     supports_higher_order_operators = True
 
-    def __init__(self, heard: Callable[[Tensor, list[Tensor]], None]) -> None:
+    def __init__(self, heard: Callable[[Tensor, set[int]], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's
         self._heard = heard
 
@@ -35,5 +40,6 @@ class Normalizers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if str(getattr(func, "overloadpacket", func)) in OPERATORS:
-            self._heard(args[0], [other for other in args[1:] if isinstance(other, Tensor)])
+            others = [other for other in args[1:] if isinstance(other, Tensor) and not is_transformed(other)]
+            self._heard(args[0], {other.data_ptr() for other in others})
         return func(*args, **(kwargs or {}))

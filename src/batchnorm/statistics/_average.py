@@ -9,7 +9,7 @@ def average(passes: Passes, state: State, outcome: Outcome) -> None:
     """Write the population statistics of each norm's input, where every batch is normalized by its own below."""
     everyone = range(len(passes.norms))
     first = passes.run(passes.meter(everyone, checked=everyone, by_batch=True))
-    called = who_was_called(passes, first)
+    called = who_was_called(passes, outcome, first)
     begin(passes, state, outcome, first, called)
     state.write(first.measured, called)
     outcome.written = called

@@ -58,7 +58,7 @@ class _Front:
         meter = self.passes.meter(everyone, checked=everyone, by_batch=True, single=True)
         self.passes.watches_chance = True
         self.first = self.passes.run(meter)
-        self.called = who_was_called(self.passes, self.first)
+        self.called = who_was_called(self.passes, self.outcome, self.first)
         begin(self.passes, self.state, self.outcome, self.first, self.called)
         # Before anything is written: a norm that took its own statistics goes on with them.
         self.state.put_back(self.called)

@@ -67,7 +67,7 @@ class Meter:
         """Begin a batch; batches are counted from 1."""
         self.number = number
         self._order: list[int] = []
-        self._heard = [0] * len(self._norms)
+        self._waiting: set[int] = set()
         self._trusted: int | None = None
         self._start = time.perf_counter()
         self.collector.begin()
@@ -88,9 +88,8 @@ class Meter:
         Raises:
             ValueError: the input of a norm that is checked was not finite, or a norm did not do as it was seen to.
         """
-        for norm in self._by_operator:
-            if self._heard[norm] != self._order.count(norm):
-                raise ValueError(self._unheard(norm))
+        if self._waiting:
+            raise ValueError(self._unheard(min(self._waiting)))
         self.collector.end()
         if self._checked:
             self._check_finite()
@@ -102,11 +101,11 @@ class Meter:
         """What is to be called before each forward of the norm."""
 
         def called(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            call = len(self._order)
-            self._order.append(norm)
-            self.calls[norm] += 1
+            call = self._count(norm)
             self._check_buffers(norm, module)
-            if norm in self._measured and norm not in self._by_operator:
+            if norm in self._by_operator:
+                self._wait_for_operator(norm)
+            elif norm in self._measured:
                 self._read(norm, args[0] if args else kwargs.get("input", next(iter(kwargs.values()), None)))
             self._pass(call)
 
@@ -114,16 +113,29 @@ class Meter:
 
     def mode(self) -> contextlib.AbstractContextManager[object]:
         """What has to be in force during a forward, for the norms whose operator is to be asked."""
-        return Normalizers(self._heard_of) if self._by_operator else contextlib.nullcontext()
+        return Normalizers(self._heard) if self._by_operator else contextlib.nullcontext()
 
-    def _heard_of(self, x: Tensor, others: list[Tensor]) -> None:
+    def _wait_for_operator(self, norm: int) -> None:
+        """Raise if no operator has normalized by the norm's statistics since its last call; there has to be one now."""
+        if norm in self._waiting:
+            raise ValueError(self._unheard(norm))
+        self._waiting.add(norm)
+
+    def _heard(self, x: Tensor, given: set[int]) -> None:
         """Read what an operator is about to normalize by the statistics of a norm."""
-        given = {other.data_ptr() for other in others}
         for norm in self._by_operator:
             if self._norms[norm].mean.data_ptr() in given:
-                self._heard[norm] += 1
+                if norm not in self._order:  # its module is not called, or later
+                    self._pass(self._count(norm))
+                self._waiting.discard(norm)
                 if norm in self._measured:
                     self._read(norm, x)
+
+    def _count(self, norm: int) -> int:
+        call = len(self._order)
+        self._order.append(norm)
+        self.calls[norm] += 1
+        return call
 
     def _pass(self, call: int) -> None:
         if call == len(self.seconds):
@@ -160,18 +172,18 @@ class Meter:
 
     def _check_buffers(self, norm: int, module: nn.Module) -> None:
         """Raise where a norm is called with other statistics than those that are to be written."""
-        if module._buffers.get("running_mean", self._norms[norm].mean) is not self._norms[norm].mean:
+        if self._norms[norm].held_by(module)[0] is not self._norms[norm].mean:
             raise ValueError(
                 f"recalibrate: expected {self._norms[norm].name} to be called with its own running statistics, got "
-                f"others in batch {self.number}, as torch.func.functional_call gives them. Recalibrate a model that "
-                "holds them itself."
+                f"others in batch {self.number}, as torch.func.functional_call gives them, or a train() that exchanges "
+                "them. Recalibrate a model that holds them itself."
             )
 
     def _unheard(self, norm: int) -> str:
         return (
-            f"recalibrate: expected {self._norms[norm].name} ({self._norms[norm].kind}) to normalize once in each "
-            f"call, as with the first batch, got {self._order.count(norm)} calls, {self._heard[norm]} times in batch "
-            f"{self.number}. Leave this norm as it is: put it into evaluation mode in a model that is in training mode."
+            f"recalibrate: expected an operator to normalize in each call of {self._norms[norm].name} "
+            f"({self._norms[norm].kind}), as with the first batch, got a call without one in batch {self.number}. "
+            "Leave this norm as it is: put it into evaluation mode in a model that is in training mode."
         )
 
     def _leave(self, norm: int) -> None:

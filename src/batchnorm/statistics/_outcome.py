@@ -33,7 +33,7 @@ def note_of(passes: Passes, outcome: Outcome, sentence: str) -> None:
     passes.watcher.note(sentence)
 
 
-def who_was_called(passes: Passes, first: Pass) -> list[int]:
+def who_was_called(passes: Passes, outcome: Outcome, first: Pass) -> list[int]:
     """The norms that were called at all.
 
     Raises:
@@ -42,9 +42,11 @@ def who_was_called(passes: Passes, first: Pass) -> list[int]:
     called = [index for index, calls in enumerate(first.calls) if calls]
     if not called:
         names = ", ".join(norm.name for norm in passes.norms[:3])
+        others = "; ".join(f"{name}: {reason}" for name, reason in [*outcome.skipped.items()][:3])
+        left = f"; others are left alone ({others})" if others else ""
         raise ValueError(
             f"recalibrate: expected a forward that calls the model's norms, got none of the {len(passes.norms)} called "
-            f"({names} ...). A model of torch.export cannot be looked into; a forward_fn must call the model."
+            f"({names} ...){left}. A model of torch.export cannot be looked into; a forward_fn must call the model."
         )
     return called
 

@@ -1,14 +1,14 @@
 """How is one pass over the data run, and measured by all ranks together?"""
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
 
 from ..calls import Call
-from ..norms import Habits, Norm
+from ..norms import BY_OPERATOR, Habits, Norm
 from ..transaction import RNGState, Transaction, rng_state, same_rng, transaction
 from ._batches import Batches
 from ._fingerprint import MODULUS, fingerprint_of
@@ -62,7 +62,8 @@ class Passes:
         watcher: RecalibrationWatcher,
     ) -> None:
         self.change, self.norms, self.habits, self.batches, self.ranks = change, norms, habits, batches, ranks
-        self.may_stop = batches.is_plain and may_be_left(change.module)
+        by_operator = any(habit.reads == BY_OPERATOR for habit in habits)  # which comes behind the norm's call
+        self.may_stop = batches.is_plain and not by_operator and may_be_left(change.module)
         self.layout = Layout(norms)
         self.watcher = watcher
         self.done = 0
@@ -70,6 +71,7 @@ class Passes:
         self.rng = rng
         self.watches_chance = self._draws = False
         self._hashing_seconds = 0.0
+        self._writes: bool | None = None
         self._total = batches.total
 
     def meter(
@@ -158,10 +160,33 @@ class Passes:
     def _run(self, batch: Call, meter: Meter) -> None:
         ask = self.watches_chance and self.done == 1 and not self._draws
         before = rng_state([self.batches.device], self.batches.generators) if ask else None
-        with suppress(Behind), meter.mode():
-            batch.run(self.change.module)
+        with suppress(Behind), meter.mode(), self._how_called(batch), self._kept(batch) as given:
+            given.run(self.change.module)
         if before is not None:
             self._draws = before.has_moved()
+
+    @contextmanager
+    def _kept(self, batch: Call) -> Iterator[Call]:
+        """What the model is to be given: a copy, if it writes into its batches, which the first one shows."""
+        given = batch.copied() if self._writes in (None, True) else batch
+        before = given.versions
+        yield given
+        self._writes = self._writes or given.versions != before
+
+    @contextmanager
+    def _how_called(self, batch: Call) -> Iterator[None]:
+        """Say with what the model was called, where that may be why it raised."""
+        try:
+            yield
+        except (TypeError, AttributeError, LookupError) as error:
+            if self.batches.is_plain:
+                given = [type(one).__name__ for one in batch.args]
+                given += [f"{name}={type(one).__name__}" for name, one in batch.kwargs.items()]
+                error.add_note(
+                    f"recalibrate called model({', '.join(given)}). If it is to be called otherwise with a batch, say "
+                    "how: forward_fn=lambda model, batch: ..."
+                )
+            raise
 
     def _together(self, meter: Meter, counted: tuple[int, int, int], start: float) -> Pass:
         samples, batches, seen = counted

@@ -8,8 +8,8 @@ import torch
 
 from ..norms import BY_OPERATOR, OPERATORS
 from ..transaction import same_rng, transaction
+from ..wiring import Influence, influences, one_pass
 from ..wiring import Pass as SeenPass
-from ..wiring import influences, one_pass
 from ._depths import Level, by_depth, in_order
 from ._passes import Pass, Passes
 
@@ -89,15 +89,18 @@ def _ask(passes: Passes, orders: list[tuple[int, ...]]) -> tuple[tuple[int, ...]
     """The order of calls, the code of a note, and the sets of norms upstream as numbers that float64 holds."""
     if len(orders) > 1 or passes.first_batch is None:
         return orders[0], CHANGING, []
-    for call in (passes.first_batch, None):  # a model may take nothing but whole batches
+    found: tuple[tuple[int, ...], int, list[int]] = orders[0], RAISED, []
+    for call in (passes.first_batch, None):  # a model may take nothing but whole batches, or cut them
         try:
             with same_rng(passes.rng), transaction(passes.change.module) as inner, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the passes have warned of whatever there is
-                reads, calls = _reads(passes, one_pass(inner, call or passes.whole_first_batch()))
+                reads, calls = _reads(passes, one_pass(inner, (call or passes.whole_first_batch()).copied()))
         except Exception:  # noqa: S112  # whatever a model may raise; in the pass before it did not
             continue
-        return calls, 0 if calls == orders[0] else OTHER, _pack(reads)
-    return orders[0], RAISED, []
+        found = calls, 0 if calls == orders[0] else OTHER, _pack(reads)
+        if calls == orders[0]:
+            break
+    return found
 
 
 def _reads(passes: Passes, seen: SeenPass) -> tuple[list[int], tuple[int, ...]]:
@@ -108,15 +111,20 @@ def _reads(passes: Passes, seen: SeenPass) -> tuple[list[int], tuple[int, ...]]:
     reads, order = [0] * len(passes.norms), []
     sources = {name: own[id(buffer)] for name, buffer in named if id(buffer) in own}
     for found in influences(seen, sources, OPERATORS):
-        norm = norms.get(id(found.call.module))
-        if norm is None:
-            continue
-        if found.operator is None:
+        if found.operator is None and (norm := norms.get(id(found.call.module))) is not None:
             order.append(norm)
-        # A norm's operator reads what the norm was given, or what its forward has made of that.
-        if (found.operator is not None) == (passes.habits[norm].reads == BY_OPERATOR):
-            reads[norm] |= found.first
+            # By an operator it reads what that is given, which its forward may have made of this.
+            reads[norm] |= 0 if passes.habits[norm].reads == BY_OPERATOR else found.first
+        elif found.operator is not None:
+            for norm in _taken(found, passes):
+                order += [norm] if norm not in order else []
+                reads[norm] |= found.first
     return reads, tuple(order)
+
+
+def _taken(found: Influence, passes: Passes) -> list[int]:
+    """The norms by whose statistics an operator normalizes, if that is where they read."""
+    return [norm for norm, habit in enumerate(passes.habits) if habit.reads == BY_OPERATOR and found.taken >> norm & 1]
 
 
 def _pack(sets: list[int]) -> list[int]:

@@ -59,12 +59,13 @@ def recalibrate(
     gradients and the random state are as before; afterwards they are as before but for the statistics. Dropout is
     off, nothing else is trained, `num_batches_tracked` stays. A norm is any module with `running_mean` and
     `running_var`: torch's, ours, torchvision's, timm's. Frozen norms, those that are never called, and those without
-    statistics are left alone and named in the record.
+    statistics are left alone and named in the record; so are those of which nobody knows what they normalize.
 
     Args:
         model: in any mode. DistributedDataParallel, DataParallel and `torch.compile` are seen through.
-        loader: an iterable of batches: tensors, tuples or lists with the tensor first, or dicts, which are given to
-            the model as keyword arguments. It should give what training gave: augmented, if the model was trained so.
+        loader: an iterable of batches: tensors, objects with tensors in them, tuples or lists, of which the model gets
+            as many members as its forward needs, or dicts, which it gets as keyword arguments. It should give what
+            training gave: augmented, if the model was trained so.
         method: `"average"` or `"exact"`. `"exact"` needs a loader that gives the same samples every time.
         variance: what is stored: `"unbiased"`, as training does, or `"biased"`.
         max_samples: stop after so many, on each rank; a last batch is cut (not with `forward_fn`).

@@ -36,10 +36,14 @@ def _inside(model: nn.Module) -> nn.Module | None:
     if isinstance(model, DataParallel | DistributedDataParallel):
         inner: object = model.module
     else:
-        # Asked by name: the class is torch._dynamo's, whose import takes seconds.
-        inner = dict(model.named_children()).get("_orig_mod")
+        inner = _inside_compiled(model)
     return inner if isinstance(inner, nn.Module) else None
 
 
+def _inside_compiled(model: nn.Module) -> object:
+    # Asked by name: the class is torch._dynamo's, whose import takes seconds.
+    return dict(model.named_children()).get("_orig_mod")
+
+
 def _is_compiled(module: nn.Module) -> bool:
-    return getattr(module, "_compiled_call_impl", None) is not None or _inside(module) is not None
+    return getattr(module, "_compiled_call_impl", None) is not None or _inside_compiled(module) is not None

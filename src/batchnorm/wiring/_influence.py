@@ -18,12 +18,14 @@ class Influence:
         first: the sources of the first tensor.
         all: those of all of them.
         operator: the operator's name; None where the module itself is meant.
+        taken: the sources that are among its arguments themselves.
     """
 
     call: ModuleCall
     first: int
     all: int
     operator: str | None = None
+    taken: int = 0
 
 
 def influences(seen: Pass, sources: Mapping[str, int], operators: Collection[str] = ()) -> Iterator[Influence]:
@@ -58,15 +60,20 @@ class _Known:
     def __init__(self, seen: Pass, sources: Mapping[str, int]) -> None:
         self.told = self.read = 0
         self._outside: set[int] = set()
-        self._of = dict.fromkeys((*seen.inputs, *seen.tensors), 0)
+        self._sources: dict[int, int] = {}
         for name, bit in sources.items():
             if name in seen.values:
-                self._of[seen.values[name].storage] |= 1 << bit
+                storage = seen.values[name].storage
+                self._sources[storage] = self._sources.get(storage, 0) | 1 << bit
+        self._of = dict.fromkeys((*seen.inputs, *seen.tensors), 0) | self._sources
 
     def at(self, call: ModuleCall, given: object, operator: str | None = None) -> Influence:
         """What a call was given."""
         leaves = _tensors(given)
-        return Influence(call, self.of(leaves[:1]), self.of(leaves), operator)
+        taken = 0
+        for leaf in leaves:
+            taken |= self._sources.get(leaf.storage, 0) if isinstance(leaf, Value) else 0
+        return Influence(call, self.of(leaves[:1]), self.of(leaves), operator, taken)
 
     def of(self, leaves: list[Value | Opaque]) -> int:
         """The sources of some tensors; of one that cannot be followed all that was read."""
