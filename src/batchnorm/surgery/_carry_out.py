@@ -55,6 +55,10 @@ def carry_out_and_prove(model: nn.Module, plan: Plan, inputs: Sequence[Call], sa
     own = Witness(inputs, rng)
     own.remember(model)
     _check_repeats(own.repeats(model))
+    if all(leaf is None for output in own.outputs for leaf in output.leaves.values()):
+        said.append(
+            "the model returns nothing that could be compared: the proof is only of what it writes into its arguments"
+        )
     if not gives_finite(own.outputs):
         plan.leave_all("nothing that the model gives is finite, so that nothing could be proved")
     fine, rounding = _prove_in_float64(model, plan, own, said)
@@ -83,15 +87,17 @@ def _set_stashes(model: nn.Module, stashes: list[Stash]) -> None:
 def _prove_in_float64(model: nn.Module, plan: Plan, own: Witness, said: list[str]) -> tuple[float | None, float | None]:
     """Fold a twin; return how far its outputs are from its own before, and the model's from the twin's."""
     fine = Witness([example.in_dtype(torch.float64) for example in own.examples], own.rng)
-    try:
-        twin = float64_twin(model)
-        fine.remember(twin)
-    except Exception as error:  # a forward that makes float32 tensors of its own, for one
-        said.append(f"not proved in float64, in which the model does not run ({type(error).__name__})")
-        return None, None
-    rounding = max(map(rounding_between, fine.outputs, own.outputs), default=0.0)
-    operation = FoldOperation(twin, plan, partial(_double, model))
-    put_back_culprits(plan, _trial(operation, fine, twin, FLOAT64_BOUND), said.append)
+    # A hook of the twin's may be a function that holds on to the model itself, and writes there.
+    with transaction(model, scripts=True):
+        try:
+            twin = float64_twin(model)
+            fine.remember(twin)
+        except Exception as error:  # a forward that makes float32 tensors of its own, for one
+            said.append(f"not proved in float64, in which the model does not run ({type(error).__name__})")
+            return None, None
+        rounding = max(map(rounding_between, fine.outputs, own.outputs), default=0.0)
+        operation = FoldOperation(twin, plan, partial(_double, model))
+        put_back_culprits(plan, _trial(operation, fine, twin, FLOAT64_BOUND), said.append)
     return fine.last, rounding
 
 

@@ -2,10 +2,12 @@
 
 import torch
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from ..wiring import NormCall, Wiring, innermost
 from ._ahead import fold_ahead
 from ._behind import fold_behind
+from ._elsewhere import held_elsewhere
 from ._pair import pair_of
 from ._plan import Change, Plan
 from ._rest import rest_of
@@ -18,7 +20,11 @@ _NUMBERS = {"numpy", "tolist", "__array__", "__dlpack__", "__repr__", "__format_
 
 def make_plan(wiring: Wiring) -> Plan:
     """Decide about every norm: into a neighbour, else one multiply-add, else nothing, and why."""
+    elsewhere = held_elsewhere(wiring.model)
     changes = {name: _seen_as(wiring, name, module) for name, module in wiring.norms().items()}
+    for change in changes.values():
+        if change.outcome != "left" and id(change.module) in elsewhere:
+            change.outcome, change.reason = "left", f"it may be called by {elsewhere[id(change.module)]}, too"
     ready = {name: change for name, change in changes.items() if change.outcome != "left"}
     blocked = _decides_by_data(wiring)
     arrivals = Arrivals.of(wiring)
@@ -56,6 +62,8 @@ def _must_stay(wiring: Wiring, name: str, module: nn.Module, calls: list[NormCal
         return "its parameters are parametrized"
     if type(module).__call__ is not nn.Module.__call__:
         return "its class is called in a way of its own"
+    if isinstance(module, LazyModuleMixin):
+        return "it is lazy and has not been called yet: run one batch through the model first"
     if _has_hooks(module):
         return "it has hooks"
     unfollowed = _not_followed(wiring, name, calls)
