@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean
 
 import torch
 from torch import nn
@@ -130,7 +131,8 @@ def _milliseconds(model: nn.Module, example: Call) -> float:
     # Its default is one thread, whatever torch's is.
     timer = Timer("example.copied().run(model)", globals=names, num_threads=torch.get_num_threads())
     with transaction(model, scripts=True):
-        return 1e3 * timer.timeit(_CALLS).mean
+        # Its own mean is computed on the default device.
+        return 1e3 * fmean(timer.timeit(_CALLS).times)
 
 
 def _dtype(model: nn.Module) -> str:

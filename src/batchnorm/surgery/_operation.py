@@ -162,11 +162,21 @@ def check_fits(model: nn.Module, stash: Stash) -> None:
         for name, tensor in stash.tensors.items()
         if name.rpartition(".")[0] in modules and _shape(model, name) != tensor.shape
     ]
+    if not lost:
+        lost += [f"what stood at {name}" for one in stash.norms for name in one.names if not _stands(model, name, one)]
     if lost:
         raise RuntimeError(
             f"unfold: expected the model as it was folded, got one without {', '.join(dict.fromkeys(lost))}. Unfold it "
             "before its modules are exchanged."
         )
+
+
+def _stands(model: nn.Module, name: str, replaced: Replaced) -> bool:
+    """Whether at a norm's place there is what a fold puts there, if not the very same."""
+    mean = replaced.module.get_buffer("running_mean")
+    affine = None if replaced.outcome == "folded" else ScaleShift(None, mean)
+    path, _, last = name.rpartition(".")
+    return isinstance(model.get_submodule(path)._modules.get(last), type(replaced.rest.of(replaced.module, affine)))
 
 
 def _shape(model: nn.Module, name: str) -> torch.Size | None:

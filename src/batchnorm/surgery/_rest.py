@@ -167,7 +167,7 @@ def _is_affine(call: NormCall) -> bool:
     scale, shift = pair_of(module)
     generator = torch.Generator().manual_seed(0)
     shape = call.input.shape
-    x = torch.randn(shape, generator=generator, dtype=torch.float64).to(held.device)
+    x = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(held.device)
     expected = x * _along(scale, x) + _along(shift, x)
     got = module.forward(x.to(held.dtype))
     bound = 100 * torch.finfo(held.dtype).eps * max(1.0, float(expected.abs().max()))
