@@ -1,7 +1,9 @@
 """Does a report say what was not varied, not compared, or not changed, and why?"""
 
+import random
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -33,14 +35,14 @@ class Domains(nn.Module):
 def test_options_that_are_the_same_in_all_examples_are_named_in_a_note():
     (note,) = fold(Domains(), (X, {"name": "a"})).notes
     assert note == (
-        "folded for these values alone: argument 1['name'] ('a'); where the model is called with others, too, give a "
-        "list of examples that has them"
+        "folded for what the examples have in common: argument 1 (dict of 1), argument 1['name'] ('a'); where the "
+        "model is called with other values, keys or lengths, too, give a list of examples that has them"
     )
 
 
 def test_options_that_the_examples_vary_are_right_for_all_of_them_and_not_named():
     model = Domains()
-    calls = [(X, {"name": "a"}), (X, {"name": "b"})]
+    calls = [(X, {"name": "a"}), (X, {"name": "b", "more": None})]
     expected = [model(*call) for call in calls]
     assert fold(model, calls).notes == ()
     torch.testing.assert_close([model(*call) for call in calls], expected, rtol=1e-5, atol=1e-5)
@@ -67,6 +69,21 @@ def test_a_lazy_norm_that_was_not_called_yet_is_left_for_that_reason():
 def test_a_norm_that_was_put_back_says_what_differed():
     (norm,) = fold(Net(lambda m, x: m.bn(m.conv(x)) * m.bn.num_features), X).norms
     assert norm.reason == "with it scale-shifted, the outputs differed or the model raised"
+
+
+@pytest.mark.parametrize("draw", [random.random, np.random.rand])
+def test_nothing_is_folded_where_numbers_that_are_drawn_outside_torch_may_decide(draw):
+    """Once in a thousand calls the model goes another way, which no look at a few can show."""
+
+    def seldom(m, x):
+        y = m.conv(x)
+        return y if draw() < 0.001 else m.bn(y)
+
+    (norm,) = fold(Net(seldom), X).norms
+    assert (norm.outcome, norm.reason) == (
+        "scale-shifted",
+        "the model draws random numbers outside torch, which may decide what it does",
+    )
 
 
 class Masked(nn.BatchNorm2d):

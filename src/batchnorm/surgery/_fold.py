@@ -104,13 +104,13 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
 
 
 def _options(examples: Sequence[Call]) -> Iterator[str]:
-    """Say which values of the examples decide for what the model is folded."""
+    """Say what else the examples have in common than their tensors: for that alone the model is folded."""
     places = [*not_varied(examples)]
     if places:
         more = f" and {len(places) - _MOST_NAMED} more" if len(places) > _MOST_NAMED else ""
         yield (
-            f"folded for these values alone: {', '.join(places[:_MOST_NAMED])}{more}; where the model is called with "
-            "others, too, give a list of examples that has them"
+            f"folded for what the examples have in common: {', '.join(places[:_MOST_NAMED])}{more}; where the model is "
+            "called with other values, keys or lengths, too, give a list of examples that has them"
         )
 
 

@@ -146,6 +146,8 @@ def _decides_by_data(wiring: Wiring) -> str | None:
     if wiring.unseen:
         return f"the example holds what Python may read unseen and decide by, {wiring.unseen[0]}: give it as a tensor"
     for seen in wiring.passes:
+        if seen.draws_outside_torch:
+            return "the model draws random numbers outside torch, which may decide what it does"
         if seen.unread:
             return f"the model goes on when its output is read, in {seen.unread[0]}"
         for operation in seen.operations:

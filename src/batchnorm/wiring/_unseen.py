@@ -27,17 +27,22 @@ def unseen_in(example: Call) -> Iterator[str]:
 
 
 def not_varied(examples: Sequence[Call]) -> Iterator[str]:
-    """Name the options that are the same in all examples: what the model does with others was not seen.
+    """Name the options that are the same in all examples, and dicts and lists, by their lengths.
+
+    What the model does with other options, keys or lengths was not seen.
 
     Example:
         >>> example = Call((1.0, {"kind": "image"}), {})
         >>> [*not_varied([example])]
-        ['argument 0 (1.0)', "argument 1['kind'] ('image')"]
+        ['argument 0 (1.0)', 'argument 1 (dict of 1)', "argument 1['kind'] ('image')"]
     """
     found: dict[str, dict[str, None]] = {}
     for example in examples:
         lengths = _lengths(example)
         for name, leaves in _arguments(example):
+            for path, kind in leaves.containers:
+                if kind.startswith(("dict of", "list of")):
+                    found.setdefault(name + path, {})[kind] = None
             for path, leaf in leaves.found:
                 if isinstance(leaf, str | Number) and not (path and _may_be_data(leaf, lengths)):
                     found.setdefault(name + path, {})[reprlib.repr(leaf)] = None
