@@ -218,14 +218,14 @@ def test_whatever_is_raised_while_the_model_is_changed_it_is_as_before(monkeypat
     model = small()
     before = picture(model)
     calls = iter(range(100))
-    hang = _operation._hang
+    hang = _operation.hang
 
     def interrupted(*args):
         if next(calls) == at:
             raise error("stop")
         hang(*args)
 
-    monkeypatch.setattr(_operation, "_hang", interrupted)
+    monkeypatch.setattr(_operation, "hang", interrupted)
     with pytest.raises(error, match="stop"):
         fold(model, X, verify=verify)
     assert_same(picture(model), before)

@@ -11,10 +11,11 @@ from torch import nn
 from ..calls import Call
 from ..records import FoldProof
 from ..transaction import Undo, rng_state, transaction
-from ._operation import FoldOperation, Stash, tensor_of
+from ._operation import FoldOperation
 from ._plan import Plan
 from ._prove import FLOAT64_BOUND, Witness, put_back_culprits
 from ._rounding import bound_of, gives_finite, rounding_between
+from ._stash import Stash, tensor_of
 from ._twin import STASH, float64_twin
 
 _CALLS = 3

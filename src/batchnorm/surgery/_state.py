@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..transaction import original
 from ._carry_out import stashes_of
-from ._operation import Replaced, Stash
+from ._stash import Replaced, Stash
 from ._state_form import (
     PREFIX,
     VERSION,

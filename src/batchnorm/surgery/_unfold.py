@@ -4,7 +4,7 @@ from torch import nn
 
 from ..transaction import all_or_nothing, all_steps, check_holds_weights, original, verb
 from ._carry_out import stashes_of
-from ._operation import check_fits, undo
+from ._stash import check_fits, undo
 from ._twin import STASH
 
 
