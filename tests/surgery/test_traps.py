@@ -71,8 +71,28 @@ def own_numbers_asked_for(m, x):
     return m.bn(m.conv(x)) * float(m.bn.num_batches_tracked + 1)
 
 
+def imaginary_part_of_the_conjugate(m, x):
+    """A view of the same memory by which every number has the other sign."""
+    y = m.conv(x)
+    pairs = torch.view_as_complex(torch.stack((y, y), -1).contiguous())
+    return m.bn(pairs.conj().imag)
+
+
+def imaginary_part_of_the_conjugate_of_the_very_output(m, x):
+    y = m.conv(x)
+    halves = torch.view_as_complex(y.view(2, 4, 4, 2, 2)).conj().imag
+    return m.bn(halves)
+
+
 @pytest.mark.parametrize(
-    "body", [cast_to_whole_numbers, one_output_read_by_two_calls_of_which_one_is_changed, own_numbers_asked_for]
+    "body",
+    [
+        cast_to_whole_numbers,
+        one_output_read_by_two_calls_of_which_one_is_changed,
+        own_numbers_asked_for,
+        imaginary_part_of_the_conjugate,
+        imaginary_part_of_the_conjugate_of_the_very_output,
+    ],
 )
 def test_the_rules_alone_do_not_fold_what_is_not_exact(body):
     model = Net(body)

@@ -24,7 +24,10 @@ def make_plan(wiring: Wiring) -> Plan:
     changes = {name: _seen_as(wiring, name, module) for name, module in wiring.norms().items()}
     for change in changes.values():
         if change.outcome != "left" and id(change.module) in elsewhere:
-            change.outcome, change.reason = "left", f"it may be called by {elsewhere[id(change.module)]}, too"
+            change.outcome, change.reason = (
+                "left",
+                f"it may be called by {elsewhere[id(change.module)]}, too: take it out of there",
+            )
     ready = {name: change for name, change in changes.items() if change.outcome != "left"}
     blocked = _decides_by_data(wiring)
     arrivals = Arrivals.of(wiring)

@@ -178,6 +178,8 @@ def _kind(tensor: Tensor) -> str:
         return "a tensor inside a transform of torch.func"
     if tensor.layout is not torch.strided:
         return f"a tensor of {tensor.layout}"
+    if tensor.is_neg() or tensor.is_conj():
+        return "a view that negates or conjugates"
     return "a nested tensor" if tensor.is_nested else f"a {type(tensor).__name__}"
 
 
