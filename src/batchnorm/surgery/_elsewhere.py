@@ -26,10 +26,12 @@ def held_elsewhere(model: nn.Module) -> dict[int, str]:
 
 
 def _found(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
+    walked: dict[int, object] = {}  # a configuration is held by every module
     for name, module in model.named_modules():
         for attribute, value in vars(module).items():
-            if attribute in _PLACES:
+            if attribute in _PLACES or id(value) in walked:
                 continue
+            walked[id(value)] = value
             for part in leaves_of(value).closed:
                 # Its own method, set on itself, is no other way.
                 if isinstance(part.value, nn.Module) and part.value is not module:
