@@ -61,7 +61,7 @@ def numbers_of(tensor: Tensor) -> Iterator[tuple[str, Numbers]]:
                 for step, numbers in numbers_of(getattr(tensor, name)):
                     yield f".{name}{step}", numbers
         elif wraps or tensor.is_meta:
-            raise NotImplementedError("its numbers cannot be read")
+            raise NotImplementedError(f"a {type(tensor).__name__} does not say where they are")
         else:
             yield "", _read(tensor.detach())
 
