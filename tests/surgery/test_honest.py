@@ -36,7 +36,7 @@ def test_options_that_are_the_same_in_all_examples_are_named_in_a_note():
     (note,) = fold(Domains(), (X, {"name": "a"})).notes
     assert note == (
         "folded for what the examples have in common: argument 1 (dict of 1), argument 1['name'] ('a'); where the "
-        "model is called with other values, keys or lengths, too, give a list of examples that has them"
+        "model is called with others, too, give a list of examples that has them"
     )
 
 
@@ -46,6 +46,32 @@ def test_options_that_the_examples_vary_are_right_for_all_of_them_and_not_named(
     expected = [model(*call) for call in calls]
     assert fold(model, calls).notes == ()
     torch.testing.assert_close([model(*call) for call in calls], expected, rtol=1e-5, atol=1e-5)
+
+
+class Streams(nn.Module):
+    """What was computed before comes in front of what is computed now."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+        self.bn.running_mean.fill_(2.0)
+        self.eval()
+
+    def forward(self, x, before=None):
+        y = self.conv(x)
+        return self.bn(y if before is None else torch.cat((before, y), -1)).relu()
+
+
+def test_an_optional_argument_that_no_example_gives_is_named():
+    (note,) = fold(Streams(), X).notes
+    assert note.startswith("folded for what the examples have in common: no before; where")
+
+
+def test_an_optional_argument_that_an_example_gives_is_reckoned_with():
+    model, examples = Streams(), [(X,), (X, torch.ones(2, 4, 6, 1))]
+    expected = [model(*example) for example in examples]
+    assert fold(model, examples).notes == ()
+    torch.testing.assert_close([model(*example) for example in examples], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_model_that_returns_nothing_says_that_nothing_was_compared():

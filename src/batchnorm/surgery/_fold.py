@@ -71,7 +71,8 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
     inference", 2017, section 3.2 (folding); Ioffe and Szegedy, 2015, section 3.1 (the affine form in inference).
     """
     check_foldable(model)
-    examples = Reader(original(model)[0], "fold").examples(example_inputs)
+    reader = Reader(original(model)[0], "fold")
+    examples = reader.examples(example_inputs)
     check_device(examples, model, "fold")
     check_repeatable(examples, "fold")
     module, notes = original(model)
@@ -84,7 +85,7 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
             wiring = trace_examples(module, tuple(inputs), "fold")
             with transaction(module, scripts=True):  # a forward is tried on its own here and there
                 plan = make_plan(wiring)
-            plan.plain, said = plain, [*notes, *doubts, *_options(examples)]
+            plan.plain, said = plain, [*notes, *doubts, *_options(reader, examples)]
             if wiring.draws:
                 said.append("the model draws random numbers; before and after were compared with the same ones")
             if verify:
@@ -103,14 +104,14 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
             )
 
 
-def _options(examples: Sequence[Call]) -> Iterator[str]:
+def _options(reader: Reader, examples: Sequence[Call]) -> Iterator[str]:
     """Say what else the examples have in common than their tensors: for that alone the model is folded."""
-    places = [*not_varied(examples)]
+    places = [*not_varied(examples), *(f"no {name}" for name in reader.left_out(examples))]
     if places:
         more = f" and {len(places) - _MOST_NAMED} more" if len(places) > _MOST_NAMED else ""
         yield (
             f"folded for what the examples have in common: {', '.join(places[:_MOST_NAMED])}{more}; where the model is "
-            "called with other values, keys or lengths, too, give a list of examples that has them"
+            "called with others, too, give a list of examples that has them"
         )
 
 
