@@ -21,13 +21,7 @@ _NUMBERS = {"numpy", "tolist", "__array__", "__dlpack__", "__repr__", "__format_
 def make_plan(wiring: Wiring) -> Plan:
     """Decide about every norm: into a neighbour, else one multiply-add, else nothing, and why."""
     elsewhere = held_elsewhere(wiring.model)
-    changes = {name: _seen_as(wiring, name, module) for name, module in wiring.norms().items()}
-    for change in changes.values():
-        if change.outcome != "left" and id(change.module) in elsewhere:
-            change.outcome, change.reason = (
-                "left",
-                f"it may be called by {elsewhere[id(change.module)]}, too: take it out of there",
-            )
+    changes = {name: _seen_as(wiring, name, module, elsewhere) for name, module in wiring.norms().items()}
     ready = {name: change for name, change in changes.items() if change.outcome != "left"}
     blocked = _decides_by_data(wiring)
     arrivals = Arrivals.of(wiring)
@@ -37,11 +31,13 @@ def make_plan(wiring: Wiring) -> Plan:
     return Plan([*changes.values()], _loose(wiring))
 
 
-def _seen_as(wiring: Wiring, name: str, module: nn.Module) -> Change:
+def _seen_as(wiring: Wiring, name: str, module: nn.Module, elsewhere: dict[int, str]) -> Change:
     """A change that is at best a multiply-add, with what is known of the norm."""
     change = Change(name, module)
     calls = [unit for _, unit in wiring.norm_calls(name)]
     change.reason = _must_stay(wiring, name, module, calls)
+    if change.reason is None and id(module) in elsewhere:
+        change.reason = f"it may be called by {elsewhere[id(module)]}, too: take it out of there"
     if change.reason is None:
         rest = rest_of(calls)
         if isinstance(rest, str):
@@ -91,11 +87,9 @@ def _not_followed(wiring: Wiring, name: str, calls: list[NormCall]) -> str | Non
     given = next((call.opaque_input for call in others if call.opaque_input is not None), None)
     if given is not None:
         return f"it was called with {given.kind}, which cannot be followed"
-    return (
-        "it was called inside another norm, or without a result"
-        if any(call.input for call in others)
-        else ("it was called without a tensor")
-    )
+    if any(call.input for call in others):
+        return "it was called inside another norm, or without a result"
+    return "it was called without a tensor"
 
 
 def _exchanged(wiring: Wiring, name: str) -> str | None:
