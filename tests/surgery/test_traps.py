@@ -71,8 +71,28 @@ def own_numbers_asked_for(m, x):
     return m.bn(m.conv(x)) * float(m.bn.num_batches_tracked + 1)
 
 
+def imaginary_part_of_the_conjugate(m, x):
+    """A view of the same memory by which every number has the other sign."""
+    y = m.conv(x)
+    pairs = torch.view_as_complex(torch.stack((y, y), -1).contiguous())
+    return m.bn(pairs.conj().imag)
+
+
+def imaginary_part_of_the_conjugate_of_the_very_output(m, x):
+    y = m.conv(x)
+    halves = torch.view_as_complex(y.view(2, 4, 4, 2, 2)).conj().imag
+    return m.bn(halves)
+
+
 @pytest.mark.parametrize(
-    "body", [cast_to_whole_numbers, one_output_read_by_two_calls_of_which_one_is_changed, own_numbers_asked_for]
+    "body",
+    [
+        cast_to_whole_numbers,
+        one_output_read_by_two_calls_of_which_one_is_changed,
+        own_numbers_asked_for,
+        imaginary_part_of_the_conjugate,
+        imaginary_part_of_the_conjugate_of_the_very_output,
+    ],
 )
 def test_the_rules_alone_do_not_fold_what_is_not_exact(body):
     model = Net(body)
@@ -161,3 +181,45 @@ def test_the_handle_of_a_hook_works_after_a_computed_weight_has_come_back():
     unfold(model)
     handle.remove()
     assert not model[0]._forward_pre_hooks
+
+
+def test_nothing_is_taken_back_where_something_else_stands_at_a_norms_place():
+    """A norm would take the place of what somebody has put there."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()).eval()
+    fold(model, X)
+    model[1] = nn.Tanh()
+    weight = model[0].weight.clone()
+    with pytest.raises(RuntimeError, match="got one without what stood at 1"):
+        unfold(model)
+    assert isinstance(model[1], nn.Tanh)
+    assert torch.equal(model[0].weight, weight)
+
+
+def test_the_default_device_is_none_of_folds_business():
+    """A CPU's model is folded while new tensors are made elsewhere: here nowhere, where no number can be read."""
+    model = Net(lambda m, x: m.bn(torch.cat(m.conv(x).chunk(2, 1), 1)))
+    expected = model(X)
+    with torch.device("meta"):
+        report = fold(model, X)
+    assert report.outcome_of("bn") == "folded"
+    torch.testing.assert_close(model(X), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture
+def few_bits():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    yield
+    torch.set_default_dtype(before)
+
+
+def test_hundreds_of_channels_are_told_apart_whatever_the_default_dtype(few_bits):
+    """Of which bfloat16 could not write down the numbers."""
+    conv, bn = nn.Conv2d(3, 600, 1, dtype=torch.float32), nn.BatchNorm2d(600, dtype=torch.float32)
+    with torch.no_grad():
+        bn.running_mean.copy_(torch.arange(600))
+    model = Net(lambda m, x: m.bn(m.conv(x).reshape(2, 2, 300, 6, 6).transpose(1, 2).reshape(2, 600, 6, 6)), conv=conv)
+    model.bn = bn.eval()
+    expected = model(X)
+    assert fold(model, X, verify=False).outcome_of("bn") == "folded"
+    torch.testing.assert_close(model(X), expected, rtol=1e-5, atol=1e-3)

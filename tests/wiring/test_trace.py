@@ -2,6 +2,7 @@
 
 import random
 import warnings
+from collections import namedtuple
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils._pytree import register_pytree_node
 
 from batchnorm.wiring import NormCall, Product, trace
 
@@ -101,6 +104,36 @@ def test_a_tensor_in_an_object_of_somebodys_is_returned():
             self.get = lambda: tensor
 
     assert trace(net(lambda m, x: Box(m.conv(x)), conv=conv()), X).readers_of("conv") == ("(returned)",)
+
+
+class Checked(namedtuple("Checked", "tensor")):
+    """Takes tensors alone, as a PackedSequence does."""
+
+    def __new__(cls, tensor):
+        return super().__new__(cls, tensor.to(tensor.device))
+
+
+class Registered:
+    def __init__(self, tensor):
+        self.tensor = tensor.to(tensor.device)
+
+
+register_pytree_node(Registered, lambda held: ([held.tensor], None), lambda parts, _: Registered(*parts))
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [Checked, Registered, lambda y: pack_padded_sequence(y.flatten(2), [3, 2], batch_first=True)],
+    ids=["namedtuple", "pytree", "packed"],
+)
+def test_what_goes_from_module_to_module_in_a_class_that_takes_tensors_alone_is_followed(hold):
+    class Opens(nn.Module):
+        def forward(self, held):
+            return held[0] if isinstance(held, tuple) else held.tensor
+
+    wiring = trace(net(lambda m, x: m.opens(hold(m.conv(x))).relu(), conv=conv(), opens=Opens()), X)
+    assert wiring.calls[2].name == "opens"
+    assert wiring.readers_of("conv") == ("(returned)",)
 
 
 def test_channels_lie_along_axis_1_of_convolutions_and_norms_and_the_last_of_linear_layers():

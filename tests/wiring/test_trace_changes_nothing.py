@@ -1,5 +1,9 @@
 """`trace` leaves no trace: neither in the model, nor in the generators, whatever the model does or raises."""
 
+import copy
+import gc
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -80,3 +84,21 @@ def test_the_model_computes_what_it_computes_when_nobody_watches():
     model(images())
     trace(model, images())
     assert torch.equal(outputs[0].detach(), outputs[1])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))])  # noqa: S301  # its own
+def test_a_copy_that_a_forward_makes_is_no_part_of_the_model_and_nobody_listens_to_it(copied):
+    """It is made of the hooks, too; a copy of what counts references to memory would free that twice."""
+    kept = []
+
+    def body(m, x):
+        kept.append(copied(m.bn))
+        return kept[-1](m.bn(x))
+
+    model = net(body, bn=nn.BatchNorm2d(3)).eval()
+    wiring = trace(model, images())
+    assert [call.name for call in wiring.calls] == ["", "bn"]
+    expected = model.bn(model.bn(images()))
+    torch.testing.assert_close(kept[-1](model.bn(images())), expected)
+    kept.clear()
+    gc.collect()

@@ -89,8 +89,18 @@ class Call:
         return Call(args, kwargs, self.forward_fn)
 
     def in_dtype(self, dtype: torch.dtype) -> "Call":
-        """The same call with real numbers of another dtype; whole numbers and truth values stay."""
-        return self.mapped(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
+        """The same call with real and complex numbers of another precision; whole numbers and truth values stay.
+
+        Args:
+            dtype: of real numbers; complex ones get that whose parts have it.
+        """
+
+        def converted(tensor: Tensor) -> Tensor:
+            if tensor.is_complex():
+                return tensor.to(dtype.to_complex())
+            return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+        return self.mapped(converted)
 
     @property
     def versions(self) -> list[int]:

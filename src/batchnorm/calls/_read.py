@@ -107,6 +107,21 @@ class Reader:
             )
         return (self.example(raw),) if self._is_one(raw) else tuple(map(self.example, raw))
 
+    def left_out(self, calls: Sequence[Call]) -> tuple[str, ...]:
+        """The optional arguments of the model's forward that none of these calls gives.
+
+        Example:
+            >>> import torch
+            >>> reader = Reader(nn.MaxUnpool1d(2), "fold")
+            >>> reader.left_out([reader.example((torch.zeros(1, 1, 1), torch.zeros(1, 1, 1, dtype=torch.long)))])
+            ('output_size',)
+        """
+        if self._signature is None:
+            return ()
+        given = {name for call in calls for name in self._signature.bind_partial(*call.args, **call.kwargs).arguments}
+        optional = (name for name, one in self._signature.parameters.items() if one.default is not one.empty)
+        return tuple(name for name in optional if name not in given)
+
     def _is_one(self, raw: list[Any]) -> bool:
         """Whether a list is one batch, as a loader gives it, and not several examples."""
         first, *others = raw

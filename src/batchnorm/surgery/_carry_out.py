@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean
 
 import torch
 from torch import nn
@@ -10,10 +11,11 @@ from torch import nn
 from ..calls import Call
 from ..records import FoldProof
 from ..transaction import Undo, rng_state, transaction
-from ._operation import FoldOperation, Stash, tensor_of
+from ._operation import FoldOperation
 from ._plan import Plan
 from ._prove import FLOAT64_BOUND, Witness, put_back_culprits
 from ._rounding import bound_of, gives_finite, rounding_between
+from ._stash import Stash, tensor_of
 from ._twin import STASH, float64_twin
 
 _CALLS = 3
@@ -55,6 +57,10 @@ def carry_out_and_prove(model: nn.Module, plan: Plan, inputs: Sequence[Call], sa
     own = Witness(inputs, rng)
     own.remember(model)
     _check_repeats(own.repeats(model))
+    if all(leaf is None for output in own.outputs for leaf in output.leaves.values()):
+        said.append(
+            "the model returns nothing that could be compared: the proof is only of what it writes into its arguments"
+        )
     if not gives_finite(own.outputs):
         plan.leave_all("nothing that the model gives is finite, so that nothing could be proved")
     fine, rounding = _prove_in_float64(model, plan, own, said)
@@ -83,15 +89,17 @@ def _set_stashes(model: nn.Module, stashes: list[Stash]) -> None:
 def _prove_in_float64(model: nn.Module, plan: Plan, own: Witness, said: list[str]) -> tuple[float | None, float | None]:
     """Fold a twin; return how far its outputs are from its own before, and the model's from the twin's."""
     fine = Witness([example.in_dtype(torch.float64) for example in own.examples], own.rng)
-    try:
-        twin = float64_twin(model)
-        fine.remember(twin)
-    except Exception as error:  # a forward that makes float32 tensors of its own, for one
-        said.append(f"not proved in float64, in which the model does not run ({type(error).__name__})")
-        return None, None
-    rounding = max(map(rounding_between, fine.outputs, own.outputs), default=0.0)
-    operation = FoldOperation(twin, plan, partial(_double, model))
-    put_back_culprits(plan, _trial(operation, fine, twin, FLOAT64_BOUND), said.append)
+    # A hook of the twin's may be a function that holds on to the model itself, and writes there.
+    with transaction(model, scripts=True):
+        try:
+            twin = float64_twin(model)
+            fine.remember(twin)
+        except Exception as error:  # a forward that makes float32 tensors of its own, for one
+            said.append(f"not proved in float64, in which the model does not run ({type(error).__name__})")
+            return None, None
+        rounding = max(map(rounding_between, fine.outputs, own.outputs), default=0.0)
+        operation = FoldOperation(twin, plan, partial(_double, model))
+        put_back_culprits(plan, _trial(operation, fine, twin, FLOAT64_BOUND), said.append)
     return fine.last, rounding
 
 
@@ -124,7 +132,8 @@ def _milliseconds(model: nn.Module, example: Call) -> float:
     # Its default is one thread, whatever torch's is.
     timer = Timer("example.copied().run(model)", globals=names, num_threads=torch.get_num_threads())
     with transaction(model, scripts=True):
-        return 1e3 * timer.timeit(_CALLS).mean
+        # Its own mean is computed on the default device.
+        return 1e3 * fmean(timer.timeit(_CALLS).times)
 
 
 def _dtype(model: nn.Module) -> str:

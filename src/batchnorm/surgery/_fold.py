@@ -1,18 +1,22 @@
 """How does batch norm go into the weights of a model's other layers?"""
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from torch import nn
 
-from ..calls import Reader, check_device
+from ..calls import Call, Reader, check_device
 from ..records import FoldedNorm, FoldReport
 from ..transaction import all_or_nothing, original, transaction, verb
-from ..wiring import check_repeatable, trace_examples
+from ..wiring import check_repeatable, not_varied, trace_examples
 from ._carry_out import carry_out, carry_out_and_prove
 from ._make_plan import make_plan
 from ._materialize import materialize as make_plain
 from ._plan import Plan
 from ._prove import other_inputs
 from ._refuse import check_foldable
+
+_MOST_NAMED = 4
 
 
 @verb
@@ -67,7 +71,8 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
     inference", 2017, section 3.2 (folding); Ioffe and Szegedy, 2015, section 3.1 (the affine form in inference).
     """
     check_foldable(model)
-    examples = Reader(original(model)[0], "fold").examples(example_inputs)
+    reader = Reader(original(model)[0], "fold")
+    examples = reader.examples(example_inputs)
     check_device(examples, model, "fold")
     check_repeatable(examples, "fold")
     module, notes = original(model)
@@ -80,7 +85,7 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
             wiring = trace_examples(module, tuple(inputs), "fold")
             with transaction(module, scripts=True):  # a forward is tried on its own here and there
                 plan = make_plan(wiring)
-            plan.plain, said = plain, [*notes, *doubts]
+            plan.plain, said = plain, [*notes, *doubts, *_options(reader, examples)]
             if wiring.draws:
                 said.append("the model draws random numbers; before and after were compared with the same ones")
             if verify:
@@ -97,6 +102,17 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
                 milliseconds_before=proved.before if verify else None,
                 milliseconds_after=proved.after if verify else None,
             )
+
+
+def _options(reader: Reader, examples: Sequence[Call]) -> Iterator[str]:
+    """Say what else the examples have in common than their tensors: for that alone the model is folded."""
+    places = [*not_varied(examples), *(f"no {name}" for name in reader.left_out(examples))]
+    if places:
+        more = f" and {len(places) - _MOST_NAMED} more" if len(places) > _MOST_NAMED else ""
+        yield (
+            f"folded for what the examples have in common: {', '.join(places[:_MOST_NAMED])}{more}; where the model is "
+            "called with others, too, give a list of examples that has them"
+        )
 
 
 def _norms(plan: Plan) -> tuple[FoldedNorm, ...]:

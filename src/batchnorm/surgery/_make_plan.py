@@ -2,10 +2,12 @@
 
 import torch
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from ..wiring import NormCall, Wiring, innermost
 from ._ahead import fold_ahead
 from ._behind import fold_behind
+from ._elsewhere import held_elsewhere
 from ._pair import pair_of
 from ._plan import Change, Plan
 from ._rest import rest_of
@@ -18,7 +20,8 @@ _NUMBERS = {"numpy", "tolist", "__array__", "__dlpack__", "__repr__", "__format_
 
 def make_plan(wiring: Wiring) -> Plan:
     """Decide about every norm: into a neighbour, else one multiply-add, else nothing, and why."""
-    changes = {name: _seen_as(wiring, name, module) for name, module in wiring.norms().items()}
+    elsewhere = held_elsewhere(wiring.model)
+    changes = {name: _seen_as(wiring, name, module, elsewhere) for name, module in wiring.norms().items()}
     ready = {name: change for name, change in changes.items() if change.outcome != "left"}
     blocked = _decides_by_data(wiring)
     arrivals = Arrivals.of(wiring)
@@ -28,11 +31,13 @@ def make_plan(wiring: Wiring) -> Plan:
     return Plan([*changes.values()], _loose(wiring))
 
 
-def _seen_as(wiring: Wiring, name: str, module: nn.Module) -> Change:
+def _seen_as(wiring: Wiring, name: str, module: nn.Module, elsewhere: dict[int, str]) -> Change:
     """A change that is at best a multiply-add, with what is known of the norm."""
     change = Change(name, module)
     calls = [unit for _, unit in wiring.norm_calls(name)]
     change.reason = _must_stay(wiring, name, module, calls)
+    if change.reason is None and id(module) in elsewhere:
+        change.reason = f"it may be called by {elsewhere[id(module)]}, too: take it out of there"
     if change.reason is None:
         rest = rest_of(calls)
         if isinstance(rest, str):
@@ -56,6 +61,8 @@ def _must_stay(wiring: Wiring, name: str, module: nn.Module, calls: list[NormCal
         return "its parameters are parametrized"
     if type(module).__call__ is not nn.Module.__call__:
         return "its class is called in a way of its own"
+    if isinstance(module, LazyModuleMixin):
+        return "it is lazy and has not been called yet: run one batch through the model first"
     if _has_hooks(module):
         return "it has hooks"
     unfollowed = _not_followed(wiring, name, calls)
@@ -80,11 +87,9 @@ def _not_followed(wiring: Wiring, name: str, calls: list[NormCall]) -> str | Non
     given = next((call.opaque_input for call in others if call.opaque_input is not None), None)
     if given is not None:
         return f"it was called with {given.kind}, which cannot be followed"
-    return (
-        "it was called inside another norm, or without a result"
-        if any(call.input for call in others)
-        else ("it was called without a tensor")
-    )
+    if any(call.input for call in others):
+        return "it was called inside another norm, or without a result"
+    return "it was called without a tensor"
 
 
 def _exchanged(wiring: Wiring, name: str) -> str | None:
@@ -138,6 +143,8 @@ def _decides_by_data(wiring: Wiring) -> str | None:
     if wiring.unseen:
         return f"the example holds what Python may read unseen and decide by, {wiring.unseen[0]}: give it as a tensor"
     for seen in wiring.passes:
+        if seen.draws_outside_torch:
+            return "the model draws random numbers outside torch, which may decide what it does"
         if seen.unread:
             return f"the model goes on when its output is read, in {seen.unread[0]}"
         for operation in seen.operations:

@@ -61,7 +61,7 @@ def numbers_of(tensor: Tensor) -> Iterator[tuple[str, Numbers]]:
                 for step, numbers in numbers_of(getattr(tensor, name)):
                     yield f".{name}{step}", numbers
         elif wraps or tensor.is_meta:
-            raise NotImplementedError("its numbers cannot be read")
+            raise NotImplementedError(f"a {type(tensor).__name__} does not say where they are")
         else:
             yield "", _read(tensor.detach())
 
@@ -72,7 +72,7 @@ def _read(tensor: Tensor) -> Numbers:
     if tensor.is_nested:
         parts = [_dense(part).reshape(-1) for part in tensor.unbind()]
         shapes = tuple(tuple(part.shape) for part in tensor.unbind())
-        return Numbers((*form, shapes), tensor.dtype, torch.cat(parts) if parts else torch.zeros(0))
+        return Numbers((*form, shapes), tensor.dtype, torch.cat(parts) if parts else torch.zeros(0, device="cpu"))
     form = (*form, tuple(tensor.shape))
     if tensor.layout is torch.sparse_coo or tensor.layout in _COMPRESSED:
         return _sparse(tensor, form)

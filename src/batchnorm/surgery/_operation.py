@@ -1,74 +1,18 @@
 """How is a plan carried out on a model, in part or whole, and taken back bit for bit?"""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..nn import ScaleShift
 from ._edit import Edit, edit_weight
-from ._materialize import Before
 from ._pair import pair_of
 from ._plan import Change, Plan
-from ._rest import Rest
+from ._stash import Replaced, Stash, find_tensor, hang, tensor_of
 from ._weights import owner_of
 
 Original = Callable[[str], Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """A norm that stands in its place no more.
-
-    Attributes:
-        names: every name that it has in the model, the first one first.
-        module: the norm itself.
-        outcome: what became of it.
-        rest: what it did besides normalizing.
-    """
-
-    names: tuple[str, ...]
-    module: nn.Module
-    outcome: str
-    rest: Rest
-
-
-class _Folds:
-    """Numbers the folds, of all models, in their order: no clock decides, for a clock can be set back."""
-
-    latest = 0
-
-    @classmethod
-    def next(cls) -> int:
-        cls.latest += 1
-        return cls.latest
-
-
-@dataclass(slots=True)
-class Stash:
-    """What it takes to undo a fold, by names in the model.
-
-    Attributes:
-        tensors: the weights and biases that were changed, as they were.
-        made: the biases that were made.
-        norms: the modules that were replaced.
-        plain: modules whose weight was computed in each call, as they were.
-        number: in the order of all folds: of two of them the later one is undone first.
-    """
-
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-    made: list[str] = field(default_factory=list)
-    norms: list[Replaced] = field(default_factory=list)
-    plain: list[Before] = field(default_factory=list)
-    number: int = field(default_factory=_Folds.next)
-
-    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
-        """Come back from a copy or a pickle; folds that follow are later than it, wherever it was made."""
-        for name, value in state[1].items():
-            setattr(self, name, value)
-        _Folds.latest = max(_Folds.latest, self.number)
 
 
 class FoldOperation:
@@ -85,7 +29,7 @@ class FoldOperation:
         self._plan = plan
         self._norms = _places(model, plan)
         names = [*dict.fromkeys(name for edit in _edits(plan.changes) for name in edit.names)]
-        self._made = [name for name in names if _get(model, name) is None]
+        self._made = [name for name in names if find_tensor(model, name) is None]
         self._kept = (
             {} if original else {name: tensor_of(model, name).clone() for name in names if name not in self._made}
         )
@@ -106,7 +50,7 @@ class FoldOperation:
             change = self._plan.of(first)
             stands = _in_place_of(change, norm, pairs) if first in made else norm
             for name in names:
-                _hang(self._model, name, stands)
+                hang(self._model, name, stands)
 
     def stash(self) -> Stash:
         """What it takes to undo what has been carried out."""
@@ -116,7 +60,7 @@ class FoldOperation:
             if change.outcome != "left" and change.rest is not None
         ]
         changed = {name: tensor for name, tensor in self._kept.items() if self._is_edited(name)}
-        made = [name for name in self._made if _get(self._model, name) is not None]
+        made = [name for name in self._made if find_tensor(self._model, name) is not None]
         return Stash(changed, made, kept, self._plan.plain)
 
     def _is_edited(self, name: str) -> bool:
@@ -145,48 +89,6 @@ class FoldOperation:
         else:
             trains = any(parameter.requires_grad for parameter in owner.parameters(recurse=False))
             owner._parameters[last] = nn.Parameter(value.to(weight.dtype), requires_grad=trains)
-
-
-def check_fits(model: nn.Module, stash: Stash) -> None:
-    """Look whether a model still has the places that a stash is for, before any is touched.
-
-    Raises:
-        RuntimeError: it has been changed since it was folded.
-    """
-    names = [name.rpartition(".")[0] for replaced in stash.norms for name in replaced.names]
-    names += [name.rpartition(".")[0] for name in (*stash.made, *stash.tensors)]
-    modules = {name for name, _ in model.named_modules(remove_duplicate=False)}
-    lost = [name for name in names if name not in modules]
-    lost += [
-        name
-        for name, tensor in stash.tensors.items()
-        if name.rpartition(".")[0] in modules and _shape(model, name) != tensor.shape
-    ]
-    if lost:
-        raise RuntimeError(
-            f"unfold: expected the model as it was folded, got one without {', '.join(dict.fromkeys(lost))}. Unfold it "
-            "before its modules are exchanged."
-        )
-
-
-def _shape(model: nn.Module, name: str) -> torch.Size | None:
-    found = _get(model, name)
-    return None if found is None else found.shape
-
-
-def undo(model: nn.Module, stash: Stash) -> None:
-    """Give a model back what a stash holds."""
-    with torch.no_grad():
-        for name, tensor in stash.tensors.items():
-            tensor_of(model, name).copy_(tensor)
-    for name in stash.made:
-        owner, last = owner_of(model, name)
-        owner._parameters[last] = None
-    for replaced in stash.norms:
-        for name in replaced.names:
-            _hang(model, name, replaced.module)
-    for before in stash.plain:
-        before.put_back(model)
 
 
 def pairs_of(changes: list[Change]) -> dict[str, tuple[Tensor, Tensor]]:
@@ -246,27 +148,3 @@ def _places(model: nn.Module, plan: Plan) -> dict[str, tuple[tuple[str, ...], nn
 
 def _edits(changes: list[Change]) -> list[Edit]:
     return [edit for change in changes for edit in change.edits]
-
-
-def _get(model: nn.Module, name: str) -> Tensor | None:
-    owner, last = owner_of(model, name)
-    parameter = owner._parameters.get(last)
-    found = owner._buffers.get(last) if parameter is None else parameter
-    return None if found is None else found.detach()
-
-
-def tensor_of(model: nn.Module, name: str) -> Tensor:
-    """A parameter or buffer of a model by its name.
-
-    Raises:
-        RuntimeError: there is none.
-    """
-    found = _get(model, name)
-    if found is None:
-        raise RuntimeError(f"tensor_of: expected a tensor {name} in the model, got none. Has the model been changed?")
-    return found
-
-
-def _hang(model: nn.Module, name: str, module: nn.Module) -> None:
-    path, _, last = name.rpartition(".")
-    model.get_submodule(path)._modules[last] = module

@@ -111,5 +111,7 @@ def _apart(one: Any, other: Any) -> float:
 
 
 def _scalars_apart(one: complex, other: complex) -> float:
-    first, second = (dict(numbers_of(torch.tensor(value, dtype=torch.complex128)))[""] for value in (one, other))
+    first, second = (
+        dict(numbers_of(torch.tensor(value, dtype=torch.complex128, device="cpu")))[""] for value in (one, other)
+    )
     return first.distance(second)

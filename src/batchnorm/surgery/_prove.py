@@ -136,7 +136,7 @@ def put_back_culprits(plan: Plan, agrees: Callable[[list[str]], bool], say: Call
             )
         culprit = plan.of(active[_first_bad(active, agrees) - 1])
         say(f"{culprit.norm}: with it {culprit.outcome}, the outputs differed or the model raised; it was put back")
-        _demote(plan, culprit.norm)
+        _demote(plan, culprit.norm, f"with it {culprit.outcome}, the outputs differed or the model raised")
     return active
 
 
@@ -153,9 +153,9 @@ def _first_bad(active: list[str], agrees: Callable[[list[str]], bool]) -> int:
     return bad
 
 
-def _demote(plan: Plan, norm: str) -> None:
+def _demote(plan: Plan, norm: str, reason: str) -> None:
     """Demote a norm, and those that it had taken up."""
-    plan.of(norm).demote("the proof failed with more")
+    plan.of(norm).demote(reason)
     for change in plan.changes:
         if any(merge.norm == norm for merge in change.merged):
-            _demote(plan, change.norm)
+            _demote(plan, change.norm, f"{norm}, into which it had gone, was put back")

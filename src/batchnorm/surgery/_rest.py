@@ -81,6 +81,8 @@ def rest_of(calls: list[NormCall]) -> Rest | str:
     if forward_of(module) in _OWN:
         nothing = module.activation is None and not isinstance(module, BatchNormAdd2d | BatchNormPool2d)
         return Rest(is_nothing=nothing, is_own=True)
+    if any(len(call.call.args) + len(call.call.kwargs) > 1 or call.call.kwargs.keys() - {"input"} for call in calls):
+        return "it is called with more than its input, or by a name that only its own class knows"
     if isinstance(module, _BatchNorm) and forward_of(module) in _STOCK:
         return Rest()
     found = [_observed(call) for call in calls]
@@ -165,7 +167,7 @@ def _is_affine(call: NormCall) -> bool:
     scale, shift = pair_of(module)
     generator = torch.Generator().manual_seed(0)
     shape = call.input.shape
-    x = torch.randn(shape, generator=generator, dtype=torch.float64).to(held.device)
+    x = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(held.device)
     expected = x * _along(scale, x) + _along(shift, x)
     got = module.forward(x.to(held.dtype))
     bound = 100 * torch.finfo(held.dtype).eps * max(1.0, float(expected.abs().max()))

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from ..nn import ScaleShift
 from ..norms import is_norm
 from ._carry_out import stashes_of
-from ._operation import Replaced, Stash, tensor_of
 from ._rest import Rest
+from ._stash import Replaced, Stash, tensor_of
 from ._state_form import (
     NormState,
     OneFold,

@@ -70,10 +70,10 @@ def behind(unit: Unit, arrival: Arrival) -> Tensor | str:
     """
     count = _channels_out(unit)
     if arrival.marks is None:
-        return torch.arange(count)
+        return torch.arange(count, device="cpu")
     norm = arrival.unit
     axis = norm.axis if isinstance(norm, NormCall) else norm.in_axis
-    found = torch.full((count,), -1)
+    found = torch.full((count,), -1, device="cpu")
     for place, numbers in enumerate(arrival.marks.unbind(axis)):
         present = torch.unique(numbers)
         present = present[present >= 0].long()
@@ -89,7 +89,7 @@ def before(arrival: Arrival) -> Tensor | str:
     if not isinstance(product, Product):
         return "it is read by another norm"
     if arrival.marks is None:
-        return torch.arange(product.input.shape[product.in_axis])
+        return torch.arange(product.input.shape[product.in_axis], device="cpu")
     by_channel = arrival.marks.movedim(product.in_axis, 0).flatten(1)
     low, high = by_channel.amin(1), by_channel.amax(1)
     if not torch.equal(low, high):

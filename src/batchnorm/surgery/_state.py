@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..transaction import original
 from ._carry_out import stashes_of
-from ._operation import Replaced, Stash
+from ._stash import Replaced, Stash
 from ._state_form import (
     PREFIX,
     VERSION,
@@ -58,7 +58,7 @@ def fold_state(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise ValueError(
             "fold_state: expected a model that was folded, got one that is not. Call fold(model, ...) first."
         )
-    tensors = {name: tensor.detach() for name, tensor in module.state_dict().items()}
+    tensors = _tensors_of(module, "the model")
     prefix = PREFIX
     while any(name.startswith(prefix) for name in tensors):
         prefix = f"_{prefix}"
@@ -148,15 +148,28 @@ def _kept(model: nn.Module, stash: Stash) -> dict[str, Tensor]:
 
 def _saved(module: nn.Module, what: str) -> dict[str, Tensor]:
     """The `state_dict`, if it holds nothing but tensors, and all that the module itself has."""
-    found = module.state_dict()
-    odd = [key for key, value in found.items() if not isinstance(value, Tensor)]
-    odd += [name for name, _ in module.named_buffers(recurse=False) if name not in found]
-    if odd:
+    found = _tensors_of(module, what)
+    missing = [name for name, _ in module.named_buffers(recurse=False) if name not in found]
+    if missing:
         raise ValueError(
-            f"fold_state: expected every buffer in the state_dict of {what}, and nothing but tensors, which is not so "
-            f"for {odd[0]}. Save the model as it was, and fold it when it has been loaded."
+            f"fold_state: expected every buffer in the state_dict of {what}, which is not so for {missing[0]}. {_CURE}"
         )
+    return found
+
+
+def _tensors_of(module: nn.Module, what: str) -> dict[str, Tensor]:
+    """The `state_dict`, if it holds nothing but tensors; quantized layers keep dtypes in it."""
+    found = module.state_dict()
+    for key, value in found.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(
+                f"fold_state: expected nothing but tensors in the state_dict of {what}, got a {type(value).__name__} "
+                f"as {key}. {_CURE}"
+            )
     return {key: value.detach() for key, value in found.items()}
+
+
+_CURE = "Save the model as it was, and fold it when it has been loaded."
 
 
 def _described(paths: list[str], model: nn.Module, stash: Stash) -> OneFold:

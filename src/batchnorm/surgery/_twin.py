@@ -13,11 +13,11 @@ STASH = "_batchnorm_folds"
 
 
 def float64_twin(model: nn.Module) -> nn.Module:
-    """A copy of a model whose real parameters and buffers are float64; the copy alone is new memory.
+    """A copy of a model whose real parameters and buffers are float64, complex ones complex128; it is new memory.
 
     Example:
-        >>> float64_twin(nn.Linear(1, 1)).weight.dtype
-        torch.float64
+        >>> [float64_twin(nn.Linear(1, 1, dtype=kind)).weight.dtype for kind in (torch.float32, torch.complex64)]
+        [torch.float64, torch.complex128]
     """
     memo: dict[int, Any] = {}
     for module in model.modules():
@@ -28,7 +28,7 @@ def float64_twin(model: nn.Module) -> nn.Module:
     # Tensors kept from a former call, in attributes and containers: those in a graph could not be copied.
     held = [thing for thing in reach(model.modules(), dict.fromkeys(memo)) if isinstance(thing, Tensor)]
     for tensor in {id(tensor): tensor for tensor in (*own, *held)}.values():
-        if tensor.is_floating_point():
+        if tensor.is_floating_point() or tensor.is_complex():
             memo[id(tensor)] = _doubled(tensor)
         elif not tensor.is_leaf:
             memo[id(tensor)] = tensor.detach()
@@ -36,6 +36,6 @@ def float64_twin(model: nn.Module) -> nn.Module:
 
 
 def _doubled(tensor: Tensor) -> Tensor:
-    values = tensor.detach().to(torch.float64)
+    values = tensor.detach().to(torch.complex128 if tensor.is_complex() else torch.float64)
     values = values.clone() if values.data_ptr() == tensor.data_ptr() else values
     return nn.Parameter(values, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values

@@ -4,7 +4,7 @@ from torch import nn
 
 from ..transaction import all_or_nothing, all_steps, check_holds_weights, original, verb
 from ._carry_out import stashes_of
-from ._operation import check_fits, undo
+from ._stash import check_fits, undo
 from ._twin import STASH
 
 
@@ -13,7 +13,8 @@ def unfold(model: nn.Module) -> tuple[str, ...]:
     """Take every `fold` of a model back, bit for bit, in place: the norms stand where they stood.
 
     The very modules and the very bits that were there come back. What the folded weights have learned since is lost.
-    The norms come back in the dtype and on the device that they had: move the model back first if it was moved.
+    The norms come back in the dtype and on the device that they had: move the model back first if it was moved; and in
+    evaluation, in which they were folded: call `model.train()` again before you train on.
     All or nothing: whatever is raised, Ctrl-C included, the model is folded as before.
 
     Args:

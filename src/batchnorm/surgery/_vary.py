@@ -54,7 +54,7 @@ def _drawn(tensor: Tensor, generator: torch.Generator) -> Tensor:
     finite = values[values.isfinite()]
     mean = float(finite.mean()) if finite.numel() else 0.0
     spread = float(finite.std()) if finite.numel() > 1 else 0.0
-    noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+    noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64, device="cpu")
     return (noise * (spread or 1.0) + mean).to(tensor.device, tensor.dtype)
 
 
@@ -62,7 +62,7 @@ def _reordered(tensor: Tensor, generator: torch.Generator) -> Tensor:
     if not tensor.dim() or _is_in_order(tensor):
         return tensor
     axis = max(range(tensor.dim()), key=lambda axis: tensor.shape[axis])
-    return tensor.index_select(axis, torch.randperm(tensor.shape[axis], generator=generator))
+    return tensor.index_select(axis, torch.randperm(tensor.shape[axis], generator=generator, device="cpu"))
 
 
 def _is_in_order(tensor: Tensor) -> bool:

@@ -40,6 +40,13 @@ class RNGState:
         present = rng_state((device for device, _ in self.devices), (generator for generator, _ in self.generators))
         return self.python != present.python or not all(map(np.array_equal, _leaves(self), _leaves(present)))
 
+    def has_moved_outside_torch(self) -> bool:
+        """The same of the generators of python and numpy, whose draws no operator of torch shows."""
+        numpy = np.random.get_state(legacy=False)
+        return self.python != random.getstate() or not all(
+            map(np.array_equal, tree_leaves(self.numpy), tree_leaves(numpy))
+        )
+
 
 def rng_state(devices: Iterable[torch.device] = (), generators: Iterable[torch.Generator] = ()) -> RNGState:
     """Take the state of the global generators of python, numpy and torch, and of those that are named.

@@ -22,4 +22,5 @@ from ._units import Product as Product
 from ._units import Unit as Unit
 from ._units import innermost as innermost
 from ._unseen import check_repeatable as check_repeatable
+from ._unseen import not_varied as not_varied
 from ._wiring import Wiring as Wiring

@@ -22,23 +22,32 @@ class Calls:
         for name, module in self._model.named_modules():
             if isinstance(module, torch.jit.ScriptModule):
                 continue
-            before, after = _looked_at(module)
-            note = _Note(name, before, after, self.stack, recorder)
+            note = _Note(name, module, self.stack, recorder)
             module.register_forward_pre_hook(note.enter, with_kwargs=True)
             module.register_forward_hook(note.leave, with_kwargs=True, always_call=True)
 
 
 class _Note:
-    """The two hooks of one module."""
+    """The two hooks of one module; of a copy of it, which a forward may make, they take no notice."""
 
-    def __init__(self, name: str, before: bool, after: bool, stack: list[int], recorder: Recorder) -> None:  # noqa: FBT001
+    def __init__(self, name: str, module: nn.Module, stack: list[int], recorder: Recorder) -> None:
         self._name = name
-        self._before = before
-        self._after = after
+        self._module = module
+        self._before, self._after = _looked_at(module)
         self._stack = stack
         self._recorder = recorder
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Note":
+        """Stay one: the recorder holds references to memory that nobody counts but itself."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be nothing in a pickle."""
+        return _Silent, ()
+
     def enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if module is not self._module:
+            return
         if self._before:
             self._show((args, kwargs))
         args, kwargs = self._recorder.described((args, kwargs))
@@ -56,6 +65,8 @@ class _Note:
         self._stack.append(call.index)
 
     def leave(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        if module is not self._module:
+            return
         if self._after:
             self._show((args, kwargs, result))
         seen = self._recorder.seen
@@ -72,6 +83,16 @@ class _Note:
         """Note which storages somebody else's hooks are given, in whatever they lie."""
         for value in values_in(self._recorder.described(leaves_of(given).tensors)):
             self._recorder.seen.hooked.setdefault(value.storage, self._name)
+
+
+class _Silent:
+    """What the hooks are in a pickle."""
+
+    def enter(self, *given: Any) -> None:
+        """Take no notice."""
+
+    def leave(self, *given: Any) -> None:
+        """Take no notice."""
 
 
 def _looked_at(module: nn.Module) -> tuple[bool, bool]:

@@ -167,6 +167,7 @@ class Pass:
         alive: the storages that somebody still held at the end, the caller of the model included.
         results: those of what the model returned; iterators in it were read.
         unread: those that were not read to their end.
+        draws_outside_torch: Python's or NumPy's random numbers were drawn.
         hooked: those that a hook of somebody's was given, and of which module.
         touching: the operators that had to do with a storage.
     """
@@ -181,6 +182,7 @@ class Pass:
     alive: frozenset[int] = frozenset()
     results: frozenset[int] = frozenset()
     unread: tuple[str, ...] = ()
+    draws_outside_torch: bool = False
     hooked: dict[int, str] = field(default_factory=dict)
     touching: dict[int, list[int]] = field(default_factory=dict)
 

@@ -55,13 +55,18 @@ class Marks:
             if storage in self._buffers:  # the source's, which is laid out when it is first needed
                 source, shape = self._source, [1] * len(self._source.shape)
                 shape[self._axis] = -1
-                numbers = torch.arange(source.shape[self._axis], dtype=torch.float32).reshape(shape)
+                numbers = torch.arange(source.shape[self._axis], dtype=torch.float32, device="cpu").reshape(shape)
                 buffer.as_strided(source.shape, source.stride, source.offset).copy_(numbers.expand(source.shape))
                 self._buffers[storage] = buffer
         return buffer
 
     def _empty(self, storage: int) -> Tensor:
-        return torch.full((_extent(self._seen, storage),), NOBODYS)
+        return nobodys((_extent(self._seen, storage),))
+
+
+def nobodys(shape: tuple[int, ...]) -> Tensor:
+    """Marks of elements of which none comes from the followed tensor; whatever device and dtype are the default."""
+    return torch.full(shape, NOBODYS, dtype=torch.float32, device="cpu")
 
 
 def _extent(seen: Pass, storage: int) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ._events import Operation, Value, values_in
-from ._marks import NOBODYS, Marks
+from ._marks import Marks, nobodys
 from ._schema import arguments
 
 _MOVES = {
@@ -140,7 +140,7 @@ def _argument(marks: Marks, leaf: Any) -> Any:
 
 
 def _marks_of(marks: Marks, value: Value) -> Tensor:
-    return marks.of(value) if value.storage in marks else torch.full(value.shape, NOBODYS)
+    return marks.of(value) if value.storage in marks else nobodys(value.shape)
 
 
 def _average(marks: Marks, operation: Operation, dims: Sequence[int] | None, *, keep: bool) -> str | None:

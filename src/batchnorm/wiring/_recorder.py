@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_leaves
 
 from ._events import Opaque, Operation, Pass, Value, operator_name, values_in
 from ._higher_order import FUNCTIONAL, run_watched
@@ -73,10 +73,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         return (not result) if answer else result
 
     def described(self, tree: Any) -> Any:
-        """The same structure with a `Value` for each tensor, and nothing that could hold one."""
+        """The same tuples, lists and dicts with a `Value` for each tensor, and nothing that could hold one."""
         # To look at a tensor is no way out of torch for it: `Escapes` is not to hear of it.
         with torch._C.DisableTorchFunction():
-            return tree_map(self._leaf, tree)
+            return self._described(tree)
 
     @property
     def running(self) -> tuple[int, ...]:
@@ -103,6 +103,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
                 yield
         finally:
             self._below_autograd = before
+
+    def _described(self, tree: Any) -> Any:
+        if type(tree) in (tuple, list):
+            return type(tree)(map(self._described, tree))
+        if type(tree) is dict:
+            return {key: self._described(part) for key, part in tree.items()}
+        leaves = tree_leaves(tree)
+        if len(leaves) == 1 and leaves[0] is tree:
+            return self._leaf(tree)
+        # Not made again: its class may take nothing but tensors, as a PackedSequence does.
+        return tuple(map(self._leaf, leaves))
 
     def _leaf(self, leaf: object) -> object:
         if isinstance(leaf, Tensor):
@@ -167,6 +178,8 @@ def _kind(tensor: Tensor) -> str:
         return "a tensor inside a transform of torch.func"
     if tensor.layout is not torch.strided:
         return f"a tensor of {tensor.layout}"
+    if tensor.is_neg() or tensor.is_conj():
+        return "a view that negates or conjugates"
     return "a nested tensor" if tensor.is_nested else f"a {type(tensor).__name__}"
 
 

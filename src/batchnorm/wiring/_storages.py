@@ -15,8 +15,12 @@ class Storages:
         self._weak: list[StorageWeakRef] = []
 
     def value(self, tensor: Tensor) -> Value | None:
-        """Describe a tensor; None if it has no storage of its own (sparse, mkldnn, a wrapper), or no shape (nested)."""
-        if tensor.layout is not torch.strided or tensor.is_nested:
+        """Describe a tensor; None if its memory does not say what it is.
+
+        It has no storage of its own (sparse, mkldnn, a wrapper), no shape (nested), or other numbers than lie there
+        (views that negate or conjugate).
+        """
+        if tensor.layout is not torch.strided or tensor.is_nested or tensor.is_neg() or tensor.is_conj():
             return None
         try:
             number = self._number(tensor)

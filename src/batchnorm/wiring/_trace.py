@@ -141,6 +141,7 @@ def _run(change: Transaction, example: Call, flips: frozenset[int], seed: int | 
         # While the result is still held: an object of somebody's may hold tensors that nobody can see.
         seen.alive = storages.alive()
         drew = chance.has_moved()
+        seen.draws_outside_torch = chance.has_moved_outside_torch()
     return seen, recorder.questions, drew
 
 

@@ -5,7 +5,9 @@ values that are arguments of their own are options, and so are words and truth v
 are the length of something: what a model does with others of these is another call, and an example of its own.
 """
 
+import reprlib
 from collections.abc import Iterator, Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,29 @@ def unseen_in(example: Call) -> Iterator[str]:
                 yield _named(name, path, leaf)
         for part in leaves.closed:
             yield _named(name, part.path, part.value)
+
+
+def not_varied(examples: Sequence[Call]) -> Iterator[str]:
+    """Name the options that are the same in all examples, and dicts and lists, by their lengths.
+
+    What the model does with other options, keys or lengths was not seen.
+
+    Example:
+        >>> example = Call((1.0, {"kind": "image"}), {})
+        >>> [*not_varied([example])]
+        ['argument 0 (1.0)', 'argument 1 (dict of 1)', "argument 1['kind'] ('image')"]
+    """
+    found: dict[str, dict[str, None]] = {}
+    for example in examples:
+        lengths = _lengths(example)
+        for name, leaves in _arguments(example):
+            for path, kind in leaves.containers:
+                if kind.startswith(("dict of", "list of")):
+                    found.setdefault(name + path, {})[kind] = None
+            for path, leaf in leaves.found:
+                if isinstance(leaf, str | Number) and not (path and _may_be_data(leaf, lengths)):
+                    found.setdefault(name + path, {})[reprlib.repr(leaf)] = None
+    return (f"{place} ({value})" for place, (value, *others) in found.items() if not others)
 
 
 def check_repeatable(examples: Sequence[Call], verb: str) -> None:

@@ -294,7 +294,7 @@ SEEDS = {"example": images(), "further": tuple(images(seed=seed) for seed in ran
 """Calls with random numbers of their own, which float64 would draw differently: each call of a test has its seed."""
 
 
-@theme.wiring({"bn": RIGHT}, **SEEDS)
+@theme.wiring({"bn": NOT_FOLDED}, **SEEDS)
 def a_norm_passed_by_at_random():
     """Python's random numbers decide."""
     return a_norm_or_none(lambda x: random.random() < 0.5)  # noqa: S311

@@ -165,7 +165,7 @@ def a_conv_that_is_not_registered():
     return model
 
 
-@theme.wiring({"bn": RIGHT | ABSENT}, blind=True)
+@theme.wiring({"bn": LEFT})
 def a_norm_kept_besides_in_a_list():
     """The model calls it by its place in a plain list: replacing the child replaces nothing."""
     model = net(lambda m, x: m.plain[1](m.plain[0](x)), conv=conv(), bn=nn.BatchNorm2d(4))
@@ -173,7 +173,7 @@ def a_norm_kept_besides_in_a_list():
     return model
 
 
-@theme.wiring({"bn": RIGHT | ABSENT}, blind=True)
+@theme.wiring({"bn": LEFT}, twin=False)
 def a_norm_kept_besides_in_a_closure():
     """The model calls it by a name of its own function."""
     first, second = conv(), nn.BatchNorm2d(4)

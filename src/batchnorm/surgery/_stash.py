@@ -1,0 +1,143 @@
+"""What does it take to take a fold back, does the model still have the places for it, and how is it done?"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..nn import ScaleShift
+from ._materialize import Before
+from ._rest import Rest
+from ._weights import owner_of
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A norm that stands in its place no more.
+
+    Attributes:
+        names: every name that it has in the model, the first one first.
+        module: the norm itself.
+        outcome: what became of it.
+        rest: what it did besides normalizing.
+    """
+
+    names: tuple[str, ...]
+    module: nn.Module
+    outcome: str
+    rest: Rest
+
+
+class _Folds:
+    """Numbers the folds, of all models, in their order: no clock decides, for a clock can be set back."""
+
+    latest = 0
+
+    @classmethod
+    def next(cls) -> int:
+        cls.latest += 1
+        return cls.latest
+
+
+@dataclass(slots=True)
+class Stash:
+    """What it takes to undo a fold, by names in the model.
+
+    Attributes:
+        tensors: the weights and biases that were changed, as they were.
+        made: the biases that were made.
+        norms: the modules that were replaced.
+        plain: modules whose weight was computed in each call, as they were.
+        number: in the order of all folds: of two of them the later one is undone first.
+    """
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    norms: list[Replaced] = field(default_factory=list)
+    plain: list[Before] = field(default_factory=list)
+    number: int = field(default_factory=_Folds.next)
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Come back from a copy or a pickle; folds that follow are later than it, wherever it was made."""
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        _Folds.latest = max(_Folds.latest, self.number)
+
+
+def check_fits(model: nn.Module, stash: Stash) -> None:
+    """Look whether a model still has the places that a stash is for, before any is touched.
+
+    Raises:
+        RuntimeError: it has been changed since it was folded.
+    """
+    names = [name.rpartition(".")[0] for replaced in stash.norms for name in replaced.names]
+    names += [name.rpartition(".")[0] for name in (*stash.made, *stash.tensors)]
+    modules = {name for name, _ in model.named_modules(remove_duplicate=False)}
+    lost = [name for name in names if name not in modules]
+    lost += [
+        name
+        for name, tensor in stash.tensors.items()
+        if name.rpartition(".")[0] in modules and _shape(model, name) != tensor.shape
+    ]
+    if not lost:
+        lost += [f"what stood at {name}" for one in stash.norms for name in one.names if not _stands(model, name, one)]
+    if lost:
+        raise RuntimeError(
+            f"unfold: expected the model as it was folded, got one without {', '.join(dict.fromkeys(lost))}. Unfold it "
+            "before its modules are exchanged."
+        )
+
+
+def _stands(model: nn.Module, name: str, replaced: Replaced) -> bool:
+    """Whether at a norm's place there is what a fold puts there, if not the very same."""
+    mean = replaced.module.get_buffer("running_mean")
+    affine = None if replaced.outcome == "folded" else ScaleShift(None, mean)
+    path, _, last = name.rpartition(".")
+    return isinstance(model.get_submodule(path)._modules.get(last), type(replaced.rest.of(replaced.module, affine)))
+
+
+def _shape(model: nn.Module, name: str) -> torch.Size | None:
+    found = find_tensor(model, name)
+    return None if found is None else found.shape
+
+
+def undo(model: nn.Module, stash: Stash) -> None:
+    """Give a model back what a stash holds."""
+    with torch.no_grad():
+        for name, tensor in stash.tensors.items():
+            tensor_of(model, name).copy_(tensor)
+    for name in stash.made:
+        owner, last = owner_of(model, name)
+        owner._parameters[last] = None
+    for replaced in stash.norms:
+        for name in replaced.names:
+            hang(model, name, replaced.module)
+    for before in stash.plain:
+        before.put_back(model)
+
+
+def find_tensor(model: nn.Module, name: str) -> Tensor | None:
+    """A parameter or buffer of a model by its name, if there is one."""
+    owner, last = owner_of(model, name)
+    parameter = owner._parameters.get(last)
+    found = owner._buffers.get(last) if parameter is None else parameter
+    return None if found is None else found.detach()
+
+
+def tensor_of(model: nn.Module, name: str) -> Tensor:
+    """A parameter or buffer of a model by its name.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    found = find_tensor(model, name)
+    if found is None:
+        raise RuntimeError(f"tensor_of: expected a tensor {name} in the model, got none. Has the model been changed?")
+    return found
+
+
+def hang(model: nn.Module, name: str, module: nn.Module) -> None:
+    """Put a module at a place of a model, whatever stands there."""
+    path, _, last = name.rpartition(".")
+    model.get_submodule(path)._modules[last] = module
