@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -179,22 +180,27 @@ def test_a_signal_while_the_files_are_written_is_heard_when_all_are(run, few, mo
     assert not list(run.glob("*.part"))
 
 
-@pytest.mark.parametrize("missing", [1, 2])
-def test_a_crash_between_two_files_loses_no_statistics(run, few, monkeypatch, missing: int) -> None:
-    """As if the process had died after the first or second of three files took its name."""
-    from pathlib import Path
-
-    trained, done = (run / "model.safetensors").read_bytes(), []
+def die_after(renames: int, patch: pytest.MonkeyPatch) -> list[Path]:
+    """End the process, as it were, where one more file is to take its name; return those that did."""
+    done: list[Path] = []
     rename = Path.replace
 
-    def dies(self, target):
-        if len(done) == missing:
+    def dies(self: Path, target: Path) -> Path:
+        if len(done) == renames:
             raise SystemExit("died")
         done.append(target)
         return rename(self, target)
 
+    patch.setattr(Path, "replace", dies)
+    return done
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_crash_between_two_files_loses_no_statistics(run, few, monkeypatch, missing: int) -> None:
+    """As if the process had died after the first or second of three files took its name."""
+    trained = (run / "model.safetensors").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", dies)
+        die_after(missing, patch)
         with pytest.raises(SystemExit, match="died"):
             recalibrate_run(run, source=few, threads=1)
     assert (run / "model.safetensors").read_bytes() == trained
@@ -205,20 +211,10 @@ def test_a_crash_between_two_files_loses_no_statistics(run, few, monkeypatch, mi
 @pytest.mark.parametrize("missing", [0, 1])
 def test_a_crash_in_a_second_recalibration_loses_no_statistics(run, few, monkeypatch, missing: int) -> None:
     """The record may speak of a model that never came: the third must not take the first's for the training's."""
-    from pathlib import Path
-
-    trained, done = (run / "model.safetensors").read_bytes(), []
-    rename = Path.replace
-
-    def dies(self, target):
-        if len(done) == missing:
-            raise SystemExit("died")
-        done.append(target)
-        return rename(self, target)
-
+    trained = (run / "model.safetensors").read_bytes()
     recalibrate_run(run, source=few, threads=1)
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", dies)
+        done = die_after(missing, patch)
         for method in ("exact", "average"):  # twice: neither of both ever came
             done.clear()
             with pytest.raises(SystemExit, match="died"):

@@ -68,15 +68,11 @@ class _Copying:
         opening = opening_of(value)
         if isinstance(opening, str) or not (isinstance(value, tuple | list | dict) or self._is_new(value, opening)):
             return value
-        parts = [part for _, part in opening.parts]
-        if opening.make is not None:
-            return opening.make([self.of(part, depth + 1) for part in parts])
-        assert opening.empty is not None  # noqa: S101  # one of both is there
-        assert opening.fill is not None  # noqa: S101
-        copy = opening.empty()
-        self._made[id(value)] = copy, value
-        opening.fill(copy, [self.of(part, depth + 1) for part in parts])
-        return copy
+
+        def remember(copy: Any) -> None:
+            self._made[id(value)] = copy, value
+
+        return opening.copied(lambda part: self.of(part, depth + 1), remember)
 
     def _is_new(self, value: object, opening: Opening) -> bool:
         if self._all_new:

@@ -46,6 +46,15 @@ class Opening:
     empty: Callable[[], Any] | None = None
     fill: Callable[[Any, list[Any]], None] | None = None
 
+    def copied(self, of: Callable[[Any], Any], remember: Callable[[Any], None]) -> Any:
+        """A copy whose parts are what `of` makes of them; `remember` hears of it before, if it can be one of them."""
+        if self.empty is None or self.fill is None:
+            return self.make([of(part) for _, part in self.parts]) if self.make else None
+        copy = self.empty()
+        remember(copy)
+        self.fill(copy, [of(part) for _, part in self.parts])
+        return copy
+
 
 def is_plain(value: Any) -> bool:
     """Whether a value has no parts that matter: two of them are compared with `==`."""
