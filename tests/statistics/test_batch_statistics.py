@@ -163,3 +163,43 @@ def test_a_lazy_norm_without_channels_is_named_before_anything_is_touched(lazy):
     with pytest.raises(RuntimeError, match=expected), use_batch_statistics(model):
         pass
     assert flags(model) == before
+
+
+class Own(nn.BatchNorm1d):
+    """A class of somebody's, which moves its statistics in its own forward."""
+
+    def forward(self, x):
+        state = (self.running_mean, self.running_var, self.weight, self.bias, self.training, 0.1, self.eps)
+        return nn.functional.batch_norm(x, *state)
+
+
+class NoNormOfTorchs(nn.Module):
+    """Neither is its base class."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.eps = 1e-5
+
+    def forward(self, x):
+        return nn.functional.batch_norm(x, self.running_mean, self.running_var, training=self.training, eps=self.eps)
+
+
+@pytest.mark.parametrize("kind", [Own, NoNormOfTorchs])
+def test_norms_of_any_class_normalize_by_the_batch_and_keep_their_statistics(kind):
+    norm, x = kind(3).eval(), 5 + 2 * torch.randn(20, 3)
+    with use_batch_statistics(norm):
+        y = norm(x)
+        assert torch.equal(norm.running_mean, torch.zeros(3))
+    torch.testing.assert_close(y, (x - x.mean(0)) / (x.var(0, correction=0) + norm.eps).sqrt())
+    assert torch.equal(norm.running_var, torch.ones(3))
+    assert not norm.training
+
+
+@pytest.mark.parametrize("kind", [Own, NoNormOfTorchs])
+def test_norms_of_any_class_are_differentiated_in_the_block(kind):
+    norm, x = kind(3).eval().double(), (5 + 2 * torch.randn(20, 3)).double().requires_grad_()
+    with use_batch_statistics(norm):
+        norm(x).square().sum().backward()
+    assert x.grad.abs().max() < 1e-3

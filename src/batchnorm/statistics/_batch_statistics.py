@@ -1,14 +1,12 @@
 """What does a model compute when every batch norm takes the batch's own statistics?"""
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
-import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..norms import find_norms, is_norm, is_stock
-from ..transaction import attributes, block
+from ..transaction import Attributes, attributes, block
 
 
 @block
@@ -47,8 +45,8 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
     find_norms(model, "use_batch_statistics")  # a lazy one is named before anything begins
     norms = [module for module in model.modules() if is_norm(module)]
     own = [module for module in norms if not isinstance(module, _BatchNorm) or not is_stock(module)]
-    with contextlib.ExitStack() as held, attributes() as change:
-        held.callback(_copies(own))
+    with attributes() as change:
+        change.afterwards(_copies(own))
         change.evaluate(model)
         for module in norms:
             change.set(module, "training", True)
@@ -56,31 +54,29 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
                 # The one state of torch's layer that reads the batch alone although there are buffers.
                 change.set(module, "track_running_stats", False)
         for module in own:
-            held.enter_context(_putting_back(module))
+            _put_back_after_each_forward(module, change)
         yield
 
 
-@contextlib.contextmanager
-def _putting_back(norm: nn.Module) -> Iterator[None]:
-    """Give a norm its statistics back after each forward, which moves them in its own way."""
+def _put_back_after_each_forward(norm: nn.Module, change: Attributes) -> None:
+    """Give a norm that moves its statistics in a way of its own the former ones back, call by call."""
     waiting: list[Callable[[], None]] = []
     before = norm.register_forward_pre_hook(lambda module, args: waiting.append(_copies([module])))
+    change.afterwards(before.remove)
     after = norm.register_forward_hook(lambda module, args, output: waiting.pop()(), always_call=True)
-    try:
-        yield
-    finally:
-        before.remove()
-        after.remove()
+    change.afterwards(after.remove)
 
 
-@torch.no_grad()
 def _copies(norms: Iterable[nn.Module]) -> Callable[[], None]:
-    """Copy the buffers of norms, and return what writes the copies back."""
-    saved = [(buffer, buffer.clone()) for norm in norms for buffer in norm.buffers()]
+    """Copy the buffers of norms, and return what writes the copies back.
+
+    By way of `.data`: no mode has to be set, which an interrupt could leave set, and a graph that keeps the buffers for
+    its backward, which by batch statistics does not read them, stays valid.
+    """
+    saved = [(buffer, buffer.data.clone()) for norm in norms for buffer in norm.buffers()]
 
     def put_back() -> None:
-        with torch.no_grad():
-            for buffer, copy in saved:
-                buffer.copy_(copy)
+        for buffer, copy in saved:
+            buffer.data.copy_(copy)
 
     return put_back

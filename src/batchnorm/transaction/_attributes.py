@@ -31,6 +31,10 @@ class Attributes:
             self._seen[id(module), name] = module
         setattr(module, name, value)
 
+    def afterwards(self, step: Callable[[], object]) -> None:
+        """Run a step when the block ends, whatever is raised; an interrupt may let it run twice."""
+        self._undo.add(step)
+
     def evaluate(self, model: nn.Module) -> None:
         """Switch a model to evaluation by its own `eval()` until the block ends.
 
