@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 import torch
@@ -103,19 +103,26 @@ class Passes:
         """Read all batches once. The samples' fingerprint is taken in the first pass alone.
 
         What the model keeps from batch to batch (a hidden state, a counter) is put back at the end, so that every pass
-        begins with the same; and so are the norms' statistics, where the pass let them be the batch's.
+        begins with the same. Code that is known keeps nothing, and need not wait for that.
 
         Raises:
             ValueError: what `Meter` refuses; no rank got a batch.
         """
         self.done += 1
         start = time.perf_counter()
-        with transaction(self.change.module) as inner:
-            for index, norm in enumerate(self.norms):
-                for module in norm.modules:
-                    inner.on_input(module, meter.hook(index), with_kwargs=True)
-            with same_rng(self.rng):
-                counted = self._read(meter)
+        again = nullcontext(self.change) if self.may_stop else transaction(self.change.module)
+        with again as change:
+            handles = [
+                change.on_input(module, meter.hook(index), with_kwargs=True)
+                for index, norm in enumerate(self.norms)
+                for module in norm.modules
+            ]
+            try:
+                with same_rng(self.rng):
+                    counted = self._read(meter)
+            finally:
+                for handle in handles:
+                    handle.remove()
         return self._together(meter, counted, start)
 
     def whole_first_batch(self) -> Call:
