@@ -5,6 +5,7 @@ import time
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # imported later, it keeps the process group, whose threads may then abort the exit
 from torch.nn.parallel import DistributedDataParallel
 
 from batchnorm import recalibrate

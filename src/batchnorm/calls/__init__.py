@@ -7,5 +7,6 @@ from ._leaves import Closed as Closed
 from ._leaves import Leaves as Leaves
 from ._leaves import leaves_of as leaves_of
 from ._mapped import mapped as mapped
+from ._operator_mode import OperatorMode as OperatorMode
 from ._read import Reader as Reader
 from ._read import check_device as check_device

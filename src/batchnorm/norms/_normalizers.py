@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..calls import OperatorMode
 from ._evidence import is_transformed
 
 BY_OPERATOR = "operator"
@@ -24,13 +24,11 @@ OPERATORS = {
 }
 
 
-class Normalizers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
+class Normalizers(OperatorMode):
     """Calls `heard(x, given)` before each operator that normalizes `x`; `given`: where its other tensors begin.
 
     By these addresses one knows whose statistics it takes, be it a part of them alone.
     """
-
-    supports_higher_order_operators = True
 
     def __init__(self, heard: Callable[[Tensor, set[int]], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's

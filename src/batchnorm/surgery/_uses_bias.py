@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..calls import OperatorMode
 from ..wiring import Pass, Product, Value
 
 
@@ -42,7 +42,7 @@ def uses_bias(module: nn.Module, seen: Pass, product: Product) -> bool:
     )
 
 
-class _GivenBias(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
+class _GivenBias(OperatorMode):
     """Sees whether a product itself was given a bias: added later, behind an activation, it is something else."""
 
     def __init__(self, bias: Tensor) -> None:

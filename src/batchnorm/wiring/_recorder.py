@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import HigherOrderOperator
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ..calls import OperatorMode
 from ._events import Opaque, Operation, Pass, Value, operator_name, values_in
 from ._higher_order import FUNCTIONAL, run_watched
 from ._storages import Storages
@@ -30,7 +30,7 @@ _ASKED_BY_PYTHON = {
 _PLAIN = (int, float, complex, str, torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
+class Recorder(OperatorMode):
     """Writes down every operator, and which storages depend on the data or on chance.
 
     Args:
@@ -40,8 +40,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         flips: the truth values of the data (their places in order) that Python is to be told wrongly, so that the
             model takes its other branch.
     """
-
-    supports_higher_order_operators = True
 
     def __init__(self, seen: Pass, storages: Storages, stack: list[int], flips: frozenset[int] = frozenset()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's
