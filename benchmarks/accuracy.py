@@ -18,7 +18,8 @@ import torch
 from batchnorm import __version__
 from batchnorm.cli import watch
 from batchnorm.records import TrainResult
-from batchnorm.training import RunFolder, TrainConfig, differences, fit, read_config, resume
+from batchnorm.runs import RunFolder, TrainConfig, differences, read_config
+from batchnorm.training import fit, resume
 
 
 def train(config: TrainConfig, folder: Path) -> TrainResult:

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from batchnorm import __version__, data, recalibrate
 from batchnorm.data import Augmentation, Batches
 from batchnorm.files import atomic_write
-from batchnorm.training import RunFolder, TrainConfig, differences, fit, load_run, resume
+from batchnorm.runs import RunFolder, TrainConfig, differences, load_run
+from batchnorm.training import fit, resume
 
 RATES = {32: 0.05, 2: 0.003125}
 """The learning rate for each batch size: in proportion to it, 0.1 at 64 being the default of `batchnorm train`."""

@@ -21,7 +21,7 @@ from t_interval import interval
 from batchnorm import __version__
 from batchnorm.bench import machine_load
 from batchnorm.records import TrainResult
-from batchnorm.training import RunFolder
+from batchnorm.runs import RunFolder
 
 ARMS = {
     "auto": (),

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from batchnorm.records import TrainResult
-from batchnorm.training import RunFolder, TrainConfig
+from batchnorm.runs import RunFolder, TrainConfig
 
 RESULT = TrainResult(
     test_accuracy=0.9,

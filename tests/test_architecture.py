@@ -32,18 +32,21 @@ MAY_IMPORT = {
     "wiring": OUTSIDE | {"calls", "functional", "norms", "transaction"},
     "statistics": OUTSIDE | {"calls", "functional", "norms", "transaction", "wiring"},
     "surgery": OUTSIDE | {"calls", "functional", "nn", "norms", "transaction", "wiring"},
+    "runs": OUTSIDE
+    | {"functional", "bench", "data", "models", "norms", "statistics", "surgery", "transaction", "wiring"},
     "training": OUTSIDE
-    | {"functional", "nn", "norms", "data", "models", "bench", "statistics", "surgery", "transaction", "wiring"},
+    | {"functional", "nn", "norms", "data", "models", "bench", "runs"}
+    | {"statistics", "surgery", "transaction", "wiring"},
     "bench": OUTSIDE | {"functional", "nn", "models"},
     # outside again: pictures of records, never of models; and the one who may know everybody
     "report": OUTSIDE,
     "cli": OUTSIDE
-    | {"kernels", "functional", "nn", "data", "models", "statistics", "training", "bench", "report", "__init__"}
+    | {"kernels", "functional", "nn", "data", "models", "runs", "statistics", "training", "bench", "report", "__init__"}
     | {"surgery", "transaction", "wiring"},
     # the doors
     "__main__": {"cli"},
     "__init__": OUTSIDE
-    | {"functional", "nn", "data", "models", "statistics", "training", "bench"}
+    | {"functional", "nn", "data", "models", "runs", "statistics", "training", "bench"}
     | {"calls", "norms", "surgery", "transaction", "wiring"},
 }
 """Who may import whom: a folder, or a file at the top, and what it may import besides itself."""

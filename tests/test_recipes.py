@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batchnorm.training import read_config
+from batchnorm.runs import read_config
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 

@@ -1,8 +1,8 @@
 """Batch normalization for PyTorch: train with it, measure it, understand it, ship it.
 
 The rooms, from below: `functional` (tensors in, tensors out), `nn` (the layers), `models`, `data`, `wiring` (what a
-model did while it ran), `statistics` (whose moments normalize), `surgery` (folding), `training` and `bench` (what it
-costs). `docs/architecture.md` has the picture of the house.
+model did while it ran), `statistics` (whose moments normalize), `surgery` (folding), `runs` (trained nets and their
+files), `training` and `bench` (what it costs). `docs/architecture.md` has the picture of the house.
 """
 
 from importlib import import_module
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from . import models as models
     from . import nn as nn
     from . import norms as norms
+    from . import runs as runs
     from . import statistics as statistics
     from . import surgery as surgery
     from . import training as training
@@ -37,6 +38,7 @@ _ROOMS = (
     "models",
     "nn",
     "norms",
+    "runs",
     "statistics",
     "surgery",
     "training",

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from batchnorm.cli import _fold
-from batchnorm.training import RunFolder, load_model
+from batchnorm.runs import RunFolder, load_model
 
 ONE = ["--threads", "1"]
 
@@ -26,7 +26,7 @@ def own(batchnorm, run) -> Path:
 @pytest.fixture(scope="session")
 def folded(run, tmp_path_factory) -> Path:
     """The shared run, folded."""
-    from batchnorm.training import fold_run
+    from batchnorm.runs import fold_run
 
     path = tmp_path_factory.mktemp("folded") / "folded.safetensors"
     fold_run(run, out=path, threads=1)
@@ -119,7 +119,7 @@ def test_train_folds_at_the_end_and_says_what_came_of_it(batchnorm, small) -> No
 
 
 def test_fold_is_an_option_of_toml_too(batchnorm) -> None:
-    from batchnorm.training import read_config
+    from batchnorm.runs import read_config
 
     Path("c.toml").write_text("fold = true\n")
     assert read_config("c.toml").fold is True

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from batchnorm.errors import InputError
-from batchnorm.training import RunFolder, load_model
+from batchnorm.runs import RunFolder, load_model
 
 FAST = ["--threads", "1", "--max-samples", "300"]
 

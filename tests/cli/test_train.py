@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from batchnorm.records import TrainResult, from_json
-from batchnorm.training import RunFolder, load_model
+from batchnorm.runs import RunFolder, load_model
 
 OWN_MODEL = """
 import torch

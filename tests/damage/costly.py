@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from batchnorm.training._safetensors import DIGEST
+from batchnorm.runs._safetensors import DIGEST
 
 from .mutations import endless
 from .tensor_files import folded_model, model, parts_of

@@ -20,8 +20,8 @@ from torch import Tensor
 from batchnorm.data._idx import read_idx
 from batchnorm.kernels.cpu import _objects
 from batchnorm.records import to_json
-from batchnorm.training import RunFolder, TrainConfig, read_config, read_image, write_config
-from batchnorm.training._state_dict import read_state_dict
+from batchnorm.runs import RunFolder, TrainConfig, read_config, read_image, write_config
+from batchnorm.runs._state_dict import read_state_dict
 
 from . import tensor_files as tensors
 from . import text_files as text

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from batchnorm import data, fold
 from batchnorm.data import Normalization
 from batchnorm.models import ConvBNNet
+from batchnorm.runs import ModelCard, load_model, unfold_file
+from batchnorm.runs._model_file import model_bytes
+from batchnorm.runs._safetensors import DIGEST, safetensors_bytes
 from batchnorm.surgery import is_folded
-from batchnorm.training import ModelCard, load_model, unfold_file
 from batchnorm.training._checkpoint import load_checkpoint, save_checkpoint
-from batchnorm.training._model_file import model_bytes
 from batchnorm.training._preparation import Job, prepare
-from batchnorm.training._safetensors import DIGEST, safetensors_bytes
 
 from .mutations import FLAT, TENSORS, damaged_value
 from .text_files import CONFIG, as_json

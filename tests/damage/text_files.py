@@ -7,7 +7,7 @@ import tomllib
 import tomli_w
 
 from batchnorm.records import EpochRecord, TrainResult, to_json
-from batchnorm.training import TrainConfig, write_config
+from batchnorm.runs import TrainConfig, write_config
 
 from .mutations import PLAIN, damaged_value
 

@@ -6,18 +6,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from batchnorm.training import (
+from batchnorm.runs import (
     TrainConfig,
     TrainingInterrupted,
     evaluate,
-    fit,
     fold_run,
     load_run,
     predict,
     recalibrate_run,
-    resume,
     wiring_of_run,
 )
+from batchnorm.training import fit, resume
 
 from ..training.conftest import FewImages
 from ..training.runs import Stopper, weights

@@ -25,8 +25,8 @@ import batchnorm.surgery  # noqa: F401 - as torch
 from batchnorm.cli import _bench, main
 from batchnorm.data import Download, _registry
 from batchnorm.data._fashion_mnist import FASHION_MNIST
+from batchnorm.runs import RunFolder
 from batchnorm.timings import benchmark_from_json
-from batchnorm.training import RunFolder
 
 SMALL = ["--epochs", "2", "--model-args", "width", "4", "--val-fraction", "0.97", "--threads", "1", "--quiet"]
 RUN = Path("run")

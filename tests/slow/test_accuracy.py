@@ -5,7 +5,8 @@ from statistics import mean
 
 import pytest
 
-from batchnorm.training import TrainConfig, fit
+from batchnorm.runs import TrainConfig
+from batchnorm.training import fit
 
 pytestmark = pytest.mark.slow
 

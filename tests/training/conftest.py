@@ -10,7 +10,8 @@ import torch
 from batchnorm import data
 from batchnorm.allocator import AllocatorTuning
 from batchnorm.data import DatasetInfo, Split, SplitName
-from batchnorm.training import TrainConfig, _environment, fit
+from batchnorm.runs import TrainConfig
+from batchnorm.training import _freed_memory, fit
 
 
 class FewImages:
@@ -72,7 +73,7 @@ def tunings(monkeypatch) -> list[AllocatorTuning]:
         made.append(AllocatorTuning(True, "glibc 2.36", (), "", "", bool(made)))
         return made[-1]
 
-    monkeypatch.setattr(_environment, "tune_allocator", tune)
+    monkeypatch.setattr(_freed_memory, "tune_allocator", tune)
     return made
 
 

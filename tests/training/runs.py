@@ -7,11 +7,8 @@ from dataclasses import replace
 import torch
 
 from batchnorm.records import EpochRecord
-from batchnorm.training import (
-    StepReport,
-    Watcher,
-    load_model,
-)
+from batchnorm.runs import load_model
+from batchnorm.training import StepReport, Watcher
 
 
 def weights(path) -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from batchnorm.errors import InputError
 from batchnorm.functional import ROUTES
-from batchnorm.training import TrainConfig, differences, read_config, write_config
+from batchnorm.runs import TrainConfig, differences, read_config, write_config
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,7 @@ from torch import nn
 
 from batchnorm.models import ConvBNNet
 from batchnorm.records import EpochRecord
-from batchnorm.training import (
-    DivergenceError,
-    StepReport,
-    Watcher,
-    fit,
-    resume,
-)
+from batchnorm.training import DivergenceError, StepReport, Watcher, fit, resume
 
 from .runs import Stopper
 

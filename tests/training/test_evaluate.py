@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from batchnorm import data
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
-from batchnorm.training import RunFolder, TrainConfig, evaluate, fit, load_run
-from batchnorm.training._scores import score
+from batchnorm.runs import RunFolder, TrainConfig, evaluate, load_run
+from batchnorm.runs._scores import score
+from batchnorm.training import fit
 
 
 @pytest.fixture(scope="module")

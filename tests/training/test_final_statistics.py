@@ -9,16 +9,8 @@ import pytest
 import torch
 
 from batchnorm.errors import InputError
-from batchnorm.training import (
-    RunFolder,
-    TrainConfig,
-    TrainingInterrupted,
-    Watcher,
-    fit,
-    load_run,
-    recalibrate_run,
-    resume,
-)
+from batchnorm.runs import RunFolder, TrainConfig, TrainingInterrupted, load_run, recalibrate_run
+from batchnorm.training import Watcher, fit, resume
 
 from .runs import assert_same_bits, weights
 
@@ -149,7 +141,7 @@ def test_a_result_from_before_the_option_is_read(few, quick, tmp_path) -> None:
 
 
 def test_a_run_is_not_resumed_with_another_choice(few, quick, tmp_path) -> None:
-    from batchnorm.training import write_config
+    from batchnorm.runs import write_config
 
     fit(quick, out=tmp_path, source=few)
     config = replace(RunFolder.open(tmp_path).read_config(), recalibrate="exact")

@@ -12,12 +12,8 @@ from batchnorm.data import Normalization
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
 from batchnorm.records import EpochRecord, from_json
-from batchnorm.training import (
-    RunFolder,
-    TrainConfig,
-    fit,
-    load_model,
-)
+from batchnorm.runs import RunFolder, TrainConfig, load_model
+from batchnorm.training import fit
 
 from .runs import assert_same_bits, weights
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from batchnorm.errors import InputError
-from batchnorm.training import TrainConfig, TrainingInterrupted, fit, resume
+from batchnorm.runs import TrainConfig, TrainingInterrupted
+from batchnorm.training import fit, resume
 from batchnorm.training._checkpoint import load_checkpoint, save_checkpoint
 
 from .conftest import FewImages

@@ -14,13 +14,10 @@ from torch import nn
 from batchnorm import unfold
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
-from batchnorm.surgery import is_folded
-from batchnorm.training import (
+from batchnorm.runs import (
     FoldWatcher,
     RunFolder,
     TrainConfig,
-    Watcher,
-    fit,
     fold_checkpoint,
     fold_run,
     load_folded,
@@ -28,11 +25,12 @@ from batchnorm.training import (
     load_run,
     milliseconds_in_turn,
     recalibrate_run,
-    resume,
     unfold_file,
     write_config,
 )
-from batchnorm.training._state_dict import take_off_wrappers
+from batchnorm.runs._state_dict import take_off_wrappers
+from batchnorm.surgery import is_folded
+from batchnorm.training import Watcher, fit, resume
 
 from .runs import assert_same_bits, weights
 
@@ -390,5 +388,5 @@ def test_load_folded_refuses_other_files_and_other_nets(own, trained) -> None:
     fold_own("net.pt")
     with pytest.raises(InputError, match=r"out\.safetensors: expected the state and the tensors of one folded model"):
         load_folded("out.safetensors", ConvBNNet())
-    with pytest.raises(InputError, match=r"a folded net of your own, .* batchnorm\.training\.load_folded reads it"):
+    with pytest.raises(InputError, match=r"a folded net of your own, .* batchnorm\.runs\.load_folded reads it"):
         load_model("out.safetensors")

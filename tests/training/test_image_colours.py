@@ -11,7 +11,7 @@ from PIL import Image
 
 from batchnorm.data import Normalization
 from batchnorm.errors import InputError
-from batchnorm.training import ModelCard, read_image
+from batchnorm.runs import ModelCard, read_image
 
 RAMP = np.arange(784).reshape(28, 28)
 

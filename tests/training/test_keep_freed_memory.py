@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from batchnorm.allocator import AllocatorTuning
-from batchnorm.training import TrainConfig, _environment, fit
-from batchnorm.training._environment import keep_freed_memory
+from batchnorm.runs import TrainConfig
+from batchnorm.training import _freed_memory, fit
+from batchnorm.training._freed_memory import keep_freed_memory
 
 from .runs import Listener
 
@@ -37,7 +38,7 @@ def test_a_training_on_a_gpu_leaves_it(tunings) -> None:
 )
 def test_it_is_told_only_where_memory_goes_back_and_that_can_be_helped(monkeypatch, cause: str, told: bool) -> None:
     tuning = AllocatorTuning(not cause, None, (), cause, "of a reason", False)
-    monkeypatch.setattr(_environment, "tune_allocator", lambda: tuning)
+    monkeypatch.setattr(_freed_memory, "tune_allocator", lambda: tuning)
     listener = Listener()
     keep_freed_memory(TrainConfig(), CPU, listener)
     wanted = "The allocator was not tuned: of a reason. Steps may be slower for it; --no-tune-allocator leaves it and "

@@ -14,8 +14,8 @@ from batchnorm.data import Normalization
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
 from batchnorm.records import EpochRecord
+from batchnorm.runs import ModelCard, load_model, save_model
 from batchnorm.surgery import is_folded
-from batchnorm.training import ModelCard, load_model, save_model
 from batchnorm.training._checkpoint import Checkpoint, Position, load_checkpoint, save_checkpoint
 
 

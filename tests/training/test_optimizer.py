@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from batchnorm.models import ConvBNNet
-from batchnorm.training import TrainConfig
+from batchnorm.runs import TrainConfig
 from batchnorm.training._optimizer import (
     make_average,
     make_optimizer,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from batchnorm.errors import InputError
-from batchnorm.training import RunFolder, check_output
+from batchnorm.runs import RunFolder, check_output
 
 OWN = [file.name for file in RunFolder("run").files]
 

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from batchnorm.errors import InputError
-from batchnorm.training import fit, fold_run, recalibrate_run, resume
+from batchnorm.runs import fold_run, recalibrate_run
+from batchnorm.training import fit, resume
 
 from .runs import assert_same_bits
 

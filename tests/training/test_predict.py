@@ -7,7 +7,7 @@ from PIL import Image
 from batchnorm.data import Normalization
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
-from batchnorm.training import ModelCard, predict, read_image
+from batchnorm.runs import ModelCard, predict, read_image
 
 
 def card_for(channels: int = 1) -> ModelCard:

@@ -13,7 +13,7 @@ import torch
 import batchnorm
 from batchnorm import data
 from batchnorm.errors import InputError
-from batchnorm.training import (
+from batchnorm.runs import (
     RunFolder,
     RunRecalibrationWatcher,
     TrainConfig,
@@ -22,7 +22,7 @@ from batchnorm.training import (
     recalibrate_run,
     save_model,
 )
-from batchnorm.training import _recalibrated_files as recalibrated_files
+from batchnorm.runs import _recalibrated_files as recalibrated_files
 
 from .runs import assert_same_bits, weights
 
@@ -275,7 +275,7 @@ def test_the_settings_of_torch_come_back(run, few) -> None:
 
 def test_the_record_is_that_of_the_verb_on_the_same_images(run, few) -> None:
     """The command and the function are one: same net, same batches, same bits."""
-    from batchnorm.training._recalibration_images import RecalibrationImages
+    from batchnorm.runs._recalibration_images import RecalibrationImages
 
     net, card = load_run(run)
     kept, _ = data.split_off_validation(few.load("train"), 0.1, seed=0)

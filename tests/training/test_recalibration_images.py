@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from batchnorm.data import Augmentation, Normalization, Split
-from batchnorm.training._recalibration_images import BLOCK, RecalibrationImages
+from batchnorm.runs._recalibration_images import BLOCK, RecalibrationImages
 
 PLAIN = Normalization((0.0,), (1.0,))
 

@@ -8,7 +8,8 @@ from torch import nn
 
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
-from batchnorm.training import Watcher, _room, fit, load_run, recalibrate_run, resume
+from batchnorm.runs import load_run, recalibrate_run
+from batchnorm.training import Watcher, _room, fit, resume
 
 
 def test_a_validation_part_that_leaves_nothing_to_train_on_is_refused(few_images, quick) -> None:

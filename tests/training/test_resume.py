@@ -9,16 +9,8 @@ from torch import nn
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
 from batchnorm.records import EpochRecord
-from batchnorm.training import (
-    RunFolder,
-    TrainingInterrupted,
-    Watcher,
-    fit,
-    load_run,
-    recalibrate_run,
-    resume,
-    write_config,
-)
+from batchnorm.runs import RunFolder, TrainingInterrupted, load_run, recalibrate_run, write_config
+from batchnorm.training import Watcher, fit, resume
 
 from .runs import Listener, Stopper, assert_same_bits, make_old, weights, without_times
 

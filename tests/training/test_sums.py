@@ -14,10 +14,10 @@ from batchnorm import fold
 from batchnorm.data import Normalization
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
-from batchnorm.training import ModelCard, load_folded, load_model, save_model, unfold_file
+from batchnorm.runs import ModelCard, load_folded, load_model, save_model, unfold_file
+from batchnorm.runs._model_file import CHECKPOINT_FORMAT
+from batchnorm.runs._safetensors import DIGEST
 from batchnorm.training._checkpoint import Checkpoint, Position, load_checkpoint, save_checkpoint
-from batchnorm.training._model_file import CHECKPOINT_FORMAT
-from batchnorm.training._safetensors import DIGEST
 
 CARD = ModelCard("ConvBNNet", {"width": 4}, ("shoe", "shirt"), 1, 8, Normalization((0.25,), (0.5,)), "few")
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from tyro.conf import Positional, arg
 
 from ..records import Evaluation, Scores, to_dict
-from ..training import evaluate
+from ..runs import evaluate
 from ._json import to_line
 from ._picture import check_picture
 from ._recalibration_tables import NONE

@@ -9,7 +9,7 @@ from tyro.conf import Positional, arg
 
 from ..errors import InputError
 from ..records import RunFold, to_dict
-from ..training import FOLD_BATCH, FoldWatcher, fold_checkpoint, fold_run, is_state_dict, unfold_file
+from ..runs import FOLD_BATCH, FoldWatcher, fold_checkpoint, fold_run, is_state_dict, unfold_file
 from ._fold_tables import lines, norms_table, stages_table
 from ._json import to_line
 from ._option_names import errors_in_options

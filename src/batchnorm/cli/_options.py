@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from ..functional import ROUTES
-from ..training import ModelArgument, TrainConfig
+from ..runs import ModelArgument, TrainConfig
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
-from ..training import check_output
+from ..runs import check_output
 
 
 def check_picture(option: str, path: Path, endings: tuple[str, ...] = (".png",), *, reads: Iterable[Path] = ()) -> None:

@@ -15,7 +15,7 @@ from tyro.conf import Positional, arg
 from .. import data
 from ..errors import InputError
 from ..records import Prediction, to_dict
-from ..training import FOLD_BATCH, TIMED_CALLS, ModelCard, load_run, milliseconds_in_turn, predict, read_image
+from ..runs import FOLD_BATCH, TIMED_CALLS, ModelCard, load_run, milliseconds_in_turn, predict, read_image
 from ._json import to_line
 from ._picture import check_picture
 from ._streams import warn

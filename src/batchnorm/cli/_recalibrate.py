@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from ..errors import InputError
 from ..records import Recalibration, to_dict
-from ..training import RECALIBRATION_BATCH, recalibrate_run
+from ..runs import RECALIBRATION_BATCH, recalibrate_run
 from ._json import to_line
 from ._option_names import errors_in_options, in_options
 from ._picture import check_picture

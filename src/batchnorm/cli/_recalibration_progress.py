@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ..training import RecalibrationPlan, RunRecalibrationWatcher
+from ..runs import RecalibrationPlan, RunRecalibrationWatcher
 from ._streams import warn
 
 

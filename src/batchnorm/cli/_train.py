@@ -11,7 +11,8 @@ from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 from ..errors import InputError
 from ..models import is_builtin
 from ..records import to_dict
-from ..training import MAY_DIFFER, ModelArgument, RunFolder, TrainConfig, differences, fit, read_config, resume
+from ..runs import MAY_DIFFER, ModelArgument, RunFolder, TrainConfig, differences, read_config
+from ..training import fit, resume
 from ._json import to_line
 from ._options import Options
 from ._progress import watch

@@ -8,7 +8,7 @@ from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..records import to_dict
-from ..training import wiring_of_run
+from ..runs import wiring_of_run
 from ._json import to_line
 from ._picture import check_picture
 from ._streams import warn

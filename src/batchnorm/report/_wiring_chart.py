@@ -39,7 +39,7 @@ def wiring_chart(record: WiringRecord, path: Path | str) -> None:
     gives the same bytes.
 
     Args:
-        record: what `batchnorm.training.wiring_of_run` returned.
+        record: what `batchnorm.runs.wiring_of_run` returned.
         path: ends in `.svg`; it appears whole or not at all.
 
     Raises:

@@ -1,39 +1,9 @@
-"""Training, evaluation and use of a net: one config, one loop, one folder per run."""
+"""The training of a net: one config, one loop, one folder, and how a training goes on that was stopped."""
 
-from ._config import MAY_DIFFER as MAY_DIFFER
-from ._config import ModelArgument as ModelArgument
-from ._config import TrainConfig as TrainConfig
-from ._config import differences as differences
-from ._config import read_config as read_config
-from ._config import write_config as write_config
-from ._evaluate import evaluate as evaluate
-from ._evaluate import load_run as load_run
 from ._fit import DivergenceError as DivergenceError
 from ._fit import Trained as Trained
 from ._fit import fit as fit
 from ._fit import resume as resume
-from ._fold_checkpoint import fold_checkpoint as fold_checkpoint
-from ._fold_checkpoint import load_folded as load_folded
-from ._fold_net import FOLD_BATCH as FOLD_BATCH
-from ._fold_net import FoldWatcher as FoldWatcher
-from ._fold_run import fold_run as fold_run
-from ._model_file import ModelCard as ModelCard
-from ._model_file import load_model as load_model
-from ._model_file import save_model as save_model
-from ._output_file import check_output as check_output
-from ._predict import predict as predict
-from ._predict import read_image as read_image
-from ._recalibrate_run import RecalibrationPlan as RecalibrationPlan
-from ._recalibrate_run import RunRecalibrationWatcher as RunRecalibrationWatcher
-from ._recalibrate_run import recalibrate_run as recalibrate_run
-from ._recalibration_images import RECALIBRATION_BATCH as RECALIBRATION_BATCH
-from ._run_folder import RunFolder as RunFolder
-from ._state_dict import is_state_dict as is_state_dict
-from ._stopping import TrainingInterrupted as TrainingInterrupted
-from ._timing import TIMED_CALLS as TIMED_CALLS
-from ._timing import milliseconds_in_turn as milliseconds_in_turn
-from ._unfold_file import unfold_file as unfold_file
 from ._watcher import Plan as Plan
 from ._watcher import StepReport as StepReport
 from ._watcher import Watcher as Watcher
-from ._wiring_run import wiring_of_run as wiring_of_run

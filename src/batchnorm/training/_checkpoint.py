@@ -7,10 +7,9 @@ from typing import Any
 from ..errors import InputError
 from ..files import atomic_write, refused
 from ..records import EpochRecord, make_record
+from ..runs import TRAINING_FORMAT, pickle_bytes, read_pickle
 from ._bounded import check_bounded, is_plain
-from ._pickle_file import pickle_bytes, read_pickle
 
-FORMAT = "batchnorm.checkpoint"
 VERSION = 1
 
 
@@ -59,7 +58,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         OSError: it cannot be written.
     """
     content = {
-        "format": FORMAT,
+        "format": TRAINING_FORMAT,
         "version": VERSION,
         "position": asdict(checkpoint.position),
         "history": [asdict(record) for record in checkpoint.history],
@@ -81,7 +80,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if not path.exists():
         raise InputError(f"{path}: expected the checkpoint of a run, found none; check the path")
     content = read_pickle(path, "not a checkpoint that `batchnorm train` wrote, or a damaged one")
-    if not isinstance(content, dict) or not _is(content.get("format"), FORMAT):
+    if not isinstance(content, dict) or not _is(content.get("format"), TRAINING_FORMAT):
         raise InputError(
             f"{path}: torch can read it, but `batchnorm train` did not write it; give a run's own last.ckpt"
         )

@@ -1,16 +1,20 @@
 """The statistics of a net whose training is done: computed anew before it is tested, if the config says so."""
 
 from ..records import Judgement, RunRecalibration
+from ..runs import (
+    RECALIBRATION_BATCH,
+    Destination,
+    RecalibrationImages,
+    RunFolder,
+    StopRequest,
+    TrainingInterrupted,
+    judge,
+    model_bytes,
+)
 from ..statistics import RecalibrationWatcher, recalibrate
 from ._checkpoint import save_checkpoint
 from ._messages import how_to_go_on
-from ._model_file import model_bytes
 from ._preparation import Job
-from ._recalibrated_files import Destination
-from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
-from ._run_folder import RunFolder
-from ._scores import judge
-from ._stopping import StopRequest, TrainingInterrupted
 from ._watcher import Watcher
 
 

@@ -13,20 +13,29 @@ from ..data import Batches, Source
 from ..errors import InputError
 from ..models import is_builtin
 from ..records import EpochRecord, TrainResult
+from ..runs import (
+    ModelCard,
+    RunFolder,
+    StopRequest,
+    TrainConfig,
+    TrainingInterrupted,
+    collect_outputs,
+    evaluation_batches,
+    first_nonfinite,
+    listen_for_stop,
+    loss_and_accuracy,
+    nonfinite_entry,
+    save_model,
+    torch_settings,
+)
 from ._checkpoint import Position, save_checkpoint
-from ._config import TrainConfig
-from ._environment import keep_freed_memory, torch_settings
 from ._final_statistics import recalibrate_trained
-from ._finite import first_nonfinite, nonfinite_entry
 from ._fold_training import fold_trained
+from ._freed_memory import keep_freed_memory
 from ._going_on import last_checkpoint, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
-from ._model_file import ModelCard, save_model
-from ._preparation import Job, evaluation_batches, name_of, prepare
+from ._preparation import Job, name_of, prepare
 from ._room import check_room
-from ._run_folder import RunFolder
-from ._scores import collect_outputs, loss_and_accuracy
-from ._stopping import StopRequest, TrainingInterrupted, listen_for_stop
 from ._watcher import StepReport, Watcher
 
 

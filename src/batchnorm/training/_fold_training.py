@@ -3,11 +3,8 @@
 from dataclasses import replace
 
 from ..records import TrainResult
-from ._fold_net import fold_and_judge
-from ._model_file import model_bytes
-from ._new_file import write_new_file
+from ..runs import RunFolder, fold_and_judge, model_bytes, write_new_file
 from ._preparation import Job
-from ._run_folder import RunFolder
 from ._watcher import Watcher
 
 

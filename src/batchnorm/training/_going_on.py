@@ -3,9 +3,8 @@
 import shlex
 
 from ..errors import InputError
+from ..runs import RunFolder, TrainConfig
 from ._checkpoint import Checkpoint, load_checkpoint
-from ._config import TrainConfig
-from ._run_folder import RunFolder
 
 
 def last_checkpoint(folder: RunFolder) -> Checkpoint | None:

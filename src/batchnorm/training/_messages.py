@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import torch
 
 from ..models import is_builtin
+from ..runs import RunFolder
 from ._checkpoint import Checkpoint
 from ._preparation import Job
-from ._run_folder import RunFolder
 from ._watcher import Plan, Watcher
 
 

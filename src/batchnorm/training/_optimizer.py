@@ -6,8 +6,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, S
 from torch.optim.swa_utils import AveragedModel
 
 from ..norms import is_norm
-from ._config import TrainConfig
-from ._copy import copied
+from ..runs import TrainConfig, copied
 
 NORMS = (
     nn.modules.instancenorm._InstanceNorm,

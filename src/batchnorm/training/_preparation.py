@@ -9,19 +9,17 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from .. import data
-from ..data import Augmentation, Batches, Normalization, Source
+from ..data import Batches, Normalization, Source
 from ..errors import InputError
 from ..files import in_short
 from ..models import build
 from ..records import EpochRecord
+from ..runs import MAY_DIFFER, ModelCard, TrainConfig, augmentation_of, evaluation_batches
 from ._checkpoint import Checkpoint, Position
-from ._config import MAY_DIFFER, TrainConfig
 from ._fitting_states import check_states
-from ._model_file import ModelCard
 from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._proof import prove_takes, take_route
 
-EVALUATION_BATCH = 500
 LATER = frozenset({"fold", "recalibrate", "route"})
 """Options that are younger than checkpoints: one that does not name them goes on with any value."""
 
@@ -170,25 +168,6 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
         optimizer=optimizer,
         scheduler=make_scheduler(optimizer, config, steps=len(batches) * config.epochs),
     )
-
-
-def put(net: nn.Module, device: torch.device, config: TrainConfig) -> nn.Module:
-    """Move a net to where, and into the layout in which, a training with this config has it; return it."""
-    net.to(device)
-    if config.channels_last:
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
-    return net
-
-
-def augmentation_of(config: TrainConfig, source: Source) -> Augmentation | None:
-    """Return how a training varies the images of `source`; `None` for not at all."""
-    augmentation = Augmentation(flip=config.flip and source.info.flippable, shift=config.shift)
-    return augmentation if augmentation.flip or augmentation.shift else None
-
-
-def evaluation_batches(split: data.Split, normalization: Normalization, config: TrainConfig) -> Batches:
-    """Return `split` in order and whole, in batches that only memory limits."""
-    return Batches(split, EVALUATION_BATCH, normalization, channels_last=config.channels_last)
 
 
 def _net(config: TrainConfig, model: nn.Module | None, source: Source) -> tuple[nn.Module, dict[str, Any]]:

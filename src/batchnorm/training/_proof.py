@@ -12,10 +12,9 @@ from torch.nn.parameter import is_lazy
 from ..data import Source
 from ..errors import InputError
 from ..nn import set_route
+from ..runs import TrainConfig, copied
 from ..statistics import recalibrate
 from ..transaction import transaction
-from ._config import TrainConfig
-from ._copy import copied
 
 
 def take_route(net: nn.Module, config: TrainConfig) -> None:

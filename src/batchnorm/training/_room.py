@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from ..errors import InputError
+from ..runs import RunFolder
 from ._preparation import Job
-from ._run_folder import RunFolder
 
 SMALL_FILES = 1 << 20
 """Bytes for config, metrics, result, and what the formats add to the tensors."""

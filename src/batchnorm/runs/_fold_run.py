@@ -15,7 +15,7 @@ from ._evaluate import find_model_file, fitting_source
 from ._fold_net import FOLD_BATCH, FoldWatcher, fold_and_judge
 from ._model_file import load_model, model_bytes, refuse_folded
 from ._new_file import check_new_file, nothing_written, write_new_file
-from ._preparation import put
+from ._as_trained import put
 from ._run_folder import RunFolder
 
 
@@ -59,7 +59,8 @@ def fold_run(
 
     Example:
         >>> import tempfile
-        >>> from batchnorm.training import TrainConfig, fit
+        >>> from batchnorm.runs import TrainConfig
+        >>> from batchnorm.training import fit
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = fit(TrainConfig(epochs=1, val_fraction=0.97, model_args={"width": 4}), out=folder)
         >>> said = fold_run(folder, out=folder / "folded.safetensors")

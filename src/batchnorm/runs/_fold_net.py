@@ -12,7 +12,7 @@ from ..transaction import transaction
 from ._config import TrainConfig
 from ._copy import copied
 from ._model_file import ModelCard
-from ._preparation import evaluation_batches
+from ._as_trained import evaluation_batches
 from ._scores import judge
 from ._timing import TIMED_CALLS, milliseconds_in_turn
 

@@ -14,7 +14,7 @@ from ..records import Evaluation
 from ..statistics import use_batch_statistics
 from ._environment import pick_device
 from ._model_file import ModelCard, load_model
-from ._preparation import EVALUATION_BATCH
+from ._as_trained import EVALUATION_BATCH
 from ._run_folder import RunFolder, refuse_odd_name
 from ._scores import collect_outputs, score
 
@@ -77,7 +77,8 @@ def evaluate(
 
     Example:
         >>> import tempfile
-        >>> from batchnorm.training import TrainConfig, fit
+        >>> from batchnorm.runs import TrainConfig
+        >>> from batchnorm.training import fit
         >>> folder = tempfile.mkdtemp()
         >>> _ = fit(TrainConfig(epochs=1, val_fraction=0.97, model_args={"width": 4}), out=folder)
         >>> evaluation = evaluate(folder)

@@ -19,6 +19,7 @@ from ._safetensors import check_digest, read_fold, read_safetensors, safetensors
 FORMAT = "batchnorm.model"
 VERSION = 1
 CHECKPOINT_FORMAT = "batchnorm.fold"
+TRAINING_FORMAT = "batchnorm.checkpoint"
 """Of a file that `fold_checkpoint` wrote: a folded net that is no run's."""
 FOLDED_VERSION = 2
 """Of a file that holds a folded net, and what it was: an older reader would not understand its tensors."""
@@ -177,7 +178,7 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
     if metadata.get("format") == CHECKPOINT_FORMAT:
         raise InputError(
             f"{path}: a folded net of your own, without a card that says what its images and classes are; "
-            "batchnorm.training.load_folded reads it"
+            "batchnorm.runs.load_folded reads it"
         )
     if metadata.get("format") != FORMAT:
         raise InputError(

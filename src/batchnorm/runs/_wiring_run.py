@@ -45,7 +45,8 @@ def wiring_of_run(
 
     Example:
         >>> import tempfile
-        >>> from batchnorm.training import TrainConfig, fit
+        >>> from batchnorm.runs import TrainConfig
+        >>> from batchnorm.training import fit
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = fit(TrainConfig(epochs=1, val_fraction=0.97, model_args={"width": 4}), out=folder)
         >>> record = wiring_of_run(folder)

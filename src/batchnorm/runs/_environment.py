@@ -1,14 +1,12 @@
-"""Which settings of the whole process does a training change? Torch's, and changes them back; the allocator's."""
+"""Which settings of torch does a run change, and change back; and which device is meant?"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-from ..allocator import tune_allocator
 from ..errors import InputError
 from ._config import TrainConfig
-from ._watcher import Watcher
 
 
 @contextmanager
@@ -34,19 +32,6 @@ def torch_settings(config: TrainConfig) -> Iterator[torch.device]:
             # torch imports its compiler for this, which an interrupt in a first import may have left in pieces.
             if (strict, warn_only) != _determinism():
                 torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-
-
-def keep_freed_memory(config: TrainConfig, device: torch.device, watcher: Watcher) -> None:
-    """Tune the process' allocator, unless `config` says no: one way, see `batchnorm.tune_allocator`.
-
-    Where it has no effect, the user hears of it only if memory then goes back to the kernel at every step and something
-    can be done about it: not on another system, and not where another malloc does its own keeping.
-    """
-    if not config.tune_allocator or device.type != "cpu":
-        return
-    tuning = tune_allocator()
-    if tuning.cause in ("libc", "refused"):
-        watcher.note(f"{tuning} Steps may be slower for it; --no-tune-allocator leaves it and this note out")
 
 
 def _determinism() -> tuple[bool, bool]:

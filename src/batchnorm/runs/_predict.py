@@ -11,7 +11,7 @@ from ..records import Prediction
 from ._image_colours import in_colours
 from ._image_file import MOST_PIXELS, open_image
 from ._model_file import ModelCard
-from ._preparation import EVALUATION_BATCH
+from ._as_trained import EVALUATION_BATCH
 
 
 def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tuple[Tensor, tuple[str, ...]]:

@@ -17,7 +17,7 @@ from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
-from ._preparation import augmentation_of, evaluation_batches, put
+from ._as_trained import augmentation_of, evaluation_batches, put
 from ._recalibrated_files import Destination
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
 from ._run_folder import RunFolder
@@ -121,7 +121,8 @@ def recalibrate_run(
 
     Example:
         >>> import tempfile
-        >>> from batchnorm.training import TrainConfig, fit
+        >>> from batchnorm.runs import TrainConfig
+        >>> from batchnorm.training import fit
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = fit(TrainConfig(epochs=1, val_fraction=0.97, model_args={"width": 4}), out=folder)
         >>> record = recalibrate_run(folder, method="exact")

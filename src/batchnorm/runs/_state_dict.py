@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ..errors import InputError
-from ._checkpoint import FORMAT as TRAINING_FORMAT
-from ._model_file import CHECKPOINT_FORMAT, FORMAT
+from ._model_file import CHECKPOINT_FORMAT, FORMAT, TRAINING_FORMAT
 from ._pickle_file import read_pickle
 from ._safetensors import read_safetensors
 
