@@ -1,0 +1,79 @@
+"""Which exceptions carry a fault, and who is to blame?"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from ._fault import Fault, Words
+
+
+class Faulty(Exception):
+    """An exception that says what is wrong as data (`fault`); `str` words it for Python.
+
+    Args:
+        problem: what is wrong, in a sentence without its full stop, where there is nothing expected and got.
+        parts: the other parts of a `Fault`.
+
+    Example:
+        >>> error = InputError(argument="epochs", expected="an integer of at least 1", got="-1")
+        >>> str(error), error.fault.argument
+        ('epochs: expected an integer of at least 1, got -1', 'epochs')
+    """
+
+    def __init__(self, problem: Words = "", /, **parts: Any) -> None:
+        self.fault = Fault(problem=problem, **parts)
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        return self.fault.text()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (type(self), self.fault)
+
+
+class Mistake(Faulty):
+    """The caller's: an argument, a file or a model that was handed in cannot be used. The command line exits with 2."""
+
+
+class InputError(Mistake, ValueError):
+    """An argument, an option, a file or a model that was handed in cannot be used.
+
+    Example:
+        >>> raise InputError(argument="epochs", expected="an integer of at least 1", got="-1")
+        Traceback (most recent call last):
+        batchnorm.errors.InputError: epochs: expected an integer of at least 1, got -1
+    """
+
+
+class InputTypeError(Mistake, TypeError):
+    """An argument is of a type that cannot be used."""
+
+
+class Refusal(Faulty, RuntimeError):
+    """What was asked could not be done, or not so that it would be right; everything is as it was before."""
+
+
+@contextmanager
+def in_verb(name: str) -> Iterator[None]:
+    """Name the verb in the faults that are raised inside, unless one nearer to them did.
+
+    Example:
+        >>> with in_verb("fold"):
+        ...     raise Refusal("the model draws random numbers")
+        Traceback (most recent call last):
+        batchnorm.errors.Refusal: fold: the model draws random numbers
+    """
+    try:
+        yield
+    except Faulty as error:
+        if not error.fault.verb:
+            error.fault = replace(error.fault, verb=name)
+        raise
+
+
+def _made_again(kind: type[Faulty], fault: Fault) -> Faulty:
+    error = kind.__new__(kind)
+    Faulty.__init__(error)
+    error.fault = fault
+    return error
