@@ -3,11 +3,11 @@
 Python reads it with arguments (`verify=False`), the command line with options (`--no-verify`); nobody rewrites text.
 """
 
-from ._exceptions import Faulty as Faulty
+from ._exceptions import FaultError as FaultError
 from ._exceptions import InputError as InputError
 from ._exceptions import InputTypeError as InputTypeError
-from ._exceptions import Mistake as Mistake
-from ._exceptions import Refusal as Refusal
+from ._exceptions import MistakeError as MistakeError
+from ._exceptions import RefusedError as RefusedError
 from ._exceptions import in_verb as in_verb
 from ._fault import Fault as Fault
 from ._fault import Setting as Setting
@@ -15,5 +15,5 @@ from ._fault import Words as Words
 from ._fault import in_python as in_python
 from ._near import did_you_mean as did_you_mean
 
-for _kind in (Faulty, Mistake, InputError, InputTypeError, Refusal):
+for _kind in (FaultError, MistakeError, InputError, InputTypeError, RefusedError):
     _kind.__module__ = __name__  # where a traceback, and whoever catches it, names it

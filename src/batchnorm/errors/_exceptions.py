@@ -8,7 +8,7 @@ from typing import Any
 from ._fault import Fault, Words
 
 
-class Faulty(Exception):
+class FaultError(Exception):
     """An exception that says what is wrong as data (`fault`); `str` words it for Python.
 
     Args:
@@ -32,11 +32,11 @@ class Faulty(Exception):
         return _made_again, (type(self), self.fault)
 
 
-class Mistake(Faulty):
+class MistakeError(FaultError):
     """The caller's: an argument, a file or a model that was handed in cannot be used. The command line exits with 2."""
 
 
-class InputError(Mistake, ValueError):
+class InputError(MistakeError, ValueError):
     """An argument, an option, a file or a model that was handed in cannot be used.
 
     Example:
@@ -46,11 +46,11 @@ class InputError(Mistake, ValueError):
     """
 
 
-class InputTypeError(Mistake, TypeError):
+class InputTypeError(MistakeError, TypeError):
     """An argument is of a type that cannot be used."""
 
 
-class Refusal(Faulty, RuntimeError):
+class RefusedError(FaultError, RuntimeError):
     """What was asked could not be done, or not so that it would be right; everything is as it was before."""
 
 
@@ -60,20 +60,20 @@ def in_verb(name: str) -> Iterator[None]:
 
     Example:
         >>> with in_verb("fold"):
-        ...     raise Refusal("the model draws random numbers")
+        ...     raise RefusedError("the model draws random numbers")
         Traceback (most recent call last):
-        batchnorm.errors.Refusal: fold: the model draws random numbers
+        batchnorm.errors.RefusedError: fold: the model draws random numbers
     """
     try:
         yield
-    except Faulty as error:
+    except FaultError as error:
         if not error.fault.verb:
             error.fault = replace(error.fault, verb=name)
         raise
 
 
-def _made_again(kind: type[Faulty], fault: Fault) -> Faulty:
+def _made_again(kind: type[FaultError], fault: Fault) -> FaultError:
     error = kind.__new__(kind)
-    Faulty.__init__(error)
+    FaultError.__init__(error)
     error.fault = fault
     return error
