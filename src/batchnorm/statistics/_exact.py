@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..errors import RefusedError, Sentence, Setting
 from ._average import begin
 from ._depths import Level
 from ._measured import distance
@@ -16,6 +17,7 @@ from ._state import State
 
 ATTEMPTS = 30
 """Rounds for norms that read from their own output."""
+_PARTIAL = Setting("keep_partial", True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class _Front:
         """Run one round for each level, as long as rounds are left.
 
         Raises:
-            RuntimeError: more rounds are needed than are allowed; the loader does not repeat.
+            RefusedError: more rounds are needed than are allowed; the loader does not repeat.
         """
         self._announce(levels)
         for level in levels:
@@ -112,8 +114,8 @@ class _Front:
         note_of(
             self.passes,
             self.outcome,
-            f"{self._names(wrong)}: one forward did not show all that is read from; settled one after the "
-            "other instead",
+            f"{self._names(wrong)}: one forward did not show all that their inputs depend on; settled one "
+            "after the other instead",
         )
         self.settled = [norm for level in self.plan.levels[:place] for norm in level.norms]
         self.settle(self.plan.levels[place:])
@@ -136,8 +138,8 @@ class _Front:
         note_of(
             self.passes,
             self.outcome,
-            f"{self._names(wrong)}: what is read depends on the norm's own statistics, by way of what the model keeps "
-            "from batch to batch; settled in several rounds",
+            f"{self._names(wrong)}: the input depends on the norm's own statistics, through what the model keeps from "
+            "batch to batch; settled in several rounds",
         )
         self.settle(self.plan.levels[place:])
         self.certify()
@@ -146,11 +148,11 @@ class _Front:
         """Say how deep the statistics are exact.
 
         Raises:
-            RuntimeError: what was settled does not hold, and nothing partial is to be kept.
+            RefusedError: what was settled does not hold, and nothing partial is to be kept.
         """
         wrong = self.wrong()
         if wrong and not self.limits.keep_partial:
-            raise RuntimeError(self._not_settled(wrong))
+            raise self._not_settled(wrong)
         outcome = self.outcome
         outcome.depths = self.plan.depth()
         for norm in self.called:
@@ -205,9 +207,11 @@ class _Front:
         needed = self.passes.done + len(levels) + 1
         allowed = self.limits.max_rounds
         if allowed is not None and needed > allowed and not self.limits.keep_partial:
-            raise RuntimeError(
-                f"recalibrate: expected max_rounds of at least {needed} for this model, got {allowed}. Allow more, or "
-                "keep_partial=True for statistics that are exact so far down as they get."
+            raise RefusedError(
+                argument="max_rounds",
+                expected=f"at least {needed} for this model",
+                got=str(allowed),
+                cure=("Allow more, or pass ", _PARTIAL, " for statistics that are exact as far down as they get."),
             )
         rest = self.first.seconds - self.first.hashing_seconds - self.first.meter.forward_seconds
         seconds = self.first.seconds - self.first.hashing_seconds
@@ -219,11 +223,14 @@ class _Front:
 
     def _out_of_rounds(self) -> None:
         if not self.limits.keep_partial:
-            raise RuntimeError(
-                f"recalibrate: expected to settle all norms in max_rounds={self.limits.max_rounds} rounds, got "
-                f"{len(self.settled)} of {len(self.called)}. Allow more, or keep_partial=True."
+            raise RefusedError(
+                argument="max_rounds",
+                expected="enough rounds to settle all norms",
+                got=f"{self.limits.max_rounds}, in which {len(self.settled)} of {len(self.called)} were settled",
+                cure=("Allow more, or pass ", _PARTIAL, "."),
             )
-        note_of(self.passes, self.outcome, f"max_rounds={self.limits.max_rounds} reached: kept what is settled so far")
+        limit = Setting("max_rounds", self.limits.max_rounds)
+        note_of(self.passes, self.outcome, Sentence(limit, " reached: kept what is settled so far"))
 
     def _note_single(self) -> None:
         single = [norm for norm in self.called if self.first.single_calls[norm]]
@@ -238,16 +245,16 @@ class _Front:
     def _names(self, norms: list[int]) -> str:
         return ", ".join(self.passes.norms[norm].name for norm in norms[:3]) + (" ..." if len(norms) > 3 else "")
 
-    def _not_settled(self, wrong: list[int]) -> str:
+    def _not_settled(self, wrong: list[int]) -> RefusedError:
         largest = [max(pair) for pair in zip(*map(self.passes.layout.largest, self.residual), strict=True)]
         norm = max(wrong, key=lambda one: math.inf if math.isnan(largest[one]) else largest[one])
         why = (
-            "what it reads depends on its own statistics, and does not come to rest"
+            "its input depends on its own statistics and does not come to rest"
             if self._in_a_loop() or self.steady
             else "the model does not compute the same again on the same data"
         )
-        return (
-            f"recalibrate: expected residuals of at most {self.limits.tolerance:g} after the last round, got "
-            f"{worst(largest, [norm]):.1e} for {self.passes.norms[norm].name}: {why}. Raise tolerance, or "
-            'keep_partial=True, or take method="average".'
+        return RefusedError(
+            expected=f"residuals of at most {self.limits.tolerance:g} after the last round",
+            got=f"{worst(largest, [norm]):.1e} for {self.passes.norms[norm].name}: {why}",
+            cure=("Raise ", Setting("tolerance"), ", pass ", _PARTIAL, ", or use ", Setting("method", "average"), "."),
         )
