@@ -12,7 +12,6 @@ from ..errors import ForPython, InputError, InputTypeError
 from ._call import Call, ForwardFn
 from ._leaves import leaves_of
 
-
 _HOW = ForPython("Say how the model is called with it: forward_fn=lambda model, batch: ...")
 
 

@@ -1,7 +1,6 @@
 """The moving front: norms are settled level by level, each under the statistics that evaluation will use below it."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 
@@ -9,6 +8,7 @@ from ..errors import RefusedError, Sentence, Setting
 from ._average import begin
 from ._depths import Level
 from ._measured import distance
+from ._options import RecalibrationOptions
 from ._outcome import Outcome, note_of, round_of, who_was_called, worst
 from ._passes import Pass, Passes
 from ._plan import Plan, plan
@@ -20,18 +20,9 @@ ATTEMPTS = 30
 _PARTIAL = Setting("keep_partial", True)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the caller allows."""
-
-    tolerance: float
-    max_rounds: int | None
-    keep_partial: bool
-
-
-def exact(passes: Passes, state: State, outcome: Outcome, limits: Limits) -> None:
+def exact(passes: Passes, state: State, outcome: Outcome, options: RecalibrationOptions) -> None:
     """Write the moments of each norm's input over all data, where all data are normalized by what is written below."""
-    front = _Front(passes, state, outcome, limits)
+    front = _Front(passes, state, outcome, options)
     front.begin()
     front.settle(front.plan.levels[0 if front.plan.levels[0].loops else 1 :])
     front.certify()
@@ -49,8 +40,8 @@ class _Front:
     first: Pass
     certified: Pass
 
-    def __init__(self, passes: Passes, state: State, outcome: Outcome, limits: Limits) -> None:
-        self.passes, self.state, self.outcome, self.limits = passes, state, outcome, limits
+    def __init__(self, passes: Passes, state: State, outcome: Outcome, options: RecalibrationOptions) -> None:
+        self.passes, self.state, self.outcome, self.options = passes, state, outcome, options
         self.settled: list[int] = []
         self.steady = False
 
@@ -95,7 +86,7 @@ class _Front:
         self.residual = self.state.residual(done.measured)
         self.outcome.last = self.certified = done
         self.outcome.rounds.append(round_of(self.passes, done, "certificate", None, self.called, self.residual))
-        self.proven = self.state.settled(done.measured, self.limits.tolerance)
+        self.proven = self.state.settled(done.measured, self.options.tolerance)
 
     def wrong(self) -> list[int]:
         """The norms that were settled, and are not."""
@@ -103,7 +94,7 @@ class _Front:
 
     def may_go_on(self, *, together: bool = False) -> bool:
         """Whether another order could help, or to settle several `together`, and rounds are left for it."""
-        out = not self._rounds_left() and (self.limits.keep_partial or together)
+        out = not self._rounds_left() and (self.options.keep_partial or together)
         return not (out or self._in_a_loop() or (self.plan.one_by_one and not together))
 
     def one_after_the_other(self) -> None:
@@ -151,7 +142,7 @@ class _Front:
             RefusedError: what was settled does not hold, and nothing partial is to be kept.
         """
         wrong = self.wrong()
-        if wrong and not self.limits.keep_partial:
+        if wrong and not self.options.keep_partial:
             raise self._not_settled(wrong)
         outcome = self.outcome
         outcome.depths = self.plan.depth()
@@ -171,7 +162,7 @@ class _Front:
 
     def _rounds_left(self) -> bool:
         """Whether there may be one more round and the certificate behind it."""
-        return self.limits.max_rounds is None or self.passes.done + 2 <= self.limits.max_rounds
+        return self.options.max_rounds is None or self.passes.done + 2 <= self.options.max_rounds
 
     def _settle_one(self, level: Level) -> bool:
         for _ in range(ATTEMPTS if level.loops else 1):
@@ -190,7 +181,7 @@ class _Front:
         done = self.passes.run(meter)
         self._check_repeats(done)
         residual = self.state.residual(done.measured)
-        right = self.state.settled(done.measured, self.limits.tolerance / 10)
+        right = self.state.settled(done.measured, self.options.tolerance / 10)
         self.state.write(done.measured, level.norms)
         self.outcome.rounds.append(round_of(self.passes, done, "front", level.depth, level.norms, residual))
         return all(right[norm] for norm in level.norms)
@@ -205,8 +196,8 @@ class _Front:
 
     def _announce(self, levels: list[Level]) -> None:
         needed = self.passes.done + len(levels) + 1
-        allowed = self.limits.max_rounds
-        if allowed is not None and needed > allowed and not self.limits.keep_partial:
+        allowed = self.options.max_rounds
+        if allowed is not None and needed > allowed and not self.options.keep_partial:
             raise RefusedError(
                 argument="max_rounds",
                 expected=f"at least {needed} for this model",
@@ -222,14 +213,14 @@ class _Front:
         self.passes.watcher.planned(rounds, seconds)
 
     def _out_of_rounds(self) -> None:
-        if not self.limits.keep_partial:
+        if not self.options.keep_partial:
             raise RefusedError(
                 argument="max_rounds",
                 expected="enough rounds to settle all norms",
-                got=f"{self.limits.max_rounds}, in which {len(self.settled)} of {len(self.called)} were settled",
+                got=f"{self.options.max_rounds}, in which {len(self.settled)} of {len(self.called)} were settled",
                 cure=("Allow more, or pass ", _PARTIAL, "."),
             )
-        limit = Setting("max_rounds", self.limits.max_rounds)
+        limit = Setting("max_rounds", self.options.max_rounds)
         note_of(self.passes, self.outcome, Sentence(limit, " reached: kept what is settled so far"))
 
     def _note_single(self) -> None:
@@ -254,7 +245,7 @@ class _Front:
             else "the model does not compute the same again on the same data"
         )
         return RefusedError(
-            expected=f"residuals of at most {self.limits.tolerance:g} after the last round",
+            expected=f"residuals of at most {self.options.tolerance:g} after the last round",
             got=f"{worst(largest, [norm]):.1e} for {self.passes.norms[norm].name}: {why}",
             cure=("Raise ", Setting("tolerance"), ", pass ", _PARTIAL, ", or use ", Setting("method", "average"), "."),
         )
