@@ -21,7 +21,7 @@ class FaultError(Exception):
         ('epochs: expected an integer of at least 1, got -1', 'epochs')
     """
 
-    def __init__(self, problem: Words = "", /, **parts: Any) -> None:
+    def __init__(self, problem: Words = "", **parts: Any) -> None:
         self.fault = Fault(problem=problem, **parts)
         super().__init__(problem)
 
