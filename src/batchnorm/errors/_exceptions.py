@@ -54,6 +54,17 @@ class RefusedError(FaultError, RuntimeError):
     """What was asked could not be done, or not so that it would be right; everything is as it was before."""
 
 
+def words_of(error: BaseException) -> Words:
+    """Return what an exception says, to be said within another sentence.
+
+    Example:
+        >>> raise InputError(("net.pt: ", words_of(RefusedError(argument="out", expected="a file", got="a folder"))))
+        Traceback (most recent call last):
+        batchnorm.errors.InputError: net.pt: out: expected a file, got a folder
+    """
+    return error.fault if isinstance(error, FaultError) else str(error)
+
+
 @contextmanager
 def in_verb(name: str) -> Iterator[None]:
     """Name the verb in the faults that are raised inside, unless one nearer to them did.

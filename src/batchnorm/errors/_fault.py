@@ -1,13 +1,13 @@
 """What does a message say, before it is known to whom?"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Union
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """An argument inside a sentence, with a value if one is meant.
+    """An argument inside a sentence, with a value if one is meant; `of` is the verb that it is of, if it is of one.
 
     Example:
         >>> in_python(Setting("verify", False)), in_python(Setting("out"))
@@ -16,6 +16,7 @@ class Setting:
 
     name: str
     value: Any = ...
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class ForPython:
 
 
 Say = Callable[[Setting], str]
-Part = Union[str, Setting, ForPython, "Fault"]
-Words = Part | tuple[Part, ...]
+Part = Union[str, Setting, ForPython, "Fault", "tuple[Part, ...]"]
+Words = Part
 """A sentence, or part of one, in which arguments are named so that each reader is told them in his own way."""
 
 
@@ -59,6 +60,26 @@ def worded(words: Words, say: Say | None = None) -> str:
     if isinstance(words, ForPython):
         return words.text if say is None else worded(words.otherwise, say)
     return words.text(say, with_verb=False)
+
+
+def reworded(words: Words, change: Callable[[Setting], Words]) -> Words:
+    """Return the sentence with other words in the place of its settings, where another verb is asked for the same.
+
+    Example:
+        >>> cure = ("Use ", Setting("method", "average"), ".")
+        >>> worded(reworded(cure, lambda setting: Setting("recalibrate", setting.value)))
+        "Use recalibrate='average'."
+    """
+    if isinstance(words, tuple):
+        return tuple(reworded(part, change) for part in words)
+    if isinstance(words, Setting):
+        return change(words)
+    if isinstance(words, ForPython):
+        return replace(words, otherwise=reworded(words.otherwise, change))
+    if isinstance(words, Fault):
+        parts = {name: reworded(getattr(words, name), change) for name in ("expected", "problem", "cure")}
+        return replace(words, **parts)  # type: ignore[arg-type]  # mypy takes them for any field
+    return words
 
 
 class Sentence(str):
@@ -115,7 +136,7 @@ class Fault:
             with_verb: begin with the verb, for a reader who may have called several.
         """
         subject = f"{self.verb}: " if with_verb and self.verb else ""
-        if self.argument and (named := (say or in_python)(Setting(self.argument))):
+        if self.argument and (named := (say or in_python)(Setting(self.argument, of=self.verb))):
             subject += f"{named}: "
         said = worded(self.problem, say)
         if self.expected:
