@@ -217,7 +217,9 @@ def test_materialized_weights_are_refused_by_name() -> None:
     conv = torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3))
     net = nn.Sequential(conv, nn.BatchNorm2d(4)).eval()
     fold(net, X, verify=False, materialize=True)
-    with pytest.raises(ValueError, match=r"materialize=True, got one in which the weight of 0 was computed in each call"):
+    with pytest.raises(
+        ValueError, match=r"materialize=True, got one in which the weight of 0 was computed in each call"
+    ):
         fold_state(net)
 
 
