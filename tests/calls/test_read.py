@@ -101,16 +101,18 @@ def test_a_forward_fn_gets_the_batch_whole():
     assert given == [[X, Y]]
 
 
-@pytest.mark.parametrize(("raw", "got"), [(3, "a int"), ([], "a list that is empty"), (("a", X), "begins with a str")])
+@pytest.mark.parametrize(("raw", "got"), [(3, "int"), ([], "list that is empty"), (("a", X), "begins with str")])
 def test_what_is_no_batch_names_what_came_and_the_way_out(raw, got):
-    with pytest.raises(TypeError, match=rf"^recalibrate: expected batches that are .* got .*{got}.*forward_fn="):
+    with pytest.raises(
+        TypeError, match=rf"^recalibrate: loader: expected batches that are .* got .*{got}.*forward_fn="
+    ):
         Reader(One(), "recalibrate").batch(raw)
 
 
 @pytest.mark.parametrize("verb", [fold, trace], ids=["fold", "trace"])
 def test_a_dict_with_another_key_is_refused_before_the_model_runs(verb):
     net = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).eval()
-    with pytest.raises(TypeError, match=r"unexpected keyword argument 'label'\. Give what the model is called with"):
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'label'\. Pass what the model is called with"):
         verb(net, {"input": X, "label": Y})
 
 

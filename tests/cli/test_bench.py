@@ -105,8 +105,8 @@ MISTAKES = {
     "no rounds": (["--rounds", "0"], "rounds: expected an integer of at least 1, got 0"),
     "no threads": (["--threads", "0"], "threads: expected an integer of at least 1, got 0"),
     "no integer": (["--rounds", "many"], "--rounds"),
-    "steps of a shape": (["--steps", "--shape", "3x4"], "--steps: expected alone"),
-    "steps and no steps": (["--steps", "--no-steps"], "--steps: expected alone"),
+    "steps of a shape": (["--steps", "--shape", "3x4"], "--steps: measures whole training steps and no layer"),
+    "steps and no steps": (["--steps", "--no-steps"], "--steps: measures whole training steps and no layer"),
     "a folder below a file": (["--out", "file/results"], "--out: file/results cannot be made"),
 }
 
@@ -126,7 +126,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_measured(
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     said = batchnorm("bench", *ONE_ROW, "--out", "results")
     assert (said.code, asked) == (2, [])
-    assert "--out: expected a folder that may be written, got results" in said.err
+    assert "--out: expected a folder that can be written to, got results" in said.err
 
 
 def test_a_measurement_that_fails_is_one_message_and_leaves_older_results(batchnorm, asked) -> None:

@@ -69,7 +69,7 @@ def test_predict_draws_own_images_without_right_and_wrong(batchnorm, run) -> Non
     ("arguments", "message"),
     [
         ([], "expected image files, or --test-images N"),
-        (["none.png"], "none.png: no such image"),
+        (["none.png"], "none.png: there is no such image"),
         (["broken.png"], "broken.png: cannot be read as an image"),
         (["--test-images", "-1"], "--test-images: expected an integer of at least 0"),
         (["--test-images", "1", "--top", "0"], "top: expected an integer of at least 1"),
@@ -89,15 +89,15 @@ def test_a_mistake_of_predict_is_one_message_and_code_2(batchnorm, run, argument
 def test_a_broken_or_missing_run_is_one_message_and_code_2(batchnorm, command: str) -> None:
     extra = ["--test-images", 1] if command == "predict" else []
     Path("m.safetensors").write_bytes(b"\xff" * 40)
-    for path, message in (("nowhere", "found none; check the path"), ("m.safetensors", "expected a safetensors file")):
+    for path, message in (("nowhere", "found none. Check the path"), ("m.safetensors", "expected a safetensors file")):
         said = batchnorm(command, path, *extra)
         assert (said.code, message in said.err) == (2, True)
 
 
 NO_PICTURES = {
     "another format": ("c.jpg", "expected a name ending in .png"),
-    "no folder": ("no/such/folder/c.png", "is no folder that may be written"),
-    "a folder": ("folder.png", "is a folder"),
+    "no folder": ("no/such/folder/c.png", "is not a folder that can be written to"),
+    "a folder": ("folder.png", "got the folder folder.png"),
 }
 
 

@@ -127,12 +127,15 @@ def test_fold_is_an_option_of_toml_too(batchnorm) -> None:
 
 # Each mistake: the arguments behind `fold own`, and what the one line must hold.
 MISTAKES = {
-    "no out": ([], "--out: expected the name of a new file, for own/model.safetensors stays as it is: -o FILE"),
-    "out exists": (["-o", "mine"], "mine is there already; choose another, or allow it to be replaced: --overwrite"),
-    "out is a folder": (["-o", "own"], "out: expected the name of a file, own is a folder"),
+    "no out": (
+        [],
+        "--out: expected the name of a new file, for own/model.safetensors stays as it is, got none. Pass --out FILE.",
+    ),
+    "out exists": (["-o", "mine"], "mine exists already. Choose another, or pass --overwrite to replace it."),
+    "out is a folder": (["-o", "own"], "out: expected the name of a file, got the folder own"),
     "out is the model": (["-o", "own/model.safetensors", "--overwrite"], "is the file that is read"),
     "out is the run's": (["-o", "own/last.ckpt", "--overwrite"], "belongs to the run"),
-    "out in no folder": (["-o", "no/new"], "out: no is no folder that may be written; choose another"),
+    "out in no folder": (["-o", "no/new"], "out: no is not a folder that can be written to. Choose another."),
     "a name that no system takes": (["-o", "n" * 300], "cannot be made (File name too long)"),
     "batch size": (["-o", "new", "--batch-size", "0"], "--batch-size: expected an integer of at least 1, got 0"),
     "data": (["-o", "new", "--data", "fashion-mnist-mni"], "Did you mean 'fashion-mnist-mini'"),
@@ -158,7 +161,7 @@ def test_a_misspelt_run_is_told_the_near_ones(batchnorm, own) -> None:
     said = batchnorm("fold", "onw", "-o", "new")
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        "batchnorm fold: onw: expected the folder of a run, found none; check the path. Did you mean 'own'?\n"
+        "batchnorm fold: onw: expected the folder of a run, found none. Check the path. Did you mean 'own'?\n"
     )
 
 
@@ -177,7 +180,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_work(batchnorm, 
     said = batchnorm("fold", own, "-o", "place/new")
     assert (said.code, said.err) == (
         2,
-        "batchnorm fold: --out: place is no folder that may be written; choose another\n",
+        "batchnorm fold: --out: place is not a folder that can be written to. Choose another.\n",
     )
 
 
@@ -207,7 +210,7 @@ def test_the_checkpoint_of_a_training_is_no_model(batchnorm, own) -> None:
     said = batchnorm("fold", own / "last.ckpt", "-o", "new")
     assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
     assert "own/last.ckpt: is the checkpoint of a training" in said.err
-    assert "its net is in own/model.safetensors" in said.err
+    assert "Its net is in own/model.safetensors" in said.err
 
 
 def test_a_folded_file_is_not_folded_again(batchnorm, folded) -> None:
@@ -286,10 +289,10 @@ FAULTS = {
     "a net that draws by a generator of its own": (
         ["net.pt", "--model", "own_nets:random", "--input", "1x1x9x9"],
         1,
-        "with the same random state, so that nothing can be proved",
+        "with the same random state, so nothing can be proved",
     ),
-    "a whole training": (["whole.pt"], 2, "got something else for model, epoch; torch.load(...)['model'] may be one"),
-    "a tensor": (["tensor.pt"], 2, "tensor.pt: expected a state_dict, got Tensor; save net.state_dict()"),
+    "a whole training": (["whole.pt"], 2, "got something else for model, epoch. torch.load(...)['model'] may be one."),
+    "a tensor": (["tensor.pt"], 2, "tensor.pt: expected a state_dict, got Tensor. Save net.state_dict()."),
     "no checkpoint": (["own_nets.py"], 2, "own_nets.py: expected a state_dict that torch.save wrote"),
 }
 
@@ -315,5 +318,5 @@ def test_a_pickle_with_code_in_it_is_never_run(batchnorm) -> None:
 
     torch.save({"weight": Bomb()}, "bomb.pt")
     said = batchnorm("fold", "bomb.pt", "--model", "own_nets:net", "--input", "1x1x9x9", "-o", "new")
-    assert (said.code, "nothing of it was run" in said.err) == (2, True)
+    assert (said.code, "Nothing of it was run" in said.err) == (2, True)
     assert not Path("ran").exists()

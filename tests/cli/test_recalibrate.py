@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from batchnorm.errors import InputError
+from batchnorm.errors import InputError, RefusedError, Setting
 from batchnorm.runs import RunFolder, load_model
 
 FAST = ["--threads", "1", "--max-samples", "300"]
@@ -93,7 +93,7 @@ def test_overwrite_allows_a_file_to_be_replaced(batchnorm, own) -> None:
     Path("new.safetensors").write_bytes(b"mine")
     refused = batchnorm("recalibrate", own, "-o", "new.safetensors", *FAST)
     assert (refused.code, refused.out) == (2, "")
-    assert "new.safetensors is there already" in refused.err
+    assert "new.safetensors exists already" in refused.err
     assert Path("new.safetensors").read_bytes() == b"mine"
     assert batchnorm("recalibrate", own, "-o", "new.safetensors", "--overwrite", *FAST).code == 0
     assert norms(Path("new.safetensors"))
@@ -116,16 +116,16 @@ MISTAKES = {
     "samples": (["--max-samples", "0"], "--max-samples: expected an integer of at least 1, got 0"),
     "rounds": (
         ["--method", "exact", "--max-rounds", "2", "--max-samples", "9"],
-        "--max-rounds of at least 3 for this model, got 2. Allow more, or --keep-partial for",
+        "--max-rounds: expected at least 3 for this model, got 2. Allow more, or pass --keep-partial for",
     ),
-    "one round": (["--method", "exact", "--max-rounds", "1"], "expected --max-rounds to be at least 2, got 1"),
-    "tolerance": (["--tolerance", "0"], "expected --tolerance to be a number above 0, got 0.0"),
+    "one round": (["--method", "exact", "--max-rounds", "1"], "--max-rounds: expected an integer of at least 2, got 1"),
+    "tolerance": (["--tolerance", "0"], "--tolerance: expected a number above 0, got 0.0"),
     "data": (["--data", "fashion-mnist-mni"], "Did you mean 'fashion-mnist-mini'"),
     "device": (["--device", "cuda:99"], "cuda:99"),
     "threads": (["--threads", "-1"], "--threads: expected an integer of at least 0"),
     "a plot in another format": (["--plot", "d.pdf"], "--plot: expected a name ending in .svg or .png, got d.pdf"),
-    "a plot in no folder": (["--plot", "no/d.png"], "is no folder that may be written"),
-    "out is a folder": (["--out", "own"], "--out: expected the name of a file, own is a folder"),
+    "a plot in no folder": (["--plot", "no/d.png"], "is not a folder that can be written to"),
+    "out is a folder": (["--out", "own"], "--out: expected the name of a file, got the folder own"),
     "out is the run's model": (["--out", "own/model.safetensors", "--overwrite"], "is the run's own model"),
     "out is the run's checkpoint": (["-o", "own/last.ckpt", "--overwrite"], "--out: own/last.ckpt belongs to the run"),
     "out is the run's config": (["-o", "own/config.toml", "--overwrite"], "--out: own/config.toml belongs to the run"),
@@ -135,7 +135,10 @@ MISTAKES = {
         ["-o", "new.svg", "--plot", "own/../new.svg"],
         "--plot: own/../new.svg is where --out puts",
     ),
-    "out in no folder": (["--out", "no/m.safetensors"], "--out: no is no folder that may be written; choose another"),
+    "out in no folder": (
+        ["--out", "no/m.safetensors"],
+        "--out: no is not a folder that can be written to. Choose another.",
+    ),
     "a name that no system takes": (["--out", "n" * 300], "cannot be made (File name too long)"),
 }
 
@@ -160,7 +163,7 @@ def test_a_misspelt_run_is_told_the_near_ones(batchnorm, own) -> None:
     said = batchnorm("recalibrate", "onw", *FAST)
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        "batchnorm recalibrate: onw: expected the folder of a run, found none; check the path. Did you mean 'own'?\n"
+        "batchnorm recalibrate: onw: expected the folder of a run, found none. Check the path. Did you mean 'own'?\n"
     )
 
 
@@ -177,7 +180,7 @@ def test_a_model_file_outside_a_run_needs_a_name_for_the_new_one(batchnorm, own)
     shutil.copy(own / "model.safetensors", "lone.safetensors")
     said = batchnorm("recalibrate", "lone.safetensors", *FAST)
     assert (said.code, said.out) == (2, "")
-    assert "say where the recalibrated model is to go: --out FILE" in said.err
+    assert "Say where the recalibrated model is to go: --out FILE." in said.err
     said = batchnorm("recalibrate", "lone.safetensors", "-o", "new.safetensors", *FAST)
     assert said.code == 0
     assert "note: no config.toml lies beside the model" in said.err
@@ -189,8 +192,8 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_work(batchnorm, 
     said = batchnorm("recalibrate", own, *FAST)
     assert (said.code, said.out) == (2, "")
     assert said.err == (
-        "batchnorm recalibrate: own is no folder that may be written; say where the recalibrated model is to go: "
-        "--out FILE\n"
+        "batchnorm recalibrate: own is not a folder that can be written to. Say where the recalibrated model is to go: "
+        "--out FILE.\n"
     )
 
 
@@ -211,7 +214,9 @@ def test_batches_of_one_are_refused_by_average_and_taken_by_exact(batchnorm) -> 
     said = batchnorm("recalibrate", "own", *few)
     assert (said.code, said.out, len(said.err.splitlines())) == (2, "", 1)
     assert "expected more than one value per channel, got one for bn1 in batch 1" in said.err
-    assert said.err.endswith(": it has no variance. Use larger batches, or --method exact, which takes any.\n")
+    assert said.err.endswith(
+        ", which has no variance. Use larger batches, or use --method exact, which takes any batch size.\n"
+    )
     assert batchnorm("recalibrate", "own", "--method", "exact", *few).code == 0
 
 
@@ -221,16 +226,20 @@ def test_notes_name_options(batchnorm, own) -> None:
     assert (said.code, said.err) == (0, "note: --max-rounds 2 reached: kept what is settled so far\n")
 
 
-def refusal() -> RuntimeError:
-    error = RuntimeError("raise tolerance, or keep_partial=True")
-    error.__cause__ = RuntimeError("recalibrate: raise tolerance, or keep_partial=True")
-    return error
-
-
 # What is raised, the code, and what is said of it.
 RAISED = {
-    "frozen norms": (InputError("to write: include_frozen=True."), 2, "to write: --include-frozen.\n"),
-    "a refusal": (refusal(), 1, "raise --tolerance, or --keep-partial\n"),
+    "frozen norms": (
+        InputError("all are frozen", cure=("Pass ", Setting("include_frozen", True), ".")),
+        2,
+        "all are frozen. Pass --include-frozen.\n",
+    ),
+    "a refusal": (
+        RefusedError("it does not settle", cure=("Raise ", Setting("tolerance"), ".")),
+        1,
+        "it does not settle. Raise --tolerance.\n",
+    ),
+    "a limit": (RefusedError("too few", verb="recalibrate", argument="max_rounds"), 2, "--max-rounds: too few\n"),
+    "the model": (RefusedError("sharded", verb="recalibrate", argument="model"), 1, "sharded\n"),
     "the words of a net": (RuntimeError("keep_partial=True"), 1, "keep_partial=True\n"),
 }
 

@@ -142,7 +142,7 @@ def test_arguments_of_the_net_that_are_given_go_before_those_of_the_file(batchno
 def test_an_argument_that_no_config_can_hold_is_one_message(batchnorm) -> None:
     said = batchnorm("train", "--model-args", "name", os.fsdecode(b"\xff"), "--out", "run")
     assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("batchnorm train: model_args: expected text that UTF-8 can hold")
+    assert said.err.startswith("batchnorm train: --model-args: expected text that UTF-8 can hold")
     assert not Path("run").exists()
 
 
@@ -181,7 +181,7 @@ MISTAKES = {
     "a data name with a typo": (["--data", "fashion-mnist-mni"], "fashion-mnist-mini"),
     "epochs": (["--epochs", "-1"], "epochs: expected an integer of at least 1, got -1"),
     "learning rate": (["--lr", "nan"], "lr: expected a finite number above 0, got nan"),
-    "batch size": (["--batch-size", "0"], "batch_size: expected an integer of at least 1, got 0"),
+    "batch size": (["--batch-size", "0"], "--batch-size: expected an integer of at least 1, got 0"),
     "no integer": (["--epochs", "two"], "--epochs"),
     "a model with a typo": (["--model", "ConvBNet"], "ConvBNNet"),
     "a route with a typo": (["--route", "nativ"], "Did you mean 'native'?"),
@@ -199,11 +199,11 @@ MISTAKES = {
     "a config that is no TOML": (["--config", "bad.toml"], "expected a TOML file"),
     "a config with an unknown key": (["--config", "key.toml"], "Did you mean 'epochs'?"),
     "a config with a wrong type": (["--config", "type.toml"], "epochs: expected an integer of at least 1, got 'three'"),
-    "a folder in use": (["--out", "used"], "used holds files"),
+    "a folder in use": (["--out", "used"], "got used, which holds files"),
     "a folder below a file": (["--out", "mine.py/run"], "cannot be made"),
     "a run that is not there": (["--resume", "nowhere"], "nowhere"),
     "a run that is none": (["--resume", "used"], "has no config.toml"),
-    "resume with a config": (["--resume", "used", "--config", "key.toml"], "leave --config out"),
+    "resume with a config": (["--resume", "used", "--config", "key.toml"], "Leave out --config"),
 }
 
 
@@ -255,7 +255,7 @@ def test_a_folder_without_write_permission_is_refused(batchnorm, small, monkeypa
         Path("locked").mkdir(mode=0o500)
     said = batchnorm("train", "--epochs", 1, "--out", "locked/run", *small)
     assert said.code == 2
-    assert "may be written" in said.err
+    assert "can be written to" in said.err
 
 
 def test_a_checkpoint_with_code_in_it_is_refused_and_never_run(batchnorm, run) -> None:
@@ -269,14 +269,14 @@ def test_a_checkpoint_with_code_in_it_is_refused_and_never_run(batchnorm, run) -
     Path("copy/last.ckpt").write_bytes(pickle.dumps(Bomb()))
     said = batchnorm("train", "--resume", "copy")
     assert said.code == 2
-    assert "nothing of it was run" in said.err
+    assert "Nothing of it was run" in said.err
     assert not Path("ran").exists()
 
 
 def test_resume_refuses_other_options(batchnorm, run) -> None:
     said = batchnorm("train", "--resume", run, "--lr", "0.5", "--epochs", "7")
     assert said.code == 2
-    assert "these were given anew: epochs, lr" in said.err
+    assert "these differ: epochs, lr" in said.err
     assert batchnorm("train", "--resume", run, "--out", "x").code == 2
 
 

@@ -128,10 +128,10 @@ def test_names_with_brackets_are_printed_as_they_are() -> None:
 
 
 MISTAKES = {
-    "another format": (["-o", "net.png"], "--out: expected a name ending in .svg, got net.png; use net.svg"),
-    "no folder": (["-o", "no/net.svg"], "--out: no/net.svg cannot be made, no is no folder that may be written"),
-    "a folder": (["-o", "own"], "--out: expected the name of a file, own is a folder"),
-    "batch size": (["--batch-size", "0"], "batch_size: expected an integer of at least 1, got 0"),
+    "another format": (["-o", "net.png"], "--out: expected a name ending in .svg, got net.png. Use net.svg."),
+    "no folder": (["-o", "no/net.svg"], "--out: no/net.svg cannot be made: no is not a folder that can be written to"),
+    "a folder": (["-o", "own"], "--out: expected the name of a file, got the folder own"),
+    "batch size": (["--batch-size", "0"], "--batch-size: expected an integer of at least 1, got 0"),
     "device": (["--device", "cuda:99"], "cuda:99"),
     "model": (["--model", "nowhere:net"], "nowhere"),
 }
@@ -152,7 +152,7 @@ def test_a_misspelt_run_is_told_the_near_ones(batchnorm, run) -> None:
     shutil.copytree(run, "own")
     said = batchnorm("wiring", "onw")
     assert (said.code, said.out) == (2, "")
-    assert said.err.endswith("check the path. Did you mean 'own'?\n")
+    assert said.err.endswith("Check the path. Did you mean 'own'?\n")
 
 
 def test_a_broken_model_file_is_one_line(batchnorm) -> None:

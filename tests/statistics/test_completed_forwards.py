@@ -185,7 +185,7 @@ def test_a_state_that_no_statistics_come_to_rest_with_is_refused_for_what_it_is(
             self.hidden = z.detach()
             return self.first(z)
 
-    with pytest.raises(RuntimeError, match="depends on its own statistics, and does not come to rest"):
+    with pytest.raises(RuntimeError, match="depends on its own statistics and does not come to rest"):
         recalibrate(stale(Growing(None)), torch.randn(40, 5).split(10), method="exact")
 
 

@@ -139,7 +139,7 @@ def test_statistics_of_somebody_else_are_refused():
     other = {name: buffer + 1 for name, buffer in model.named_buffers() if buffer.is_floating_point()}
     before = model.last.running_mean.clone()
     with pytest.raises(
-        ValueError, match=r"none that may be written \(norm: it is called with other running statistics"
+        ValueError, match=r"none that may be changed \(norm: it is called with other running statistics"
     ):
         recalibrate(model, tokens().split(5), forward_fn=lambda net, x: torch.func.functional_call(net, other, (x,)))
     assert torch.equal(model.last.running_mean, before)
@@ -159,5 +159,5 @@ def test_where_all_that_are_called_are_left_alone_the_error_says_why():
         def forward(self, x):
             return self.norm(self.into(x))
 
-    with pytest.raises(ValueError, match=r"none of the 1 called .*; others are left alone \(norm: what a Odd"):
+    with pytest.raises(ValueError, match=r"calls none of the 1 .*; others are left unchanged \(norm: what a Odd"):
         recalibrate(Uncalled(Odd), tokens().split(5))

@@ -205,7 +205,7 @@ def test_a_loader_that_does_not_repeat(method):
         return
     with pytest.raises(
         RuntimeError,
-        match=r"the same samples in every round, got others in round 2: the moments of what bn1 reads moved by .*Seed",
+        match=r"the same samples in every round, got others in round 2: the moments of the input of bn1 .*Seed",
     ):
         recalibrate(model, loader, method="exact")
     assert picture(model) == before

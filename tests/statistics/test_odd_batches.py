@@ -96,7 +96,9 @@ def test_max_samples_of_tensors_with_different_lengths_is_refused(form):
     model = Frames()
     before = model.norm.running_mean.clone()
     loader = [FORMS[form](torch.rand(5, 5), torch.randn(8, 5, 3)) for _ in range(3)]
-    with pytest.raises(ValueError, match="with max_samples, batches whose tensors have a row for each sample, got"):
+    with pytest.raises(
+        ValueError, match="max_samples: expected batches whose tensors have one row for each sample, got"
+    ):
         recalibrate(model, loader, max_samples=12)
     assert torch.equal(model.norm.running_mean, before)
 
@@ -181,7 +183,7 @@ def test_statistics_that_depend_on_themselves_are_not_the_loader_s_fault():
             return self.norm(x @ weight.T / factor)
 
     torch.manual_seed(0)
-    with pytest.raises(RuntimeError, match="depends on its own statistics, and does not come to rest"):
+    with pytest.raises(RuntimeError, match="depends on its own statistics and does not come to rest"):
         recalibrate(Aware(), [torch.randn(8, 5) for _ in range(3)], method="exact", tolerance=1e-9)
     record = recalibrate(Aware(), [torch.randn(8, 5) for _ in range(3)], method="exact", keep_partial=True)
     assert len(record.norms) == 1
@@ -196,7 +198,7 @@ def test_quantization_aware_training_is_not_the_loader_s_fault():
     model = quantization.prepare_qat(quantization.fuse_modules_qat(model, [["0", "1", "2"]]))
     loader = [*torch.randn(30, 1, 8, 8).split(10)]
     model(loader[0])
-    with pytest.raises(RuntimeError, match="depends on its own statistics, and does not come to rest"):
+    with pytest.raises(RuntimeError, match="depends on its own statistics and does not come to rest"):
         recalibrate(model, loader, method="exact")
     record = recalibrate(model, loader, method="exact", tolerance=0.01)
     assert record.certificate.settled == 1

@@ -13,27 +13,27 @@ REFUSED = {
     "method": (
         {"method": "exakt"},
         ValueError,
-        r"method to be 'average' or 'exact', got 'exakt'\. Did you mean 'exact'",
+        r"method: expected 'average' or 'exact', got 'exakt'\. Did you mean 'exact'",
     ),
-    "variance": ({"variance": 1}, ValueError, "variance to be 'unbiased' or 'biased', got 1"),
-    "max_samples": ({"max_samples": 0}, ValueError, "max_samples to be at least 1, got 0"),
-    "max_samples, type": ({"max_samples": True}, TypeError, "max_samples to be a whole number or None, got True"),
-    "max_rounds": ({"max_rounds": 1}, ValueError, "max_rounds to be at least 2, got 1"),
-    "tolerance": ({"tolerance": 0}, ValueError, "tolerance to be a number above 0, got 0"),
-    "forward_fn": ({"forward_fn": 3}, TypeError, r"forward_fn to be a function of \(model, batch\), got a int"),
+    "variance": ({"variance": 1}, ValueError, "variance: expected 'unbiased' or 'biased', got 1"),
+    "max_samples": ({"max_samples": 0}, ValueError, "max_samples: expected an integer of at least 1, got 0"),
+    "max_samples, type": ({"max_samples": True}, TypeError, "max_samples: expected an integer or None, got True"),
+    "max_rounds": ({"max_rounds": 1}, ValueError, "max_rounds: expected an integer of at least 2, got 1"),
+    "tolerance": ({"tolerance": 0}, ValueError, "tolerance: expected a number above 0, got 0"),
+    "forward_fn": ({"forward_fn": 3}, TypeError, r"forward_fn: expected a function of \(model, batch\), got int"),
 }
 LOADERS = {
-    "empty": ([], ValueError, "at least one batch, got none from the loader"),
+    "empty": ([], ValueError, "at least one batch, got none"),
     "only empty batches": ([torch.zeros(0, 1, 8, 8)], ValueError, "at least one batch, got none"),
-    "a tensor": (torch.zeros(4, 1, 8, 8), TypeError, "iterable of batches, got a Tensor.*into a list"),
-    "no iterable": (3, TypeError, "iterable of batches, got a int.*DataLoader"),
+    "a tensor": (torch.zeros(4, 1, 8, 8), TypeError, "iterable of batches, got Tensor.*into a list"),
+    "no iterable": (3, TypeError, "iterable of batches, got int.*DataLoader"),
     "labels first": (
         [("a", images(4))],
         TypeError,
-        "tuple or list with the tensor first.*begins with a str.*forward_fn",
+        "tuple or list with the tensor first.*begins with str.*forward_fn",
     ),
-    "an empty tuple": ([()], TypeError, "got a tuple that is empty"),
-    "a number": ([1.0], TypeError, "got a float"),
+    "an empty tuple": ([()], TypeError, "got tuple that is empty"),
+    "a number": ([1.0], TypeError, "got float"),
 }
 
 
@@ -68,7 +68,7 @@ def test_a_loader_that_can_be_read_once_where_it_is_needed_again(options):
 
 
 def test_no_model():
-    with pytest.raises(TypeError, match=r"model to be a torch\.nn\.Module, got a list"):
+    with pytest.raises(TypeError, match=r"model: expected a torch\.nn\.Module, got list"):
         recalibrate([], [images()])
 
 
@@ -76,18 +76,20 @@ def test_no_model():
     "model", [nn.Conv2d(1, 1, 3), nn.Sequential(nn.InstanceNorm2d(1, track_running_stats=True)), nn.GroupNorm(1, 1)]
 )
 def test_no_norm(model):
-    with pytest.raises(ValueError, match="batch norms that have running statistics, got none: nothing is to be done"):
+    with pytest.raises(
+        ValueError, match="batch norms that have running statistics, got none: there is nothing to recalibrate"
+    ):
         recalibrate(model, [images()])
 
 
 def test_no_norm_that_keeps_statistics():
-    with pytest.raises(ValueError, match=r"none that may be written \(0: has no running statistics\)"):
+    with pytest.raises(ValueError, match=r"none that may be changed \(0: has no running statistics\)"):
         recalibrate(nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False)), [images()])
 
 
 def test_a_forward_that_calls_no_norm():
     model = make("convbnnet")
-    with pytest.raises(ValueError, match=r"a forward that calls the model's norms, got none of the 2 called"):
+    with pytest.raises(ValueError, match=r"a forward that calls the model's norms, got one that calls none of the 2"):
         recalibrate(model, [images()], forward_fn=lambda model, batch: None)
 
 
@@ -100,14 +102,14 @@ def test_a_lazy_norm_that_has_seen_no_batch(lazy):
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_a_model_of_torch_jit():
-    with pytest.raises(ValueError, match=r"modules of Python, got 0 of torch\.jit.*before it is scripted"):
+    with pytest.raises(ValueError, match=r"modules written in Python, got 0 of torch\.jit.*before it was scripted"):
         recalibrate(torch.jit.script(nn.Sequential(nn.BatchNorm2d(1))), [images()])
 
 
 def test_one_value_per_channel_in_a_batch_of_average():
     model = make("mlp")
     before = picture(model)
-    with pytest.raises(ValueError, match=r'got one for bn1 in batch 3: it has no variance.*method="exact"'):
+    with pytest.raises(ValueError, match=r"got one for bn1 in batch 3, which has no variance.*method='exact'"):
         recalibrate(model, images(21).split(10))
     assert picture(model) == before
 
@@ -145,7 +147,7 @@ def test_too_few_rounds_are_refused_before_they_run(net):
     model = make(net)
     needed = {"mlp": 5, "resnet20": 20}[net]
     before = picture(model)
-    with pytest.raises(RuntimeError, match=rf"max_rounds of at least {needed} for this model, got {needed - 1}"):
+    with pytest.raises(RuntimeError, match=rf"max_rounds: expected at least {needed} for this model, got {needed - 1}"):
         recalibrate(model, images().split(10), method="exact", max_rounds=needed - 1)
     assert picture(model) == before
     recalibrate(model, images().split(10), method="exact", max_rounds=needed)

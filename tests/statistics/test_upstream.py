@@ -129,7 +129,7 @@ def test_going_on_one_after_the_other_keeps_to_the_rounds_allowed(keep_partial):
         assert [norm.state for norm in record.norms] == ["exact", "exact", "exact", "unsettled"]
         return
     before = picture(model)
-    with pytest.raises(RuntimeError, match="max_rounds of at least 5 for this model, got 3"):
+    with pytest.raises(RuntimeError, match="max_rounds: expected at least 5 for this model, got 3"):
         recalibrate(model, x.split(7), method="exact", max_rounds=3)
     assert picture(model) == before
 

@@ -197,7 +197,7 @@ def test_a_state_dict_that_holds_more_than_tensors_is_refused_by_name():
     fold(net, X, verify=False)
     net.register_module("last", Extra())
     with pytest.raises(
-        ValueError, match=r"nothing but tensors in the state_dict of the model, got a str as last\._extra_state"
+        ValueError, match=r"nothing but tensors in the state_dict of the model, got str as last\._extra_state"
     ):
         fold_state(net)
     assert unfold(net) == ("1",)

@@ -119,7 +119,7 @@ def test_a_model_whose_output_cannot_be_compared_is_refused_and_as_before(secret
     output, why = SECRETS[secret]
     model = net(output)
     before = model.conv.weight.clone()
-    with pytest.raises(RuntimeError, match=f"fold: expected outputs that can be compared, .* got {why}"):
+    with pytest.raises(RuntimeError, match=f"fold: model: expected outputs that can be compared, .* got {why}"):
         fold(model, ({"x": X},))
     assert torch.equal(model.conv.weight, before)
     assert isinstance(model.bn, nn.BatchNorm2d)

@@ -208,7 +208,7 @@ def test_is_folded_sees_parts_and_forgets_what_was_unfolded() -> None:
 
 def test_a_model_that_is_not_folded_has_no_such_state() -> None:
     with pytest.raises(
-        ValueError, match=r"fold_state: expected a model that was folded, .* Call fold\(model, \.\.\.\) first"
+        ValueError, match=r"fold_state: model: expected a model that was folded, .* Call fold\(model, \.\.\.\) first"
     ):
         fold_state(made("ours"))
 
@@ -217,7 +217,9 @@ def test_materialized_weights_are_refused_by_name() -> None:
     conv = torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3))
     net = nn.Sequential(conv, nn.BatchNorm2d(4)).eval()
     fold(net, X, verify=False, materialize=True)
-    with pytest.raises(ValueError, match=r"materialize=True, got one with: the weight of 0 was computed in each call"):
+    with pytest.raises(
+        ValueError, match=r"materialize=True, got one in which the weight of 0 was computed in each call"
+    ):
         fold_state(net)
 
 
@@ -226,7 +228,7 @@ def test_a_norm_whose_statistics_are_not_saved_is_refused() -> None:
     norm = net.bn1
     norm.register_buffer("running_mean", norm.running_mean, persistent=False)
     fold(net, X, verify=False)
-    with pytest.raises(ValueError, match="of the norm bn1, which is not so for running_mean"):
+    with pytest.raises(ValueError, match="of the norm bn1, got one without running_mean"):
         fold_state(net)
 
 

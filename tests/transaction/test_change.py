@@ -221,7 +221,7 @@ def test_what_is_kept_comes_back_into_a_module_that_lost_it():
 def test_keeping_what_is_no_buffer_of_the_model_is_refused_and_nothing_is_kept():
     norm = nn.BatchNorm1d(2)
     before = picture(norm)
-    expected = r"keep: expected buffers .*, got another Tensor at position 1\. Write into"
+    expected = r"buffers: expected buffers .*, got another Tensor at position 1\. Write into"
     with pytest.raises(ValueError, match=expected), transaction(norm) as change:
         change.keep(norm.running_mean.fill_(3.0), torch.zeros(2))
     assert picture(norm) == before

@@ -296,17 +296,23 @@ def test_what_is_around_a_model_is_taken_off_and_said():
 
 
 def test_no_example_is_a_mistake():
-    with pytest.raises(ValueError, match=r"^trace: expected at least one example, got none\. Give what"):
+    with pytest.raises(
+        ValueError, match=r"^trace: example_inputs: expected at least one example, got none\. Pass what"
+    ):
         trace(conv())
 
 
 def test_an_example_that_nothing_can_be_called_with_is_a_mistake():
-    with pytest.raises(TypeError, match=r"^trace: expected an example that is a tensor, a tuple .* got int"):
+    with pytest.raises(
+        TypeError, match=r"^trace: example_inputs: expected an example that is a tensor, a tuple .* got int"
+    ):
         trace(conv(), 3)
 
 
 def test_an_example_on_another_device_is_a_mistake():
-    with pytest.raises(ValueError, match=r"^trace: expected examples on the model's device cpu, got one on meta"):
+    with pytest.raises(
+        ValueError, match=r"^trace: example_inputs: expected examples on the model's device cpu, got one on meta"
+    ):
         trace(conv(), X.to("meta"))
 
 

@@ -8,8 +8,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 from torch.optim.swa_utils import AveragedModel
 
+from ..errors import ForPython, InputError, InputTypeError
 from ._call import Call, ForwardFn
 from ._leaves import leaves_of
+
+_HOW = ForPython("Say how the model is called with it: forward_fn=lambda model, batch: ...")
 
 
 class Room(NamedTuple):
@@ -51,7 +54,7 @@ class Reader:
         """Read what a loader gave.
 
         Raises:
-            TypeError: it is nothing that a model can be called with, or has a key that its forward does not take.
+            InputTypeError: it is nothing that a model can be called with, or has a key that its forward does not take.
         """
         if self.forward_fn is not None:
             return Call((raw,), {}, self.forward_fn)
@@ -60,17 +63,22 @@ class Reader:
         given = raw[: self._room.needed] if type(raw) in (tuple, list) or _is_named(raw) else (raw,)
         if given and _holds_tensors(given[0]):
             return Call((*given,), {})
-        raise TypeError(
-            f"{self._verb}: expected batches that are a tensor, a tuple or list with the tensor first, a dict of "
-            f"keyword arguments, or an object with tensors in it, got {_got(raw)}. Say how the model is called with "
-            "it: forward_fn=lambda model, batch: ..."
+        raise InputTypeError(
+            verb=self._verb,
+            argument="loader",
+            expected=(
+                "batches that are a tensor, a tuple or list with the tensor first, a dict of keyword arguments, or an "
+                "object with tensors in it"
+            ),
+            got=_got(raw),
+            cure=_HOW,
         )
 
     def example(self, raw: Any) -> Call:
         """Read what a caller gave as the arguments of one call.
 
         Raises:
-            TypeError: it is nothing that a model can be called with.
+            InputTypeError: it is nothing that a model can be called with.
 
         Example:
             >>> import torch
@@ -86,24 +94,36 @@ class Reader:
             return Call((*raw[: self._room.taken],), {})
         if _holds_tensors(raw):
             return Call((raw,), {})
-        raise TypeError(
-            f"{self._verb}: expected an example that is a tensor, a tuple of the model's arguments, a dict of its "
-            f"keyword arguments, or an object with tensors in it, got {type(raw).__name__}. Give what the model is "
-            f"called with: {self._verb}(model, torch.randn(1, 3, 224, 224))"
+        raise InputTypeError(
+            verb=self._verb,
+            argument="example_inputs",
+            expected=(
+                "an example that is a tensor, a tuple of the model's arguments, a dict of its keyword arguments, or an "
+                "object with tensors in it"
+            ),
+            got=type(raw).__name__,
+            cure=ForPython(
+                f"Pass what the model is called with: {self._verb}(model, torch.randn(1, 3, 224, 224))",
+                otherwise="Pass what the model is called with.",
+            ),
         )
 
     def examples(self, raw: Any) -> tuple[Call, ...]:
         """Read one example, or a list of several.
 
         Raises:
-            TypeError: one of them is nothing that a model can be called with.
-            ValueError: the list is empty.
+            InputTypeError: one of them is nothing that a model can be called with.
+            InputError: the list is empty.
         """
         if not isinstance(raw, list):
             return (self.example(raw),)
         if not raw:
-            raise ValueError(
-                f"{self._verb}: expected at least one example, got an empty list. Give what the model is called with."
+            raise InputError(
+                verb=self._verb,
+                argument="example_inputs",
+                expected="at least one example",
+                got="an empty list",
+                cure="Pass what the model is called with.",
             )
         return (self.example(raw),) if self._is_one(raw) else tuple(map(self.example, raw))
 
@@ -138,14 +158,13 @@ class Reader:
         try:
             self._signature.bind(**call.kwargs)
         except TypeError as error:
-            cure = (
-                "Say how the model is called with it: forward_fn=lambda model, batch: ..."
-                if self._verb == "recalibrate"
-                else "Give what the model is called with, and nothing else."
-            )
-            raise TypeError(
-                f"{self._verb}: expected a dict of the arguments of the model's forward{self._signature}, but it "
-                f"{error}. {cure}"
+            is_batch = self._verb == "recalibrate"
+            raise InputTypeError(
+                verb=self._verb,
+                argument="loader" if is_batch else "example_inputs",
+                expected=f"a dict of the arguments of the model's forward{self._signature}",
+                got=f"one that it does not take: {error}",
+                cure=_HOW if is_batch else "Pass what the model is called with, and nothing else.",
             ) from None
         return call
 
@@ -154,16 +173,19 @@ def check_device(calls: Sequence[Call], model: nn.Module, verb: str) -> None:
     """Say it if an example lies on another device than the whole model.
 
     Raises:
-        ValueError: it does.
+        InputError: it does.
     """
     homes = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
     for call in calls:
         for tensor in call.tensors:
             if len(homes) == 1 and tensor.device not in homes:
                 (home,) = homes
-                raise ValueError(
-                    f"{verb}: expected examples on the model's device {home}, got one on {tensor.device}. "
-                    f"Move it: example.to({str(home)!r})"
+                raise InputError(
+                    verb=verb,
+                    argument="example_inputs",
+                    expected=f"examples on the model's device {home}",
+                    got=f"one on {tensor.device}",
+                    cure=ForPython(f"Move it: example.to({str(home)!r})"),
                 )
 
 
@@ -211,7 +233,7 @@ def _holds_tensors(value: object) -> bool:
 
 
 def _got(raw: object) -> str:
-    got = f"a {type(raw).__name__}"
+    got = type(raw).__name__
     if isinstance(raw, tuple | list):
-        got += f" that begins with a {type(raw[0]).__name__}" if raw else " that is empty"
+        got += f" that begins with {type(raw[0]).__name__}" if raw else " that is empty"
     return got

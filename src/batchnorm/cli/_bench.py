@@ -26,7 +26,7 @@ from ..bench import (
     machine_load,
     run_benchmark,
 )
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, Setting, did_you_mean
 from ..files import atomic_write
 from ..report import Cells, benchmark_page, case_cells, family_name, shape_name, step_cells, summary_cells
 from ..runs import check_output
@@ -85,7 +85,7 @@ class Bench:
         if self.out is not None:
             _make_writable(self.out)
             for name in FILES:
-                check_output(self.out / name, option="--out")
+                check_output(self.out / name, option="out")
         if settings.rounds < FEW_ROUNDS:
             warn(f"note: quartiles of fewer than {FEW_ROUNDS} rounds say little")
         if (load := machine_load() or 0) > BUSY:
@@ -109,11 +109,15 @@ class Bench:
             InputError: an unknown name, a shape that cannot be, options that exclude each other.
         """
         if self.steps and (self.no_steps or self.shape or self.family):
-            other = "--no-steps" if self.no_steps else "--shape" if self.shape else "--family"
-            raise InputError(f"--steps: expected alone, for whole training steps and no layer, got {other} too")
+            other = "no_steps" if self.no_steps else "shape" if self.shape else "family"
+            raise InputError(
+                ("measures whole training steps and no layer, which ", Setting(other), " contradicts"),
+                argument="steps",
+                cure="Leave out one of the two.",
+            )
         families = (self.family,) if self.family else FAMILIES[:1] if self.shape else FAMILIES
-        _check_one_of("--format", self.format, (*MEMORY_FORMATS, "both"))
-        _check_one_of("--family", families[0], FAMILIES)
+        _check_one_of("format", self.format, (*MEMORY_FORMATS, "both"))
+        _check_one_of("family", families[0], FAMILIES)
         shape = None if self.shape is None else read_shape(self.shape)
         has_layouts = shape is None or len(shape) > 3
         formats = (MEMORY_FORMATS if has_layouts else MEMORY_FORMATS[:1]) if self.format == "both" else (self.format,)
@@ -139,14 +143,16 @@ def read_shape(text: str) -> tuple[int, ...]:
     """
     parts = text.lower().split("x")
     if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
-        raise InputError(f"--shape: expected sizes with an x between them, such as 32x64x112x112, got {text!r}")
+        raise InputError(
+            argument="shape", expected="sizes with an x between them, such as 32x64x112x112", got=repr(text)
+        )
     return tuple(int(part) for part in parts)
 
 
-def _check_one_of(option: str, got: str, known: tuple[str, ...]) -> None:
+def _check_one_of(argument: str, got: str, known: tuple[str, ...]) -> None:
     if got not in known:
         hint = did_you_mean(got, known)
-        raise InputError(f"{option}: expected one of {', '.join(known)}, got {got!r}.{hint}")
+        raise InputError(argument=argument, expected=f"one of {', '.join(known)}", got=repr(got), cure=hint)
 
 
 def _make_writable(folder: Path) -> None:
@@ -158,9 +164,9 @@ def _make_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--out: {folder} cannot be made: {error.strerror}") from None
+        raise InputError(f"{folder} cannot be made: {error.strerror}", argument="out") from None
     if not os.access(folder, os.W_OK):
-        raise InputError(f"--out: expected a folder that may be written, got {folder}")
+        raise InputError(argument="out", expected="a folder that can be written to", got=str(folder))
 
 
 @contextmanager

@@ -44,7 +44,7 @@ class Evaluate:
     def run(self) -> int:
         """Evaluate, print, draw, return 0."""
         if self.png:
-            check_picture("--png", self.png, reads=(self.run_,))
+            check_picture("png", self.png, reads=(self.run_,))
         console = Console(stderr=self.json)
         evaluation = evaluate(
             self.run_,

@@ -12,11 +12,8 @@ from ..records import RunFold, to_dict
 from ..runs import FOLD_BATCH, FoldWatcher, fold_checkpoint, fold_run, is_state_dict, unfold_file
 from ._fold_tables import lines, norms_table, stages_table
 from ._json import to_line
-from ._option_names import errors_in_options
 from ._streams import warn
-
-ARGUMENTS = ("out", "batch_size", "device", "threads")
-"""Of the library, which here are options."""
+from ._wording import told
 
 
 @dataclass
@@ -56,8 +53,7 @@ class Fold:
     def run(self) -> int:
         """Fold, print, return 0."""
         watcher = Notes() if self.quiet else Doing()
-        with errors_in_options(ARGUMENTS):
-            said = self._checkpoint(watcher) if is_state_dict(self.run_) else self._run(watcher)
+        said = self._checkpoint(watcher) if is_state_dict(self.run_) else self._run(watcher)
         if self.json:
             print(to_line(to_dict(said)))
             return 0
@@ -69,13 +65,17 @@ class Fold:
         return 0
 
     def _run(self, watcher: FoldWatcher) -> RunFold:
+        from ..surgery import FoldOptions
+
         if self.input:
-            raise InputError("--input: is for a state_dict of your own net; a run is folded with its own test images")
+            raise InputError(
+                "is for a state_dict of your own net; a run is folded with its own test images", argument="input"
+            )
         return fold_run(
             self.run_,
             out=self.out,
             overwrite=self.overwrite,
-            verify=self.verify,
+            options=FoldOptions(verify=self.verify),
             dataset=self.data,
             model=self.model,
             batch_size=self.batch_size,
@@ -85,13 +85,15 @@ class Fold:
         )
 
     def _checkpoint(self, watcher: FoldWatcher) -> RunFold:
+        from ..surgery import FoldOptions
+
         return fold_checkpoint(
             self.run_,
             model=self.model,
             inputs=[_sizes(text) for text in self.input],
             out=self.out,
             overwrite=self.overwrite,
-            verify=self.verify,
+            options=FoldOptions(verify=self.verify),
             device=self.device,
             threads=self.threads,
             watcher=watcher,
@@ -114,8 +116,7 @@ class Unfold:
 
     def run(self) -> int:
         """Write, say where, return 0."""
-        with errors_in_options(ARGUMENTS):
-            names = unfold_file(self.file, out=self.out, overwrite=self.overwrite)
+        names = unfold_file(self.file, out=self.out, overwrite=self.overwrite)
         print(f"{len(names)} tensors, as they were before the norms were folded: {self.out}")
         return 0
 
@@ -125,7 +126,7 @@ class Notes(FoldWatcher):
 
     def note(self, message: str) -> None:
         """Print the note."""
-        warn(f"note: {message}")
+        warn(f"note: {told(message)}")
 
 
 class Doing(Notes):
@@ -139,5 +140,5 @@ class Doing(Notes):
 def _sizes(text: str) -> tuple[int, ...]:
     parts = text.lower().split("x")
     if not all(part.isdecimal() and int(part) for part in parts):
-        raise InputError(f"--input: expected sizes such as 1x3x224x224, got {text!r}")
+        raise InputError(argument="input", expected="sizes such as 1x3x224x224", got=repr(text))
     return tuple(map(int, parts))

@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+from ..errors import RefusedError, Setting
+
 
 def to_line(value: Any) -> str:
     r"""Return plain values as one line of JSON in ASCII, which no encoding of the standard output can spoil.
 
     Raises:
-        RuntimeError: a number is not finite, for which JSON has no word.
+        RefusedError: a number is not finite, for which JSON has no word.
 
     Example:
         >>> print(to_line({"run": "é"}))
@@ -17,6 +19,7 @@ def to_line(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError as error:
-        raise RuntimeError(
-            f"a number of the result is not finite, and JSON cannot hold it ({error}); look at it without --json"
+        raise RefusedError(
+            f"a number of the result is not finite, and JSON cannot hold it ({error})",
+            cure=("Look at it without ", Setting("json"), "."),
         ) from error

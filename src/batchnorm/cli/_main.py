@@ -16,7 +16,7 @@ from typing import Annotated, Any, Protocol
 import tyro
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import FaultError, MistakeError
 from ._bench import Bench
 from ._data import Fetch, List
 from ._evaluate import Evaluate
@@ -28,6 +28,7 @@ from ._streams import dependable_streams, warn
 from ._train import Train
 from ._warmup import Warmup
 from ._wiring import Wiring
+from ._wording import is_option, told
 
 
 class Command(Protocol):
@@ -73,16 +74,18 @@ def _guarded(name: str, arguments: list[str]) -> int:
         code = _run(name, arguments)
         sys.stdout.flush()  # what fails here can still be told; at exit it could not
         return code
-    except InputError as error:
-        return _say(name, error, 2)
+    except MistakeError as error:
+        return _say(name, told(error), 2)
     except KeyboardInterrupt as interrupt:
-        return _say(name, str(interrupt) or "interrupted", 130)
+        return _say(name, told(next(iter(interrupt.args), "")) or "interrupted", 130)
     except BrokenPipeError:
         return 1  # whoever read our output has gone (`| head`): nothing is left to say
     except (RuntimeError, OSError) as error:
+        if isinstance(error, FaultError) and is_option(error.fault):
+            return _say(name, told(error), 2)  # a limit that the user has set, such as too few rounds
         if os.environ.get("BATCHNORM_TRACEBACK"):
             raise
-        return _say(name, f"{error}\n(BATCHNORM_TRACEBACK=1 shows where)", 1)
+        return _say(name, f"{told(error)}\n(BATCHNORM_TRACEBACK=1 shows where)", 1)
 
 
 def _run(name: str, arguments: list[str]) -> int:

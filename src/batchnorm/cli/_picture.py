@@ -8,21 +8,30 @@ from ..errors import InputError
 from ..runs import check_output
 
 
-def check_picture(option: str, path: Path, endings: tuple[str, ...] = (".png",), *, reads: Iterable[Path] = ()) -> None:
-    """Raise `InputError`, naming the option, unless a picture in one of these formats can be written at `path`.
+def check_picture(
+    argument: str, path: Path, endings: tuple[str, ...] = (".png",), *, reads: Iterable[Path] = ()
+) -> None:
+    """Raise `InputError`, naming the argument, unless a picture in one of these formats can be written at `path`.
 
     A picture that is there is replaced, but nothing that the command reads, and no file of a run.
 
     Example:
-        >>> check_picture("--png", Path("c.jpg"))
+        >>> check_picture("png", Path("c.jpg"))
         Traceback (most recent call last):
-        batchnorm.errors.InputError: --png: expected a name ending in .png, got c.jpg; use c.png
+        batchnorm.errors.InputError: png: expected a name ending in .png, got c.jpg. Use c.png.
     """
     if not path.is_dir() and path.suffix.lower() not in endings:
         better = path.with_suffix(endings[0])
-        raise InputError(f"{option}: expected a name ending in {' or '.join(endings)}, got {path}; use {better}")
+        raise InputError(
+            argument=argument,
+            expected=f"a name ending in {' or '.join(endings)}",
+            got=str(path),
+            cure=f"Use {better}.",
+        )
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
         raise InputError(
-            f"{option}: {path} cannot be made, {path.parent} is no folder that may be written; choose another"
+            f"{path} cannot be made: {path.parent} is not a folder that can be written to",
+            argument=argument,
+            cure="Choose another.",
         )
-    check_output(path, reads=reads, option=option)
+    check_output(path, reads=reads, option=argument)

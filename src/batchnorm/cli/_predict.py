@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tyro.conf import Positional, arg
 
 from .. import data
-from ..errors import InputError
+from ..errors import InputError, RefusedError, Setting
 from ..records import Prediction, to_dict
 from ..runs import FOLD_BATCH, TIMED_CALLS, ModelCard, load_run, milliseconds_in_turn, predict, read_image
 from ._json import to_line
@@ -50,11 +50,11 @@ class Predict:
     def run(self) -> int:
         """Predict, print, draw, return 0."""
         if self.test_images < 0:
-            raise InputError(f"--test-images: expected an integer of at least 0, got {self.test_images}")
+            raise InputError(argument="test_images", expected="an integer of at least 0", got=str(self.test_images))
         if not self.images and not self.test_images:
-            raise InputError("expected image files, or --test-images N; got neither")
+            raise InputError(expected=("image files, or ", Setting("test_images", "N")), got="neither")
         if self.sheet:
-            check_picture("--sheet", self.sheet, reads=(self.run_, *self.images))
+            check_picture("sheet", self.sheet, reads=(self.run_, *self.images))
         net, card = load_run(self.run_, self.model)
         pixels, names, notes, labels = self._read(card)
         predictions = predict(net, card, pixels, names, top=self.top, notes=notes, labels=labels)
@@ -103,9 +103,9 @@ class Predict:
 def _refuse_what_is_not_finite(predictions: list[Prediction]) -> None:
     for prediction in predictions:
         if not all(map(math.isfinite, prediction.probabilities)):
-            raise RuntimeError(
-                f"{prediction.image}: the net's outputs are not finite, so they say nothing; "
-                "its weights have diverged, or it is your own and divides by zero"
+            raise RefusedError(
+                f"{prediction.image}: the net's outputs are not finite, so they say nothing: its weights have "
+                "diverged, or it is your own and divides by zero"
             )
 
 

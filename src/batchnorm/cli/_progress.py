@@ -24,6 +24,7 @@ from ._fold_tables import summary_line as fold_line
 from ._recalibration_progress import Rounds, describe_rounds
 from ._recalibration_tables import summary_line
 from ._streams import tell, warn
+from ._wording import told
 
 NO_NUMBER = "–"  # noqa: RUF001 - a dash, not a minus
 """What stands for a number until the first step has given one."""
@@ -51,7 +52,7 @@ class Notes(Watcher):
 
     def note(self, message: str) -> None:
         """Print the note on the standard error."""
-        warn(f"note: {message}")
+        warn(f"note: {told(message)}")
 
 
 class Lines(Notes):
@@ -175,7 +176,7 @@ class Bar(Watcher):
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""
-        self.console.print(f"note: {message}", style="yellow", highlight=False, markup=False)
+        self.console.print(f"note: {told(message)}", style="yellow", highlight=False, markup=False)
 
 
 def describe(plan: Plan) -> str:

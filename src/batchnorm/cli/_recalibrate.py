@@ -1,22 +1,28 @@
 """`batchnorm recalibrate`."""
 
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from rich.console import Console
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from ..errors import InputError
+from ..errors import InputError, Setting
 from ..records import Recalibration, to_dict
 from ..runs import RECALIBRATION_BATCH, recalibrate_run
+from ..statistics import RecalibrationOptions
 from ._json import to_line
-from ._option_names import errors_in_options, in_options
 from ._picture import check_picture
 from ._recalibration_progress import watch_rounds
 from ._recalibration_tables import LEGEND, lines, norms_table
 from ._streams import warn
+
+
+@dataclass(frozen=True)
+class Statistics(RecalibrationOptions):
+    """`RecalibrationOptions`, each option on one line of the help."""
+
+    max_rounds: Annotated[int | None, arg(metavar="N")] = None
 
 
 @dataclass
@@ -30,10 +36,7 @@ class Recalibrate:
 
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """a run's folder, or its model.safetensors"""
-    method: Annotated[Literal["average", "exact"], arg(metavar="WORD")] = "average"
-    """average: one pass; exact: any batch size, a pass per layer"""
-    variance: Annotated[Literal["unbiased", "biased"], arg(metavar="WORD")] = "unbiased"
-    """what is stored: unbiased, as in training, or biased"""
+    statistics: Annotated[OmitArgPrefixes[Statistics], arg(name="", help="")] = field(default_factory=Statistics)
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's"""
     split: Annotated[Literal["train", "test"], arg(metavar="WORD")] = "train"
@@ -44,16 +47,6 @@ class Recalibrate:
     """images per batch; exact needs no large ones"""
     max_samples: Annotated[int | None, arg(metavar="N")] = None
     """at most so many images, drawn at random (all)"""
-    max_rounds: Annotated[int | None, arg(metavar="N")] = None
-    """at most so many passes of exact (as many as it needs)"""
-    keep_partial: bool = False
-    """keep what is exact when the passes run out"""
-    include_frozen: bool = False
-    """give frozen norms new statistics, too"""
-    tolerance: float = 1e-4
-    """largest residual that counts as settled"""
-    certify: bool = False
-    """measure the residual after average, too"""
     out: Annotated[Path | None, arg(metavar="FILE", aliases=["-o"])] = None
     """write the model there and leave the run alone"""
     overwrite: bool = False
@@ -74,28 +67,24 @@ class Recalibrate:
     def run(self) -> int:
         """Recalibrate, print, draw, return 0."""
         if self.plot:
-            check_picture("--plot", self.plot, (".svg", ".png"), reads=(self.run_,))
+            check_picture("plot", self.plot, (".svg", ".png"), reads=(self.run_,))
             if self.out and self.out.resolve() == self.plot.resolve():
-                raise InputError(f"--plot: {self.plot} is where --out puts the model; choose another")
-        arguments = [field.name for field in fields(self)]
-        words = partial(in_options, arguments=arguments)
-        with watch_rounds(quiet=self.quiet, words=words) as watcher, errors_in_options(arguments):
+                raise InputError(
+                    (f"{self.plot} is where ", Setting("out"), " puts the model"),
+                    argument="plot",
+                    cure="Choose another.",
+                )
+        with watch_rounds(quiet=self.quiet) as watcher:
             said = recalibrate_run(
                 self.run_,
                 out=self.out,
                 overwrite=self.overwrite,
-                method=self.method,
-                variance=self.variance,
+                options=self.statistics,
                 dataset=self.data,
                 split=self.split,
                 augment=self.augment,
                 batch_size=self.batch_size,
                 max_samples=self.max_samples,
-                max_rounds=self.max_rounds,
-                keep_partial=self.keep_partial,
-                include_frozen=self.include_frozen,
-                tolerance=self.tolerance,
-                certify=self.certify,
                 model=self.model,
                 device=self.device,
                 threads=self.threads,

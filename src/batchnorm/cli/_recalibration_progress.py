@@ -1,7 +1,7 @@
 """How the recalibration of a run looks while it goes on: a bar on a terminal, a line per round elsewhere."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -9,39 +9,36 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..runs import RecalibrationPlan, RunRecalibrationWatcher
 from ._streams import warn
+from ._wording import told
 
 
 @contextmanager
-def watch_rounds(*, quiet: bool, words: Callable[[str], str]) -> Iterator[RunRecalibrationWatcher]:
+def watch_rounds(*, quiet: bool) -> Iterator[RunRecalibrationWatcher]:
     """Give the watcher that suits the standard error; the standard output is for the result.
 
-    Notes always come, as `words` puts them.
+    Notes always come.
     """
     if quiet:
-        yield RoundNotes(words)
+        yield RoundNotes()
     elif sys.stderr.isatty():
-        with RoundBar(words) as bar:
+        with RoundBar() as bar:
             yield bar
     else:
-        yield RoundLines(words)
+        yield RoundLines()
 
 
 class RoundNotes(RunRecalibrationWatcher):
     """Says only what the user should not miss."""
 
-    def __init__(self, words: Callable[[str], str]) -> None:
-        self.words = words
-
     def note(self, message: str) -> None:
         """Print the note."""
-        warn(f"note: {self.words(message)}")
+        warn(f"note: {told(message)}")
 
 
 class RoundLines(RoundNotes):
     """Plain text, a line for each round that begins, for files and pipes."""
 
-    def __init__(self, words: Callable[[str], str]) -> None:
-        super().__init__(words)
+    def __init__(self) -> None:
         self.rounds = Rounds()
 
     def started(self, plan: RecalibrationPlan) -> None:
@@ -62,8 +59,7 @@ class RoundLines(RoundNotes):
 class RoundBar(RunRecalibrationWatcher):
     """A bar over the batches of the running round, and which round of how many it is."""
 
-    def __init__(self, words: Callable[[str], str]) -> None:
-        self.words = words
+    def __init__(self) -> None:
         self.console = Console(stderr=True)
         columns = (
             TextColumn("{task.description}"),
@@ -100,7 +96,7 @@ class RoundBar(RunRecalibrationWatcher):
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""
-        self.console.print(f"note: {self.words(message)}", style="yellow", highlight=False, markup=False)
+        self.console.print(f"note: {told(message)}", style="yellow", highlight=False, markup=False)
 
 
 class Rounds:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 
-from ..errors import InputError
+from ..errors import InputError, Setting
 from ..models import is_builtin
 from ..records import to_dict
 from ..runs import MAY_DIFFER, ModelArgument, RunFolder, TrainConfig, differences, read_config
@@ -52,12 +52,18 @@ class Train:
         except ArgumentError:
             return cls()  # an option without its value: the real parser says so
         if known.config and known.resume:
-            raise InputError("--resume goes on with the run's own options: leave --config out")
+            raise InputError(
+                "a resumed run goes on with its own options",
+                argument="resume",
+                cure=("Leave out ", Setting("config"), "."),
+            )
         if known.resume:
             config = RunFolder.open(known.resume).read_config()
             if not is_builtin(config.model) and known.model is None:
                 # Only what the caller types may name code that runs: the config is a file like any other.
-                raise InputError(f"the run's net is your own; if you trust it, say so: --model {config.model}")
+                raise InputError(
+                    "the run's net is your own", cure=("If you trust it, pass ", Setting("model", config.model), ".")
+                )
             return cls._of(config)
         return cls._of(read_config(known.config)) if known.config else cls()
 
@@ -89,7 +95,9 @@ class Train:
         other = [name for name in given if name not in MAY_DIFFER]
         if other:
             raise InputError(
-                f"--resume goes on with the run's own options, but these were given anew: {', '.join(other)}"
+                f"a resumed run goes on with its own options, but these differ: {', '.join(other)}", argument="resume"
             )
         if self.out:
-            raise InputError("--resume goes on in the run's own folder: leave --out out")
+            raise InputError(
+                "a resumed run goes on in its own folder", argument="resume", cure=("Leave out ", Setting("out"), ".")
+            )

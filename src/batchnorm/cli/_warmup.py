@@ -8,6 +8,8 @@ from typing import Literal
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from ..errors import RefusedError
+
 
 @dataclass
 class Warmup:
@@ -32,7 +34,7 @@ class Warmup:
 
         missing = why_unavailable()
         if missing is not None:
-            raise RuntimeError(f"the CPU kernels need {missing}")
+            raise RefusedError(f"the CPU kernels need {missing}")
         start = time.perf_counter()
         columns = (BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.description}"))
         console = Console(stderr=True)

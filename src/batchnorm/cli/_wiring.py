@@ -38,7 +38,7 @@ class Wiring:
     def run(self) -> int:
         """Run the net, print, draw, return 0."""
         if self.out:
-            check_picture("--out", self.out, (".svg",), reads=(self.run_,))
+            check_picture("out", self.out, (".svg",), reads=(self.run_,))
         record = wiring_of_run(self.run_, model=self.model, batch_size=self.batch_size, device=self.device)
         if self.out:
             from ..report import wiring_chart

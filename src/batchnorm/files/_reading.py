@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ..errors import InputError
+from ..errors import FaultError, InputError
 
 DEEPEST = 50
 """Lists and objects inside each other: no file of ours comes near it, and what walks through one may be recursive."""
@@ -28,21 +28,21 @@ def refused(path: Path | str, fault: str, advice: str) -> Iterator[None]:
     Args:
         path: the file.
         fault: what was expected of it, or cannot be done with it.
-        advice: the next step.
+        advice: the next step, a sentence with its full stop.
 
     Raises:
         InputError: the block raised an `Exception`.
 
     Example:
-        >>> with refused("run/result.json", "cannot be read", "restore it or remove it"):
+        >>> with refused("run/result.json", "cannot be read", "Restore it or remove it."):
         ...     _ = read_json("[" * 100_000)
         Traceback (most recent call last):
-        batchnorm.errors.InputError: run/result.json: cannot be read (it is nested too deeply); restore it or remove it
+        batchnorm.errors.InputError: run/result.json: cannot be read (it is nested too deeply). Restore it or remove it.
     """
     try:
         yield
     except Exception as error:
-        raise InputError(f"{path}: {fault} ({in_short(error)}); {advice}") from error
+        raise InputError(f"{path}: {fault} ({in_short(error)})", cure=advice) from error
 
 
 def in_short(error: Exception, most: int = 200) -> str:
@@ -60,7 +60,7 @@ def in_short(error: Exception, most: int = 200) -> str:
         return "it asks for more memory than there is"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    said = one_line(str(error), most)
+    said = one_line(error.fault.text(with_verb=False) if isinstance(error, FaultError) else str(error), most)
     if not said:
         return type(error).__name__
     return said if isinstance(error, ValueError | RuntimeError | OSError) else f"{type(error).__name__}: {said}"

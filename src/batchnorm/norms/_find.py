@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.nn.parameter import is_lazy
 
+from ..errors import InputError, RefusedError
 from ..nn import BatchNorm2d, BatchNormAdd2d, BatchNormPool2d
 
 
@@ -95,8 +96,8 @@ def find_norms(model: nn.Module, verb: str = "recalibrate") -> list[Norm]:
     Modules that share their buffers are one norm.
 
     Raises:
-        RuntimeError: a lazy norm has seen no batch yet.
-        ValueError: a norm is of torch.jit.
+        RefusedError: a lazy norm has seen no batch yet.
+        InputError: a norm is of torch.jit.
     """
     found: dict[tuple[int, int], Norm] = {}
     for name, module in model.named_modules():
@@ -134,13 +135,19 @@ def _statistics_of(module: nn.Module) -> tuple[Tensor, Tensor] | None:
 
 def _check_usable(name: str, module: nn.Module, verb: str) -> None:
     if isinstance(module, torch.jit.ScriptModule):
-        raise ValueError(
-            f"{verb}: expected modules of Python, got {name} of torch.jit, which cannot be looked into. Take the "
-            "model before it is scripted or traced."
+        raise InputError(
+            verb=verb,
+            argument="model",
+            expected="modules written in Python",
+            got=f"{name} of torch.jit, which cannot be looked into",
+            cure="Use the model as it was before it was scripted or traced.",
         )
     tensors = (*module.parameters(recurse=False), *module.buffers(recurse=False))
     if any(is_lazy(tensor) for tensor in tensors):
-        raise RuntimeError(
-            f"{verb}: expected norms that know their channels, got {name} ({type(module).__name__}), which has seen no "
-            "batch yet. Run one batch through the model first."
+        raise RefusedError(
+            verb=verb,
+            argument="model",
+            expected="norms that know their number of channels",
+            got=f"{name} ({type(module).__name__}), which has seen no batch yet",
+            cure="Run one batch through the model first.",
         )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from ..errors import InputError, did_you_mean
+from ..errors import Fault, InputError, did_you_mean
 from ..files import open_regular, refused
 from ..functional import check_route
 
@@ -99,12 +99,12 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Check the type of every value, then its range, and name all that are wrong."""
         hints = get_type_hints(TrainConfig)
-        wrong = [message for name, hint in hints.items() if (message := _misfit(name, hint, getattr(self, name)))]
+        wrong = [fault for name, hint in hints.items() if (fault := _misfit(name, hint, getattr(self, name)))]
         if wrong:
-            raise InputError("\n".join(wrong))
+            raise InputError.of(*wrong)
 
 
-def _misfit(name: str, hint: Any, value: Any) -> str | None:
+def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
     """Return what is wrong with the value of one option, or `None`."""
     from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
@@ -117,29 +117,37 @@ def _misfit(name: str, hint: Any, value: Any) -> str | None:
         check_type(value, kind, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except TypeCheckError:
         wanted = RANGES[name][0] if name in RANGES else getattr(kind, "__name__", kind)
-        return f"{name}: expected {wanted}, got {_shown(value)} ({type(value).__name__})"
+        return Fault(argument=name, expected=str(wanted), got=f"{_shown(value)} ({type(value).__name__})")
     if isinstance(value, str) and len(value) > LONGEST:
-        return f"{name}: expected at most {LONGEST} characters, got {len(value)}"
+        return Fault(argument=name, expected=f"at most {LONGEST} characters", got=str(len(value)))
     if not _is_text(value):
-        return f"{name}: expected text that UTF-8 can hold, as a config file must, got {_shown(value)}"
+        return Fault(argument=name, expected="text that UTF-8 can hold, as a config file must", got=_shown(value))
     if choices and value not in choices:
-        return f"{name}: expected one of {', '.join(choices)}, got {_shown(value)}"
+        return Fault(argument=name, expected=f"one of {', '.join(choices)}", got=_shown(value))
     if name in RANGES and not RANGES[name][1](value):
-        return f"{name}: expected {RANGES[name][0]}, got {_shown(value)}"
+        return Fault(argument=name, expected=RANGES[name][0], got=_shown(value))
     if name == "route":
         return _unknown_route(value)
     return _unfit_arguments(value) if name == "model_args" else None
 
 
-def _unfit_arguments(value: dict[str, ModelArgument]) -> str | None:
+def _unfit_arguments(value: dict[str, ModelArgument]) -> Fault | None:
     """Return what is wrong with the arguments of a net, whatever the net."""
     if taken := RESERVED & set(value):
-        return f"model_args: {', '.join(sorted(taken))} follow from the data and from options of that name; leave out"
+        return Fault(
+            argument="model_args",
+            problem=f"{', '.join(sorted(taken))} follow from the data and from the options of these names",
+            cure="Leave them out.",
+        )
     for key, given in value.items():
         if any(isinstance(word, str) and len(word) > LONGEST for word in (key, given)):
-            return f"model_args: expected words of at most {LONGEST} characters, got {_shown(value)}"
+            return Fault(argument="model_args", expected=f"words of at most {LONGEST} characters", got=_shown(value))
         if isinstance(given, int | float) and not -(2**63) <= given < 2**63:
-            return f"model_args: {key}: expected a finite number of at most 64 bits, got {_shown(given)}"
+            return Fault(
+                argument="model_args",
+                expected=f"a finite number of at most 64 bits for {key}",
+                got=_shown(given),
+            )
     return None
 
 
@@ -163,12 +171,12 @@ def _is_text(value: object) -> bool:
     return True
 
 
-def _unknown_route(name: str) -> str | None:
+def _unknown_route(name: str) -> Fault | None:
     """Return what is wrong with the name of a route; which there are is for `functional` to say."""
     try:
         check_route(name)
     except ValueError as error:
-        return str(error)
+        return Fault(problem=str(error))
     return None
 
 
@@ -232,16 +240,16 @@ def read_config(path: Path | str) -> TrainConfig:
             out of its range.
     """
     path = Path(path)
-    with refused(path, "the config cannot be read", "check the path"), open_regular(path, MOST_BYTES) as file:
+    with refused(path, "the config cannot be read", "Check the path."), open_regular(path, MOST_BYTES) as file:
         content = file.read(MOST_BYTES)
-    with refused(path, "expected a TOML file with the options of `batchnorm train`", "correct it"):
+    with refused(path, "expected a TOML file with the options of `batchnorm train`", "Correct it."):
         values = tomllib.loads(content.decode())
     unknown = [_unknown(name) for name in values if name not in TrainConfig.__dataclass_fields__]
     try:
         if unknown:
             raise InputError("\n".join(unknown[:MOST_LINES]))
         return TrainConfig(**values)
-    except InputError as error:
+    except InputError as error:  # in a file the options have their names in Python
         raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
 
 
@@ -271,4 +279,4 @@ def _unknown(name: str) -> str:
     """Return what to say of a key that is no option."""
     name = name[:40]
     near = did_you_mean(name.replace("-", "_"), TrainConfig.__dataclass_fields__)
-    return f"unknown key {name!r}.{near or ' See `batchnorm train --help`, with _ for -.'}"
+    return f"unknown key {name!r}.{near or ' The keys are the fields of TrainConfig.'}"

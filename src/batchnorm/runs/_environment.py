@@ -8,6 +8,8 @@ import torch
 from ..errors import InputError
 from ._config import TrainConfig
 
+_DEVICES = "auto, cpu, cuda or cuda:<number>"
+
 
 @contextmanager
 def torch_settings(config: TrainConfig) -> Iterator[torch.device]:
@@ -53,9 +55,14 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(f"device: expected auto, cpu, cuda or cuda:<number>, got {name!r}") from None
+        raise InputError(argument="device", expected=_DEVICES, got=repr(name)) from None
     if device.type not in ("cpu", "cuda"):
-        raise InputError(f"device: expected auto, cpu, cuda or cuda:<number>, got {name!r}")
+        raise InputError(argument="device", expected=_DEVICES, got=repr(name))
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"device: this machine has {torch.cuda.device_count()} CUDA devices, got {name!r}; try cpu")
+        raise InputError(
+            f"this machine has {torch.cuda.device_count()} CUDA devices",
+            argument="device",
+            got=repr(name),
+            cure="Try cpu.",
+        )
     return device

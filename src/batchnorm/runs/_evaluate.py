@@ -12,9 +12,9 @@ from ..errors import InputError
 from ..norms import is_norm
 from ..records import Evaluation
 from ..statistics import use_batch_statistics
+from ._as_trained import EVALUATION_BATCH
 from ._environment import pick_device
 from ._model_file import ModelCard, load_model
-from ._as_trained import EVALUATION_BATCH
 from ._run_folder import RunFolder, refuse_odd_name
 from ._scores import collect_outputs, score
 
@@ -32,7 +32,10 @@ def find_model_file(run: Path | str) -> Path:
             return path
     folder = RunFolder.open(path)
     if not folder.model.exists():
-        raise InputError(f"{path}: this run has no model yet; it was stopped before its first checkpoint")
+        raise InputError(
+            f"{path}: this run has no model yet: it was stopped before its first checkpoint",
+            cure=("Go on with it: ", folder.resuming(), "."),
+        )
     return folder.model
 
 
@@ -88,7 +91,7 @@ def evaluate(
     from ..surgery import is_folded
 
     if batch_size < 2:
-        raise InputError(f"batch_size: expected an integer of at least 2, got {batch_size}")
+        raise InputError(argument="batch_size", expected="an integer of at least 2", got=str(batch_size))
     place = pick_device(device)
     net, card = load_run(run, model)
     images = fitting_source(dataset or card.data, card).load(split)
@@ -120,7 +123,11 @@ def fitting_source(name: str, card: ModelCard, source: Source | None = None) -> 
         card.classes,
     ):
         raise InputError(
-            f"data: the net was trained for {len(card.classes)} classes on {card.in_channels}x{card.image_size}x"
-            f"{card.image_size} images of {card.data}; {info.name} has other images or classes"
+            argument="dataset",
+            expected=(
+                f"{card.in_channels}x{card.image_size}x{card.image_size} images of {len(card.classes)} classes, on "
+                f"which the net was trained ({card.data})"
+            ),
+            got=f"{info.name}, which has other images or classes",
         )
     return source

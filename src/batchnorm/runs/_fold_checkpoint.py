@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..errors import ForPython, InputError, Setting
 from ..files import in_short
 from ..models import build_own
 from ..records import RunFold
@@ -20,6 +21,9 @@ from ._new_file import check_new_file, nothing_written, write_new_file
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
 from ._state_dict import read_state_dict, take_off_wrappers
 
+if TYPE_CHECKING:
+    from ..surgery import FoldOptions
+
 
 def fold_checkpoint(
     path: Path | str,
@@ -28,7 +32,7 @@ def fold_checkpoint(
     inputs: Sequence[Sequence[int]],
     out: Path | str | None,
     overwrite: bool = False,
-    verify: bool = True,
+    options: "FoldOptions | None" = None,
     device: str = "auto",
     threads: int = 0,
     watcher: FoldWatcher | None = None,
@@ -43,14 +47,14 @@ def fold_checkpoint(
         inputs: the shapes of the tensors that the net is called with; random numbers are taken.
         out: the file to write.
         overwrite: allow that a file at `out` is replaced.
-        verify: as for `batchnorm.fold`.
+        options: of `batchnorm.fold`.
         device: as in `TrainConfig`.
         threads: as in `TrainConfig`.
         watcher: hears what is done.
 
     Raises:
         InputError: the file, the net, the shapes or an option cannot be used.
-        RuntimeError: the net does not give the same for the same input, so that nothing can be proved.
+        RefusedError: the net does not give the same for the same input, so that nothing can be proved.
         OSError: the file cannot be written.
     """
     from ..surgery import fold_state
@@ -61,8 +65,12 @@ def fold_checkpoint(
         tensors, metadata = read_state_dict(path)
         if model is None or not inputs:
             raise InputError(
-                f"{path}: is a state_dict of a net of your own; say which net it is for, and what it is called with: "
-                "--model PACKAGE.MODULE:FUNCTION --input 1x3x224x224"
+                f"{path}: is a state_dict of a net of your own",
+                cure=(
+                    "Say which net it is for, and what that is called with: ",
+                    Setting("model", "PACKAGE.MODULE:FUNCTION"),
+                    ForPython(", inputs=[(1, 3, 224, 224)]", otherwise=(" ", Setting("input", "1x3x224x224"))),
+                ),
             )
         net, taken = _loaded(path, model, tensors)
         if taken:
@@ -70,7 +78,7 @@ def fold_checkpoint(
         added = [name for name in net.state_dict() if name not in tensors]
         examples = _examples(inputs, net.to(place))
         watcher.doing("folding")
-        folded, report = folded_copy(net, examples, verify=verify)
+        folded, report = folded_copy(net, examples, options)
         watcher.doing("timing")
         said = timed(str(path), report, [net, folded], examples)
         state, kept = fold_state(folded)
@@ -99,13 +107,14 @@ def load_folded(path: Path | str, net: nn.Module) -> nn.Module:
     tensors, metadata = read_safetensors(Path(path))
     if metadata.get("format") != CHECKPOINT_FORMAT:
         raise InputError(
-            f"{path}: expected a file of `batchnorm fold CHECKPOINT`, got another; load_run reads those of a run"
+            f"{path}: expected a file of `batchnorm fold CHECKPOINT`, got another",
+            cure="load_run reads those of a run.",
         )
     state = read_fold(Path(path), metadata)
     try:
         restore_fold(net.eval(), state, tensors)
     except ValueError as error:
-        raise InputError(f"{path}: {in_short(error, 500).removeprefix('restore_fold: ')}") from error
+        raise InputError(f"{path}: {in_short(error, 500)}") from error
     check_digest(Path(path), tensors, metadata)
     return net
 

@@ -1,20 +1,25 @@
 """A net, folded beside the one that stays: refused in plain words, judged and timed against what it was."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from ..data import Batches, Split
-from ..errors import InputError
+from ..errors import FaultError, InputError, RefusedError
 from ..records import FoldReport, Judgement, RunFold
 from ..transaction import transaction
+from ._as_trained import evaluation_batches
 from ._config import TrainConfig
 from ._copy import copied
 from ._model_file import ModelCard
-from ._as_trained import evaluation_batches
 from ._scores import judge
 from ._timing import TIMED_CALLS, milliseconds_in_turn
+
+if TYPE_CHECKING:  # it takes a while to import, and most of what is done with runs needs none of it
+    from ..surgery import FoldOptions
 
 FOLD_BATCH = 16
 """Images per batch of the proof and of the clock: a few, as where a net is used."""
@@ -30,30 +35,30 @@ class FoldWatcher:
         """Hear something that the user should know, in one sentence."""
 
 
-def folded_copy(net: nn.Module, inputs: tuple[Tensor, ...], *, verify: bool) -> tuple[nn.Module, FoldReport]:
+def folded_copy(
+    net: nn.Module, inputs: tuple[Tensor, ...], options: "FoldOptions | None"
+) -> tuple[nn.Module, FoldReport]:
     """Return a folded copy of a net in evaluation mode.
 
     Args:
         net: stays as it is.
         inputs: the arguments of a call.
-        verify: prove that the copy computes what the net does.
+        options: of `batchnorm.fold`.
 
     Raises:
         InputError: the net does not take the inputs, has no batch norm, or is refused by `batchnorm.fold`.
-        RuntimeError: it raises meanwhile, or does not give the same for the same input.
+        RefusedError: it raises meanwhile, or does not give the same for the same input.
     """
-    from ..surgery import fold
+    from ..surgery import FoldOptions, fold
 
     folded = copied(net)
     _check_runs(folded, inputs)
     try:
-        report = fold(folded, inputs, verify=verify)
+        report = fold(folded, inputs, **asdict(options or FoldOptions()))
+    except FaultError:
+        raise
     except (TypeError, ValueError, RuntimeError) as error:
-        said = str(error)
-        if not said.startswith("fold: "):
-            raise RuntimeError(f"the net raised {type(error).__name__} while it was folded: {said}") from error
-        kind = RuntimeError if isinstance(error, RuntimeError) else InputError
-        raise kind(said.removeprefix("fold: ").replace("verify=False", "--no-verify")) from error
+        raise RefusedError(f"the net raised {type(error).__name__} while it was folded: {error}") from error
     if not report.norms:
         loose = f", though F.batch_norm is called in {', '.join(report.loose)}" if report.loose else ""
         raise InputError(f"the net has no batch norm that could be folded{loose}")
@@ -68,7 +73,7 @@ def fold_and_judge(
     device: torch.device,
     *,
     run: str,
-    verify: bool = True,
+    options: "FoldOptions | None" = None,
     batch_size: int = FOLD_BATCH,
     trained: nn.Module | None = None,
     watcher: FoldWatcher | None = None,
@@ -82,26 +87,26 @@ def fold_and_judge(
         config: says in which layout they come.
         device: of the net.
         run: what the record calls it.
-        verify: as for `batchnorm.fold`.
+        options: of `batchnorm.fold`.
         batch_size: images of the proof and of the clock.
         trained: what the net was before it was recalibrated.
         watcher: hears what is done.
 
     Raises:
         InputError: as `folded_copy`.
-        RuntimeError: as `folded_copy`, or the folded net gives what is not finite.
+        RefusedError: as `folded_copy`, or the folded net gives what is not finite.
     """
     watcher = watcher or FoldWatcher()
     few = Batches(test, batch_size, card.normalization, channels_last=config.channels_last)
     inputs = (next(iter(few))[0].to(device),)
     watcher.doing("folding")
-    folded, report = folded_copy(net, inputs, verify=verify)
+    folded, report = folded_copy(net, inputs, options)
     nets = [net, folded] if trained is None else [net, folded, trained]
     watcher.doing(f"judging by {len(test):,} test images")
     batches = evaluation_batches(test, card.normalization, config)
     judged = [judge(one, batches, device) for one in nets]
     if judged[1].loss is None and judged[0].loss is not None:
-        raise RuntimeError("the folded net's outputs are not finite; nothing was written")
+        raise RefusedError("the folded net's outputs are not finite; nothing was written")
     watcher.doing("timing")
     return folded, timed(run, report, nets, inputs, judged, data=card.data, images=len(test))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -9,14 +10,17 @@ from torch import nn
 from ..data import Source
 from ..errors import InputError
 from ..records import RunFold
+from ._as_trained import put
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._fold_net import FOLD_BATCH, FoldWatcher, fold_and_judge
 from ._model_file import load_model, model_bytes, refuse_folded
 from ._new_file import check_new_file, nothing_written, write_new_file
-from ._as_trained import put
 from ._run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from ..surgery import FoldOptions
 
 
 def fold_run(
@@ -24,7 +28,7 @@ def fold_run(
     *,
     out: Path | str | None,
     overwrite: bool = False,
-    verify: bool = True,
+    options: "FoldOptions | None" = None,
     dataset: str | None = None,
     model: str | None = None,
     source: Source | None = None,
@@ -43,7 +47,7 @@ def fold_run(
         run: the run's folder, or a model file.
         out: the file to write.
         overwrite: allow that a file at `out` is replaced.
-        verify: as for `batchnorm.fold`.
+        options: of `batchnorm.fold`.
         dataset: another data set than the run's; its images and classes must fit.
         model: the own `package.module:function`, if the net is not one of this package.
         source: own data instead of a named set.
@@ -54,7 +58,7 @@ def fold_run(
 
     Raises:
         InputError: the run, the data, the net or an option cannot be used.
-        RuntimeError: the net does not give the same for the same input, so that nothing can be proved.
+        RefusedError: the net does not give the same for the same input, so that nothing can be proved.
         OSError: the file cannot be written.
 
     Example:
@@ -69,7 +73,7 @@ def fold_run(
     """
     watcher = watcher or FoldWatcher()
     if type(batch_size) is not int or batch_size < 1:
-        raise InputError(f"batch_size: expected an integer of at least 1, got {batch_size!r}")
+        raise InputError(argument="batch_size", expected="an integer of at least 1", got=repr(batch_size))
     path = find_model_file(run)
     folder = RunFolder(path.parent)
     target = check_new_file(out, path, overwrite=overwrite, allowed=folder.folded)
@@ -86,7 +90,7 @@ def fold_run(
             config,
             where,
             run=str(run),
-            verify=verify,
+            options=options,
             batch_size=batch_size,
             trained=_as_trained(path, folder, model, where, config),
             watcher=watcher,

@@ -26,8 +26,8 @@ def open_image(path: Path | str) -> "tuple[Image.Image, Scale]":
     from PIL import Image, ImageOps
 
     if not Path(path).exists():
-        raise InputError(f"{path}: no such image; check the path")
-    advice = f"give a file of {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, of at most {MOST_PIXELS:,} pixels"
+        raise InputError(f"{path}: there is no such image", cure="Check the path.")
+    advice = f"Use a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file of at most {MOST_PIXELS:,} pixels."
     with (
         refused(path, "cannot be read as an image", advice),
         open_regular(path) as file,

@@ -1,6 +1,7 @@
 """The shipped model: weights in a safetensors file whose metadata says how to build the net and feed it."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from ..data import Normalization
-from ..errors import InputError
+from ..errors import ForPython, InputError, Setting, Words
 from ..files import atomic_write, in_short, one_line, read_json, refused
 from ..models import TooLargeError, at_most, build, is_builtin
 from ._finite import nonfinite_entry
@@ -54,7 +55,8 @@ class ModelCard:
         if model is None and not is_builtin(self.model):
             raise InputError(
                 f"the model file names {one_line(self.model)!r}, which is not a net of this package, and a file may "
-                f"not choose which code runs; if you trust it, say so: --model {one_line(self.model)}"
+                "not choose which code runs",
+                cure=("If you trust it, pass ", Setting("model", one_line(self.model)), "."),
             )
         shape = {"num_classes": len(self.classes), "in_channels": self.in_channels, "image_size": self.image_size}
         return build(model or self.model, **{**self.arguments, **shape})
@@ -123,7 +125,9 @@ def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, M
     check_digest(path, tensors, metadata)
     broken = nonfinite_entry(net)
     if broken:
-        raise InputError(f"{path}: {broken} holds values that are not finite; the file is damaged or badly trained")
+        raise InputError(
+            f"{path}: {broken} holds values that are not finite: the file is damaged, or the training diverged"
+        )
     return net, card
 
 
@@ -138,8 +142,10 @@ def _built(path: Path, card: ModelCard, model: str | None, tensors: Mapping[str,
         return card.build(model).eval()
     except InputError as error:
         misfit = isinstance(error.__cause__, TooLargeError)
-        said = f"its weights do not fit {model or card.model}: {error.__cause__}" if misfit else in_short(error, 500)
-        raise InputError(f"{path}: {said}") from error
+        if misfit:
+            said = f"its weights do not fit {model or card.model}: {error.__cause__}"
+            raise InputError(f"{path}: {said}") from error
+        raise InputError((f"{path}: ", error.fault)) from error
 
 
 def _load(path: Path, net: nn.Module, name: str, tensors: dict[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
@@ -154,8 +160,15 @@ def _load(path: Path, net: nn.Module, name: str, tensors: dict[str, torch.Tensor
         else:
             net.load_state_dict(tensors)
     except (RuntimeError, ValueError) as error:
-        said = in_short(error, 500).removeprefix("restore_fold: ")
-        raise InputError(f"{path}: its weights do not fit {name}: {said}") from error
+        raise InputError(f"{path}: its weights do not fit {name}: {in_short(error, 500)}") from error
+
+
+def unfolding(path: Path) -> Words:
+    """How a folded file is made what it was."""
+    return ForPython(
+        f"batchnorm.runs.unfold_file({str(path)!r}, out=...)",
+        otherwise=(f"batchnorm unfold {shlex.quote(str(path))} ", Setting("out", "FILE")),
+    )
 
 
 def refuse_folded(path: Path, net: nn.Module) -> None:
@@ -168,8 +181,8 @@ def refuse_folded(path: Path, net: nn.Module) -> None:
 
     if is_folded(net):
         raise InputError(
-            f"{path}: this net is folded already: its norms are in its weights, and have no statistics any more. First "
-            f"get back what it was: batchnorm unfold {path} -o FILE"
+            f"{path}: this net is folded already: its norms are in its weights and have no statistics any more",
+            cure=("First get back what it was: ", unfolding(path), "."),
         )
 
 
@@ -177,20 +190,20 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
     """Read the card from the file's metadata; whatever is missing or odd makes the file a foreign one."""
     if metadata.get("format") == CHECKPOINT_FORMAT:
         raise InputError(
-            f"{path}: a folded net of your own, without a card that says what its images and classes are; "
-            "batchnorm.runs.load_folded reads it"
+            f"{path}: it holds a folded net of your own, without a card that says what its images and classes are",
+            cure="batchnorm.runs.load_folded reads it.",
         )
     if metadata.get("format") != FORMAT:
         raise InputError(
-            f"{path}: a safetensors file, but not one that `batchnorm train` wrote (no card in its metadata)"
+            f"{path}: is a safetensors file, but not one that `batchnorm train` wrote (no card in its metadata)"
         )
     version = metadata.get("version")
     if version not in (str(VERSION), str(FOLDED_VERSION)):
         raise InputError(
-            f"{path}: its format has version {one_line(str(version), 40)}, this batchnorm reads versions {VERSION} and "
+            f"{path}: its format has version {one_line(str(version), 40)}; this batchnorm reads versions {VERSION} and "
             f"{FOLDED_VERSION}"
         )
-    with refused(path, "the card in its metadata is broken", "train it again or use a copy"):
+    with refused(path, "the card in its metadata is broken", "Train it again or use a copy."):
         return _card(metadata)
 
 

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, Setting
 from ..files import atomic_write
 from ._output_file import check_output
 from ._run_folder import refuse_odd_name
@@ -26,8 +26,13 @@ def check_new_file(out: Path | str | None, source: Path, *, overwrite: bool, all
         InputError: nobody said where, a file is there already, it is one of a run, or the folder cannot be written.
     """
     if out is None:
-        raise InputError(f"out: expected the name of a new file, for {source} stays as it is: -o FILE")
-    refuse_odd_name(Path(out), "out: ")
+        raise InputError(
+            argument="out",
+            expected=f"the name of a new file, for {source} stays as it is",
+            got="none",
+            cure=("Pass ", Setting("out", "FILE"), "."),
+        )
+    refuse_odd_name(Path(out), "out")
     check_output(out, reads=[source], overwrite=overwrite, allowed=allowed)
     return Path(out)
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, Setting
 from ._run_folder import RunFolder
 
 
@@ -23,7 +23,7 @@ def check_output(
         path: of the file to be.
         reads: what the command reads: files, and runs, which stand for all their files. None of them may be replaced,
             by whatever name (a link, another spelling) the path leads to it.
-        option: what errors call the path.
+        option: the argument that names the path.
         overwrite: a file that is there already may be replaced, unless it is one of a run.
         allowed: the one file of a run that the command may write.
 
@@ -33,19 +33,27 @@ def check_output(
     Example:
         >>> check_output("no/such/folder/net.safetensors")
         Traceback (most recent call last):
-        batchnorm.errors.InputError: out: no/such/folder is no folder that may be written; choose another
+        batchnorm.errors.InputError: out: no/such/folder is not a folder that can be written to. Choose another.
     """
     path = Path(path)
     there = _look(path, option)
     inputs = [Path(entry) for entry in reads]
     if any(same_file(path, entry) for entry in inputs):
-        raise InputError(f"{option}: {path} is the file that is read, which stays as it is; choose another")
+        raise InputError(
+            f"{path} is the file that is read, which stays as it is", argument=option, cure="Choose another."
+        )
     if not (allowed and _same_path(path, allowed)) and _belongs_to_run(path, inputs):
-        raise InputError(f"{option}: {path} belongs to the run, which stays as it is; choose another")
+        raise InputError(f"{path} belongs to the run, which stays as it is", argument=option, cure="Choose another.")
     if there and not overwrite:
-        raise InputError(f"{option}: {path} is there already; choose another, or allow it to be replaced: --overwrite")
+        raise InputError(
+            f"{path} exists already",
+            argument=option,
+            cure=("Choose another, or pass ", Setting("overwrite", True), " to replace it."),
+        )
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise InputError(f"{option}: {path.parent} is no folder that may be written; choose another")
+        raise InputError(
+            f"{path.parent} is not a folder that can be written to", argument=option, cure="Choose another."
+        )
 
 
 def same_file(one: Path, other: Path) -> bool:
@@ -63,11 +71,18 @@ def _look(path: Path, option: str) -> bool:
         return False
     except (OSError, ValueError) as error:  # too long, a circle of links, a zero byte
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{option}: {path} cannot be made ({reason}); choose another") from None
+        raise InputError(f"{path} cannot be made ({reason})", argument=option, cure="Choose another.") from None
     if path.is_dir():
-        raise InputError(f"{option}: expected the name of a file, {path} is a folder; choose another")
+        raise InputError(
+            argument=option, expected="the name of a file", got=f"the folder {path}", cure="Choose another."
+        )
     if not path.is_file():
-        raise InputError(f"{option}: expected the name of a file, {path} is a device or a pipe; choose another")
+        raise InputError(
+            argument=option,
+            expected="the name of a file",
+            got=f"{path}, which is a device or a pipe",
+            cure="Choose another.",
+        )
     return True
 
 

@@ -47,7 +47,7 @@ def read_pickle(path: Path, fault: str, *, legacy: bool = False) -> object:
     Raises:
         InputError: no such file, a foreign, a compressed or a damaged one, or one with code in it.
     """
-    with refused(path, fault, "nothing of it was run"), open_regular(path) as file:
+    with refused(path, fault, "Nothing of it was run."), open_regular(path) as file:
         if file.read(len(_MAGIC)) == _MAGIC:
             _check_archive(file)
         elif not legacy:

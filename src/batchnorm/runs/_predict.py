@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..records import Prediction
+from ._as_trained import EVALUATION_BATCH
 from ._image_colours import in_colours
 from ._image_file import MOST_PIXELS, open_image
 from ._model_file import ModelCard
-from ._as_trained import EVALUATION_BATCH
 
 
 def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tuple[Tensor, tuple[str, ...]]:
@@ -36,7 +36,7 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
 
     wanted, size = {1: "L", 3: "RGB"}.get(card.in_channels), card.image_size
     if wanted is None:
-        raise InputError(f"the net takes {card.in_channels} channels; image files have 1 or 3")
+        raise InputError(f"the net takes images of {card.in_channels} channels; image files have 1 or 3")
     if size * size > MOST_PIXELS:
         raise InputError(f"the net takes images of {size}x{size} pixels, which is more than {MOST_PIXELS:,} in all")
     notes = []
@@ -93,7 +93,7 @@ def predict(
         (['shirt', 'shoe'], 1.0)
     """
     if top < 1:
-        raise InputError(f"top: expected an integer of at least 1, got {top}")
+        raise InputError(argument="top", expected="an integer of at least 1", got=str(top))
     outputs = [net(card.normalization.apply(part)).float() for part in torch.split(images, EVALUATION_BATCH)]
     probabilities = torch.cat(outputs).softmax(1)
     values, places = probabilities.topk(min(top, len(card.classes)))

@@ -2,28 +2,27 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from .. import data
 from ..data import Augmentation, Source, SplitName
-from ..errors import InputError
+from ..errors import InputError, RefusedError
 from ..records import RunRecalibration
-from ..statistics import RecalibrationWatcher, recalibrate
+from ..statistics import RecalibrationOptions, RecalibrationWatcher, recalibrate
+from ._as_trained import augmentation_of, evaluation_batches, put
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
-from ._as_trained import augmentation_of, evaluation_batches, put
 from ._recalibrated_files import Destination
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
 from ._run_folder import RunFolder
 from ._scores import judge
 
-Method = Literal["average", "exact"]
+DEFAULT_RECALIBRATION = RecalibrationOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +66,12 @@ def recalibrate_run(
     *,
     out: Path | str | None = None,
     overwrite: bool = False,
-    method: Method = "average",
-    variance: Literal["unbiased", "biased"] = "unbiased",
+    options: RecalibrationOptions = DEFAULT_RECALIBRATION,
     dataset: str | None = None,
     split: SplitName = "train",
     augment: bool = True,
     batch_size: int = RECALIBRATION_BATCH,
     max_samples: int | None = None,
-    max_rounds: int | None = None,
-    keep_partial: bool = False,
-    include_frozen: bool = False,
-    tolerance: float = 1e-4,
-    certify: bool = False,
     model: str | None = None,
     source: Source | None = None,
     device: str = "auto",
@@ -95,19 +88,12 @@ def recalibrate_run(
         run: the run's folder, or a model file; the `config.toml` beside it says how it was trained.
         out: write the model to this file instead, and leave the run alone.
         overwrite: allow that a file at `out` is replaced.
-        method: see `batchnorm.recalibrate`, as for `variance`, `max_rounds`, `keep_partial`, `include_frozen`,
-            `tolerance` and `certify`.
-        variance: what is stored.
+        options: of `batchnorm.recalibrate`.
         dataset: another data set than the run's; its images and classes must fit.
         split: `"train"` or `"test"`.
         augment: vary the images as the training did.
         batch_size: images per batch.
         max_samples: at most so many images, drawn by the run's seed.
-        max_rounds: the most passes over the images.
-        keep_partial: keep what is exact when the rounds run out.
-        include_frozen: give frozen norms new statistics, too.
-        tolerance: the largest residual that counts as settled.
-        certify: measure the residual after `"average"`, too.
         model: the own `package.module:function`, if the net is not one of this package.
         source: own data instead of a named set.
         device: as in `TrainConfig`.
@@ -116,16 +102,17 @@ def recalibrate_run(
 
     Raises:
         InputError: the run, the data or an option cannot be used.
-        RuntimeError: what was to be settled is not.
+        RefusedError: what was to be settled is not.
         OSError: the files cannot be written.
 
     Example:
         >>> import tempfile
         >>> from batchnorm.runs import TrainConfig
+        >>> from batchnorm.statistics import RecalibrationOptions
         >>> from batchnorm.training import fit
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = fit(TrainConfig(epochs=1, val_fraction=0.97, model_args={"width": 4}), out=folder)
-        >>> record = recalibrate_run(folder, method="exact")
+        >>> record = recalibrate_run(folder, options=RecalibrationOptions(method="exact"))
         >>> record.recalibration.samples, record.recalibration.certificate.settled, record.judged
         (300, 2, 2000)
         >>> sorted(path.name for path in folder.glob("*.safetensors"))
@@ -144,7 +131,7 @@ def recalibrate_run(
             if not folder.result.exists():
                 watcher.note("the run is not finished: when it goes on, it replaces the model by one of its own")
         place = held.enter_context(torch_settings(replace(config, device=device, threads=threads)))
-        with _said_plainly(limited=max_rounds is not None):
+        with nothing_changed():
             net, card = load_model(path, model)
             refuse_folded(path, net)
             source = fitting_source(dataset or card.data, card, source)
@@ -161,18 +148,12 @@ def recalibrate_run(
                 batch_size=batch_size,
                 max_images=max_samples,
             )
-            watcher.started(RecalibrationPlan.of(card, source, split, images, method, place))
+            watcher.started(RecalibrationPlan.of(card, source, split, images, options.method, place))
             put(net, place, config)
             record = recalibrate(
                 net,
                 images,
-                method=method,
-                variance=variance,
-                max_rounds=max_rounds,
-                keep_partial=keep_partial,
-                include_frozen=include_frozen,
-                tolerance=tolerance,
-                certify=certify,
+                **asdict(options),
                 watcher=watcher,
             )
             former = put(load_model(path, model)[0], place, config)  # anew: not every net can be copied
@@ -198,25 +179,18 @@ def recalibrate_run(
 
 
 @contextlib.contextmanager
-def _said_plainly(*, limited: bool) -> Iterator[None]:
-    """Turn what `recalibrate` refuses into the caller's mistake; what a loader or a net raises passes through."""
+def nothing_changed() -> Iterator[None]:
+    """Say to somebody who interrupts the work that the run is as it was."""
     try:
         yield
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted: nothing was written, the run is as it was") from None
-    except (ValueError, RuntimeError) as error:
-        said = str(error)
-        if not said.startswith("recalibrate: "):
-            raise
-        # Rounds that do not suffice are a mistake where the caller counted them.
-        kind = InputError if limited or isinstance(error, ValueError) else RuntimeError
-        raise kind(said.removeprefix("recalibrate: ")) from error
 
 
 def _check(**options: int | None) -> None:
     for name, value in options.items():
         if value is not None and (type(value) is not int or value < 1):
-            raise InputError(f"{name}: expected an integer of at least 1, got {value!r}")
+            raise InputError(argument=name, expected="an integer of at least 1", got=repr(value))
 
 
 def _images(
@@ -249,13 +223,13 @@ def _compare(said: RunRecalibration, watcher: RecalibrationWatcher) -> None:
     """Say it where the net has become worse.
 
     Raises:
-        RuntimeError: its outputs are not finite any more.
+        RefusedError: its outputs are not finite any more.
     """
     before, after = said.before, said.after
     if before is None or after is None or before.loss is None:
         return
     if after.loss is None:
-        raise RuntimeError("with the new statistics the net's outputs are not finite; nothing was written")
+        raise RefusedError("with the new statistics the net's outputs are not finite; nothing was written")
     if after.loss > before.loss and after.accuracy < before.accuracy:
         watcher.note(f"with the new statistics loss and accuracy are worse on the {said.judged_on} images")
     if said.split == said.judged_on:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from ..errors import InputError
+from ..errors import InputError, Setting
 from ..files import atomic_write
 from ..records import RunRecalibration, to_json
 from ._output_file import check_output, same_file
 from ._run_folder import RunFolder, refuse_odd_name
 from ._stopping import listen_for_stop
+
+_WHERE = ("Say where the recalibrated model is to go: ", Setting("out", "FILE"), ".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +48,26 @@ class Destination:
         if out is None:
             if folder is None or not same_file(source, folder.model):
                 raise InputError(
-                    f"out: expected the name of a new file, for {source} is not the model of a run, which keeps its "
-                    "former statistics beside it; say where the recalibrated model is to go: --out FILE"
+                    argument="out",
+                    expected=(
+                        f"the name of a new file, for {source} is not the model of a run, which keeps its former "
+                        "statistics beside it"
+                    ),
+                    got="none",
+                    cure=_WHERE,
                 )
             destination = cls.in_place(folder)
             parent = destination.model.parent
             if not os.access(parent, os.W_OK | os.X_OK):
-                raise InputError(
-                    f"{parent} is no folder that may be written; say where the recalibrated model is to go: --out FILE"
-                )
+                raise InputError(f"{parent} is not a folder that can be written to", cure=_WHERE)
             return destination
         if folder is not None and same_file(out, folder.model):
-            raise InputError(f"out: {out} is the run's own model; leave --out out, then the old one is kept, too")
-        refuse_odd_name(out, "out: ")
+            raise InputError(
+                f"{out} is the run's own model",
+                argument="out",
+                cure=("Leave ", Setting("out"), " out: then the former model is kept, too."),
+            )
+        refuse_odd_name(out, "out")
         check_output(out, reads=[source], overwrite=overwrite)
         return cls(out)
 

@@ -3,13 +3,14 @@
 import contextlib
 import itertools
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import InputError, did_you_mean
+from ..errors import ForPython, InputError, Setting, Words, did_you_mean
 from ..files import atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
 from ..records import EpochRecord, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
@@ -54,16 +55,20 @@ class RunFolder:
             InputError: the path holds something already, or a folder cannot be made there.
         """
         folder = cls(path)
-        refuse_odd_name(folder.path, "out: ")
+        refuse_odd_name(folder.path, "out")
         try:
             folder._refuse_files()
             folder._refuse_long_path()
             nearest = next(place for place in (folder.path, *folder.path.absolute().parents) if place.exists())
         except OSError as error:
-            raise InputError(f"out: {folder.path} cannot be made ({error.strerror}); choose another") from None
+            raise InputError(
+                f"{folder.path} cannot be made ({error.strerror})", argument="out", cure="Choose another."
+            ) from None
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise InputError(
-                f"out: {folder.path} cannot be made, {nearest} is no folder that may be written; choose another"
+                f"{folder.path} cannot be made: {nearest} is not a folder that can be written to",
+                argument="out",
+                cure="Choose another.",
             )
         return folder
 
@@ -109,7 +114,7 @@ class RunFolder:
         try:
             with contextlib.suppress(OSError):  # a file system without locks
                 if not hold(descriptor):
-                    raise InputError(f"{self.path}: another process trains in this folder; wait for it")
+                    raise InputError(f"{self.path}: another process trains in this folder", cure="Wait for it.")
             remove_parts(self.path)
             yield
         finally:
@@ -117,10 +122,21 @@ class RunFolder:
 
     def _refuse_files(self) -> None:
         if self.path.is_dir() and not all(is_part(entry.name) for entry in self.path.iterdir()):
+            other = (", or go on with that run: ", self.resuming()) if self.config.is_file() else ""
             raise InputError(
-                f"out: expected a new or an empty folder, {self.path} holds files; choose another"
-                + (f", or go on with that run: batchnorm train --resume {self.path}" if self.config.is_file() else "")
+                argument="out",
+                expected="a new or an empty folder",
+                got=f"{self.path}, which holds files",
+                cure=("Choose another", other, "."),
             )
+
+    def resuming(self, model: str | None = None) -> Words:
+        """How the training is gone on with; with the caller's own `model`, if the net is one."""
+        own = (" ", Setting("model", shlex.quote(model))) if model else ""
+        return ForPython(
+            f"batchnorm.training.resume({str(self.path)!r}{f', model={model!r}' if model else ''})",
+            otherwise=("batchnorm train ", Setting("resume", shlex.quote(str(self.path))), own),
+        )
 
     def _refuse_long_path(self) -> None:
         """Let the system take or refuse the longest path that will be written, which need not exist."""
@@ -139,10 +155,10 @@ class RunFolder:
         try:
             found, has_config = folder.path.is_dir(), folder.config.is_file()
         except OSError as error:
-            raise InputError(f"{folder.path}: cannot be a run ({error.strerror}); check the path") from None
+            raise InputError(f"{folder.path}: cannot be a run ({error.strerror})", cure="Check the path.") from None
         if not found:
             near = did_you_mean(folder.path.name, runs_in(folder.path.parent))
-            raise InputError(f"{folder.path}: expected the folder of a run, found none; check the path.{near}")
+            raise InputError(f"{folder.path}: expected the folder of a run, found none", cure=f"Check the path.{near}")
         if not has_config:
             raise InputError(f"{folder.path}: expected the folder of a run, but it has no config.toml")
         return folder
@@ -194,7 +210,7 @@ class RunFolder:
 
 
 def refuse_odd_name(path: Path, option: str = "") -> None:
-    """Raise if a path is not UTF-8, for safetensors reads no file there.
+    """Raise if a path, of that argument if it is of one, is not UTF-8, for safetensors reads no file there.
 
     Raises:
         InputError: it is not, or holds a zero byte, which no system takes.
@@ -204,8 +220,11 @@ def refuse_odd_name(path: Path, option: str = "") -> None:
             return
     except UnicodeError:
         pass
-    advice = "choose another" if option else "rename it"
-    raise InputError(f"{option}{path}: expected a path in UTF-8, for no model file can be read in another; {advice}")
+    raise InputError(
+        f"{path}: expected a path in UTF-8, for model files can be read in no other",
+        argument=option,
+        cure="Choose another." if option else "Rename it.",
+    )
 
 
 def runs_in(folder: Path) -> list[str]:
@@ -224,7 +243,7 @@ def _metrics(history: Sequence[EpochRecord]) -> str:
 
 
 def _read(path: Path) -> str:
-    with refused(path, "cannot be read", "restore the file or remove it"):
+    with refused(path, "cannot be read", "Restore the file or remove it."):
         return read_text(path)
 
 
@@ -232,4 +251,4 @@ def _record(where: str, text: str, kind: type[Kept]) -> Kept:
     try:
         return from_json(text, kind)
     except InputError as error:
-        raise InputError(f"{where}: {error}") from None
+        raise InputError((f"{where}: ", error.fault)) from None

@@ -25,8 +25,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     fault = "expected a safetensors file, and this is none or is cut off"
     if not path.exists():
-        raise InputError(f"{path}: expected a model file, found none; check the path")
-    with refused(path, fault, "use a copy"):
+        raise InputError(f"{path}: expected a model file, found none", cure="Check the path.")
+    with refused(path, fault, "Use a copy."):
         with open_regular(path):
             pass
         with safe_open(path, framework="pt") as file:
@@ -51,8 +51,8 @@ def check_digest(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """
     if metadata.get(DIGEST, "") not in ("", digest_of(tensors, metadata)):
         raise InputError(
-            f"{path}: its contents are not those that were written (the digest in its metadata is another's); use a "
-            f"copy, or, if you changed it yourself, save it without {DIGEST!r} in the metadata"
+            f"{path}: its contents are not those that were written (they do not match the digest in its metadata)",
+            cure=f"Use a copy, or, if you changed it yourself, save it without {DIGEST!r} in the metadata.",
         )
 
 
@@ -85,5 +85,5 @@ def read_fold(path: Path, metadata: Mapping[str, str]) -> object:
     Raises:
         InputError: that is no JSON, or nothing is said.
     """
-    with refused(path, "what it says of its fold is broken", "fold the model again"):
+    with refused(path, "what it says of its fold is broken", "Fold the model again."):
         return read_json(metadata["fold"])

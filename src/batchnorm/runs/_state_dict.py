@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ..errors import InputError
-from ._model_file import CHECKPOINT_FORMAT, FORMAT, TRAINING_FORMAT
+from ._model_file import CHECKPOINT_FORMAT, FORMAT, TRAINING_FORMAT, unfolding
 from ._pickle_file import read_pickle
 from ._safetensors import read_safetensors
 
@@ -49,7 +49,7 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if path.suffix == ".safetensors":
         tensors, metadata = read_safetensors(path)
         if metadata.get("format") == CHECKPOINT_FORMAT:
-            raise InputError(f"{path}: is folded already; get back what it was: batchnorm unfold {path} -o FILE")
+            raise InputError(f"{path}: is folded already", cure=("Get back what it was: ", unfolding(path), "."))
         return tensors, metadata
     return _checked(path, read_pickle(path, _FAULT, legacy=True)), {}
 
@@ -83,19 +83,20 @@ def take_off_wrappers(tensors: dict[str, Tensor], names: Iterable[str]) -> str:
 
 def _checked(path: Path, content: object) -> dict[str, Tensor]:
     if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a state_dict, got {type(content).__name__}; save net.state_dict()")
+        raise InputError(f"{path}: expected a state_dict, got {type(content).__name__}", cure="Save net.state_dict().")
     if isinstance(kind := content.get("format"), str) and kind == TRAINING_FORMAT:
         raise InputError(
-            f"{path}: is the checkpoint of a training, from which `batchnorm train --resume` goes on; its net is in "
-            f"{path.parent / 'model.safetensors'}"
+            f"{path}: is the checkpoint of a training, from which that training can be resumed",
+            cure=f"Its net is in {path.parent / 'model.safetensors'}.",
         )
     odd = [key for key, value in content.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
     if odd or not content:
         inside = [key for key in odd if isinstance(key, str) and isinstance(content[key], dict)]
-        advice = f"torch.load(...)[{inside[0]!r}] may be one" if inside else "save net.state_dict() alone"
+        advice = f"torch.load(...)[{inside[0]!r}] may be one." if inside else "Save net.state_dict() alone."
         raise InputError(
             f"{path}: expected a state_dict, tensors by their names, got something else for "
-            f"{', '.join(map(_named, odd[:3])) or 'an empty one'}; {advice}"
+            f"{', '.join(map(_named, odd[:3])) or 'an empty one'}",
+            cure=advice,
         )
     return content
 

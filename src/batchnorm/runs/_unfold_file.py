@@ -43,7 +43,7 @@ def unfold_file(path: Path | str, *, out: Path | str | None, overwrite: bool = F
         try:
             before = unfolded_tensors(state, tensors)
         except ValueError as error:
-            raise InputError(f"{path}: {in_short(error, 500).removeprefix('restore_fold: ')}") from None
+            raise InputError(f"{path}: {in_short(error, 500)}") from None
         check_digest(path, tensors, metadata)
         content = _model(before, metadata) if kind == FORMAT else _checkpoint(path, before, metadata, target)
     write_new_file(target, content)
@@ -58,7 +58,7 @@ def _model(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
 def _checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str], target: Path) -> bytes:
     from safetensors.torch import save
 
-    with refused(path, "what it says of the checkpoint before is broken", "use a copy"):
+    with refused(path, "what it says of the checkpoint before is broken", "Use a copy."):
         added, prefix, about = _known_of(metadata)
     for name in added:
         tensors.pop(name, None)

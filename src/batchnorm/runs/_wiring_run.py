@@ -60,7 +60,7 @@ def wiring_of_run(
     from ._wiring_rows import rows_of
 
     if type(batch_size) is not int or batch_size < 1:
-        raise InputError(f"batch_size: expected an integer of at least 1, got {batch_size!r}")
+        raise InputError(argument="batch_size", expected="an integer of at least 1", got=repr(batch_size))
     place = pick_device(device)
     net, card = load_run(run, model)
     images, name, notes = _images(card, source, batch_size)

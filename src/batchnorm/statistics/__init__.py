@@ -2,5 +2,6 @@
 
 from ._batch_statistics import use_batch_statistics as use_batch_statistics
 from ._known_code import may_be_left as may_be_left
+from ._options import RecalibrationOptions as RecalibrationOptions
 from ._recalibrate import recalibrate as recalibrate
 from ._watcher import RecalibrationWatcher as RecalibrationWatcher

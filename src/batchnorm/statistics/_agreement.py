@@ -5,6 +5,7 @@ import hashlib
 import torch
 from torch import Tensor
 
+from ..errors import InputError, RefusedError
 from ._outcome import Outcome, note_of
 from ._passes import Passes
 from ._state import State
@@ -14,16 +15,17 @@ def agree(passes: Passes, state: State, outcome: Outcome, question: object) -> N
     """Let every rank begin with rank 0's statistics, if its own differ.
 
     Raises:
-        ValueError: the ranks have other norms, or other arguments.
+        InputError: the ranks have other norms, or other arguments.
     """
     if passes.ranks.size == 1:
         return
     norms = [(norm.name, norm.kind, len(norm.mean), str(norm.mean.dtype), norm.eps) for norm in passes.norms]
     asked = _digest(repr((norms, question)).encode())
     if not _all_equal(passes.ranks.gather(asked)):
-        raise ValueError(
-            "recalibrate: expected the same model and the same arguments on every rank, got others. Only the loaders "
-            "may differ: each rank reads its own share of the data."
+        raise InputError(
+            expected="the same model and the same arguments on every rank",
+            got="different ones",
+            cure="Only the loaders may differ: each rank reads its own share of the data.",
         )
     old = passes.ranks.gather(torch.cat([*state.old]))
     if not _all_equal(old):
@@ -35,7 +37,7 @@ def prove_equal(passes: Passes, state: State, outcome: Outcome) -> None:
     """Compare what all ranks have written, bit for bit.
 
     Raises:
-        RuntimeError: it differs.
+        RefusedError: it differs.
     """
     if passes.ranks.size == 1:
         return
@@ -45,9 +47,10 @@ def prove_equal(passes: Passes, state: State, outcome: Outcome) -> None:
         for buffer in (passes.norms[index].mean, passes.norms[index].var)
     )
     if not _all_equal(passes.ranks.gather(_digest(data))):
-        raise RuntimeError(
-            "recalibrate: expected the same statistics on every rank, got different ones. Do all of them run the same "
-            "version of the model and of torch?"
+        raise RefusedError(
+            expected="the same statistics on every rank",
+            got="different ones",
+            cure="Do all of them run the same version of the model and of torch?",
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ..calls import Call, Reader
+from ..errors import InputError
 from ..transaction import RNGState, rng_state, same_rng
 
 
@@ -90,8 +91,10 @@ class Batches:
     def _cut(self, batch: Call, left: int) -> Call:
         if batch.samples > left and batch.forward_fn is None and not batch.is_even:
             lengths = ", ".join(f"{length} in {path}" for path, length in [*batch.rows.items()][:4])
-            raise ValueError(
-                f"recalibrate: expected, with max_samples, batches whose tensors have a row for each sample, got "
-                f"tensors of {lengths}: nobody knows where to cut. Give a loader with fewer samples instead."
+            raise InputError(
+                argument="max_samples",
+                expected="batches whose tensors have one row for each sample",
+                got=f"tensors of {lengths}, which cannot be cut",
+                cure="Use a loader with fewer samples instead.",
             )
         return batch.cut(left)

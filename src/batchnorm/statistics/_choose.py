@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ..errors import InputError, Setting
 from ..norms import Habits, Norm, find_norms, habits_of, without_statistics
 from ..transaction import RNGState, Transaction, same_rng
 from ._batches import Batches
@@ -21,7 +22,7 @@ def choose(
     """The norms that are to be written, with their habits; the reasons of the others go into the outcome.
 
     Raises:
-        ValueError: there is none.
+        InputError: there is none.
     """
     found = find_norms(change.module)
     outcome.skipped.update(dict.fromkeys(without_statistics(change.module), "has no running statistics"))
@@ -31,7 +32,7 @@ def choose(
             outcome.skipped[norm.name] = reason
     keep = [norm.name not in outcome.skipped for norm in found]
     if not any(keep):
-        raise ValueError(_none(outcome))
+        raise _none(outcome)
     return [*compress(found, keep)], [*compress(habits, keep)]
 
 
@@ -62,9 +63,14 @@ def _told(ranks: Ranks, mine: list[Any]) -> list[Any]:
     return [json.loads(bytes(int(value) for value in vector.tolist())) for vector in vectors]
 
 
-def _none(outcome: Outcome) -> str:
+def _none(outcome: Outcome) -> InputError:
+    wanted = "a model with batch norms that have running statistics"
     named = "; ".join(f"{name}: {reason}" for name, reason in [*outcome.skipped.items()][:3])
-    wanted = "recalibrate: expected a model with batch norms that have running statistics, got "
     if not named:
-        return f"{wanted}none: nothing is to be done."
-    return f"{wanted}none that may be written ({named}). To write frozen ones: include_frozen=True."
+        return InputError(argument="model", expected=wanted, got="none: there is nothing to recalibrate")
+    return InputError(
+        argument="model",
+        expected=wanted,
+        got=f"none that may be changed ({named})",
+        cure=("To recalibrate frozen norms, pass ", Setting("include_frozen", True), "."),
+    )

@@ -1,13 +1,14 @@
 """The moving front: norms are settled level by level, each under the statistics that evaluation will use below it."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 
+from ..errors import RefusedError, Sentence, Setting
 from ._average import begin
 from ._depths import Level
 from ._measured import distance
+from ._options import RecalibrationOptions
 from ._outcome import Outcome, note_of, round_of, who_was_called, worst
 from ._passes import Pass, Passes
 from ._plan import Plan, plan
@@ -16,20 +17,12 @@ from ._state import State
 
 ATTEMPTS = 30
 """Rounds for norms that read from their own output."""
+_PARTIAL = Setting("keep_partial", True)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the caller allows."""
-
-    tolerance: float
-    max_rounds: int | None
-    keep_partial: bool
-
-
-def exact(passes: Passes, state: State, outcome: Outcome, limits: Limits) -> None:
+def exact(passes: Passes, state: State, outcome: Outcome, options: RecalibrationOptions) -> None:
     """Write the moments of each norm's input over all data, where all data are normalized by what is written below."""
-    front = _Front(passes, state, outcome, limits)
+    front = _Front(passes, state, outcome, options)
     front.begin()
     front.settle(front.plan.levels[0 if front.plan.levels[0].loops else 1 :])
     front.certify()
@@ -47,8 +40,8 @@ class _Front:
     first: Pass
     certified: Pass
 
-    def __init__(self, passes: Passes, state: State, outcome: Outcome, limits: Limits) -> None:
-        self.passes, self.state, self.outcome, self.limits = passes, state, outcome, limits
+    def __init__(self, passes: Passes, state: State, outcome: Outcome, options: RecalibrationOptions) -> None:
+        self.passes, self.state, self.outcome, self.options = passes, state, outcome, options
         self.settled: list[int] = []
         self.steady = False
 
@@ -77,7 +70,7 @@ class _Front:
         """Run one round for each level, as long as rounds are left.
 
         Raises:
-            RuntimeError: more rounds are needed than are allowed; the loader does not repeat.
+            RefusedError: more rounds are needed than are allowed; the loader does not repeat.
         """
         self._announce(levels)
         for level in levels:
@@ -93,7 +86,7 @@ class _Front:
         self.residual = self.state.residual(done.measured)
         self.outcome.last = self.certified = done
         self.outcome.rounds.append(round_of(self.passes, done, "certificate", None, self.called, self.residual))
-        self.proven = self.state.settled(done.measured, self.limits.tolerance)
+        self.proven = self.state.settled(done.measured, self.options.tolerance)
 
     def wrong(self) -> list[int]:
         """The norms that were settled, and are not."""
@@ -101,7 +94,7 @@ class _Front:
 
     def may_go_on(self, *, together: bool = False) -> bool:
         """Whether another order could help, or to settle several `together`, and rounds are left for it."""
-        out = not self._rounds_left() and (self.limits.keep_partial or together)
+        out = not self._rounds_left() and (self.options.keep_partial or together)
         return not (out or self._in_a_loop() or (self.plan.one_by_one and not together))
 
     def one_after_the_other(self) -> None:
@@ -112,8 +105,8 @@ class _Front:
         note_of(
             self.passes,
             self.outcome,
-            f"{self._names(wrong)}: one forward did not show all that is read from; settled one after the "
-            "other instead",
+            f"{self._names(wrong)}: one forward did not show all that their inputs depend on; settled one "
+            "after the other instead",
         )
         self.settled = [norm for level in self.plan.levels[:place] for norm in level.norms]
         self.settle(self.plan.levels[place:])
@@ -136,8 +129,8 @@ class _Front:
         note_of(
             self.passes,
             self.outcome,
-            f"{self._names(wrong)}: what is read depends on the norm's own statistics, by way of what the model keeps "
-            "from batch to batch; settled in several rounds",
+            f"{self._names(wrong)}: the input depends on the norm's own statistics, through what the model keeps from "
+            "batch to batch; settled in several rounds",
         )
         self.settle(self.plan.levels[place:])
         self.certify()
@@ -146,11 +139,11 @@ class _Front:
         """Say how deep the statistics are exact.
 
         Raises:
-            RuntimeError: what was settled does not hold, and nothing partial is to be kept.
+            RefusedError: what was settled does not hold, and nothing partial is to be kept.
         """
         wrong = self.wrong()
-        if wrong and not self.limits.keep_partial:
-            raise RuntimeError(self._not_settled(wrong))
+        if wrong and not self.options.keep_partial:
+            raise self._not_settled(wrong)
         outcome = self.outcome
         outcome.depths = self.plan.depth()
         for norm in self.called:
@@ -169,7 +162,7 @@ class _Front:
 
     def _rounds_left(self) -> bool:
         """Whether there may be one more round and the certificate behind it."""
-        return self.limits.max_rounds is None or self.passes.done + 2 <= self.limits.max_rounds
+        return self.options.max_rounds is None or self.passes.done + 2 <= self.options.max_rounds
 
     def _settle_one(self, level: Level) -> bool:
         for _ in range(ATTEMPTS if level.loops else 1):
@@ -188,7 +181,7 @@ class _Front:
         done = self.passes.run(meter)
         self._check_repeats(done)
         residual = self.state.residual(done.measured)
-        right = self.state.settled(done.measured, self.limits.tolerance / 10)
+        right = self.state.settled(done.measured, self.options.tolerance / 10)
         self.state.write(done.measured, level.norms)
         self.outcome.rounds.append(round_of(self.passes, done, "front", level.depth, level.norms, residual))
         return all(right[norm] for norm in level.norms)
@@ -203,11 +196,13 @@ class _Front:
 
     def _announce(self, levels: list[Level]) -> None:
         needed = self.passes.done + len(levels) + 1
-        allowed = self.limits.max_rounds
-        if allowed is not None and needed > allowed and not self.limits.keep_partial:
-            raise RuntimeError(
-                f"recalibrate: expected max_rounds of at least {needed} for this model, got {allowed}. Allow more, or "
-                "keep_partial=True for statistics that are exact so far down as they get."
+        allowed = self.options.max_rounds
+        if allowed is not None and needed > allowed and not self.options.keep_partial:
+            raise RefusedError(
+                argument="max_rounds",
+                expected=f"at least {needed} for this model",
+                got=str(allowed),
+                cure=("Allow more, or pass ", _PARTIAL, " for statistics that are exact as far down as they get."),
             )
         rest = self.first.seconds - self.first.hashing_seconds - self.first.meter.forward_seconds
         seconds = self.first.seconds - self.first.hashing_seconds
@@ -218,12 +213,15 @@ class _Front:
         self.passes.watcher.planned(rounds, seconds)
 
     def _out_of_rounds(self) -> None:
-        if not self.limits.keep_partial:
-            raise RuntimeError(
-                f"recalibrate: expected to settle all norms in max_rounds={self.limits.max_rounds} rounds, got "
-                f"{len(self.settled)} of {len(self.called)}. Allow more, or keep_partial=True."
+        if not self.options.keep_partial:
+            raise RefusedError(
+                argument="max_rounds",
+                expected="enough rounds to settle all norms",
+                got=f"{self.options.max_rounds}, in which {len(self.settled)} of {len(self.called)} were settled",
+                cure=("Allow more, or pass ", _PARTIAL, "."),
             )
-        note_of(self.passes, self.outcome, f"max_rounds={self.limits.max_rounds} reached: kept what is settled so far")
+        limit = Setting("max_rounds", self.options.max_rounds)
+        note_of(self.passes, self.outcome, Sentence(limit, " reached: kept what is settled so far"))
 
     def _note_single(self) -> None:
         single = [norm for norm in self.called if self.first.single_calls[norm]]
@@ -238,16 +236,16 @@ class _Front:
     def _names(self, norms: list[int]) -> str:
         return ", ".join(self.passes.norms[norm].name for norm in norms[:3]) + (" ..." if len(norms) > 3 else "")
 
-    def _not_settled(self, wrong: list[int]) -> str:
+    def _not_settled(self, wrong: list[int]) -> RefusedError:
         largest = [max(pair) for pair in zip(*map(self.passes.layout.largest, self.residual), strict=True)]
         norm = max(wrong, key=lambda one: math.inf if math.isnan(largest[one]) else largest[one])
         why = (
-            "what it reads depends on its own statistics, and does not come to rest"
+            "its input depends on its own statistics and does not come to rest"
             if self._in_a_loop() or self.steady
             else "the model does not compute the same again on the same data"
         )
-        return (
-            f"recalibrate: expected residuals of at most {self.limits.tolerance:g} after the last round, got "
-            f"{worst(largest, [norm]):.1e} for {self.passes.norms[norm].name}: {why}. Raise tolerance, or "
-            'keep_partial=True, or take method="average".'
+        return RefusedError(
+            expected=f"residuals of at most {self.options.tolerance:g} after the last round",
+            got=f"{worst(largest, [norm]):.1e} for {self.passes.norms[norm].name}: {why}",
+            cure=("Raise ", Setting("tolerance"), ", pass ", _PARTIAL, ", or use ", Setting("method", "average"), "."),
         )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..errors import ForPython, InputError, Setting
 from ..functional import exact_moments
 from ..norms import BY_OPERATOR, Habits, Norm, Normalizers
 from ._collect import Collector
@@ -86,10 +87,10 @@ class Meter:
         """Finish a batch.
 
         Raises:
-            ValueError: the input of a norm that is checked was not finite, or a norm did not do as it was seen to.
+            InputError: the input of a norm that is checked was not finite, or a norm did not do as it was seen to.
         """
         if self._waiting:
-            raise ValueError(self._unheard(min(self._waiting)))
+            raise self._unheard(min(self._waiting))
         self.collector.end()
         if self._checked:
             self._check_finite()
@@ -118,7 +119,7 @@ class Meter:
     def _wait_for_operator(self, norm: int) -> None:
         """Raise if no operator has normalized by the norm's statistics since its last call; there has to be one now."""
         if norm in self._waiting:
-            raise ValueError(self._unheard(norm))
+            raise self._unheard(norm)
         self._waiting.add(norm)
 
     def _heard(self, x: Tensor, given: set[int]) -> None:
@@ -165,34 +166,48 @@ class Meter:
         if isinstance(x, Tensor) and x.dim() > max(1, axis) and x.shape[axis] == channels:
             return x.movedim(axis, 1)
         got = f"the shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
-        raise ValueError(
-            f"recalibrate: expected the input of {self._norms[norm].name} to have the shape (N, {channels}, *), "
-            f"got {got} in batch {self.number}."
+        raise InputError(
+            expected=f"the input of {self._norms[norm].name} to have the shape (N, {channels}, *)",
+            got=f"{got} in batch {self.number}",
         )
 
     def _check_buffers(self, norm: int, module: nn.Module) -> None:
         """Raise where a norm is called with other statistics than those that are to be written."""
         if self._norms[norm].held_by(module)[0] is not self._norms[norm].mean:
-            raise ValueError(
-                f"recalibrate: expected {self._norms[norm].name} to be called with its own running statistics, got "
-                f"others in batch {self.number}, as torch.func.functional_call gives them, or a train() that exchanges "
-                "them. Recalibrate a model that holds them itself."
+            raise InputError(
+                argument="model",
+                expected=f"{self._norms[norm].name} to be called with its own running statistics",
+                got=(
+                    f"others in batch {self.number}, as given by torch.func.functional_call or by a train() that "
+                    "exchanges them"
+                ),
+                cure="Recalibrate a model that holds them itself.",
             )
 
-    def _unheard(self, norm: int) -> str:
-        return (
-            f"recalibrate: expected an operator to normalize in each call of {self._norms[norm].name} "
-            f"({self._norms[norm].kind}), as with the first batch, got a call without one in batch {self.number}. "
-            "Leave this norm as it is: put it into evaluation mode in a model that is in training mode."
+    def _unheard(self, norm: int) -> InputError:
+        return InputError(
+            argument="model",
+            expected=(
+                f"an operator that normalizes in each call of {self._norms[norm].name} ({self._norms[norm].kind}), as "
+                "with the first batch"
+            ),
+            got=f"a call without one in batch {self.number}",
+            cure=ForPython("To leave this norm as it is, put it in evaluation mode in a model in training mode."),
         )
 
     def _leave(self, norm: int) -> None:
         """Let the norm take the statistics that it has: the old ones, or those of the batch before."""
         if not self._single:
-            raise ValueError(
-                f"recalibrate: expected more than one value per channel, got one for {self._norms[norm].name} in batch "
-                f"{self.number}: it has no variance. Use larger batches, leave a short last one out (drop_last=True), "
-                'or method="exact", which takes any.'
+            raise InputError(
+                expected="more than one value per channel",
+                got=f"one for {self._norms[norm].name} in batch {self.number}, which has no variance",
+                cure=(
+                    "Use larger batches, ",
+                    ForPython("drop a short last one (drop_last=True), "),
+                    "or use ",
+                    Setting("method", "exact"),
+                    ", which takes any batch size.",
+                ),
             )
         if self._trusted is None:
             self._trusted = len(self._order)
@@ -206,16 +221,17 @@ class Meter:
         # What comes behind a norm with other statistics may overflow; it is measured again later.
         for norm in self._order[: self._trusted]:
             if norm in self._checked and not good[norm]:
-                raise ValueError(self._not_finite(norm))
+                raise self._not_finite(norm)
 
-    def _not_finite(self, norm: int) -> str:
+    def _not_finite(self, norm: int) -> InputError:
         finite = self.collector.batch[:, self._layout.slices[norm]].isfinite().all()
         dtype = str(self._norms[norm].mean.dtype).removeprefix("torch.")
         what = f"moments that {dtype} can hold" if finite else "finite values"
         got = "larger ones" if finite else "NaN or infinity"
-        return (
-            f"recalibrate: expected {what} in the input of {self._norms[norm].name}, got {got} in batch {self.number}. "
-            "Look for NaN and infinity in that batch, and in the weights of the layers before."
+        return InputError(
+            expected=f"{what} in the input of {self._norms[norm].name}",
+            got=f"{got} in batch {self.number}",
+            cure="Look for NaN and infinity in that batch, and in the weights of the layers before.",
         )
 
 

@@ -2,73 +2,112 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from ..errors import did_you_mean
+from ..errors import ForPython, InputError, InputTypeError, Setting, did_you_mean
 
 METHODS = ("average", "exact")
 VARIANCES = ("unbiased", "biased")
 
 
-def check_options(
-    model: object,
-    loader: object,
-    *,
-    method: object,
-    variance: object,
-    max_samples: object,
-    max_rounds: object,
-    tolerance: object,
-    forward_fn: object,
-    certify: bool,
-) -> None:
-    """Refuse what cannot be meant, before anything runs.
+@dataclass(frozen=True)
+class RecalibrationOptions:
+    """How statistics are computed anew: what `recalibrate` takes besides a model and its data.
+
+    Every value is checked when the object is made.
 
     Raises:
-        TypeError: an argument of another type.
-        ValueError: an argument out of range, an unknown name, or a loader that gives its batches once where they are
-            needed again.
+        InputTypeError: a value of another type.
+        InputError: a value out of its range, or an unknown name.
+
+    Example:
+        >>> RecalibrationOptions(method="exact").certifies
+        True
+        >>> RecalibrationOptions(max_rounds=1)
+        Traceback (most recent call last):
+        batchnorm.errors.InputError: max_rounds: expected an integer of at least 2, got 1
+    """
+
+    method: Literal["average", "exact"] = "average"
+    """average: one pass; exact: any batch size, a pass per layer"""
+    variance: Literal["unbiased", "biased"] = "unbiased"
+    """what is stored: unbiased, as in training, or biased"""
+    max_rounds: int | None = None
+    """at most so many passes of exact (as many as it needs)"""
+    keep_partial: bool = False
+    """keep what is exact when the passes run out"""
+    include_frozen: bool = False
+    """give frozen norms new statistics, too"""
+    tolerance: float = 1e-4
+    """largest residual that counts as settled"""
+    certify: bool = False
+    """measure the residual after average, too"""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        _check_name("method", self.method, METHODS)
+        _check_name("variance", self.variance, VARIANCES)
+        check_whole("max_rounds", self.max_rounds, least=2)
+        _check_number("tolerance", self.tolerance)
+
+    @property
+    def certifies(self) -> bool:
+        """Whether the residual is measured at the end, for which the data are read again."""
+        return self.certify or self.method == "exact"
+
+
+def check_given(model: object, loader: object, options: RecalibrationOptions, forward_fn: object) -> None:
+    """Refuse a model or data that cannot be meant, before anything runs.
+
+    Raises:
+        InputTypeError: an argument of another type.
+        InputError: a loader that gives its batches once where they are needed again.
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(f"recalibrate: expected model to be a torch.nn.Module, got a {type(model).__name__}.")
-    _check_name("method", method, METHODS)
-    _check_name("variance", variance, VARIANCES)
-    _check_whole("max_samples", max_samples, least=1)
-    _check_whole("max_rounds", max_rounds, least=2)
-    if not isinstance(tolerance, int | float) or not 0 < tolerance < math.inf:
-        raise ValueError(f"recalibrate: expected tolerance to be a number above 0, got {tolerance!r}.")
+        raise InputTypeError(argument="model", expected="a torch.nn.Module", got=type(model).__name__)
     if forward_fn is not None and not callable(forward_fn):
-        raise TypeError(
-            f"recalibrate: expected forward_fn to be a function of (model, batch), got a {type(forward_fn).__name__}."
+        raise InputTypeError(
+            argument="forward_fn", expected="a function of (model, batch)", got=type(forward_fn).__name__
         )
-    _check_loader(loader, again=method == "exact" or certify)
+    _check_loader(loader, again=options.certifies)
 
 
 def _check_loader(loader: object, *, again: bool) -> None:
     if isinstance(loader, Tensor | str | dict) or not isinstance(loader, Iterable):
-        raise TypeError(
-            f"recalibrate: expected loader to be an iterable of batches, got a {type(loader).__name__}. Put a data set "
-            "into torch.utils.data.DataLoader, and a single batch into a list."
+        raise InputTypeError(
+            argument="loader",
+            expected="an iterable of batches",
+            got=type(loader).__name__,
+            cure="Put a data set into torch.utils.data.DataLoader, and a single batch into a list.",
         )
     if again and isinstance(loader, Iterator):
-        raise ValueError(
-            f"recalibrate: expected a loader that can be read several times, got a {type(loader).__name__}, which "
-            'gives its batches once. Give the loader itself, a list of its batches, or take method="average".'
+        raise InputError(
+            argument="loader",
+            expected="a loader that can be read several times",
+            got=f"a {type(loader).__name__}, which gives its batches only once",
+            cure=("Pass the loader itself or a list of its batches, or use ", Setting("method", "average"), "."),
         )
 
 
 def _check_name(argument: str, got: Any, known: tuple[str, ...]) -> None:
     if got not in known:
         hint = did_you_mean(got, known) if isinstance(got, str) else ""
-        raise ValueError(f"recalibrate: expected {argument} to be {' or '.join(map(repr, known))}, got {got!r}.{hint}")
+        raise InputError(argument=argument, expected=" or ".join(map(repr, known)), got=repr(got), cure=hint)
 
 
-def _check_whole(argument: str, got: object, *, least: int) -> None:
+def _check_number(argument: str, got: object) -> None:
+    if not isinstance(got, int | float) or not 0 < got < math.inf:
+        raise InputError(argument=argument, expected="a number above 0", got=repr(got))
+
+
+def check_whole(argument: str, got: object, *, least: int) -> None:
+    """Refuse what is neither `None` nor an integer of at least `least`."""
     if got is None:
         return
     if isinstance(got, bool) or not isinstance(got, int):
-        raise TypeError(f"recalibrate: expected {argument} to be a whole number or None, got {got!r}.")
+        raise InputTypeError(argument=argument, expected=("an integer", ForPython(" or None")), got=repr(got))
     if got < least:
-        raise ValueError(f"recalibrate: expected {argument} to be at least {least}, got {got}.")
+        raise InputError(argument=argument, expected=f"an integer of at least {least}", got=str(got))

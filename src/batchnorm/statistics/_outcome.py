@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..errors import ForPython, InputError
 from ..records import Round
 from ._measured import Distance
 from ._passes import Pass, Passes
@@ -37,16 +38,22 @@ def who_was_called(passes: Passes, outcome: Outcome, first: Pass) -> list[int]:
     """The norms that were called at all.
 
     Raises:
-        ValueError: none was.
+        InputError: none was.
     """
     called = [index for index, calls in enumerate(first.calls) if calls]
     if not called:
         names = ", ".join(norm.name for norm in passes.norms[:3])
         others = "; ".join(f"{name}: {reason}" for name, reason in [*outcome.skipped.items()][:3])
-        left = f"; others are left alone ({others})" if others else ""
-        raise ValueError(
-            f"recalibrate: expected a forward that calls the model's norms, got none of the {len(passes.norms)} called "
-            f"({names} ...){left}. A model of torch.export cannot be looked into; a forward_fn must call the model."
+        left = f"; others are left unchanged ({others})" if others else ""
+        raise InputError(
+            argument="model",
+            expected="a forward that calls the model's norms",
+            got=f"one that calls none of the {len(passes.norms)} ({names} ...){left}",
+            cure=(
+                "A model of torch.export cannot be looked into",
+                ForPython("; a forward_fn must call the model"),
+                ".",
+            ),
         )
     return called
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..calls import Call
+from ..errors import ForPython, InputError
 from ..norms import BY_OPERATOR, Habits, Norm
 from ..transaction import RNGState, Transaction, rng_state, same_rng, transaction
 from ._batches import Batches
@@ -106,7 +107,7 @@ class Passes:
         begins with the same. Code that is known keeps nothing, and need not wait for that.
 
         Raises:
-            ValueError: what `Meter` refuses; no rank got a batch.
+            InputError: what `Meter` refuses; no rank got a batch.
         """
         self.done += 1
         start = time.perf_counter()
@@ -200,14 +201,20 @@ class Passes:
         head = [samples, batches, *divmod(seen, HALF), int(self._draws), *meter.calls, *meter.single_calls]
         vectors = self.ranks.gather(torch.cat([torch.tensor(head, dtype=torch.float64), meter.collector.vector()]))
         if len({len(vector) for vector in vectors}) > 1:
-            raise ValueError("recalibrate: expected the same model on every rank, got norms of other sizes.")
+            raise InputError(argument="model", expected="the same model on every rank", got="norms of other sizes")
         heads = [[int(value) for value in vector[: len(head)].tolist()] for vector in vectors]
         prints = [(high * HALF + low, one[0]) for one in heads for high, low in [one[2:4]]]
         sums = [sum(column) for column in zip(*heads, strict=True)]
         if not sums[1]:
-            raise ValueError(
-                "recalibrate: expected at least one batch, got none from the loader. Is its data set empty, or "
-                "smaller than a batch with drop_last=True? A generator is used up after one pass."
+            raise InputError(
+                argument="loader",
+                expected="at least one batch",
+                got="none",
+                cure=ForPython(
+                    "Is its data set empty, or smaller than a batch with drop_last=True? A generator is used up after "
+                    "one pass.",
+                    otherwise="Is the data set empty?",
+                ),
             )
         size = len(self.norms)
         return Pass(

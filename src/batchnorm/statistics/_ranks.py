@@ -11,11 +11,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ..errors import InputError, RefusedError
+
 LONGEST = 2000
 """Bytes of an error's text that the others hear."""
 
 
-class RankError(RuntimeError):
+class RankError(RefusedError):
     """Another process failed."""
 
 
@@ -27,7 +29,7 @@ class Ranks:
         device: the model's, where the tensors of an exchange must lie for NCCL.
 
     Raises:
-        ValueError: this process is not in the group.
+        InputError: this process is not in the group.
     """
 
     def __init__(self, group: dist.ProcessGroup | None, device: torch.device) -> None:
@@ -35,8 +37,10 @@ class Ranks:
         self.rank = dist.get_rank(group) if ready else 0
         self.size = dist.get_world_size(group) if ready else 1
         if self.rank < 0:
-            raise ValueError(
-                "recalibrate: expected a group that this process belongs to. Call it on its members alone."
+            raise InputError(
+                argument="group",
+                expected="a group that this process belongs to",
+                cure="Call recalibrate only in the processes of the group.",
             )
         self._group = group
         self._device = device if ready and dist.get_backend(group) == "nccl" else torch.device("cpu")
@@ -90,7 +94,7 @@ class Ranks:
             for rank, ((fault, size), said) in enumerate(zip(headers, texts, strict=True))
             if fault
         )
-        raise RankError(f"recalibrate: another process failed, so that nothing was changed here. {told}")
+        raise RankError("another process failed, so nothing was changed here", cure=told)
 
     def _all(self, tensor: Tensor) -> list[Tensor]:
         sent = tensor.to(self._device)
@@ -100,7 +104,7 @@ class Ranks:
         except RuntimeError as error:
             self._over = True
             raise RankError(
-                "recalibrate: another process cannot be reached, it may have died; nothing was changed here. "
-                f"torch says: {error}"
+                "another process cannot be reached and may have died; nothing was changed here",
+                cure=f"torch says: {error}",
             ) from error
         return [one.cpu() for one in received]

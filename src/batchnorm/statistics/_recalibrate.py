@@ -16,8 +16,8 @@ from ._agreement import agree, prove_equal
 from ._average import average
 from ._batches import Batches
 from ._choose import choose
-from ._exact import Limits, exact
-from ._options import check_options
+from ._exact import exact
+from ._options import RecalibrationOptions, check_given, check_whole
 from ._outcome import Outcome, note_of, round_of
 from ._passes import Passes
 from ._ranks import Ranks
@@ -79,11 +79,11 @@ def recalibrate(
         watcher: hears of rounds, batches and notes.
 
     Raises:
-        ValueError: no norm, no batch, data that are not finite, one value per channel (average), a loader that can
-            be read once (exact), an argument out of range.
-        TypeError: an argument or a batch of another type.
-        RuntimeError: the loader does not repeat, `max_rounds` do not suffice, the certificate fails, a norm has seen
-            no batch yet, or another process failed.
+        InputError: no norm, no batch, data that are not finite, one value per channel (average), a loader that can
+            be read once (exact), an argument out of range. It is a ValueError.
+        InputTypeError: an argument or a batch of another type. It is a TypeError.
+        RefusedError: the loader does not repeat, `max_rounds` do not suffice, the certificate fails, a norm has seen
+            no batch yet, or another process failed. It is a RuntimeError.
 
     Example:
         >>> from batchnorm import recalibrate
@@ -104,43 +104,33 @@ def recalibrate(
     device = _device(model)
     ranks = Ranks(group, device)
     with ranks.telling(), torch.inference_mode(mode=False), torch.no_grad():
-        check_options(
-            model,
-            loader,
-            method=method,
-            variance=variance,
-            max_samples=max_samples,
-            max_rounds=max_rounds,
-            tolerance=tolerance,
-            forward_fn=forward_fn,
-            certify=certify,
-        )
+        options = RecalibrationOptions(method, variance, max_rounds, keep_partial, include_frozen, tolerance, certify)
+        check_whole("max_samples", max_samples, least=1)
+        check_given(model, loader, options, forward_fn)
         find_norms(model)  # a lazy one is named before anything begins
         batches = Batches(loader, Reader(original(model)[0], "recalibrate", forward_fn), max_samples, device)
         with transaction(model) as change:
             outcome = Outcome()
             rng = rng_state([device], batches.generators)
-            norms, habits = choose(change, batches, rng, ranks, outcome, include_frozen=include_frozen)
+            norms, habits = choose(change, batches, rng, ranks, outcome, include_frozen=options.include_frozen)
             change.evaluate()
             passes = Passes(change, norms, habits, batches, ranks, rng, watcher or RecalibrationWatcher())
-            state = State(norms, passes.layout, variance)
+            state = State(norms, passes.layout, options.variance)
             for note in (*change.notes, *outcome.early):
                 note_of(passes, outcome, note)
-            agree(passes, state, outcome, (method, variance, max_rounds, keep_partial, tolerance, certify))
-            if method == "average":
-                average(passes, state, outcome)
-                if certify:
-                    _measure(passes, state, outcome)
+            agree(passes, state, outcome, options)
+            if options.method == "exact":
+                exact(passes, state, outcome, options)
             else:
-                exact(passes, state, outcome, Limits(tolerance, max_rounds, keep_partial))
+                average(passes, state, outcome)
+                if options.certify:
+                    _measure(passes, state, outcome)
             _name_uncalled(norms, outcome)
             record = record_of(
                 passes,
                 state,
                 outcome,
-                method=method,
-                variance=variance,
-                tolerance=tolerance,
+                options,
                 seconds=time.perf_counter() - start,
             )
             prove_equal(passes, state, outcome)

@@ -1,13 +1,13 @@
 """How does what was done become the record that is returned?"""
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ..records import Certificate, NormRecalibration, Recalibration
 from ._measured import Distance, Statistics
+from ._options import RecalibrationOptions
 from ._outcome import Outcome, finite, worst
 from ._passes import Pass, Passes
 from ._state import State
@@ -20,30 +20,28 @@ def record_of(
     passes: Passes,
     state: State,
     outcome: Outcome,
+    options: RecalibrationOptions,
     *,
-    method: Literal["average", "exact"],
-    variance: Literal["unbiased", "biased"],
-    tolerance: float,
     seconds: float,
 ) -> Recalibration:
     """Make the record, after everything is written."""
     first = _first(outcome)
     norms = _norms(passes, state, outcome)
     return Recalibration(
-        method=method,
-        variance=variance,
+        method=options.method,
+        variance=options.variance,
         samples=first.samples,
         batches=first.batches,
         ranks=passes.ranks.size,
         depth=max(outcome.depths.values()) if outcome.depths else None,
-        exact_depth=_exact_depth(outcome) if method == "exact" else None,
+        exact_depth=_exact_depth(outcome) if options.method == "exact" else None,
         seconds=seconds,
         dtype=_dtype(passes, outcome),
         fingerprint=first.fingerprint,
         norms=norms,
         skipped=outcome.skipped,
         rounds=tuple(outcome.rounds),
-        certificate=_certificate(passes, state, outcome, tolerance),
+        certificate=_certificate(passes, state, outcome, options.tolerance),
         notes=tuple(outcome.notes),
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from ..errors import ForPython, RefusedError, Setting
 from ._measured import distance
 from ._passes import Pass, Passes
 
@@ -22,33 +23,45 @@ def check_repeats(passes: Passes, first: Pass, done: Pass, probe: Sequence[int],
         eps: of every norm, per channel.
 
     Raises:
-        RuntimeError: they differ.
+        RefusedError: they differ.
     """
     if done.samples != first.samples:
-        raise RuntimeError(_others(done, f"{first.samples} samples, then {done.samples}"))
+        raise _others(done, f"{first.samples} samples, then {done.samples}")
     for norm in probe:
         part = passes.layout.slices[norm]
         before, now = (of.measured.stored("biased").on(part) for of in (first, done))
         apart = distance(before, now, eps[part])
         shift = max(float(apart.mean.max()), float(apart.var.max()))
         if not shift <= REPEATS:
-            raise RuntimeError(_moved(passes, first, done, passes.norms[norm].name, shift))
+            raise _moved(passes, first, done, passes.norms[norm].name, shift)
 
 
-def _moved(passes: Passes, first: Pass, done: Pass, name: str, shift: float) -> str:
+def _moved(passes: Passes, first: Pass, done: Pass, name: str, shift: float) -> RefusedError:
     if passes.samples_again() != (first.samples, first.fingerprint):
-        return _others(done, f"the moments of what {name} reads moved by {shift:.1e}")
-    return (
-        f"recalibrate: expected a model that reads the same of the same samples in every round, got one in which the "
-        f"moments of what {name} reads moved by {shift:.1e} in round {done.number}, although the loader gave the same "
-        "samples: something before it depends on the round, such as a count of the calls kept outside of the model. "
-        'Make the forward repeat itself, or take method="average", which reads the data once.'
+        return _others(done, f"the moments of the input of {name} moved by {shift:.1e}")
+    return RefusedError(
+        expected="a model that computes the same from the same samples in every round",
+        got=(
+            f"one in which the moments of the input of {name} moved by {shift:.1e} in round {done.number}, although "
+            "the loader gave the same samples: something before it depends on the round, such as a count of calls "
+            "kept outside the model"
+        ),
+        cure=("Make the forward repeatable, or use ", Setting("method", "average"), ", which reads the data once."),
     )
 
 
-def _others(done: Pass, got: str) -> str:
-    return (
-        f"recalibrate: expected a loader that gives the same samples in every round, got others in round "
-        f"{done.number}: {got}. Seed its augmentation by the sample's index, give it a generator of its own and no "
-        'persistent workers, keep the batches in a list, or take method="average", which reads it once.'
+def _others(done: Pass, got: str) -> RefusedError:
+    return RefusedError(
+        argument="loader",
+        expected="the same samples in every round",
+        got=f"others in round {done.number}: {got}",
+        cure=(
+            ForPython(
+                "Seed its augmentation by the sample's index, give it a generator of its own and no persistent "
+                "workers, keep the batches in a list, or use ",
+                otherwise="Make the data source repeatable, or use ",
+            ),
+            Setting("method", "average"),
+            ", which reads the data once.",
+        ),
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..norms import Norm
 from ._layout import Layout
 from ._measured import Distance, Measured, Statistics, distance
@@ -35,7 +36,7 @@ class State:
         """Write what was measured, in place.
 
         Raises:
-            ValueError: all data together have one value per channel; or the numbers do not fit into the buffers.
+            InputError: all data together have one value per channel; or the numbers do not fit into the buffers.
         """
         found = measured.stored(self._variance)
         for index in norms:
@@ -43,7 +44,7 @@ class State:
             norm.mean.copy_(found.mean[part])
             norm.var.copy_(found.var[part])
             if not (norm.mean.isfinite().all() and norm.var.isfinite().all()):
-                raise ValueError(self._unfit(index, measured))
+                raise self._unfit(index, measured)
 
     def start_from(self, old: Tensor) -> None:
         """Let other numbers be those in the beginning: a vector of all means and then all variances."""
@@ -87,15 +88,17 @@ class State:
         var = residual.var <= tolerance + (stored.var * unit + least) / sigma2
         return self._layout.all_of(mean & var)
 
-    def _unfit(self, index: int, measured: Measured) -> str:
+    def _unfit(self, index: int, measured: Measured) -> InputError:
         norm = self._norms[index]
         if torch.as_tensor(measured.moments.count)[self._layout.slices[index]].max() == 1:
-            return (
-                f"recalibrate: expected more than one value per channel in all of the data, got one for {norm.name}: "
-                "it has no variance. Give more samples."
+            return InputError(
+                expected="more than one value per channel in all of the data",
+                got=f"one for {norm.name}, which has no variance",
+                cure="Use more samples.",
             )
         dtype = str(norm.var.dtype).removeprefix("torch.")
-        return (
-            f"recalibrate: expected statistics that {dtype} can hold, got larger ones for {norm.name}. Keep the "
-            "norms of the model in float32."
+        return InputError(
+            expected=f"statistics that {dtype} can hold",
+            got=f"larger ones for {norm.name}",
+            cure="Keep the norms of the model in float32.",
         )

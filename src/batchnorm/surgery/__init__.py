@@ -2,6 +2,7 @@
 
 from ._fold import fold as fold
 from ._make_plan import make_plan as make_plan
+from ._options import FoldOptions as FoldOptions
 from ._plan import Plan as Plan
 from ._restore import check_kinds as check_kinds
 from ._restore import restore_fold as restore_fold

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..calls import Call
+from ..errors import RefusedError, Setting
 from ..records import FoldProof
 from ..transaction import Undo, rng_state, transaction
 from ._operation import FoldOperation
@@ -117,10 +118,11 @@ def _trial(operation: FoldOperation, witness: Witness, model: nn.Module, bound: 
 
 def _check_repeats(apart: float) -> None:
     if apart > 0:
-        raise RuntimeError(
-            f"fold: expected a model that gives the same for the same input, got one whose outputs differ by "
-            f"{apart:.1e} with the same random state, so that nothing can be proved. Make it repeat itself, or fold it "
-            "with verify=False."
+        raise RefusedError(
+            argument="model",
+            expected="a model that gives the same output for the same input",
+            got=f"one whose outputs differ by {apart:.1e} with the same random state, so nothing can be proved",
+            cure=("Make it repeatable, or pass ", Setting("verify", False), "."),
         )
 
 

@@ -12,6 +12,7 @@ from ..wiring import check_repeatable, not_varied, trace_examples
 from ._carry_out import carry_out, carry_out_and_prove
 from ._make_plan import make_plan
 from ._materialize import materialize as make_plain
+from ._options import FoldOptions
 from ._plan import Plan
 from ._prove import other_inputs
 from ._refuse import check_foldable
@@ -51,9 +52,11 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
         What became of each norm, and how far the outputs are from what they were.
 
     Raises:
-        ValueError: the model is in training mode, wrapped for several processes, or the examples lie on another device.
-        TypeError: no module, or nothing that a model can be called with.
-        RuntimeError: the model does not give the same twice for the same input, or its weights are sharded.
+        InputError: the model is in training mode, wrapped for several processes, or the examples lie on another device.
+            It is a ValueError.
+        InputTypeError: no module, or nothing that a model can be called with. It is a TypeError.
+        RefusedError: the model does not give the same twice for the same input, or its weights are sharded. It is a
+            RuntimeError.
         Exception: whatever the model raises with an example.
 
     Example:
@@ -70,6 +73,7 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
     Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only
     inference", 2017, section 3.2 (folding); Ioffe and Szegedy, 2015, section 3.1 (the affine form in inference).
     """
+    options = FoldOptions(verify, materialize)
     check_foldable(model)
     reader = Reader(original(model)[0], "fold")
     examples = reader.examples(example_inputs)
@@ -77,18 +81,18 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
     check_repeatable(examples, "fold")
     module, notes = original(model)
     with torch.inference_mode(mode=False), torch.no_grad():
-        others, doubts = other_inputs(module, examples) if verify else ([], [])
+        others, doubts = other_inputs(module, examples) if options.verify else ([], [])
         inputs = [*examples, *others]
         before = _count(module)
         with all_or_nothing() as undo:
-            plain = make_plain(module, undo) if materialize else []
+            plain = make_plain(module, undo) if options.materialize else []
             wiring = trace_examples(module, tuple(inputs), "fold")
             with transaction(module, scripts=True):  # a forward is tried on its own here and there
                 plan = make_plan(wiring)
             plan.plain, said = plain, [*notes, *doubts, *_options(reader, examples)]
             if wiring.draws:
                 said.append("the model draws random numbers; before and after were compared with the same ones")
-            if verify:
+            if options.verify:
                 proved = carry_out_and_prove(module, plan, inputs, said, undo)
             else:
                 carry_out(module, plan, undo)
@@ -96,11 +100,11 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
                 norms=_norms(plan),
                 loose=tuple(plan.loose),
                 notes=tuple(said),
-                proof=proved.proof if verify else None,
+                proof=proved.proof if options.verify else None,
                 parameters_before=before,
                 parameters_after=_count(module),
-                milliseconds_before=proved.before if verify else None,
-                milliseconds_after=proved.after if verify else None,
+                milliseconds_before=proved.before if options.verify else None,
+                milliseconds_after=proved.after if options.verify else None,
             )
 
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ..errors import RefusedError
 from ..functional import scale_shift
 
 
@@ -22,7 +23,7 @@ def pair_of(module: nn.Module) -> tuple[Tensor, Tensor]:
     """
     mean, var, weight, bias = (_double(getattr(module, name, None)) for name in _NAMES)
     if mean is None or var is None:
-        raise RuntimeError(f"pair_of: expected a norm with running statistics, got {type(module).__name__} without.")
+        raise RefusedError(expected="a norm with running statistics", got=f"{type(module).__name__} without")
     return scale_shift(mean, var, weight, bias, float(getattr(module, "eps", 0.0)))
 
 

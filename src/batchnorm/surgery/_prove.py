@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ..calls import Call
+from ..errors import RefusedError, Setting
 from ..transaction import RNGState, same_rng, transaction
 from ._outputs import Snapshot, distance, snapshot
 from ._plan import Plan
@@ -86,9 +87,15 @@ def _check_comparable(output: Snapshot, model: nn.Module) -> None:
     own = {id(module) for module in model.modules()}
     for part in output.closed:
         if id(part.value) not in own:  # a part of the model is compared by what it gives
-            raise RuntimeError(
-                f"fold: expected outputs that can be compared, so that the fold can be proved, got {part} in the "
-                "output. Let the model return tensors and plain containers of them, or fold it with verify=False."
+            raise RefusedError(
+                argument="model",
+                expected="outputs that can be compared, so that the fold can be proved",
+                got=f"{part} in the output",
+                cure=(
+                    "Let the model return tensors and plain containers of them, or pass ",
+                    Setting("verify", False),
+                    ".",
+                ),
             )
 
 
@@ -130,9 +137,11 @@ def put_back_culprits(plan: Plan, agrees: Callable[[list[str]], bool], say: Call
     """
     while not agrees(active := _active(plan)):
         if not active:
-            raise RuntimeError(
-                "fold: expected a model that gives the same for the same input, got one that does not, although "
-                "nothing is changed any more. Take chance and memory of former calls out of its forward."
+            raise RefusedError(
+                argument="model",
+                expected="a model that gives the same output for the same input",
+                got="one that does not, although every change has been taken back",
+                cure="Remove randomness and memory of former calls from its forward.",
             )
         culprit = plan.of(active[_first_bad(active, agrees) - 1])
         say(f"{culprit.norm}: with it {culprit.outcome}, the outputs differed or the model raised; it was put back")

@@ -3,6 +3,7 @@
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
+from ..errors import ForPython, InputError, InputTypeError
 from ..transaction import check_holds_weights, original
 
 
@@ -12,20 +13,26 @@ def check_foldable(model: object) -> None:
     Raises:
         TypeError: no module.
         ValueError: in training mode, or inside DistributedDataParallel or DataParallel.
-        RuntimeError: its weights are sharded (FSDP, DTensor, DeepSpeed).
+        RefusedError: its weights are sharded (FSDP, DTensor, DeepSpeed).
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(f"fold: expected a torch.nn.Module, got {type(model).__name__}. Load the model first.")
+        raise InputTypeError(
+            argument="model", expected="a torch.nn.Module", got=type(model).__name__, cure="Load the model first."
+        )
     check_holds_weights(model, "fold")
     for module in model.modules():
         if isinstance(module, DistributedDataParallel | DataParallel):
             kind = type(module).__name__
-            raise ValueError(
-                f"fold: expected a model by itself, got one in {kind}, which holds on to the parameters that it was "
-                "given. Fold the module inside it, and wrap that again: fold(model.module, ...)"
+            raise InputError(
+                argument="model",
+                expected="a model that is not wrapped for several devices or processes",
+                got=f"one in {kind}, which holds on to the parameters that it was given",
+                cure=("Fold the module inside it, and wrap that again", ForPython(": fold(model.module, ...)", ".")),
             )
     if original(model)[0].training:
-        raise ValueError(
-            "fold: expected a model in evaluation mode, got one in training mode, in which batch norm normalizes by "
-            "the batch. Call model.eval() first."
+        raise InputError(
+            argument="model",
+            expected="a model in evaluation mode",
+            got="one in training mode, in which batch norm normalizes by the batch",
+            cure="Call model.eval() first.",
         )

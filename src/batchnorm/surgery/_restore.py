@@ -5,12 +5,14 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ..errors import InputError
 from ..nn import ScaleShift
 from ..norms import is_norm
 from ._carry_out import stashes_of
 from ._rest import Rest
 from ._stash import Replaced, Stash, tensor_of
 from ._state_form import (
+    MisfitError,
     NormState,
     OneFold,
     behind,
@@ -38,7 +40,7 @@ def restore_fold(model: nn.Module, state: object, tensors: dict[str, Tensor]) ->
         tensors: of `fold_state`.
 
     Raises:
-        ValueError: state, tensors and model do not fit each other.
+        InputError: state, tensors and model do not fit each other.
 
     Example:
         >>> from batchnorm import fold, unfold
@@ -61,9 +63,9 @@ def restore_fold(model: nn.Module, state: object, tensors: dict[str, Tensor]) ->
             vars(inner)[STASH] = [*stashes_of(inner), stash]
         take_dtypes(model, own)
         model.load_state_dict(own)
-    except ValueError as error:
-        raise (error if str(error).startswith("restore_fold: ") else misfit(error)) from error
-    except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+    except MisfitError:
+        raise
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise misfit(error) from error
 
 
@@ -140,15 +142,15 @@ def check_kinds(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Raise if a tensor holds numbers of another kind than the module's of its name: what copies them would not.
 
     Raises:
-        ValueError: an integer stands for a real number, a complex one for a real one, or the other way round; or real
+        InputError: an integer stands for a real number, a complex one for a real one, or the other way round; or real
             numbers have so few bits that no layer computes with them.
 
     Example:
         >>> check_kinds(nn.Linear(1, 1), {"bias": torch.zeros(1, dtype=torch.int32)})
         Traceback (most recent call last):
-        ValueError: bias: expected numbers like torch.float32, got torch.int32
+        batchnorm.errors.InputError: expected numbers like torch.float32 for bias, got torch.int32
     """
     for name, present in named_tensors(module):
         given = tensors.get(name)
         if given is not None and not is_of_kind(given, present):
-            raise ValueError(f"{name}: expected numbers like {present.dtype}, got {given.dtype}")
+            raise InputError(expected=f"numbers like {present.dtype} for {name}", got=str(given.dtype))

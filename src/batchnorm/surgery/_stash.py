@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..errors import RefusedError
 from ..nn import ScaleShift
 from ._materialize import Before
 from ._rest import Rest
@@ -83,9 +84,11 @@ def check_fits(model: nn.Module, stash: Stash) -> None:
     if not lost:
         lost += [f"what stood at {name}" for one in stash.norms for name in one.names if not _stands(model, name, one)]
     if lost:
-        raise RuntimeError(
-            f"unfold: expected the model as it was folded, got one without {', '.join(dict.fromkeys(lost))}. Unfold it "
-            "before its modules are exchanged."
+        raise RefusedError(
+            argument="model",
+            expected="the model as it was folded",
+            got=f"one without {', '.join(dict.fromkeys(lost))}",
+            cure="Unfold it before its modules are exchanged.",
         )
 
 
@@ -133,7 +136,9 @@ def tensor_of(model: nn.Module, name: str) -> Tensor:
     """
     found = find_tensor(model, name)
     if found is None:
-        raise RuntimeError(f"tensor_of: expected a tensor {name} in the model, got none. Has the model been changed?")
+        raise RefusedError(
+            argument="model", expected=f"a tensor {name}", got="none", cure="Has the model been changed?"
+        )
     return found
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..errors import ForPython, InputError, Setting
 from ..transaction import original
 from ._carry_out import stashes_of
 from ._stash import Replaced, Stash
@@ -42,7 +43,7 @@ def fold_state(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
     `state_dict` that was there before.
 
     Raises:
-        ValueError: nothing is folded, a weight was materialized, or a tensor is not saved with the model.
+        InputError: nothing is folded, a weight was materialized, or a tensor is not saved with the model.
 
     Example:
         >>> import torch
@@ -55,8 +56,12 @@ def fold_state(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     module, _ = original(model)
     if not is_folded(module):
-        raise ValueError(
-            "fold_state: expected a model that was folded, got one that is not. Call fold(model, ...) first."
+        raise InputError(
+            verb="fold_state",
+            argument="model",
+            expected="a model that was folded",
+            got="one that was not",
+            cure="Call fold(model, ...) first.",
         )
     tensors = _tensors_of(module, "the model")
     prefix = PREFIX
@@ -128,17 +133,28 @@ def _kept(model: nn.Module, stash: Stash) -> dict[str, Tensor]:
     """What a fold has replaced, by first names in the module that was folded."""
     if stash.plain:
         names = ", ".join(before.name or "the model" for before in stash.plain)
-        raise ValueError(
-            f"fold_state: expected a model folded without materialize=True, got one with: the weight of {names} was "
-            "computed in each call, and a file cannot hold how. Unfold it, take the parametrizations off "
-            "(torch.nn.utils.parametrize.remove_parametrizations), and fold it again without materialize."
+        raise InputError(
+            verb="fold_state",
+            argument="model",
+            expected=("a model folded without ", Setting("materialize", True)),
+            got=f"one in which the weight of {names} was computed in each call; a file cannot hold how",
+            cure=(
+                "Unfold it, remove the parametrizations",
+                ForPython(" (torch.nn.utils.parametrize.remove_parametrizations)"),
+                ", and fold it again without ",
+                Setting("materialize"),
+                ".",
+            ),
         )
     kept, saved = dict(stash.tensors), model.state_dict().keys()
     for name in (*kept, *stash.made):
         if name not in saved:
-            raise ValueError(
-                f"fold_state: expected all that was folded into in the model's state_dict, got none of {name}. Make it "
-                "a parameter or a persistent buffer."
+            raise InputError(
+                verb="fold_state",
+                argument="model",
+                expected="every tensor that was folded into in the model's state_dict",
+                got=f"one without {name}",
+                cure="Make it a parameter or a persistent buffer.",
             )
     for replaced in stash.norms:
         first = replaced.names[0]
@@ -151,8 +167,12 @@ def _saved(module: nn.Module, what: str) -> dict[str, Tensor]:
     found = _tensors_of(module, what)
     missing = [name for name, _ in module.named_buffers(recurse=False) if name not in found]
     if missing:
-        raise ValueError(
-            f"fold_state: expected every buffer in the state_dict of {what}, which is not so for {missing[0]}. {_CURE}"
+        raise InputError(
+            verb="fold_state",
+            argument="model",
+            expected=f"every buffer in the state_dict of {what}",
+            got=f"one without {missing[0]}",
+            cure=_CURE,
         )
     return found
 
@@ -162,14 +182,17 @@ def _tensors_of(module: nn.Module, what: str) -> dict[str, Tensor]:
     found = module.state_dict()
     for key, value in found.items():
         if not isinstance(value, Tensor):
-            raise ValueError(
-                f"fold_state: expected nothing but tensors in the state_dict of {what}, got a {type(value).__name__} "
-                f"as {key}. {_CURE}"
+            raise InputError(
+                verb="fold_state",
+                argument="model",
+                expected=f"nothing but tensors in the state_dict of {what}",
+                got=f"{type(value).__name__} as {key}",
+                cure=_CURE,
             )
     return {key: value.detach() for key, value in found.items()}
 
 
-_CURE = "Save the model as it was, and fold it when it has been loaded."
+_CURE = "Save the model as it was before folding, and fold it after loading."
 
 
 def _described(paths: list[str], model: nn.Module, stash: Stash) -> OneFold:

@@ -5,6 +5,8 @@ from typing import Literal, TypedDict
 
 from torch import Tensor, nn
 
+from ..errors import InputError
+
 VERSION = 1
 PREFIX = "unfold."
 
@@ -111,8 +113,13 @@ def _check_names(fold: OneFold) -> None:
         raise misfit("the state is damaged (a child that is there twice)")
 
 
-def misfit(reason: object) -> ValueError:
-    return ValueError(
-        f"restore_fold: expected the state and the tensors of one folded model, and a model of its kind, but {reason}. "
-        "Take a whole copy of the file, and the net that was folded."
+class MisfitError(InputError):
+    """State, tensors and model do not fit each other."""
+
+
+def misfit(reason: object) -> MisfitError:
+    return MisfitError(
+        verb="restore_fold",
+        problem=f"expected the state and the tensors of one folded model, and a model of its kind, but {reason}",
+        cure="Use a complete copy of the file, and the model that was folded.",
     )

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from ..errors import InputError, InputTypeError
 from ..transaction import all_or_nothing, all_steps, check_holds_weights, original, verb
 from ._carry_out import stashes_of
 from ._stash import check_fits, undo
@@ -24,9 +25,9 @@ def unfold(model: nn.Module) -> tuple[str, ...]:
         The names of the norms that are there again.
 
     Raises:
-        TypeError: no module.
-        ValueError: nothing of the model is folded.
-        RuntimeError: modules of it have been exchanged, or its weights sharded, since; then nothing is taken back.
+        InputTypeError: no module.
+        InputError: nothing of the model is folded.
+        RefusedError: modules of it have been exchanged, or its weights sharded, since; then nothing is taken back.
 
     Example:
         >>> import torch
@@ -40,14 +41,19 @@ def unfold(model: nn.Module) -> tuple[str, ...]:
         (True, 'BatchNorm1d')
     """
     if not isinstance(model, nn.Module):
-        raise TypeError(f"unfold: expected a torch.nn.Module, got {type(model).__name__}.")
+        raise InputTypeError(argument="model", expected="a torch.nn.Module", got=type(model).__name__)
     check_holds_weights(model, "unfold")
     module, _ = original(model)
     folded = [(name, inner) for name, inner in module.named_modules() if STASH in vars(inner)]
     if not folded:
-        raise ValueError(
-            "unfold: expected a model that was folded, got one that holds nothing of what it was. A state_dict has the "
-            "folded weights alone; `batchnorm fold` writes files that keep what it takes."
+        raise InputError(
+            argument="model",
+            expected="a model that was folded",
+            got="one that holds nothing of what it was before",
+            cure=(
+                "A state_dict has the folded weights alone; `batchnorm fold` writes files that keep what unfolding "
+                "needs."
+            ),
         )
     found = [(stash, name, inner) for name, inner in folded for stash in stashes_of(inner)]
     for stash, _, inner in found:

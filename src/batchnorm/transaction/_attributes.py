@@ -5,6 +5,7 @@ from functools import partial
 
 from torch import nn
 
+from ..errors import InputError
 from ._block import block
 from ._modes import Switch
 from ._undo import Undo
@@ -22,7 +23,7 @@ class Attributes:
         """Set a plain attribute of a module until the block ends.
 
         Raises:
-            ValueError: the name is that of a parameter, a buffer or a submodule, which are not plain.
+            InputError: the name is that of a parameter, a buffer or a submodule, which are not plain.
         """
         check_plain(module, name, value)
         if (id(module), name) not in self._seen:
@@ -72,9 +73,11 @@ def check_plain(module: nn.Module, name: str, value: object) -> None:
     if kind is None and isinstance(value, nn.Parameter | nn.Module):
         kind = "parameter" if isinstance(value, nn.Parameter) else "submodule"
     if kind is not None:
-        raise ValueError(
-            f"set: expected a plain attribute of {type(module).__name__}, got {name!r}, which is a {kind}. "
-            "Write into buffers in place; what else is changed belongs to the caller."
+        raise InputError(
+            argument="name",
+            expected=f"a plain attribute of {type(module).__name__}",
+            got=f"{name!r}, which is a {kind}",
+            cure="Write into buffers in place; everything else that is changed belongs to the caller.",
         )
 
 

@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
+from ..errors import RefusedError
+
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -61,9 +63,11 @@ def _parts(tensor: Tensor) -> Iterator[Tensor]:
 
 def _save(tensor: Tensor) -> _Saved:
     if is_lazy(tensor):
-        raise RuntimeError(
-            f"transaction: expected modules that know their shapes, got a {type(tensor).__name__} held in a container, "
-            "which has seen no batch yet. Run one batch through the model first."
+        raise RefusedError(
+            argument="model",
+            expected="modules that know their shapes",
+            got=f"a {type(tensor).__name__} held in a container, which has seen no batch yet",
+            cure="Run one batch through the model first.",
         )
     version = None if tensor.is_inference() else tensor._version
     return _Saved(tensor, tensor.data, _once(tensor.data).clone(), version, tensor.grad_fn is None)

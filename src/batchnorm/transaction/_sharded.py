@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..errors import RefusedError
+
 
 def check_holds_weights(model: nn.Module, verb: str) -> None:
     """Raise where a model's weights lie elsewhere between calls: FSDP, DTensor, DeepSpeed.
@@ -13,7 +15,7 @@ def check_holds_weights(model: nn.Module, verb: str) -> None:
     parameters that were put back from outside would be those of the other state.
 
     Raises:
-        RuntimeError: names the first such module, and who has its weights.
+        RefusedError: names the first such module, and who has its weights.
 
     Example:
         >>> check_holds_weights(nn.Linear(1, 1), "fold")
@@ -22,10 +24,12 @@ def check_holds_weights(model: nn.Module, verb: str) -> None:
         tensors = (*module._parameters.values(), *module._buffers.values())
         holders = [_wrapped_by(module), *(_taken_by(tensor) for tensor in tensors if tensor is not None)]
         for holder in filter(None, holders):
-            raise RuntimeError(
-                f"{verb}: expected a model that holds its weights itself, got {name or 'the model'} "
-                f"({type(module).__name__}), whose weights {holder}. Do this before the model is sharded, or load its "
-                "full state_dict into a model of its own."
+            raise RefusedError(
+                verb=verb,
+                argument="model",
+                expected="a model that holds its weights itself",
+                got=f"{name or 'the model'} ({type(module).__name__}), whose weights {holder}",
+                cure="Do this before the model is sharded, or load its full state_dict into a model of its own.",
             )
 
 

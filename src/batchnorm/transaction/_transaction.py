@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils.hooks import RemovableHandle
 
+from ..errors import InputError, InputTypeError, RefusedError
 from ._attributes import attribute_step, check_plain
 from ._bits import Bits
 from ._block import block
@@ -42,7 +43,7 @@ class Transaction:
         """Set a plain attribute of a module; one that was absent is absent again afterwards.
 
         Raises:
-            ValueError: the name is that of a parameter, a buffer or a submodule, which are not plain.
+            InputError: the name is that of a parameter, a buffer or a submodule, which are not plain.
         """
         check_plain(module, name, value)
         self._remember(module)
@@ -81,13 +82,15 @@ class Transaction:
         """Let these buffers keep the values that they have when the block ends, if it ends without an exception.
 
         Raises:
-            ValueError: one of the tensors was no buffer of the model when the block began. All of them are refused.
+            InputError: one of the tensors was no buffer of the model when the block began. All of them are refused.
         """
         for place, buffer in enumerate(buffers):
             if id(buffer) not in self._buffers:
-                raise ValueError(
-                    f"keep: expected buffers that the model had when the transaction began, got another "
-                    f"{type(buffer).__name__} at position {place}. Write into the buffers in place, and name those."
+                raise InputError(
+                    argument="buffers",
+                    expected="buffers that the model had when the transaction began",
+                    got=f"another {type(buffer).__name__} at position {place}",
+                    cure="Write into the buffers in place, and name those.",
                 )
         self._undo.revocable = True
         self._bits.keep(buffers)
@@ -128,9 +131,9 @@ def transaction(model: nn.Module, *, scripts: bool = False) -> Iterator[Transact
         scripts: allow parts of `torch.jit`, which call no hooks of what is in them.
 
     Raises:
-        RuntimeError: a lazy module has not seen a batch yet, so that there is nothing to go back to; or the weights are
+        RefusedError: a lazy module has not seen a batch yet, so that there is nothing to go back to; or the weights are
             sharded (FSDP, DTensor, DeepSpeed), and whoever shards them keeps books of his own.
-        TypeError: a part of the model is a script of `torch.jit`.
+        InputTypeError: a part of the model is a script of `torch.jit`.
 
     Example:
         >>> net = nn.Sequential(nn.BatchNorm1d(1), nn.Dropout())
@@ -186,13 +189,17 @@ def _check_can_go_back(model: nn.Module, *, scripts: bool) -> None:
     for name, module in model.named_modules():
         what = f"{name or 'the model'} ({type(module).__name__})"
         if not scripts and isinstance(module, torch.jit.ScriptModule):
-            raise TypeError(
-                f"transaction: expected modules written in Python, got {what}, which calls no hooks of its parts. "
-                "Use the model that the script was made from."
+            raise InputTypeError(
+                argument="model",
+                expected="modules written in Python",
+                got=f"{what}, which calls no hooks of its parts",
+                cure="Use the model that the script was made from.",
             )
         tensors = (*module.parameters(recurse=False), *module.buffers(recurse=False))
         if any(is_lazy(tensor) for tensor in tensors):
-            raise RuntimeError(
-                f"transaction: expected modules that know their shapes, got {what}, which has seen no batch yet. "
-                "Run one batch through the model first."
+            raise RefusedError(
+                argument="model",
+                expected="modules that know their shapes",
+                got=f"{what}, which has seen no batch yet",
+                cure="Run one batch through the model first.",
             )

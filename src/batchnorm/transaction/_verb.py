@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
+from ..errors import in_verb
 from ._block import block
 from ._process import process_steps
 from ._undo import Undo
@@ -22,6 +23,7 @@ class Guard:
 
     def __init__(self) -> None:
         self._outer = _RUNNING.guard
+        self.is_inner = self._outer is not None
         self._process = process_steps()
         self._noted: list[tuple[Undo, Callable[[], object]]] = []
         self.done = False
@@ -76,6 +78,8 @@ def note(undo: Undo, revoke: Callable[[], object] | None = None) -> None:
 def verb(function: Callable[Given, Value]) -> Callable[Given, Value]:
     """Let a function that changes models, or runs them, do all or nothing, at whichever instruction it is interrupted.
 
+    What it refuses is told in its name, unless another verb has called it.
+
     Example:
         >>> @verb
         ... def twice(x):
@@ -83,6 +87,7 @@ def verb(function: Callable[Given, Value]) -> Callable[Given, Value]:
         >>> twice(2)
         4
     """
+    named = in_verb(function.__name__)(function)
 
     @wraps(function)
     def whole(*args: Given.args, **kwargs: Given.kwargs) -> Value:
@@ -90,7 +95,7 @@ def verb(function: Callable[Given, Value]) -> Callable[Given, Value]:
         try:
             try:
                 guard.enter()
-                result = function(*args, **kwargs)
+                result = (function if guard.is_inner else named)(*args, **kwargs)
                 guard.leave()
                 settled = True  # from here to the end nothing is called, so that no signal is heard
             finally:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..calls import MOST_OF_ITERATOR, Call, Reader, check_device, leaves_of
+from ..errors import InputError
 from ..transaction import Transaction, original, rng_state, same_rng, transaction, verb
 from ._calls import Calls
 from ._escapes import Escapes
@@ -38,8 +39,8 @@ def trace(model: nn.Module, *example_inputs: object) -> Wiring:
             (`batchnorm.calls.Reader` has the table).
 
     Raises:
-        TypeError: an example is none of these.
-        ValueError: there is no example, or it lies on another device than the model.
+        InputTypeError: an example is none of these.
+        InputError: there is no example, or it lies on another device than the model.
         Exception: whatever the model raises.
 
     Example:
@@ -53,7 +54,12 @@ def trace(model: nn.Module, *example_inputs: object) -> Wiring:
     reader = Reader(original(model)[0], "trace")
     examples = tuple(reader.example(raw) for raw in example_inputs)
     if not examples:
-        raise ValueError("trace: expected at least one example, got none. Give what the model is called with.")
+        raise InputError(
+            argument="example_inputs",
+            expected="at least one example",
+            got="none",
+            cure="Pass what the model is called with.",
+        )
     return trace_examples(model, examples, "trace")
 
 

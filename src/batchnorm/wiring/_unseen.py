@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..calls import Call, Leaves, leaves_of
+from ..errors import InputTypeError
 
 
 def unseen_in(example: Call) -> Iterator[str]:
@@ -53,15 +54,18 @@ def check_repeatable(examples: Sequence[Call], verb: str) -> None:
     """Say it if a model can be called with an example only once.
 
     Raises:
-        TypeError: it can.
+        InputTypeError: it can.
     """
     for example in examples:
         for name, leaves in _arguments(example):
             for part in leaves.closed:
                 if hasattr(part.value, "__next__"):
-                    raise TypeError(
-                        f"{verb}: expected an example with which the model can be called more than once, got "
-                        f"{_named(name, part.path, part.value)}, which one call uses up. Give a list of its values."
+                    raise InputTypeError(
+                        verb=verb,
+                        argument="example_inputs",
+                        expected="an example with which the model can be called more than once",
+                        got=f"{_named(name, part.path, part.value)}, which one call uses up",
+                        cure="Pass a list of its values.",
                     )
 
 
