@@ -316,12 +316,14 @@ def test_a_wiring_prints_as_a_table():
         return m.act(m.head(y.flatten(1)))
 
     parts = {"conv": conv(), "bn": nn.BatchNorm2d(4), "act": nn.ReLU(), "head": nn.Linear(64, 5)}
-    assert str(trace(net(body, **parts), X)).splitlines() == [
-        "module  kind         calls  output   read by",
-        "conv    Conv2d       1      2x4x4x4  bn",
-        "bn      BatchNorm2d  1      2x4x4x4  act",
-        "act     ReLU         2      2x4x4x4  head, (returned)",
-        "head    Linear       1      2x5      act",
+    assert trace(net(body, **parts), X).table().text(80).splitlines()[1:] == [
+        "module  kind         output   read by           the norm",
+        "──────────────────────────────────────────────────────────────",
+        "conv    Conv2d       2x4x4x4  bn",
+        "bn      BatchNorm2d  2x4x4x4  act               folds into conv",
+        "act     ReLU ×2      2x4x4x4  head, (returned)",  # noqa: RUF001 - a multiplication sign
+        "head    Linear       2x5      act",
+        "1 of 1 norms fold",
     ]
 
 

@@ -17,19 +17,17 @@ if TYPE_CHECKING:
 STYLES = {"": "", "good": "green", "warning": "yellow", "bad": "red", "faint": "dim"}
 GAP = 2
 """Characters between two columns."""
-LEAST = 16
-"""Characters that a column which may wrap keeps while there are columns that can be dropped."""
 
 
 def to_text(table: "Table", width: int | None, *, colour: bool) -> str:
     """Return the table in lines of at most `width` characters; only a word that is longer goes beyond it."""
-    from rich.console import Console
+    from rich.console import Console, Group
 
     width = shutil.get_terminal_size().columns if width is None else width
     file = StringIO()
     console = Console(file=file, width=width, force_terminal=colour, color_system="standard" if colour else None)
-    for part in renderables(table, width, wrap=True):
-        console.print(part, crop=False, highlight=False)
+    # In a group: a text that is printed alone forgets that it is not to be folded.
+    console.print(Group(*renderables(table, width, wrap=True)), crop=False)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
@@ -62,18 +60,19 @@ def _rich(table: "Table", width: int) -> "RichTable":
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    needed = _needed(table)
-    kept = _kept(table.columns, needed, width)
-    fits = _total([_least(table.columns[place], needed[place]) for place in kept]) <= width
-    rich = RichTable(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    least = [_least(table, place) for place in range(len(table.columns))]
+    kept = _kept(table.columns, least, width)
+    fits = _total([least[place] for place in kept]) <= width
+    headed = any(column.heading for column in table.columns)
+    rich = RichTable(show_header=headed, box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for place in kept:
         column = table.columns[place]
         rich.add_column(
             Text(one_line(column.heading)),
             justify=column.justify,
-            # Where even what cannot be dropped has no room, everything folds: nothing is ever cut off.
+            # Where even what cannot be dropped has no room, words are broken: nothing is ever cut off.
             no_wrap=fits and not column.wrap,
-            min_width=_least(column, needed[place]) if fits else None,
+            min_width=least[place] if fits else None,
             overflow="fold",
         )
     for row in table.cells:
@@ -81,29 +80,25 @@ def _rich(table: "Table", width: int) -> "RichTable":
     return rich
 
 
-def _needed(table: "Table") -> list[int]:
-    """How wide each column is if nothing in it wraps."""
+def _least(table: "Table", place: int) -> int:
+    """How narrow a column can be with every word in one piece, and in one line if it may not wrap."""
     from rich.cells import cell_len
 
-    return [
-        max(cell_len(one_line(text)) for text in (column.heading, *(row[place].text for row in table.cells)))
-        for place, column in enumerate(table.columns)
-    ]
+    column = table.columns[place]
+    texts = [one_line(text) for text in (column.heading, *(row[place].text for row in table.cells))]
+    parts = [word for text in texts for word in text.split()] if column.wrap else texts
+    return max(map(cell_len, parts), default=0)
 
 
-def _kept(columns: "tuple[Column, ...]", needed: list[int], width: int) -> list[int]:
+def _kept(columns: "tuple[Column, ...]", least: list[int], width: int) -> list[int]:
     """The places of the columns that stay: those that can be dropped go, the least important first, until it fits."""
     kept = list(range(len(columns)))
-    while _total([_least(columns[place], needed[place]) for place in kept]) > width:
+    while _total([least[place] for place in kept]) > width:
         last = max(kept, key=lambda place: (columns[place].drop, place))
         if not columns[last].drop:
             break
         kept.remove(last)
     return kept
-
-
-def _least(column: "Column", needed: int) -> int:
-    return min(needed, LEAST) if column.wrap else needed
 
 
 def _total(widths: list[int]) -> int:
