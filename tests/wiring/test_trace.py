@@ -318,7 +318,7 @@ def test_a_wiring_prints_as_a_table():
     parts = {"conv": conv(), "bn": nn.BatchNorm2d(4), "act": nn.ReLU(), "head": nn.Linear(64, 5)}
     assert trace(net(body, **parts), X).table().text(80).splitlines()[1:] == [
         "module  kind         output   read by           the norm",
-        "──────────────────────────────────────────────────────────────",
+        "─" * 63,
         "conv    Conv2d       2x4x4x4  bn",
         "bn      BatchNorm2d  2x4x4x4  act               folds into conv",
         "act     ReLU ×2      2x4x4x4  head, (returned)",  # noqa: RUF001 - a multiplication sign

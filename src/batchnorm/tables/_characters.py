@@ -8,5 +8,6 @@ def one_line(text: str) -> str:
         >>> one_line("two\nlines"), one_line("\x1b[31mred")
         ('two lines', '�[31mred')
     """
-    words = " ".join(text.split()) if "\n" in text or "\t" in text or "\r" in text else text
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in words)
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )

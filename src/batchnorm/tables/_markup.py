@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 COLOURS = {"good": "#1a7f37", "warning": "#9a6700", "bad": "#b42318", "faint": "#767676"}
 """On white each has a contrast of at least 4.5 to 1."""
 
-_MARKS = re.compile(r"[\\`*<>\[\]~|&]|(?<!\w)_|_(?!\w)")
-"""What GitHub's Markdown would take for more than the character itself, in a cell; `_` inside a word it does not."""
+_MARKS = re.compile(r"[\\`*<>\[\]~|&]|(?<![^\W_])_|_(?![^\W_])")
+"""What GitHub's Markdown would take for more than the character itself; one `_` inside a word it does not."""
 
 
 def to_markdown(table: "Table") -> str:

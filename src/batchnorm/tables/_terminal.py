@@ -2,7 +2,7 @@
 
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 STYLES = {"": "", "good": "green", "warning": "yellow", "bad": "red", "faint": "dim"}
 GAP = 2
 """Characters between two columns."""
+NARROWEST = 2
+"""Characters of a column in which words are broken: as many as the widest letters take."""
 
 
 def to_text(table: "Table", width: int | None, *, colour: bool) -> str:
@@ -60,40 +62,48 @@ def _rich(table: "Table", width: int) -> "RichTable":
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    least = [_least(table, place) for place in range(len(table.columns))]
-    kept = _kept(table.columns, least, width)
-    fits = _total([least[place] for place in kept]) <= width
     headed = any(column.heading for column in table.columns)
     rich = RichTable(show_header=headed, box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    for place in kept:
+    widths = _widths(table, width)
+    for place, least in widths.items():
         column = table.columns[place]
-        rich.add_column(
-            Text(one_line(column.heading)),
-            justify=column.justify,
-            # Where even what cannot be dropped has no room, words are broken: nothing is ever cut off.
-            no_wrap=fits and not column.wrap,
-            min_width=least[place] if fits else None,
-            overflow="fold",
-        )
+        rich.add_column(Text(one_line(column.heading)), justify=column.justify, width=least, overflow="fold")
     for row in table.cells:
-        rich.add_row(*(Text(one_line(row[place].text), style=STYLES[row[place].mark]) for place in kept))
+        rich.add_row(*(Text(one_line(row[place].text), style=STYLES[row[place].mark]) for place in widths))
     return rich
 
 
-def _least(table: "Table", place: int) -> int:
-    """How narrow a column can be with every word in one piece, and in one line if it may not wrap."""
+def _widths(table: "Table", width: int) -> dict[int, int]:
+    """How wide each column is that stays, by its place.
+
+    What may wrap, wraps between words; then columns are dropped; where even what cannot be dropped has no room, words
+    are broken: nothing is cut off.
+    """
+    needs = [_needs(table, place) for place in range(len(table.columns))]
+    kept = _kept(table.columns, [least for least, _ in needs], width)
+    widths = {place: needs[place][0] for place in kept}
+    if _total(widths.values()) > width:
+        widths = dict.fromkeys(kept, NARROWEST)
+    while _total(widths.values()) < width and (short := [place for place in kept if widths[place] < needs[place][1]]):
+        widths[min(short, key=lambda place: (widths[place], place))] += 1
+    return widths
+
+
+def _needs(table: "Table", place: int) -> tuple[int, int]:
+    """The width with every word in one piece, and in one line if the column may not wrap; and that of one line."""
     from rich.cells import cell_len
 
     column = table.columns[place]
     texts = [one_line(text) for text in (column.heading, *(row[place].text for row in table.cells))]
-    parts = [word for text in texts for word in text.split()] if column.wrap else texts
-    return max(map(cell_len, parts), default=0)
+    most = max(map(cell_len, texts))
+    words = (cell_len(word) for text in texts for word in text.split())
+    return (max(words, default=0) if column.wrap else most), most
 
 
 def _kept(columns: "tuple[Column, ...]", least: list[int], width: int) -> list[int]:
     """The places of the columns that stay: those that can be dropped go, the least important first, until it fits."""
     kept = list(range(len(columns)))
-    while _total([least[place] for place in kept]) > width:
+    while len(kept) > 1 and _total([least[place] for place in kept]) > width:
         last = max(kept, key=lambda place: (columns[place].drop, place))
         if not columns[last].drop:
             break
@@ -101,5 +111,5 @@ def _kept(columns: "tuple[Column, ...]", least: list[int], width: int) -> list[i
     return kept
 
 
-def _total(widths: list[int]) -> int:
+def _total(widths: Collection[int]) -> int:
     return sum(widths) + GAP * (len(widths) - 1)
