@@ -1,14 +1,15 @@
 """What did a benchmark find, in cells? For a page in full, for a terminal in short."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from ..tables import Column, Table, mebibytes, shape_text, times
+from ..tables import NONE, Column, Table, mebibytes, shape_text, times
 from ._benchmark_words import LAYOUTS, STEP_KINDS, family_name, geometric_mean, in_short
 
 if TYPE_CHECKING:
     from ._benchmark import Benchmark, LayerRow, StepRow, Timing
 
+    Row = TypeVar("Row", LayerRow, StepRow)
     Show = Callable[[Timing | None], str]
 
 _RATIOS = (
@@ -35,12 +36,18 @@ def benchmark_tables(benchmark: "Benchmark") -> dict[str, Table]:
     if len(cases) == 1:
         tables["layers"] = case_table(benchmark.layers, " ".join(*cases))
     elif cases:
-        tuned = [row for row in benchmark.layers if row.allocator == "tuned"]
-        tables["layers"] = summary_table(tuned, "Training, forward and backward, tuned allocator")
+        allocator, layers = _in_one_state(benchmark.layers)
+        tables["layers"] = summary_table(layers, f"Training, forward and backward, {allocator} allocator")
     if benchmark.steps or not tables:
-        tuned_steps = [row for row in benchmark.steps if row.allocator == "tuned"]
-        tables["steps"] = _short_step_table(tuned_steps, "Whole training steps, tuned allocator")
+        allocator, steps = _in_one_state(benchmark.steps)
+        tables["steps"] = _short_step_table(steps, f"Whole training steps, {allocator} allocator")
     return tables
+
+
+def _in_one_state(rows: "tuple[Row, ...]") -> "tuple[str, list[Row]]":
+    """A terminal has no room for both states of the allocator: the tuned one, if it was measured, and its rows."""
+    allocator = "untuned" if rows and all(row.allocator == "untuned" for row in rows) else "tuned"
+    return allocator, [row for row in rows if row.allocator == allocator]
 
 
 def layer_table(rows: "Iterable[LayerRow]", direction: str, show: "Show") -> Table:
@@ -56,7 +63,7 @@ def layer_table(rows: "Iterable[LayerRow]", direction: str, show: "Show") -> Tab
     labels = (Column("norm", "left"), Column("shape", "left"), Column("layout", "left"))
     gradient = (Column("dx error, ours / native", drop=9),) if direction in ("backward", "both") else ()
     lines = (
-        (*_labels(row), *_figures(row, direction, arms, show), *(_gradient_errors(row) for _ in gradient))
+        (*_labels(row), *_figures(row, direction, arms, show), *(_errors(row, "input_gradient") for _ in gradient))
         for row in rows
     )
     return Table((*labels, *_arm_columns(arms), *_RATIOS, *gradient), tuple(lines))
@@ -68,11 +75,20 @@ def case_table(rows: "Iterable[LayerRow]", title: str) -> Table:
     arms = _arms(rows)
     labels = (Column("layout", "left"), Column("allocator", "left"), Column("direction", "left"))
     lines = (
-        (LAYOUTS[row.memory_format], row.allocator, direction, *_figures(row, direction, arms, in_short))
+        (
+            _layout(row),
+            row.allocator,
+            direction,
+            *_figures(row, direction, arms, in_short),
+        )
         for row in rows
         for direction in row.timings
     )
     return Table((*labels, *_arm_columns(arms), *_RATIOS), tuple(lines), title)
+
+
+def _layout(row: "LayerRow") -> str:
+    return LAYOUTS.get(row.memory_format, row.memory_format)
 
 
 def _arms(rows: "Iterable[LayerRow]") -> tuple[str, ...]:
@@ -86,29 +102,24 @@ def _arm_columns(arms: Iterable[str]) -> Iterator[Column]:
 
 def _labels(row: "LayerRow") -> tuple[str, str, str]:
     dtype = "" if row.dtype == "float32" else f" {row.dtype}"
-    return family_name(row) + dtype, shape_text(row.shape), LAYOUTS[row.memory_format]
+    return family_name(row) + dtype, shape_text(row.shape), _layout(row)
 
 
 def _figures(row: "LayerRow", direction: str, arms: Iterable[str], show: "Show") -> tuple[str, ...]:
     timings = row.timings[direction]
-    ours, native = row.errors["ours"], row.errors["native"]
-    outputs = (ours.evaluation, native.evaluation) if direction == "evaluation" else (ours.output, native.output)
     return (
         *(show(timings.get(arm)) for arm in arms),
         times(row.ratio(direction, "native")),
         times(row.ratio(direction, "ours", "copy")),
         f"{times(row.floor_copies(direction))} ({times(row.streamed_copies(direction))})",
         times(row.over_floor(direction)),
-        _errors(*outputs),
+        _errors(row, "evaluation" if direction == "evaluation" else "output"),
     )
 
 
-def _gradient_errors(row: "LayerRow") -> str:
-    return _errors(row.errors["ours"].input_gradient, row.errors["native"].input_gradient)
-
-
-def _errors(ours: float, native: float) -> str:
-    return f"{ours:.1e} / {native:.1e}"
+def _errors(row: "LayerRow", what: "Literal['output', 'input_gradient', 'evaluation']") -> str:
+    arms = (row.errors.get(arm) for arm in ("ours", "native"))
+    return " / ".join(NONE if errors is None else f"{getattr(errors, what):.1e}" for errors in arms)
 
 
 def summary_table(rows: "Iterable[LayerRow]", title: str = "") -> Table:
@@ -126,7 +137,7 @@ def summary_table(rows: "Iterable[LayerRow]", title: str = "") -> Table:
     groups: dict[tuple[str, str], list[LayerRow]] = {}
     for row in rows:
         name = _labels(row)[0]
-        groups.setdefault((name, LAYOUTS[row.memory_format]), []).append(row)
+        groups.setdefault((name, _layout(row)), []).append(row)
         groups.setdefault((name, "both"), []).append(row)
     return Table(columns, tuple(_summary_rows(groups)), title)
 
