@@ -21,10 +21,10 @@ def test_a_record_reads_back_equal() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "expected a line of JSON that holds a EpochRecord"),
-        ("[1]", r"expected a EpochRecord, got '\[1\]'"),
-        ('{"record": "os.system"}', "expected a EpochRecord, got"),
-        ('{"record": "TrainResult", "version": 1}', "expected a EpochRecord, got"),
+        ("{", "expected the JSON of an EpochRecord"),
+        ("[1]", r"expected an EpochRecord, got '\[1\]'"),
+        ('{"record": "os.system"}', "expected an EpochRecord, got"),
+        ('{"record": "TrainResult", "version": 1}', "expected an EpochRecord, got"),
         ('{"record": "EpochRecord", "version": 2}', "has version 2, this batchnorm reads version 1"),
         ('{"record": "EpochRecord", "version": 1, "epoch": 1}', r"has the fields .*, got \['epoch'\]"),
     ],

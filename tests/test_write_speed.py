@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from batchnorm.errors import InputError
-from batchnorm.timings import Benchmark, Conditions, Errors, LayerRow, Timing, benchmark_to_json
+from batchnorm.records import Benchmark, Conditions, Errors, LayerRow, Timing, to_json
 
 TOOL = Path(__file__).parents[1] / "tools" / "write_speed.py"
 ARMS = {"ours": Timing(10.0, 9.0, 11.0, 9), "native": Timing(30.0, 29.0, 31.0, 9), "copy": Timing(4.0, 4.0, 4.0, 9)}
@@ -45,7 +45,7 @@ def tool() -> ModuleType:
 def root(tool, tmp_path) -> Path:
     """A project with a committed benchmark and a README with the marks."""
     (tmp_path / "benchmarks/results").mkdir(parents=True)
-    (tmp_path / tool.RESULT).write_text(benchmark_to_json(BENCHMARK))
+    (tmp_path / tool.RESULT).write_text(to_json(BENCHMARK, lines=True))
     (tmp_path / "README.md").write_text(f"# Title\n\n{tool.BEGIN}\nold\n{tool.END}\n\nafter\n")
     return tmp_path
 
@@ -74,7 +74,7 @@ def test_whatever_is_changed_by_hand_is_found(tool, root, name: str) -> None:
     path = root / ("README.md" if name == "README" else getattr(tool, name))
     if name == "RESULT":
         faster = replace(ROW, timings={name: {**ARMS, "native": Timing(60.0, 59.0, 61.0, 9)} for name in DIRECTIONS})
-        path.write_text(benchmark_to_json(replace(BENCHMARK, layers=(faster,))))
+        path.write_text(to_json(replace(BENCHMARK, layers=(faster,))))
         expected = [tool.PAGE, "README.md", tool.CHART]
     else:
         path.write_text(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from batchnorm.errors import InputError
 from batchnorm.files import atomic_write
+from batchnorm.records import Benchmark, from_json
 from batchnorm.report import benchmark_page, digest, speed_chart, speed_section
-from batchnorm.timings import Benchmark, benchmark_from_json
 
 ROOT = Path(__file__).parents[1]
 RESULT = "benchmarks/results/bench.json"
@@ -71,7 +71,7 @@ def read(root: Path) -> Benchmark:
     path = root / RESULT
     if not path.is_file():
         raise InputError(f"{RESULT} is not there; measure it on a quiet machine: make bench")
-    return benchmark_from_json(path.read_text(encoding="utf-8"))
+    return from_json(path.read_text(encoding="utf-8"), Benchmark)
 
 
 def _text(path: Path) -> str:

@@ -74,6 +74,6 @@ def test_settings_that_cannot_be_are_refused(wrong: dict[str, object], message: 
 
 
 def test_every_layout_has_a_word_in_the_tables() -> None:
-    from batchnorm.report._bench_tables import LAYOUTS
+    from batchnorm.records import LAYOUTS
 
     assert set(LAYOUTS) == set(MEMORY_FORMATS)

@@ -9,7 +9,7 @@ import torch
 from batchnorm.bench import DIRECTIONS, LayerCase, NetCase, Settings, measure_layer, measure_step, run_benchmark
 from batchnorm.bench import _run as run_module
 from batchnorm.errors import InputError
-from batchnorm.timings import LayerRow, benchmark_from_json, benchmark_to_json
+from batchnorm.records import Benchmark, LayerRow, from_json, to_json
 
 QUICK = Settings(route="native", net_route="native", rounds=1, warmup=1, threads=1, compiled=False)
 
@@ -100,7 +100,7 @@ def test_a_benchmark_measures_each_row_in_fresh_processes_and_can_be_read_back()
     assert benchmark.conditions.swept_bytes == 2 * benchmark.conditions.cache_bytes
     assert benchmark.conditions.versions["torch"] == torch.__version__
     assert set(benchmark.conditions.allocators) == {"tuned", "untuned"}
-    assert benchmark_from_json(benchmark_to_json(benchmark)) == benchmark
+    assert from_json(to_json(benchmark, lines=True), Benchmark) == benchmark
 
 
 def test_a_refusal_comes_back_from_the_other_process() -> None:

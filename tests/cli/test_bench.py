@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from batchnorm.timings import benchmark_from_json
+from batchnorm.records import Benchmark, from_json
 
 ONE_ROW = ["--shape", "4x3x6x6", "--format", "nchw", "--route", "native", "--rounds", 2, "--threads", 1, "--no-compile"]
 
@@ -22,7 +22,7 @@ def test_one_row_is_measured_shown_and_written(batchnorm, monkeypatch) -> None:
     assert "compile was left out: it was not asked for" in said.out
     assert "1/2 bn+act 4x3x6x6 nchw float32 relu, tuned" in said.err
     assert "note: quartiles of fewer than 7 rounds say little" in said.err
-    benchmark = benchmark_from_json(Path("results/bench.json").read_text())
+    benchmark = from_json(Path("results/bench.json").read_text(), Benchmark)
     assert [(row.shape, row.allocator) for row in benchmark.layers] == [
         ((4, 3, 6, 6), "tuned"),
         ((4, 3, 6, 6), "untuned"),
@@ -42,7 +42,7 @@ def test_json_is_one_line_and_quiet_leaves_the_standard_error_to_notes(batchnorm
     said = batchnorm("bench", *ONE_ROW, "--json", "--quiet")
     assert said.code == 0
     assert len(said.out.splitlines()) == 1
-    assert benchmark_from_json(json.dumps(said.json)).layers[0].family == "bn+act"
+    assert from_json(json.dumps(said.json), Benchmark).layers[0].family == "bn+act"
     assert all(line.startswith("note: ") for line in said.err.splitlines())
 
 

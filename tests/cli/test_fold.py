@@ -112,7 +112,7 @@ def test_unfold_gives_back_the_model_of_the_run(batchnorm, run, folded) -> None:
 def test_train_folds_at_the_end_and_says_what_came_of_it(batchnorm, small) -> None:
     said = batchnorm("train", "--epochs", 1, "--out", "r", "--fold", "--val-fraction", "0.9", "--json", *small)
     assert said.code == 0
-    line = next(line for line in said.out.splitlines() if line.startswith("folded: 2 folded; test accuracy "))
+    line = next(line for line in said.out.splitlines() if line.startswith("2 of 2 norms folded; test accuracy "))
     assert line.endswith("; written: r/folded.safetensors")
     assert (said.json["folded"], said.json["folded_accuracy"]) == (2, said.json["test_accuracy"])
     assert batchnorm("predict", "r/folded.safetensors", "--test-images", 1).code == 0

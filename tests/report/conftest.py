@@ -3,7 +3,7 @@
 import matplotlib.figure
 import pytest
 
-from batchnorm.timings import Benchmark, Conditions, Errors, LayerRow, StepRow, Timing
+from batchnorm.records import Benchmark, Conditions, Errors, LayerRow, StepRow, Timing
 
 CONDITIONS = Conditions(
     versions={"batchnorm": "1.2.3", "python": "3.11.7", "torch": "2.13.0"},

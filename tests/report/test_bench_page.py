@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from batchnorm.report import benchmark_page, case_cells, layer_cells, speed_section, step_cells, summary_cells
+from batchnorm.records import Benchmark, layer_table, step_table, summary_table, with_spread
+from batchnorm.report import benchmark_page, speed_section
+from batchnorm.tables import Table
+
+
+def headings(table: Table) -> list[str]:
+    return [column.heading for column in table.columns]
+
+
+def lines(table: Table) -> list[tuple[str, ...]]:
+    return [tuple(cell.text for cell in row) for row in table.cells]
 
 
 def tuned(benchmark):
@@ -12,8 +22,8 @@ def tuned(benchmark):
 
 
 def test_a_line_has_milliseconds_with_quartiles_ratios_floor_and_errors(benchmark) -> None:
-    cells = layer_cells(tuned(benchmark)[:1], "both")
-    line = dict(zip(cells.headings, cells.lines[0], strict=True))
+    table = layer_table(tuned(benchmark)[:1], "both", with_spread)
+    line = dict(zip(headings(table), lines(table)[0], strict=True))
     assert line == {
         "norm": "BN+ReLU",
         "shape": "32x64x112x112",
@@ -31,48 +41,49 @@ def test_a_line_has_milliseconds_with_quartiles_ratios_floor_and_errors(benchmar
 
 
 def test_evaluation_has_its_own_error_and_no_gradient(benchmark) -> None:
-    cells = layer_cells(tuned(benchmark)[:1], "evaluation")
-    assert cells.headings[-1] == "error, ours / native"
-    assert cells.lines[0][-1] == "3.0e-06 / 6.0e-06"
+    table = layer_table(tuned(benchmark)[:1], "evaluation", with_spread)
+    assert headings(table)[-1] == "error, ours / native"
+    assert lines(table)[0][-1] == "3.0e-06 / 6.0e-06"
 
 
 def test_an_arm_that_only_some_rows_have_is_a_dash_in_the_others(benchmark) -> None:
     first, second = tuned(benchmark)[:2]
     arms = first.timings["both"]
     compiled = replace(first, timings={"both": {**arms, "compile": arms["native"]}})
-    cells = layer_cells([compiled, second], "both")
-    column = cells.headings.index("compile, ms")
-    assert [line[column] for line in cells.lines] == ["40.0 (36.0 … 44.0)", "–"]  # noqa: RUF001
+    table = layer_table([compiled, second], "both", with_spread)
+    column = headings(table).index("compile, ms")
+    assert [line[column] for line in lines(table)] == ["40.0 (36.0 … 44.0)", "–"]  # noqa: RUF001
 
 
 def test_few_rows_show_every_direction_and_allocator(benchmark) -> None:
-    cells = case_cells([row for row in benchmark.layers if row.shape == (32, 64, 112, 112)])
-    assert [line[:3] for line in cells.lines[:5]] == [
+    one = tuple(row for row in benchmark.layers if row.shape == (32, 64, 112, 112))
+    found = lines(Benchmark(benchmark.conditions, one, ()).table())
+    assert [line[:3] for line in found[:5]] == [
         ("NCHW", "tuned", "forward"),
         ("NCHW", "tuned", "backward"),
         ("NCHW", "tuned", "both"),
         ("NCHW", "tuned", "evaluation"),
         ("NCHW", "untuned", "forward"),
     ]
-    assert len(cells.lines) == 16
-    assert cells.lines[0][3] == "10.0 ±1.0"
+    assert len(found) == 16
+    assert found[0][3] == "10.0 ±1.0"
 
 
 def test_the_summary_is_the_geometric_mean_over_the_shapes_with_both_ends(benchmark) -> None:
-    lines = {line[:2]: line[2:] for line in summary_cells(tuned(benchmark)).lines}
+    found = {line[:2]: line[2:] for line in lines(summary_table(tuned(benchmark)))}
     # sqrt(4 * 1), sqrt(2 * 2), and of all four
-    assert lines["BN+ReLU", "NCHW"][:4] == ("2", "2.00", "1.00 at 128x16x28x28", "4.00 at 32x64x112x112")
-    assert lines["BN+ReLU", "channels_last"][:2] == ("2", "2.00")
-    assert lines["BN+ReLU", "both"][:2] == ("4", "2.00")
-    assert lines["BN+ReLU+pool", "channels_last"][:2] == ("1", "6.00")
-    assert ("BN+ReLU+pool", "both") not in lines  # it was measured in one
+    assert found["BN+ReLU", "NCHW"][:4] == ("2", "2.00", "1.00 at 128x16x28x28", "4.00 at 32x64x112x112")
+    assert found["BN+ReLU", "channels_last"][:2] == ("2", "2.00")
+    assert found["BN+ReLU", "both"][:2] == ("4", "2.00")
+    assert found["BN+ReLU+pool", "channels_last"][:2] == ("1", "6.00")
+    assert ("BN+ReLU+pool", "both") not in found  # it was measured in one
 
 
 def test_a_step_s_line_has_both_layouts_the_ratio_to_ours_and_what_is_kept(benchmark) -> None:
-    lines = {line[1:3]: line[3:] for line in step_cells(benchmark.steps).lines}
-    assert lines["tuned", "plain PyTorch"] == ("50.0 (45.0 … 55.0)", "30.0 (27.0 … 33.0)", "1.50", "6.0")
-    assert lines["tuned", "this library"][2:] == ("1.00", "3.0")
-    assert lines["untuned", "torch.compile of it"] == ("140 (126 … 154)", "120 (108 … 132)", "3.00", "–")  # noqa: RUF001
+    found = {line[1:3]: line[3:] for line in lines(step_table(benchmark.steps, with_spread))}
+    assert found["tuned", "plain PyTorch"] == ("50.0 (45.0 … 55.0)", "30.0 (27.0 … 33.0)", "1.50", "6.0")
+    assert found["tuned", "this library"][2:] == ("1.00", "3.0")
+    assert found["untuned", "torch.compile of it"] == ("140 (126 … 154)", "120 (108 … 132)", "3.00", "–")  # noqa: RUF001
 
 
 def test_the_page_names_conditions_every_direction_and_what_was_left_out(benchmark) -> None:
@@ -116,6 +127,10 @@ def test_a_benchmark_without_steps_or_without_layers_has_a_page_too(benchmark) -
     assert "Whole training steps" not in speed_section(layers, "speed.svg")
     assert "In short" not in benchmark_page(steps)
     assert "speed.svg" not in speed_section(steps, "speed.svg")
+
+
+def test_at_a_terminal_a_benchmark_fits_80_columns(benchmark) -> None:
+    assert max(map(len, "\n".join(table.text(80) for table in benchmark.tables().values()).splitlines())) <= 80
 
 
 @pytest.mark.parametrize("page", [benchmark_page, lambda benchmark: speed_section(benchmark, "speed.svg")])

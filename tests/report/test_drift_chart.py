@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from batchnorm.errors import InputError
-from batchnorm.records import NormRecalibration, Recalibration
-from batchnorm.report import STALE, drift_chart, is_stale
+from batchnorm.records import STALE, NormRecalibration, Recalibration
+from batchnorm.report import drift_chart
 
 
 def norm(
@@ -79,7 +79,7 @@ def lines(axes, marker):
     ],
 )
 def test_stale_is_a_norm_whose_average_drift_is_large_or_no_number(mean, var, stale: bool) -> None:
-    assert is_stale(norm("bn", mean, var)) is stale
+    assert norm("bn", mean, var).is_stale is stale
 
 
 def test_dots_are_averages_lines_reach_the_worst_channel_ticks_are_standard_errors(figures, tmp_path) -> None:

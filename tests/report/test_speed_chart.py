@@ -57,13 +57,13 @@ def test_the_same_benchmark_gives_the_same_svg_without_a_date(benchmark, tmp_pat
 
 
 def test_another_process_draws_the_same_svg(benchmark, tmp_path) -> None:
-    from batchnorm.timings import benchmark_to_json
+    from batchnorm.records import to_json
 
     speed_chart(benchmark, tmp_path / "here.svg")
-    (tmp_path / "bench.json").write_text(benchmark_to_json(benchmark))
+    (tmp_path / "bench.json").write_text(to_json(benchmark, lines=True))
     program = (
-        "from batchnorm.report import speed_chart; from batchnorm.timings import benchmark_from_json; "
-        "speed_chart(benchmark_from_json(open('bench.json').read()), 'there.svg')"
+        "from batchnorm.report import speed_chart; from batchnorm.records import read_record; "
+        "speed_chart(read_record('bench.json'), 'there.svg')"
     )
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
     assert (tmp_path / "here.svg").read_bytes() == (tmp_path / "there.svg").read_bytes()

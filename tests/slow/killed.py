@@ -25,8 +25,8 @@ import batchnorm.surgery  # noqa: F401 - as torch
 from batchnorm.cli import _bench, main
 from batchnorm.data import Download, _registry
 from batchnorm.data._fashion_mnist import FASHION_MNIST
+from batchnorm.records import Benchmark, from_json
 from batchnorm.runs import RunFolder
-from batchnorm.timings import benchmark_from_json
 
 SMALL = ["--epochs", "2", "--model-args", "width", "4", "--val-fraction", "0.97", "--threads", "1", "--quiet"]
 RUN = Path("run")
@@ -274,7 +274,7 @@ def faults_of(scenario: Scenario) -> Iterator[str]:
 
 if __name__ == "__main__":
     # What was measured once: here it is only written.
-    measured = benchmark_from_json((Path(__file__).parents[2] / "benchmarks/results/bench.json").read_text())
+    measured = from_json((Path(__file__).parents[2] / "benchmarks/results/bench.json").read_text(), Benchmark)
     _bench.run_benchmark = lambda *_: measured
     os.chdir(sys.argv[2])
     with offered_by_a_server() if sys.argv[1] == "data fetch" else contextlib.nullcontext():

@@ -322,13 +322,44 @@ def test_a_wiring_prints_as_a_table():
         return m.act(m.head(y.flatten(1)))
 
     parts = {"conv": conv(), "bn": nn.BatchNorm2d(4), "act": nn.ReLU(), "head": nn.Linear(64, 5)}
-    assert str(trace(net(body, **parts), X)).splitlines() == [
-        "module  kind         calls  output   read by",
-        "conv    Conv2d       1      2x4x4x4  bn",
-        "bn      BatchNorm2d  1      2x4x4x4  act",
-        "act     ReLU         2      2x4x4x4  head, (returned)",
-        "head    Linear       1      2x5      act",
+    assert trace(net(body, **parts), X).table().text(80).splitlines()[1:] == [
+        "module  kind         output   read by           the norm",
+        "─" * 63,
+        "conv    Conv2d       2x4x4x4  bn",
+        "bn      BatchNorm2d  2x4x4x4  act               folds into conv",
+        "act     ReLU ×2      2x4x4x4  head, (returned)",  # noqa: RUF001 - a multiplication sign
+        "head    Linear       2x5      act",
+        "1 of 1 norms fold",
     ]
+
+
+def test_a_wiring_is_drawn_with_what_can_be_done_with_each_norm(tmp_path):
+    wiring = trace(nn.Sequential(conv(), nn.BatchNorm2d(4)).eval(), X)
+    text = wiring.svg(tmp_path / "net.svg")
+    assert (tmp_path / "net.svg").read_text() == text + "\n"
+    assert "Sequential: 1 of 1 norms fold" in text
+    assert wiring._repr_html_() == text
+
+
+def test_a_picture_of_another_format_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^path: expected a name ending in \.svg, got .*net\.png"):
+        trace(conv(), X).svg(tmp_path / "net.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_record_of_a_model_that_was_handed_over_names_its_class_and_no_run():
+    record = trace(nn.Sequential(conv(), nn.BatchNorm2d(4)), X).record()
+    assert (record.model, record.run, record.data, record.input) == ("Sequential", "", None, tuple(X.shape))
+
+
+def test_of_several_tensors_the_first_is_shown_and_the_others_are_said():
+    record = trace(net(lambda m, x, y: m.bn(x + y), bn=nn.BatchNorm2d(3)), (X, X)).record()
+    assert record.input == tuple(X.shape)
+    assert record.notes[0] == "2 tensors are given to the model; the first is shown"
+
+
+def test_the_repr_of_a_wiring_is_one_line():
+    assert repr(trace(nn.Sequential(conv()), X)) == "Wiring(Sequential, passes=1, calls=2)"
 
 
 def test_a_hook_that_is_given_an_object_sees_the_tensors_in_it():

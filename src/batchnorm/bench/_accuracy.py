@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..timings import Errors
+from ..records import Errors
 from ._cases import LayerCase
 from ._contenders import Forward
 from ._operands import Operands, chunks, reference

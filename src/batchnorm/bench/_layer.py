@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from ..errors import InputError
-from ..timings import LayerRow
+from ..records import LayerRow
 from ._accuracy import errors
 from ._cache import Sweep, last_level_cache
 from ._cases import LayerCase, Settings

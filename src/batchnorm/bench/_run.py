@@ -15,7 +15,7 @@ from typing import Any
 from .._version import __version__
 from ..allocator import tune_allocator
 from ..errors import InputError
-from ..timings import Benchmark, Conditions, LayerRow, StepRow, layer_row, step_row
+from ..records import Benchmark, Conditions, LayerRow, StepRow, make_record
 from ._cache import cpus, last_level_cache
 from ._cases import LayerCase, NetCase, Settings
 from ._layer import measure_layer
@@ -80,8 +80,8 @@ def _in_a_process_of_its_own(
     answer = json.loads(done.stdout)
     if "refused" in answer:
         raise InputError(answer["refused"])
-    row = layer_row(answer["row"]) if kind == "layer" else step_row(answer["row"])
-    return row, answer["allocator"]
+    made = make_record(LayerRow, answer["row"]) if kind == "layer" else make_record(StepRow, answer["row"])
+    return made, answer["allocator"]
 
 
 def _failed(what: str, done: "subprocess.CompletedProcess[str]") -> RuntimeError:

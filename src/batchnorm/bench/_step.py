@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..models import ConvBNNet, resnet18, resnet20
 from ..nn import set_route
-from ..timings import StepRow
+from ..records import StepRow
 from ._cache import Sweep, last_level_cache
 from ._cases import MEMORY_FORMATS, MemoryFormat, NetCase, Settings
 from ._contenders import compiler_missing, failure

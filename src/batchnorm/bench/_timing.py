@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..timings import Timing
+from ..records import Timing
 
 METHOD = (
     "arms in turn, one call each a round, by time.perf_counter; before every call torch's threads read through a "

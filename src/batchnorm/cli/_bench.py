@@ -11,7 +11,6 @@ from typing import Annotated
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from tyro.conf import arg
 
 from ..bench import (
@@ -28,10 +27,11 @@ from ..bench import (
 )
 from ..errors import InputError, Setting, did_you_mean
 from ..files import atomic_write
-from ..report import Cells, benchmark_page, case_cells, family_name, shape_name, step_cells, summary_cells
+from ..records import Benchmark, to_dict, to_json
+from ..report import benchmark_page
 from ..runs import check_output
-from ..timings import Benchmark, benchmark_to_dict, benchmark_to_json
 from ._json import to_line
+from ._printing import show
 from ._streams import warn
 
 FILES = ("bench.json", "bench.md")
@@ -93,11 +93,11 @@ class Bench:
         with _progress(quiet=self.quiet) as report:
             benchmark = run_benchmark(layers, nets, settings, report)
         if self.out is not None:
-            for name, text in zip(FILES, (benchmark_to_json(benchmark), benchmark_page(benchmark)), strict=True):
+            for name, text in zip(FILES, (to_json(benchmark, lines=True), benchmark_page(benchmark)), strict=True):
                 with atomic_write(self.out / name, "w") as file:
                     file.write(text)
         if self.json:
-            print(to_line(benchmark_to_dict(benchmark)))
+            print(to_line(to_dict(benchmark)))
         else:
             _show(benchmark)
         return 0
@@ -190,25 +190,6 @@ def _progress(*, quiet: bool) -> Iterator[Report]:
 
 def _show(benchmark: Benchmark) -> None:
     """Print the tables: for one shape every direction, for many the summary."""
-    console = Console()
-    cases = {(family_name(row), shape_name(row.shape), row.dtype) for row in benchmark.layers}
-    if len(cases) == 1:
-        console.print(_table(" ".join(*cases), case_cells(benchmark.layers)))
-    elif cases:
-        tuned = [row for row in benchmark.layers if row.allocator == "tuned"]
-        console.print(_table("Training, forward and backward, tuned allocator", summary_cells(tuned)))
-    if benchmark.steps:
-        console.print(_table("Whole training steps", step_cells(benchmark.steps)))
-    reasons = {(arm, reason) for row in benchmark.layers for arm, reason in row.left_out.items()}
-    reasons |= {(arm, reason) for row in benchmark.steps for arm, reason in row.left_out.items()}
-    for arm, reason in sorted(reasons):
-        print(f"{arm} was left out: {reason}")
-
-
-def _table(title: str, cells: Cells) -> Table:
-    table = Table(title=title, title_justify="left")
-    for heading, number in zip(cells.headings, cells.numbers, strict=True):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=not number)
-    for line in cells.lines:
-        table.add_row(*line)
-    return table
+    show(benchmark)
+    for reason in benchmark.left_out():
+        print(reason.replace(": ", " was left out: ", 1))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -13,11 +13,12 @@ from rich.progress import (
     TextColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
 from tyro.conf import Positional, arg
 
 from .. import data
+from ..tables import Column, Table
 from ._json import to_line
+from ._printing import show
 
 
 @dataclass
@@ -49,20 +50,34 @@ class List:
         if self.json:
             print(to_line(rows))
             return 0
-        table = Table()
-        for heading in ("name", "images", "licence", "what", "where"):
-            table.add_column(heading, overflow="fold")
-        for row in rows:
-            where = row["folder"] or f"not here: batchnorm data fetch {row['name']}"
-            table.add_row(
-                str(row["name"]),
-                f"{row['train']:,} + {row['test']:,}",
-                str(row["licence"]),
-                str(row["summary"]),
-                str(where),
-            )
-        Console().print(table)
+        show(_table(rows))
         return 0
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    columns = (
+        Column("name", "left"),
+        Column("images"),
+        Column("licence", "left", drop=1),
+        Column("what", "left", drop=2, wrap=True),
+    )
+    cells = (
+        (
+            row["name"],
+            f"{row['train']:,} + {row['test']:,}",
+            row["licence"],
+            row["summary"],
+        )
+        for row in rows
+    )
+    # Below the table a path is whole, and can be copied.
+    places = (
+        f"{row['name']} is in {row['folder']}"
+        if row["folder"]
+        else f"{row['name']} is not here: batchnorm data fetch {row['name']}"
+        for row in rows
+    )
+    return Table(columns, tuple(cells), notes=tuple(places))
 
 
 @dataclass

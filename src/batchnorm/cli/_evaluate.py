@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from tyro.conf import Positional, arg
 
-from ..records import Evaluation, Scores, to_dict
+from ..records import Evaluation, to_dict
 from ..runs import evaluate
 from ._json import to_line
 from ._picture import check_picture
-from ._recalibration_tables import NONE
+from ._printing import show
 from ._streams import warn
 
 
@@ -57,23 +55,15 @@ class Evaluate:
         if self.json:
             print(to_line(to_dict(evaluation)))
         else:
-            for table in (
-                _modes(evaluation),
-                _classes(evaluation.running),
-                _confusion(evaluation.running),
-            ):
-                console.print(table)
+            show(evaluation)
         self._draw(evaluation, console)
         return 0
 
     def _draw(self, evaluation: Evaluation, console: Console) -> None:
-        from ..report import confusion_matrix_figure
-
         folder = self.run_ if self.run_.is_dir() else self.run_.parent
         path = self.png or folder / "confusion_matrix.png"
-        scores = evaluation.running
         try:
-            confusion_matrix_figure(scores.confusion, [entry.name for entry in scores.classes], path)
+            evaluation.plot(path)
         except ImportError as error:
             console.print(f"no picture of the confusion matrix: {error}", highlight=False, markup=False, soft_wrap=True)
         except OSError as error:
@@ -83,55 +73,3 @@ class Evaluate:
             warn(f"note: no picture of the confusion matrix: {error}; --png FILE.png draws it elsewhere")
         else:
             console.print(f"confusion matrix: {path}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _modes(evaluation: Evaluation) -> Table:
-    images = f"{evaluation.running.images:,} {evaluation.split} images of {evaluation.data}"
-    table = Table(title=escape(f"{evaluation.run} on {images}"))
-    table.add_column("normalized by")
-    table.add_column("loss", justify="right")
-    table.add_column("accuracy", justify="right")
-    running, batch = evaluation.running, evaluation.batch
-    table.add_row("running statistics", f"{running.loss:.4f}", f"{running.accuracy:.4f}")
-    if batch is not None:
-        table.add_row(
-            f"each batch's own ({evaluation.batch_size})",
-            f"{batch.loss:.4f}",
-            f"{batch.accuracy:.4f}",
-        )
-        table.add_row(
-            "gap",
-            f"{batch.loss - running.loss:+.4f}",
-            f"{batch.accuracy - running.accuracy:+.4f}",
-            end_section=True,
-        )
-    if evaluation.folded:
-        table.add_row("nothing: the norms are folded", NONE, NONE)
-    return table
-
-
-def _classes(scores: Scores) -> Table:
-    table = Table(title="by class")
-    table.add_column("class")
-    for name in ("precision", "recall", "F1", "images"):
-        table.add_column(name, justify="right")
-    for entry in scores.classes:
-        table.add_row(
-            escape(entry.name),
-            f"{entry.precision:.3f}",
-            f"{entry.recall:.3f}",
-            f"{entry.f1:.3f}",
-            str(entry.support),
-        )
-    return table
-
-
-def _confusion(scores: Scores) -> Table:
-    table = Table(title="confusion matrix (rows: true, columns: predicted, by number)")
-    table.add_column("class")
-    for number in range(len(scores.classes)):
-        table.add_column(str(number), justify="right")
-    for number, (entry, row) in enumerate(zip(scores.classes, scores.confusion, strict=True)):
-        cells = [f"[green]{count}[/]" if column == number else str(count or "·") for column, count in enumerate(row)]
-        table.add_row(escape(f"{number} {entry.name}"), *cells)
-    return table

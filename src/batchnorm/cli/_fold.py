@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
 from ..records import RunFold, to_dict
 from ..runs import FOLD_BATCH, FoldWatcher, fold_checkpoint, fold_run, is_state_dict, unfold_file
-from ._fold_tables import lines, norms_table, stages_table
 from ._json import to_line
+from ._printing import show
 from ._streams import warn
 from ._wording import told
 
@@ -57,11 +56,7 @@ class Fold:
         if self.json:
             print(to_line(to_dict(said)))
             return 0
-        console = Console()
-        console.print(norms_table(said))
-        console.print(stages_table(said))
-        for line in lines(said):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+        show(said)
         return 0
 
     def _run(self, watcher: FoldWatcher) -> RunFold:

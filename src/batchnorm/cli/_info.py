@@ -1,6 +1,7 @@
 """`batchnorm info`."""
 
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import torch
 
 from .. import __version__, data, models
-from ..functional import route_table
+from ..functional import AUTO, route_table
 from ..kernels import cpu
+from ..tables import Column, Table
 from ._json import to_line
+from ._printing import show
 
 SHOWN = ("torch", "numpy", "safetensors", "torchmetrics", "pillow", "rich", "tyro")
 
@@ -31,18 +34,30 @@ class Info:
         if self.json:
             print(to_line(facts))
             return 0
-        for name in ("batchnorm", "python", "platform", "threads", "devices"):
-            value = facts[name]
-            print(f"{name:<10} {', '.join(value) if isinstance(value, list) else value}")
-        print("libraries  " + ", ".join(f"{name} {number}" for name, number in facts["libraries"].items()))
-        print("models")
-        for name, summary in facts["models"].items():
-            print(f"  {name:<10} {summary}")
-        print("data       " + ", ".join(f"{name} ({place or 'not here'})" for name, place in facts["data"].items()))
-        print(f"kernels    {_in_words(facts['kernels'])}")
-        print("routes of batch norm, `auto` takes the first that fits")
-        print(route_table())
+        for table in _tables(facts):
+            show(table)
         return 0
+
+
+def _tables(facts: dict[str, Any]) -> Iterator[Table]:
+    names, what = Column("", "left"), Column("", "left", wrap=True)
+    libraries = ", ".join(f"{name} {number}" for name, number in facts["libraries"].items())
+    rows = [(name, str(facts[name])) for name in ("batchnorm", "python", "platform", "threads")]
+    rows += [
+        ("devices", ", ".join(facts["devices"])),
+        ("libraries", libraries),
+        ("kernels", _in_words(facts["kernels"])),
+    ]
+    # Below the table a path is whole, and can be copied.
+    places = (
+        *(f"{name} is {f'in {place}' if place else 'not here'}" for name, place in facts["data"].items()),
+        *([f"compiled kernels are in {place}"] if (place := facts["kernels"]["folder"]) else []),
+    )
+    yield Table((names, what), tuple(rows), notes=places)
+    yield Table((names, what), tuple(facts["models"].items()), "models")
+    columns = (Column("route", "left"), Column("when", "left", wrap=True), Column("why", "left", wrap=True))
+    routes = tuple((row.route, row.when, row.why) for row in AUTO)
+    yield Table(columns, routes, 'routes of batch norm; route="auto" takes the first that fits')
 
 
 def collect() -> dict[str, Any]:
@@ -81,6 +96,7 @@ def collect_kernels() -> dict[str, Any]:
 def _in_words(kernels: dict[str, Any]) -> str:
     if kernels["numba"] is None:
         return f"native route, for the CPU kernels need {kernels['missing']}"
-    place = kernels["folder"] or "no folder, for there is no home (BATCHNORM_CACHE names another)"
-    counted = f"{kernels['compiled']} of {kernels['all']} compiled in {place}"
+    counted = f"{kernels['compiled']} of {kernels['all']} compiled"
+    if kernels["folder"] is None:
+        counted += " in no folder, for there is no home (BATCHNORM_CACHE names another)"
     return f"numba {kernels['numba']}, {kernels['team']}, {counted}"

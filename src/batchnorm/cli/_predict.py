@@ -6,18 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from torch import Tensor, nn
 from tyro.conf import Positional, arg
 
 from .. import data
 from ..errors import InputError, RefusedError, Setting
-from ..records import Prediction, to_dict
+from ..records import Prediction, predictions_table, to_dict
 from ..runs import FOLD_BATCH, TIMED_CALLS, ModelCard, load_run, milliseconds_in_turn, predict, read_image
 from ._json import to_line
 from ._picture import check_picture
+from ._printing import show
 from ._streams import warn
 
 
@@ -62,7 +60,7 @@ class Predict:
         if self.json:
             print(to_line([to_dict(prediction) for prediction in predictions]))
         else:
-            _print(predictions)
+            show(predictions_table(predictions))
             if labels:
                 _print_score(predictions, net, card.normalization.apply(pixels[:FOLD_BATCH]))
         if self.sheet:
@@ -114,22 +112,3 @@ def _print_score(predictions: list[Prediction], net: nn.Module, batch: Tensor) -
     (milliseconds,) = milliseconds_in_turn([net], (batch,))
     time = f"{milliseconds:.3g} ms for a batch of {len(batch)}, median of {TIMED_CALLS} calls"
     print(f"{right} of {len(predictions)} right; {time}")
-
-
-def _print(predictions: list[Prediction]) -> None:
-    table = Table()
-    for heading in ("image", "prediction", "then"):
-        table.add_column(heading, overflow="fold")
-    if any(prediction.label for prediction in predictions):
-        table.add_column("true")
-    for prediction in predictions:
-        ranked = [
-            f"{name} {value:.1%}" for name, value in zip(prediction.classes, prediction.probabilities, strict=True)
-        ]
-        image = "\n".join([prediction.image, *(f"({note})" for note in prediction.notes)])
-        row = [image, ranked[0], ", ".join(ranked[1:])]
-        if prediction.label:
-            right = prediction.label == prediction.classes[0]
-            row.append(f"[{'green' if right else 'red'}]{escape(prediction.label)}[/]")
-        table.add_row(*map(escape, row[:3]), *row[3:])
-    Console().print(table)

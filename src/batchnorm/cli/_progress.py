@@ -20,9 +20,7 @@ from rich.text import Text
 
 from ..records import EpochRecord, RunFold, RunRecalibration
 from ..training import Plan, StepReport, Watcher
-from ._fold_tables import summary_line as fold_line
 from ._recalibration_progress import Rounds, describe_rounds
-from ._recalibration_tables import summary_line
 from ._streams import tell, warn
 from ._wording import told
 
@@ -73,11 +71,11 @@ class Lines(Notes):
 
     def recalibrated(self, record: RunRecalibration) -> None:
         """Print in one line what came of the recalibration."""
-        tell(summary_line(record))
+        tell(record.summary())
 
     def folded(self, record: RunFold) -> None:
         """Print in one line what came of folding."""
-        tell(fold_line(record))
+        tell(record.summary())
 
 
 class FittingProgress(Progress):
@@ -168,11 +166,11 @@ class Bar(Watcher):
 
     def recalibrated(self, record: RunRecalibration) -> None:
         """Print what came of it above the bar."""
-        self.console.print(summary_line(record), highlight=False, markup=False)
+        self.console.print(record.summary(), highlight=False, markup=False)
 
     def folded(self, record: RunFold) -> None:
         """Print what came of folding above the bar."""
-        self.console.print(fold_line(record), highlight=False, markup=False)
+        self.console.print(record.summary(), highlight=False, markup=False)
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from rich.console import Console
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from ..errors import InputError, Setting
@@ -13,8 +12,8 @@ from ..runs import RECALIBRATION_BATCH, recalibrate_run
 from ..statistics import RecalibrationOptions
 from ._json import to_line
 from ._picture import check_picture
+from ._printing import show
 from ._recalibration_progress import watch_rounds
-from ._recalibration_tables import LEGEND, lines, norms_table
 from ._streams import warn
 
 
@@ -95,18 +94,13 @@ class Recalibrate:
         if self.json:
             print(to_line(to_dict(said)))
         else:
-            console = Console()
-            console.print(norms_table(said.recalibration))
-            for line in (*LEGEND, *lines(said)):
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+            show(said)
         return 0
 
 
 def _draw(record: Recalibration, path: Path) -> None:
-    from ..report import drift_chart
-
     try:
-        drift_chart(record, path)
+        record.plot(path)
     except ImportError as error:
         warn(f"note: no picture of the drift: {error}")
     else:

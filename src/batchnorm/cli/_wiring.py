@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..records import to_dict
 from ..runs import wiring_of_run
 from ._json import to_line
 from ._picture import check_picture
+from ._printing import show
 from ._streams import warn
-from ._wiring_table import lines, wiring_table
 
 
 @dataclass
@@ -41,15 +40,10 @@ class Wiring:
             check_picture("out", self.out, (".svg",), reads=(self.run_,))
         record = wiring_of_run(self.run_, model=self.model, batch_size=self.batch_size, device=self.device)
         if self.out:
-            from ..report import wiring_chart
-
-            wiring_chart(record, self.out)
+            record.plot(self.out)
             warn(f"picture of the net: {self.out}")
         if self.json:
             print(to_line(to_dict(record)))
         else:
-            console = Console()
-            console.print(wiring_table(record))
-            for line in lines(record):
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
+            show(record)
         return 0

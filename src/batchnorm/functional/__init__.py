@@ -14,6 +14,7 @@ from ._finish import check_pool as check_pool
 from ._finish import finish as finish
 from ._moments import Moments as Moments
 from ._moments import batch_moments as batch_moments
+from ._routes import AUTO as AUTO
 from ._routes import ROUTES as ROUTES
 from ._routes import check_route as check_route
 from ._routes import route_table as route_table

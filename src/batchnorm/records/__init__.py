@@ -1,22 +1,40 @@
-"""Plain data that is written to files and read back: what a training, a recalibration, a prediction came to.
+"""Plain data that is written to files and read back: what a training, a recalibration, a benchmark came to.
 
 Nothing here knows torch. A record is written as one JSON object that begins with its own name and version,
 so that a reader knows what it holds; reading looks the name up in `RECORDS`, so a file cannot name code.
+What a record comes to for a reader, in cells and words, stands in a file beside it.
 """
 
+from ._benchmark import Benchmark as Benchmark
+from ._benchmark import Conditions as Conditions
+from ._benchmark import Errors as Errors
+from ._benchmark import LayerRow as LayerRow
+from ._benchmark import StepRow as StepRow
+from ._benchmark import Timing as Timing
+from ._benchmark_cells import layer_table as layer_table
+from ._benchmark_cells import step_table as step_table
+from ._benchmark_cells import summary_table as summary_table
+from ._benchmark_words import LAYOUTS as LAYOUTS
+from ._benchmark_words import STEP_KINDS as STEP_KINDS
+from ._benchmark_words import family_name as family_name
+from ._benchmark_words import with_spread as with_spread
 from ._fold import FoldedNorm as FoldedNorm
 from ._fold import FoldProof as FoldProof
 from ._fold import FoldReport as FoldReport
 from ._json import RECORDS as RECORDS
+from ._json import Record as Record
 from ._json import from_json as from_json
 from ._json import make_record as make_record
+from ._json import read_record as read_record
 from ._json import to_dict as to_dict
 from ._json import to_json as to_json
+from ._numbers import Signed as Signed
 from ._recalibration import Certificate as Certificate
 from ._recalibration import NormRecalibration as NormRecalibration
 from ._recalibration import Numbers as Numbers
 from ._recalibration import Recalibration as Recalibration
 from ._recalibration import Round as Round
+from ._recalibration_cells import STALE as STALE
 from ._run_fold import RunFold as RunFold
 from ._run_recalibration import Judgement as Judgement
 from ._run_recalibration import RunRecalibration as RunRecalibration
@@ -26,10 +44,20 @@ from ._training import Evaluation as Evaluation
 from ._training import Prediction as Prediction
 from ._training import Scores as Scores
 from ._training import TrainResult as TrainResult
-from ._wiring import HANDS_ON as HANDS_ON
-from ._wiring import INPUT as INPUT
-from ._wiring import KEPT as KEPT
-from ._wiring import RETURNED as RETURNED
+from ._training_cells import epochs_table as epochs_table
+from ._training_cells import predictions_table as predictions_table
 from ._wiring import WiringOutcome as WiringOutcome
 from ._wiring import WiringRecord as WiringRecord
 from ._wiring import WiringRow as WiringRow
+from ._wiring_cells import kind_of as kind_of
+from ._wiring_words import HANDS_ON as HANDS_ON
+from ._wiring_words import INPUT as INPUT
+from ._wiring_words import KEPT as KEPT
+from ._wiring_words import OUTCOMES as OUTCOMES
+from ._wiring_words import RETURNED as RETURNED
+from ._wiring_words import beside as beside
+from ._wiring_words import circumstances as circumstances
+from ._wiring_words import hands_on as hands_on
+from ._wiring_words import headline as headline
+from ._wiring_words import parent_of as parent_of
+from ._wiring_words import what_to_do as what_to_do

@@ -1,20 +1,34 @@
-"""How is a record written as a line of JSON, and read back?"""
+"""How is a record written as JSON, and read back?"""
 
 import json
-import sys
-from dataclasses import MISSING, asdict, fields
-from typing import Any, TypeVar, get_args
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar, overload
 
 from ..errors import InputError
-from ..files import in_short, one_line, read_json
+from ..files import in_short, one_line, read_json, read_text
+from ._benchmark import Benchmark
+from ._fold import FoldReport
+from ._made import Made, made
 from ._recalibration import Recalibration
 from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
 from ._training import EpochRecord, Evaluation, Prediction, TrainResult
 from ._wiring import WiringRecord
 
-Record = EpochRecord | TrainResult | Evaluation | Prediction | Recalibration | RunRecalibration | RunFold | WiringRecord
-RECORDS = {
+Record = (
+    EpochRecord
+    | TrainResult
+    | Evaluation
+    | Prediction
+    | Recalibration
+    | RunRecalibration
+    | FoldReport
+    | RunFold
+    | WiringRecord
+    | Benchmark
+)
+RECORDS: dict[str, type[Record]] = {
     record.__name__: record
     for record in (
         EpochRecord,
@@ -23,89 +37,141 @@ RECORDS = {
         Prediction,
         Recalibration,
         RunRecalibration,
+        FoldReport,
         RunFold,
         WiringRecord,
+        Benchmark,
     )
 }
-Flat = TypeVar("Flat", EpochRecord, TrainResult)
+Kind = TypeVar("Kind", bound=Record)
 
 
 def to_dict(record: Record) -> dict[str, Any]:
     """Return `record` as a dictionary of plain values that begins with its name and version.
 
     Example:
+        >>> from batchnorm.records import Prediction
         >>> to_dict(Prediction("shoe.png", ("Sneaker",), (0.97,)))["record"]
         'Prediction'
     """
     return {"record": type(record).__name__, "version": record.VERSION, **asdict(record)}
 
 
-def to_json(record: Record) -> str:
-    """Return `record` as one line of JSON; a value that is not finite is an error, for JSON has no word for it.
+def to_json(record: Record, *, lines: bool = False) -> str:
+    """Return `record` as JSON; a value that is not finite is an error, for JSON has no word for it.
+
+    Args:
+        record: the record.
+        lines: give every field a line, and every row of a field that holds several a line of its own, so that two
+            files can be compared line by line; without, all of it is one line.
 
     Raises:
         ValueError: a number is NaN or infinite.
     """
-    return json.dumps(to_dict(record), allow_nan=False, ensure_ascii=False)
+    data = to_dict(record)
+    if not lines:
+        return _line(data)
+    return "{\n" + ",\n".join(f" {_line(name)}: {_lines(value)}" for name, value in data.items()) + "\n}\n"
 
 
-def from_json(text: str, kind: type[Flat]) -> Flat:
-    """Read one `kind` back from the line that `to_json` wrote; a field with a default may be younger than the line.
+def _lines(value: Any) -> str:
+    if isinstance(value, tuple | list) and all(isinstance(row, dict) for row in value):
+        return "[\n" + ",\n".join(f"  {_line(row)}" for row in value) + "\n ]"
+    return _line(value)
+
+
+def _line(value: Any) -> str:
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # the name of a file that is not UTF-8, which no file in UTF-8 can hold as it is
+        text = json.dumps(value, allow_nan=False)
+    return text
+
+
+@overload
+def from_json(text: str) -> Record: ...
+@overload
+def from_json(text: str, kind: type[Kind]) -> Kind: ...
+def from_json(text: str, kind: type[Any] | None = None) -> Any:
+    """Read a record back from what `to_json` wrote; a field with a default may be younger than the text.
+
+    Args:
+        text: the JSON.
+        kind: which record is expected; without, any.
 
     Raises:
-        InputError: `text` is no JSON, holds another record or version, or has other fields.
+        InputError: `text` is no JSON, holds another record or version, or has other fields, types or numbers.
 
     Example:
+        >>> from batchnorm.records import EpochRecord
         >>> line = to_json(EpochRecord(1, 79, 0.5, 0.8, None, None, 0.1, 3.0, 1e3))
-        >>> from_json(line, EpochRecord).train_accuracy
+        >>> from_json(line).train_accuracy
         0.8
     """
+    expected = _article("record" if kind is None else kind.__name__)
     try:
         data = read_json(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"expected a line of JSON that holds a {kind.__name__}: {in_short(error)}") from None
-    if not isinstance(data, dict) or RECORDS.get(str(data.pop("record", None))) is not kind:
-        raise InputError(f"expected a {kind.__name__}, got {text[:80]!r}")
+        raise InputError(f"expected the JSON of {expected}: {in_short(error)}") from None
+    found = RECORDS.get(str(data.pop("record", None))) if isinstance(data, dict) else None
+    if not isinstance(data, dict) or found is None or kind not in (None, found):
+        raise InputError(f"expected {expected}, got {text[:80]!r}")
     version = data.pop("version", None)
-    if type(version) is not int or version != kind.VERSION:
+    if type(version) is not int or version != found.VERSION:
         raise InputError(
-            f"this {kind.__name__} has version {one_line(str(version), 40)}, this batchnorm reads version "
-            f"{kind.VERSION}; read it with the batchnorm that wrote it"
+            f"this {found.__name__} has version {one_line(str(version), 40)}, this batchnorm reads version "
+            f"{found.VERSION}; read it with the batchnorm that wrote it"
         )
-    return make_record(kind, data)
+    return make_record(found, data)
 
 
-def make_record(kind: type[Flat], data: dict[str, Any]) -> Flat:
-    """Make a record of the plain values of a file, each of which is checked first.
+@overload
+def read_record(path: Path | str) -> Record: ...
+@overload
+def read_record(path: Path | str, kind: type[Kind]) -> Kind: ...
+def read_record(path: Path | str, kind: type[Any] | None = None) -> Any:
+    """Read a record from a file that holds its JSON, such as `recalibration.json` in a run's folder.
+
+    Args:
+        path: the file.
+        kind: which record is expected; without, any.
+
+    Raises:
+        InputError: the file cannot be read, or as `from_json`.
+
+    Example:
+        >>> import tempfile
+        >>> from batchnorm.records import Prediction
+        >>> path = Path(tempfile.mkdtemp()) / "prediction.json"
+        >>> _ = path.write_text(to_json(Prediction("shoe.png", ("Sneaker",), (0.97,))))
+        >>> read_record(path).classes
+        ('Sneaker',)
+    """
+    try:
+        text = read_text(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({in_short(error)}); give a file that holds a record") from None
+    try:
+        return from_json(text) if kind is None else from_json(text, kind)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def make_record(kind: type[Made], data: dict[str, Any]) -> Made:
+    """Make a record, or one of its parts, of the plain values of a file, each of which is checked first.
 
     Raises:
         InputError: there are other fields, other types, or numbers that such a record never has.
 
     Example:
+        >>> from batchnorm.records import EpochRecord
         >>> make_record(EpochRecord, {"epoch": float("inf")})
         Traceback (most recent call last):
-        batchnorm.errors.InputError: a EpochRecord has the fields ...
+        batchnorm.errors.InputError: an EpochRecord has the fields ...
     """
-    expected = {entry.name: entry for entry in fields(kind)}
-    needed = {name for name, entry in expected.items() if entry.default is MISSING}
-    if not needed <= set(data) <= set(expected):
-        got = sorted(str(name)[:40] for name in data)[:20]
-        raise InputError(f"a {kind.__name__} has the fields {sorted(expected)}, got {got}")
-    wrong = [name for name, value in data.items() if type(value).__name__ not in _json_types(expected[name].type)]
-    if wrong:
-        raise InputError(f"a {kind.__name__} has other types in {', '.join(wrong)}")
-    odd = [name for name, value in data.items() if isinstance(value, int | float) and not _can_be(name, value)]
-    if odd:
-        raise InputError(f"a {kind.__name__} has a number that cannot be in {', '.join(odd)}: {str(data[odd[0]])[:40]}")
-    return kind(**data)
+    return made(kind, data)
 
 
-def _can_be(name: str, value: float) -> bool:
-    """Whether a field of that name may have a number: what is counted or measured is not negative."""
-    return 0 <= value <= (1 if name.endswith("accuracy") else 2**63 if isinstance(value, int) else sys.float_info.max)
-
-
-def _json_types(annotation: Any) -> set[str]:
-    """Return the names of the types that JSON may give for a field; a whole number may stand for a float."""
-    names = {getattr(part, "__name__", "NoneType") for part in get_args(annotation) or (annotation,)}
-    return names | ({"int"} if "float" in names else set())
+def _article(name: str) -> str:
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

@@ -6,9 +6,16 @@ finite: statistics that were NaN before, say.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
-Numbers = tuple[float | None, ...]
+from ..tables import Table
+from ._numbers import Signed
+from ._pictures import draw_drift
+from ._recalibration_cells import STALE, channels_table, norms_table
+from ._shown import Shown
+
+Numbers = tuple[Signed | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +38,8 @@ class Round:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class NormRecalibration:
+@dataclass(frozen=True, slots=True, repr=False)
+class NormRecalibration(Shown):
     """One norm that has new statistics; means and variances as they are stored, one number per channel.
 
     `state`: `"exact"`; `"average"` for a norm that has what one pass with batch statistics came to; `"unsettled"` for
@@ -63,6 +70,16 @@ class NormRecalibration:
     residual_mean: float | None
     residual_var: float | None
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether mean or variance was off by more than `STALE`, averaged over the channels, or not a number."""
+        drifts = (self.drift_mean_average, self.drift_var_average)
+        return any(drift is None or drift > STALE for drift in drifts)
+
+    def tables(self) -> dict[str, Table]:
+        """Return `"channels"`: the statistics of each, before and after."""
+        return {"channels": channels_table(self)}
+
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
@@ -83,13 +100,22 @@ class Certificate:
     samples: int
 
 
-@dataclass(frozen=True, slots=True)
-class Recalibration:
+@dataclass(frozen=True, slots=True, repr=False)
+class Recalibration(Shown):
     """What `batchnorm.recalibrate` did; `batchnorm recalibrate --json` prints it within what it says of the run.
 
     `samples` and `batches` are those of one pass, of all `ranks` together. `depth` is that of the deepest norm,
     `exact_depth` how deep the statistics are exact (`None` for `average`). `skipped` names the norms that were left
     alone, each with the reason. `notes` are sentences for the user.
+
+    Example:
+        >>> import torch
+        >>> from batchnorm import recalibrate
+        >>> record = recalibrate(torch.nn.BatchNorm1d(2), [torch.tensor([[1.0, 2.0], [3.0, 6.0]])])
+        >>> print(record.table().csv().splitlines()[1])
+        the model*,1.41 (1.41),1.39 (2.08),–,–
+        >>> record
+        Recalibration(method='average', variance='unbiased', samples=2, ..., norms=<1>, ...)
     """
 
     VERSION: ClassVar[int] = 1
@@ -109,3 +135,11 @@ class Recalibration:
     rounds: tuple[Round, ...]
     certificate: Certificate | None
     notes: tuple[str, ...] = field(default=())
+
+    def tables(self) -> dict[str, Table]:
+        """Return `"norms"`: how far each was off, how sure the new statistics are, what is left."""
+        return {"norms": norms_table(self)}
+
+    def plot(self, path: Path | str) -> None:
+        """Draw how far each norm's statistics were off, as `.svg` or `.png`; needs matplotlib."""
+        draw_drift(self, path)

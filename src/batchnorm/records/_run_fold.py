@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from ..tables import Table
 from ._fold import FoldReport
+from ._fold_cells import run_tables, summary_line
 from ._run_recalibration import Judgement
+from ._shown import Shown
 
 
-@dataclass(frozen=True, slots=True)
-class RunFold:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunFold(Shown):
     """What `batchnorm fold --json` prints.
 
     `before` and `after` judge the same `judged` images of `data` (`None` for a checkpoint of one's own, of which no
@@ -36,3 +39,11 @@ class RunFold:
     sha256: str | None = None
     trained: Judgement | None = None
     milliseconds_trained: float | None = None
+
+    def tables(self) -> dict[str, Table]:
+        """Return `"norms"` (what became of each) and `"stages"` (how good and how fast the net is at each)."""
+        return run_tables(self)
+
+    def summary(self) -> str:
+        """Return one line: how many norms folded, how the net did before and does now."""
+        return summary_line(self)

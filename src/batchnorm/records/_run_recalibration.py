@@ -1,9 +1,13 @@
 """What did the recalibration of a trained run read, write and change?"""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
+from ..tables import Table
 from ._recalibration import Recalibration
+from ._recalibration_cells import run_table, summary_line
+from ._shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +18,8 @@ class Judgement:
     accuracy: float
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecalibration:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunRecalibration(Shown):
     """`recalibration.json` in a run's folder; `batchnorm recalibrate --json` prints it.
 
     The statistics are those of images of `data` and `split`, `augmented` as in training or not, in batches of
@@ -41,3 +45,15 @@ class RunRecalibration:
     kept: str | None
     recalibration: Recalibration
     replaced: str | None = None
+
+    def tables(self) -> dict[str, Table]:
+        """Return `"norms"`, as of a `Recalibration`, and below it how the net does and where it is."""
+        return {"norms": run_table(self)}
+
+    def summary(self) -> str:
+        """Return one line: how many norms were stale, how the net did before and does now."""
+        return summary_line(self)
+
+    def plot(self, path: Path | str) -> None:
+        """Draw how far each norm's statistics were off, as `.svg` or `.png`; needs matplotlib."""
+        self.recalibration.plot(path)

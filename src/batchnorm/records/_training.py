@@ -1,11 +1,18 @@
 """What did a training, an evaluation, a prediction come to?"""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
+from ..tables import Table
+from ._evaluation_cells import evaluation_tables, scores_tables
+from ._pictures import draw_confusion
+from ._shown import Shown
+from ._training_cells import epochs_table, predictions_table, result_table
 
-@dataclass(frozen=True, slots=True)
-class EpochRecord:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class EpochRecord(Shown):
     """One line of `metrics.jsonl`: what one epoch of training came to.
 
     Losses are means over images of the cross entropy (the training loss with label smoothing, while the weights
@@ -25,9 +32,13 @@ class EpochRecord:
     seconds: float
     images_per_second: float
 
+    def tables(self) -> dict[str, Table]:
+        """Return `"epochs"`, with one row."""
+        return {"epochs": epochs_table([self])}
 
-@dataclass(frozen=True, slots=True)
-class TrainResult:
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TrainResult(Shown):
     """What a finished training came to; `batchnorm train --json` prints it as its last line.
 
     `test_accuracy` (0…1) and `test_loss` are of the test images, which are looked at once, at the end; `seconds`
@@ -55,6 +66,10 @@ class TrainResult:
     folded: int | None = None
     folded_accuracy: float | None = None
 
+    def tables(self) -> dict[str, Table]:
+        """Return `"scores"`: loss and accuracy on the test images, and on those that were held out."""
+        return {"scores": result_table(self)}
+
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
@@ -67,8 +82,8 @@ class ClassScores:
     support: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+@dataclass(frozen=True, slots=True, repr=False)
+class Scores(Shown):
     """Loss, accuracy, per-class scores and the confusion matrix (rows: true class, columns: predicted)."""
 
     loss: float
@@ -77,9 +92,17 @@ class Scores:
     classes: tuple[ClassScores, ...]
     confusion: tuple[tuple[int, ...], ...]
 
+    def tables(self) -> dict[str, Table]:
+        """Return `"classes"`, and `"confusion"`: which classes are taken for which."""
+        return scores_tables(self)
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+    def plot(self, path: Path | str) -> None:
+        """Draw the confusion matrix, as `.png`; needs matplotlib."""
+        draw_confusion(self, path)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Evaluation(Shown):
     """The same images judged twice: with the running statistics and with each batch's own.
 
     `running` is what a user of the model gets. `batch` normalizes every batch of `batch_size` images by itself, as
@@ -97,9 +120,17 @@ class Evaluation:
     batch: Scores | None
     folded: bool = False
 
+    def tables(self) -> dict[str, Table]:
+        """Return `"modes"` (by the running statistics, and by each batch's own), `"classes"` and `"confusion"`."""
+        return evaluation_tables(self)
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+    def plot(self, path: Path | str) -> None:
+        """Draw the confusion matrix by the running statistics, as `.png`; needs matplotlib."""
+        self.running.plot(path)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Prediction(Shown):
     """The most probable classes of one image, most probable first, and what was done to the image before."""
 
     VERSION: ClassVar[int] = 1
@@ -109,3 +140,7 @@ class Prediction:
     probabilities: tuple[float, ...]
     notes: tuple[str, ...] = field(default=())
     label: str | None = None
+
+    def tables(self) -> dict[str, Table]:
+        """Return `"predictions"`, with one row."""
+        return {"predictions": predictions_table([self])}

@@ -1,14 +1,16 @@
 """What did a model do while it ran, module by module, and what can be done with its norms?"""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
+
+from ..tables import Table
+from ._pictures import draw_wiring, wiring_text
+from ._shown import Shown
+from ._wiring_cells import wiring_table
 
 WiringOutcome = Literal["folded", "shift", "scale-shifted", "left"]
 """What a fold would make of a norm, in the words of `FoldedNorm`."""
-
-
-INPUT, RETURNED, KEPT, HANDS_ON = "(input)", "(returned)", "(kept)", "(hands its input on)"
-"""Who makes or reads a tensor, and is no module: the caller twice, somebody who holds it, and a row for its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,14 @@ class WiringRow:
     into: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WiringRecord:
+@dataclass(frozen=True, slots=True, repr=False)
+class WiringRecord(Shown):
     """What a run's net did with a few images; `batchnorm wiring --json` prints it.
 
     Attributes:
-        run: the run's folder, or the model's file.
+        run: the run's folder, or the model's file; empty for a model that was handed over.
         model: the net's name.
-        data: the set whose test images were taken; None for random numbers.
+        data: the set whose test images were taken; None for random numbers, or what the caller gave.
         input: the shape of the input.
         input_read_by: the rows that read it.
         rows: in the order in which the modules ran first.
@@ -82,3 +84,25 @@ class WiringRecord:
     def count(self, outcome: WiringOutcome) -> int:
         """How many norms have that outcome."""
         return sum(row.outcome == outcome for row in self.rows)
+
+    def tables(self) -> dict[str, Table]:
+        """Return `"modules"`: who made what, who read it, and what can be done with each norm."""
+        return {"modules": wiring_table(self)}
+
+    def svg(self, path: Path | str | None = None) -> str:
+        """Return the picture of the net as the text of an SVG file, and write it if a path is given.
+
+        Raises:
+            InputError: the path does not end in `.svg`.
+            OSError: the file cannot be written.
+        """
+        if path is not None:
+            self.plot(path)
+        return wiring_text(self)
+
+    def plot(self, path: Path | str) -> None:
+        """Draw the net, as `.svg`."""
+        draw_wiring(self, path)
+
+    def _repr_html_(self) -> str:
+        return self.svg()  # the picture says more than the table, and HTML holds it as it is

@@ -2,21 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
-from ..timings import Benchmark, Conditions, LayerRow, StepRow
-from ._bench_tables import (
-    ABSENT,
-    LAYOUTS,
+from ..records import (
     STEP_KINDS,
-    Cells,
-    family_name,
-    geometric_mean,
-    layer_cells,
-    mebibytes,
-    milliseconds,
-    shape_name,
-    step_cells,
-    times,
+    Benchmark,
+    Conditions,
+    StepRow,
+    layer_table,
+    step_table,
+    summary_table,
+    with_spread,
 )
+from ..tables import NONE, Column, Table, mebibytes, milliseconds, shape_text, times
 
 DIRECTIONS = {
     "both": "Training, forward and backward",
@@ -33,13 +29,17 @@ def benchmark_page(benchmark: Benchmark) -> str:
         [row for row in benchmark.layers if row.allocator == allocator] for allocator in ("tuned", "untuned")
     )
     if tuned:
-        parts += ["## In short", "Training, forward and backward, tuned allocator.", markdown(summary_cells(tuned))]
+        parts += ["## In short", "Training, forward and backward, tuned allocator.", summary_table(tuned).markdown()]
     if benchmark.steps:
-        parts += ["## Whole training steps", markdown(step_cells(benchmark.steps)), *step_sentences(benchmark.steps)]
+        parts += [
+            "## Whole training steps",
+            step_table(benchmark.steps, with_spread).markdown(),
+            *step_sentences(benchmark.steps),
+        ]
     for allocator, rows in (("tuned", tuned), ("untuned", untuned)):
         for direction, title in DIRECTIONS.items():
             if rows:
-                parts += [f"## {title}, {allocator} allocator", markdown(layer_cells(rows, direction))]
+                parts += [f"## {title}, {allocator} allocator", layer_table(rows, direction, with_spread).markdown()]
     parts += list(_left_out(benchmark))
     return "\n\n".join(parts) + "\n"
 
@@ -56,19 +56,19 @@ def speed_section(benchmark: Benchmark, chart: str) -> str:
     if tuned:
         parts += [
             "Norm, activation and what follows, training forward and backward:",
-            markdown(summary_cells(tuned)),
+            summary_table(tuned).markdown(),
             f"![How many times faster than PyTorch's calls, per shape and layout]({chart})",
         ]
     steps = [row for row in benchmark.steps if row.allocator == "tuned"]
     if steps:
-        parts += ["Whole training steps, each in its faster layout:", markdown(_short_step_cells(steps))]
+        parts += ["Whole training steps, each in its faster layout:", _short_step_table(steps).markdown()]
         parts += step_sentences(benchmark.steps)
     return "\n\n".join(parts) + "\n"
 
 
 def conditions_text(conditions: Conditions) -> str:
     """Return a list of what it was measured on, and how."""
-    load = ABSENT if conditions.load is None else f"{conditions.load:.2f}"
+    load = NONE if conditions.load is None else f"{conditions.load:.2f}"
     points = {
         "versions": ", ".join(f"{name} {number}" for name, number in conditions.versions.items()),
         "machine": f"{conditions.processor}, {conditions.cpus} processors, {conditions.threads} threads in every arm, "
@@ -79,43 +79,6 @@ def conditions_text(conditions: Conditions) -> str:
         **{f"{name} allocator": text for name, text in conditions.allocators.items()},
     }
     return "\n".join(f"- {name}: {text}" for name, text in points.items())
-
-
-def summary_cells(rows: Iterable[LayerRow]) -> Cells:
-    """Return one line per norm and layout: the geometric mean over its shapes, and the two ends."""
-    headings = ("norm", "layout", "shapes", "native / ours", "least", "most", "ours / copy", "over the floor")
-    groups: dict[tuple[str, str], list[LayerRow]] = {}
-    for row in rows:
-        name = family_name(row) if row.dtype == "float32" else f"{family_name(row)} {row.dtype}"
-        groups.setdefault((name, LAYOUTS[row.memory_format]), []).append(row)
-        groups.setdefault((name, "both"), []).append(row)
-    order = (*LAYOUTS.values(), "both")
-    names = list(dict.fromkeys(name for name, _ in groups))
-    lines = [
-        (name, layout, *_summary(groups[name, layout]))
-        for name in names
-        for layout in order
-        if (name, layout) in groups
-        and (layout != "both" or set(order) <= {other for own, other in groups if own == name})
-    ]
-    return Cells(headings, (False, False, True, True, True, True, True, True), tuple(lines))
-
-
-def _summary(rows: list[LayerRow]) -> tuple[str, ...]:
-    by_ratio = sorted(rows, key=lambda row: row.ratio("both", "native") or 0.0)
-    least, most = by_ratio[0], by_ratio[-1]
-    return (
-        str(len(rows)),
-        times(_mean(row.ratio("both", "native") for row in rows)),
-        *(f"{times(row.ratio('both', 'native'))} at {shape_name(row.shape)}" for row in (least, most)),
-        times(_mean(row.ratio("both", "ours", "copy") for row in rows)),
-        times(_mean(row.over_floor("both") for row in rows)),
-    )
-
-
-def _mean(ratios: Iterable[float | None]) -> float | None:
-    found = [ratio for ratio in ratios if ratio]
-    return geometric_mean(found) if found else None
 
 
 def step_sentences(steps: Iterable[StepRow]) -> list[str]:
@@ -146,18 +109,18 @@ def _step_sentence(tuned: StepRow, untuned: StepRow | None) -> str:
     return sentence
 
 
-def _short_step_cells(rows: Iterable[StepRow]) -> Cells:
-    headings = ("net", *(f"{name}, ms" for name in STEP_KINDS.values()))
-    lines = [
-        (f"{row.net}, {row.batch} images {shape_name(row.image)}", *(_best(row, kind) for kind in STEP_KINDS))
+def _short_step_table(rows: Iterable[StepRow]) -> Table:
+    columns = (Column("net", "left"), *(Column(f"{name}, ms") for name in STEP_KINDS.values()))
+    lines = (
+        (f"{row.net}, {row.batch} images {shape_text(row.image)}", *(_best(row, kind) for kind in STEP_KINDS))
         for row in rows
-    ]
-    return Cells(headings, (False, True, True, True, True), tuple(lines))
+    )
+    return Table(columns, tuple(lines))
 
 
 def _best(row: StepRow, kind: str) -> str:
     arm = row.best(kind)
-    return ABSENT if arm is None else milliseconds(row.timings[arm].median)
+    return NONE if arm is None else milliseconds(row.timings[arm].median)
 
 
 def _setting(conditions: Conditions) -> str:
@@ -171,22 +134,6 @@ def _setting(conditions: Conditions) -> str:
 
 def _left_out(benchmark: Benchmark) -> Iterator[str]:
     """Yield what was not measured, each reason once."""
-    rows: tuple[LayerRow | StepRow, ...] = (*benchmark.layers, *benchmark.steps)
-    reasons = {f"{arm}: {reason}" for row in rows for arm, reason in row.left_out.items()}
+    reasons = benchmark.left_out()
     if reasons:
-        yield "## Left out\n\n" + "\n".join(f"- {reason}" for reason in sorted(reasons))
-
-
-def markdown(cells: Cells) -> str:
-    """Return a table as Markdown.
-
-    Example:
-        >>> print(markdown(Cells(("net", "ms"), (False, True), (("A", "1.0"),))))
-        | net | ms |
-        |---|--:|
-        | A | 1.0 |
-    """
-    rule = "|".join("--:" if number else "---" for number in cells.numbers)
-    lines = (f"| {' | '.join(line)} |" for line in (cells.headings, *cells.lines))
-    head, *body = lines
-    return "\n".join([head, f"|{rule}|", *body])
+        yield "## Left out\n\n" + "\n".join(f"- {reason}" for reason in reasons)

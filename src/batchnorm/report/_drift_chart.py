@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..files import atomic_write
-from ..records import NormRecalibration, Recalibration
+from ..records import STALE, NormRecalibration, Recalibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-STALE = 0.1
-"""The drift, averaged over a norm's channels, from which on its statistics count as stale."""
 
 _MOST_ROWS = 56
 _LEAST = 1e-3
@@ -78,12 +75,6 @@ def drift_chart(record: Recalibration, path: Path | str) -> None:
             figure.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else {})
 
 
-def is_stale(norm: NormRecalibration) -> bool:
-    """Whether a norm's mean or variance was off by more than `STALE`, averaged over its channels, or not a number."""
-    drifts = (norm.drift_mean_average, norm.drift_var_average)
-    return any(drift is None or drift > STALE for drift in drifts)
-
-
 def _columns(norms: Sequence[NormRecalibration]) -> list[Sequence[NormRecalibration]]:
     """Cut the norms into columns that are equally long, but for the last."""
     count = math.ceil(len(norms) / _MOST_ROWS)
@@ -92,7 +83,7 @@ def _columns(norms: Sequence[NormRecalibration]) -> list[Sequence[NormRecalibrat
 
 
 def _draw(figure: "Figure", record: Recalibration, columns: list[Sequence[NormRecalibration]]) -> None:
-    stale = sum(map(is_stale, record.norms))
+    stale = sum(norm.is_stale for norm in record.norms)
     figure.suptitle(
         f"Stale: {stale} of {len(record.norms)} norms, by {record.samples:,} samples ({record.method})",
         fontsize=10,
@@ -162,7 +153,7 @@ def _name_rows(axes: "Axes", norms: Sequence[NormRecalibration]) -> None:
     axes.set_yticks(range(len(norms)), [_shortened(norm.name) for norm in norms], fontsize=7, parse_math=False)
     axes.tick_params(axis="y", length=0)
     for norm, label in zip(norms, axes.get_yticklabels(), strict=True):
-        if is_stale(norm):
+        if norm.is_stale:
             label.set_color(_WRONG)
             label.set_fontweight("bold")
 

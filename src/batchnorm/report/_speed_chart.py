@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..files import atomic_write
-from ..timings import Benchmark, LayerRow, benchmark_to_json
-from ._bench_tables import LAYOUTS, family_name, shape_name
+from ..records import LAYOUTS, Benchmark, LayerRow, family_name, to_json
+from ..tables import shape_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def speed_chart(benchmark: Benchmark, path: Path | str) -> None:
 
 def digest(benchmark: Benchmark) -> str:
     """Return what the SVG holds about the benchmark that it was drawn from."""
-    return "benchmark " + hashlib.sha256(benchmark_to_json(benchmark).encode()).hexdigest()[:16]
+    return "benchmark " + hashlib.sha256(to_json(benchmark, lines=True).encode()).hexdigest()[:16]
 
 
 def _places(rows: Sequence[LayerRow]) -> dict[tuple[str, tuple[int, ...]], int]:
@@ -104,7 +104,7 @@ def _draw(axes: "Axes", rows: Sequence[LayerRow], places: dict[tuple[str, tuple[
 def _finish(axes: "Axes", places: dict[tuple[str, tuple[int, ...]], int]) -> None:
     """Name the shapes, and head each norm's; the axis is shared by all panels."""
     heads = {name: place - 1 for (name, _), place in reversed(places.items())}
-    ticks = {place: shape_name(shape) for (_, shape), place in places.items()} | {
+    ticks = {place: shape_text(shape) for (_, shape), place in places.items()} | {
         place: name for name, place in heads.items()
     }
     axes.set_yticks(list(ticks), list(ticks.values()))

@@ -6,10 +6,21 @@ from xml.etree import ElementTree as ET
 
 from ..errors import InputError
 from ..files import atomic_write
-from ..records import WiringOutcome, WiringRecord, WiringRow
+from ..records import (
+    OUTCOMES,
+    WiringOutcome,
+    WiringRecord,
+    WiringRow,
+    beside,
+    circumstances,
+    hands_on,
+    headline,
+    kind_of,
+    what_to_do,
+)
+from ..tables import shape_text
 from ._wiring_layout import Line, Trunk, lines_of, trunks_of
 from ._wiring_marks import COLOURS, FADED, INK, draw_mark
-from ._wiring_words import OUTCOMES, beside, circumstances, hands_on, headline, shape_of, what_to_do
 
 # Lengths in pixels.
 ROW = 18
@@ -56,9 +67,14 @@ def wiring_chart(record: WiringRecord, path: Path | str) -> None:
     """
     if Path(path).suffix.lower() != ".svg":
         raise InputError(f"path: expected a name ending in .svg, got {str(path)!r}")
-    text = ET.tostring(_Picture(record).draw(), encoding="unicode")
+    text = wiring_svg(record)
     with atomic_write(path, "w") as file:
         file.write(text + "\n")
+
+
+def wiring_svg(record: WiringRecord) -> str:
+    """Return the picture that `wiring_chart` writes, as text."""
+    return ET.tostring(_Picture(record).draw(), encoding="unicode")
 
 
 class _Picture:
@@ -77,8 +93,8 @@ class _Picture:
         # A heading has its line for itself.
         names = [len(_label(line)) for line in self.lines if line.row is not None]
         self.kind = self.name + LETTER * max(names, default=0) + GAP
-        self.shape = self.kind + LETTER * max((len(_kind(row)) for row in rows), default=0) + GAP
-        self.fate = self.shape + LETTER * max((len(shape_of(row.output)) for row in rows), default=0) + GAP
+        self.shape = self.kind + LETTER * max((len(kind_of(row)) for row in rows), default=0) + GAP
+        self.fate = self.shape + LETTER * max((len(shape_text(row.output)) for row in rows), default=0) + GAP
         self.right = max(
             self.fate + LETTER * max((len(_cut(what_to_do(row))) for row in rows), default=0),
             self.name + LETTER * max(len(line.text) for line in self.lines),
@@ -120,7 +136,7 @@ class _Picture:
         return f"{self.record.model}: {headline(self.record)}"
 
     def _subtitle(self) -> str:
-        return f"{self.record.run}; {circumstances(self.record)}"
+        return "; ".join(filter(None, (self.record.run, circumstances(self.record))))
 
     def _below(self) -> list[str]:
         count = sum(hands_on(row) for row in self.record.rows)
@@ -164,8 +180,8 @@ class _Picture:
         ET.SubElement(group, "title").text = _clean(_everything(row))
         draw_mark(group, self.spine, y, row.outcome or "step")
         _text(group, self.name, y + 4, _label(line), fill=colour, **{"font-weight": weight})
-        _text(group, self.kind, y + 4, _kind(row), fill=FADED)
-        _text(group, self.shape, y + 4, shape_of(row.output), fill=FADED)
+        _text(group, self.kind, y + 4, kind_of(row), fill=FADED)
+        _text(group, self.shape, y + 4, shape_text(row.output), fill=FADED)
         if words:
             _text(group, self.fate, y + 4, _cut(words), fill=colour)
 
@@ -226,10 +242,6 @@ def _label(line: Line) -> str:
     if line.row is None:
         return line.text
     return ("  " if line.parent else "") + beside(line.row.module, line.parent)
-
-
-def _kind(row: WiringRow) -> str:
-    return row.kind if row.calls == 1 else f"{row.kind} \N{MULTIPLICATION SIGN}{row.calls}"
 
 
 def _everything(row: WiringRow) -> str:

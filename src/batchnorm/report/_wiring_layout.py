@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..records import HANDS_ON, INPUT, KEPT, RETURNED, WiringRecord, WiringRow
-from ._wiring_words import hands_on, parent_of, shape_of
+from ..records import HANDS_ON, INPUT, KEPT, RETURNED, WiringRecord, WiringRow, hands_on, parent_of
+from ..tables import shape_text
 
 ENDS = {RETURNED: "returned", KEPT: "kept by somebody"}
 
@@ -50,7 +50,7 @@ class Trunk:
 
 def lines_of(record: WiringRecord) -> list[Line]:
     """The input, the rows under headings of their own, and the ends."""
-    lines = [Line(INPUT, f"input {shape_of(record.input)}")]
+    lines = [Line(INPUT, f"input {shape_text(record.input)}")]
     last = ""
     for row in record.rows:
         if hands_on(row):

@@ -1,7 +1,6 @@
 """What does a trained run's net do with a few of its images, and what can be done with its norms?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,10 +12,6 @@ from ..records import WiringRecord
 from ._environment import pick_device
 from ._evaluate import fitting_source, load_run
 from ._model_file import ModelCard
-
-if TYPE_CHECKING:
-    from ..surgery import Plan
-    from ..wiring import Wiring
 
 
 def wiring_of_run(
@@ -55,9 +50,8 @@ def wiring_of_run(
         >>> [(norm.module, norm.outcome, norm.into) for norm in record.norms]
         [('bn1', 'folded', ('conv1',)), ('bn2', 'folded', ('conv2',))]
     """
-    from ..surgery import make_plan
+    from ..surgery import wiring_record
     from ..wiring import trace
-    from ._wiring_rows import rows_of
 
     if type(batch_size) is not int or batch_size < 1:
         raise InputError(argument="batch_size", expected="an integer of at least 1", got=repr(batch_size))
@@ -65,18 +59,7 @@ def wiring_of_run(
     net, card = load_run(run, model)
     images, name, notes = _images(card, source, batch_size)
     wiring = trace(net.to(place), images.to(place))
-    plan = make_plan(wiring)
-    rows, of_input = rows_of(wiring, plan)
-    return WiringRecord(
-        run=str(run),
-        model=model or card.model,
-        data=name,
-        input=tuple(images.shape),
-        input_read_by=of_input,
-        rows=rows,
-        ways=len(wiring.passes),
-        notes=(*notes, *_notes(wiring, plan)),
-    )
+    return wiring_record(wiring, run=str(run), model=model or card.model, data=name, notes=notes)
 
 
 def _images(card: ModelCard, source: Source | None, batch_size: int) -> tuple[Tensor, str | None, tuple[str, ...]]:
@@ -90,13 +73,3 @@ def _images(card: ModelCard, source: Source | None, batch_size: int) -> tuple[Te
     split = fitting_source(card.data, card, here).load("test")
     images, _ = next(iter(Batches(split, batch_size, card.normalization)))
     return images, here.info.name, ()
-
-
-def _notes(wiring: "Wiring", plan: "Plan") -> tuple[str, ...]:
-    notes = [*wiring.notes]
-    if wiring.draws:
-        notes.append("the model draws random numbers, also in evaluation")
-    if not wiring.complete:
-        notes.append("the data decide between more ways through the model than were watched")
-    notes += [f"{name} calls F.batch_norm itself: there is no module to replace" for name in plan.loose]
-    return tuple(notes)

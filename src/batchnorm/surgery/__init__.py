@@ -11,3 +11,4 @@ from ._state import fold_state as fold_state
 from ._state import is_folded as is_folded
 from ._state import unfolded_tensors as unfolded_tensors
 from ._unfold import unfold as unfold
+from ._wiring_record import wiring_record as wiring_record

@@ -1,30 +1,36 @@
 """How does a table look in Markdown, HTML and CSV?"""
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ._table import Table
+from ._characters import one_line
 
-COLOURS = {"good": "#1a7f37", "bad": "#b42318", "faint": "#767676"}
+if TYPE_CHECKING:
+    from ._table import Cell, Column, Table
+
+COLOURS = {"good": "#1a7f37", "warning": "#9a6700", "bad": "#b42318", "faint": "#767676"}
 """On white each has a contrast of at least 4.5 to 1."""
+
+_MARKS = re.compile(r"[\\`*<>\[\]~|&]|(?<![^\W_])_|_(?![^\W_])")
+"""What GitHub's Markdown would take for more than the character itself; one `_` inside a word it does not."""
 
 
 def to_markdown(table: "Table") -> str:
     """Return the table in GitHub's Markdown."""
 
-    def line(cells: Iterator[str]) -> str:
-        return "| " + " | ".join(cells) + " |"
+    def line(cells: Iterable[str]) -> str:
+        return f"| {' | '.join(cells)} |"
 
-    lines = [line(_plain(column.heading) for column in table.columns)]
-    lines.append(line("--:" if column.justify == "right" else "---" for column in table.columns))
-    lines += [line(_plain(cell.text) for cell in row) for row in table.cells]
-    above = [f"**{_plain(table.title)}**", ""] if table.title else []
-    below = [part for note in table.notes for part in ("", _plain(note))]
-    return "\n".join((*above, *lines, *below))
+    head = line(_marked(column.heading) for column in table.columns)
+    rule = f"|{'|'.join('--:' if column.justify == 'right' else '---' for column in table.columns)}|"
+    body = (line(_marked(cell.text) for cell in row) for row in table.cells)
+    above = [f"**{_marked(table.title)}**", ""] if table.title else []
+    below = [part for note in table.notes for part in ("", _marked(note))]
+    return "\n".join((*above, head, rule, *body, *below))
 
 
 def to_html(table: "Table") -> str:
@@ -44,20 +50,25 @@ def to_csv(table: "Table") -> str:
 def _html(table: "Table") -> Iterator[str]:
     yield "<table>"
     if table.title:
-        yield f'<caption style="text-align: left">{escape(table.title)}</caption>'
-    headings = (f'<th style="text-align: {one.justify}">{escape(one.heading)}</th>' for one in table.columns)
+        yield f'<caption style="text-align: left">{_escaped(table.title)}</caption>'
+    headings = (f'<th style="text-align: {one.justify}">{_escaped(one.heading)}</th>' for one in table.columns)
     yield f"<thead><tr>{''.join(headings)}</tr></thead>"
     yield "<tbody>"
     for row in table.cells:
-        yield "<tr>"
-        for column, cell in zip(table.columns, row, strict=True):
-            colour = f"; color: {COLOURS[cell.mark]}" if cell.mark else ""
-            yield f'<td style="text-align: {column.justify}{colour}">{escape(cell.text)}</td>'
-        yield "</tr>"
+        yield f"<tr>{''.join(map(_html_cell, table.columns, row))}</tr>"
     yield "</tbody>"
     yield "</table>"
-    yield from (f"<div>{escape(note)}</div>" for note in table.notes)
+    yield from (f"<div>{_escaped(note)}</div>" for note in table.notes)
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+def _html_cell(column: "Column", cell: "Cell") -> str:
+    colour = f"; color: {COLOURS[cell.mark]}" if cell.mark else ""
+    return f'<td style="text-align: {column.justify}{colour}">{_escaped(cell.text)}</td>'
+
+
+def _escaped(text: str) -> str:
+    return escape(one_line(text))
+
+
+def _marked(text: str) -> str:
+    return _MARKS.sub(r"\\\g<0>", one_line(text))

@@ -1,17 +1,21 @@
 """What stands in a table?"""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ._markup import to_csv, to_html, to_markdown
-from ._terminal import to_text
+from ._terminal import renderables, to_text
 
-Mark = Literal["", "good", "bad", "faint"]
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+Mark = Literal["", "good", "warning", "bad", "faint"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell's text, and what it is to the reader: good and bad have a colour where there are colours."""
+    """A cell's text, and what it is to the reader: a mark is a colour where there are colours."""
 
     text: str
     mark: Mark = ""
@@ -25,22 +29,29 @@ class Column:
         heading: its first line.
         justify: words stand left, numbers right.
         drop: where a line is too short for all columns, those with the largest number go first; 0 always stays.
+        wrap: whether its cells may go on in a next line; numbers and short words should not.
     """
 
     heading: str
     justify: Literal["left", "right"] = "right"
     drop: int = 0
+    wrap: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Columns, rows, and the words above and below them; printing it shows it as text, a notebook as HTML.
+
+    rich's consoles print it as it is, too, with colours.
 
     Attributes:
         columns: from left to right.
         rows: each with a cell (or its text alone) per column.
         title: a line above.
         notes: lines below.
+
+    Raises:
+        ValueError: a row has another number of cells.
 
     Example:
         >>> columns = (Column("norm", "left"), Column("drift"), Column("samples", drop=1))
@@ -91,5 +102,12 @@ class Table:
     def __str__(self) -> str:
         return self.text()
 
+    def __repr__(self) -> str:
+        return f"<Table: {len(self.rows)} rows of {', '.join(column.heading for column in self.columns)}>"
+
     def _repr_html_(self) -> str:
         return self.html()
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
+        # Into a pipe or a file, a note is one line, as other programs expect it.
+        yield from renderables(self, options.max_width, wrap=console.is_terminal)

@@ -6,6 +6,7 @@ from ._events import Opaque as Opaque
 from ._events import Operation as Operation
 from ._events import Pass as Pass
 from ._events import Value as Value
+from ._events import values_in as values_in
 from ._follow import Arrival as Arrival
 from ._follow import Followed as Followed
 from ._influence import Influence as Influence

@@ -1,12 +1,14 @@
 """What is known of a model that has been watched while it ran?"""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from torch import nn
 
 from ..norms import is_norm
+from ..records import WiringRecord
+from ..tables import Table
 from ._events import ModuleCall, Pass
 from ._follow import Followed, follow_all
 from ._links import Link, links_of
@@ -15,7 +17,7 @@ from ._parts import Part, loose_norms, parts_of
 from ._units import NormCall, Unit, find_units
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Wiring:
     """Which module or function made which tensor, and who read it, in one or several passes.
 
@@ -94,22 +96,39 @@ class Wiring:
         """
         return tuple(dict.fromkeys(reader for maker, reader in self.links(self.passes[0]) if maker == name))
 
-    def __str__(self) -> str:
-        """A table: a line for each row of the first pass."""
-        lines = [("module", "kind", "calls", "output", "read by"), *self._lines()]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]) - 1)]
-        return "\n".join(
-            "  ".join([*(text.ljust(width) for text, width in zip(line, widths, strict=False)), line[-1]])
-            for line in lines
-        )
+    def record(self) -> WiringRecord:
+        """Return it as plain data: a row for each module, and what a fold would make of each norm.
 
-    def _lines(self) -> Iterator[tuple[str, str, str, str, str]]:
-        parts = self.parts(self.passes[0])
-        calls = Counter(part.name for part in parts)
-        firsts: dict[str, Part] = {}
-        for part in parts:
-            firsts.setdefault(part.name, part)
-        for part in firsts.values():
-            shape = "-" if part.output is None else "x".join(map(str, part.output.shape)) or "scalar"
-            readers = ", ".join(self.readers_of(part.name)) or "-"
-            yield part.name or "(model)", part.kind, str(calls[part.name]), shape, readers
+        Example:
+            >>> from torch import zeros
+            >>> import batchnorm
+            >>> wiring = batchnorm.trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), zeros(1, 3, 2, 2))
+            >>> wiring.record().norms[0].outcome
+            'folded'
+        """
+        # What can be done with a norm is for `surgery` to say, which stands above this room: asked when it is wanted.
+        from ..surgery import wiring_record
+
+        return wiring_record(self)
+
+    def table(self) -> Table:
+        """Return who made what, who read it, and what can be done with each norm, as a table."""
+        return self.record().table()
+
+    def svg(self, path: Path | str | None = None) -> str:
+        """Return the picture of the model as the text of an SVG file, and write it if a path is given.
+
+        Raises:
+            InputError: the path does not end in `.svg`.
+            OSError: the file cannot be written.
+        """
+        return self.record().svg(path)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def __repr__(self) -> str:
+        return f"Wiring({type(self.model).__name__}, passes={len(self.passes)}, calls={len(self.calls)})"
+
+    def _repr_html_(self) -> str:
+        return self.svg()

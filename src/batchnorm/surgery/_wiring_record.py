@@ -1,13 +1,60 @@
-"""What does a wiring come to, a row for each module?"""
+"""What does a wiring come to, as plain data: a row for each module, and what a fold would make of each norm?"""
 
 from dataclasses import dataclass, field
 from typing import cast
 
-from ..records import INPUT, WiringOutcome, WiringRow
-from ..surgery import Plan
-from ..wiring import Part, Pass, Wiring
+from ..records import INPUT, WiringOutcome, WiringRecord, WiringRow
+from ..wiring import Part, Pass, Wiring, values_in
+from ._make_plan import make_plan
+from ._plan import Plan
 
 NO_MODULE = "F.batch_norm in a forward: there is no module to replace"
+
+
+def wiring_record(
+    wiring: Wiring, *, run: str = "", model: str = "", data: str | None = None, notes: tuple[str, ...] = ()
+) -> WiringRecord:
+    """Return what a model did, and what could be done with its norms: what `fold` would try, before its proof.
+
+    Args:
+        wiring: what `trace` returned.
+        run: where the model is from, if that is a file.
+        model: its name; its class if it has none.
+        data: the set whose images it was given.
+        notes: what is to be said before all else.
+
+    Example:
+        >>> from torch import nn, zeros
+        >>> from batchnorm.wiring import trace
+        >>> wiring = trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), zeros(1, 3, 2, 2))
+        >>> record = wiring_record(wiring)
+        >>> [(norm.module, norm.outcome, norm.into) for norm in record.norms]
+        [('1', 'folded', ('0',))]
+    """
+    plan = make_plan(wiring)
+    rows, of_input = rows_of(wiring, plan)
+    given = [value for call in wiring.calls[:1] for value in values_in((call.args, call.kwargs))]
+    more = (f"{len(given)} tensors are given to the model; the first is shown",) if len(given) > 1 else ()
+    return WiringRecord(
+        run=run,
+        model=model or type(wiring.model).__name__,
+        data=data,
+        input=tuple(given[0].shape) if given else (),
+        input_read_by=of_input,
+        rows=rows,
+        ways=len(wiring.passes),
+        notes=(*notes, *more, *_notes(wiring, plan)),
+    )
+
+
+def _notes(wiring: Wiring, plan: Plan) -> tuple[str, ...]:
+    notes = [*wiring.notes]
+    if wiring.draws:
+        notes.append("the model draws random numbers, also in evaluation")
+    if not wiring.complete:
+        notes.append("the data decide between more ways through the model than were watched")
+    notes += [f"{name} calls F.batch_norm itself: there is no module to replace" for name in plan.loose]
+    return tuple(notes)
 
 
 def rows_of(wiring: Wiring, plan: Plan) -> tuple[tuple[WiringRow, ...], tuple[str, ...]]:

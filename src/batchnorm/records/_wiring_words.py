@@ -1,8 +1,16 @@
 """How is it said what can be done with a norm, and what a module is called beside its neighbours?"""
 
-from ..records import HANDS_ON, WiringOutcome, WiringRecord, WiringRow
+from typing import TYPE_CHECKING
 
-OUTCOMES: dict[WiringOutcome, str] = {
+from ..tables import counted, shape_text
+
+if TYPE_CHECKING:
+    from ._wiring import WiringOutcome, WiringRecord, WiringRow
+
+INPUT, RETURNED, KEPT, HANDS_ON = "(input)", "(returned)", "(kept)", "(hands its input on)"
+"""Who makes or reads a tensor, and is no module: the caller twice, somebody who holds it, and a row for its own."""
+
+OUTCOMES: "dict[WiringOutcome, str]" = {
     "folded": "can be folded: nothing of them would run any more",
     "shift": "can be folded, but for the shift",
     "scale-shifted": "can become a scale-shift: one multiply-add",
@@ -11,7 +19,7 @@ OUTCOMES: dict[WiringOutcome, str] = {
 """What can be done with a norm, the best first; a number stands before it."""
 
 
-def hands_on(row: WiringRow) -> bool:
+def hands_on(row: "WiringRow") -> bool:
     """Whether a row gives what it was given, and nothing else: it stands for no step."""
     return row.outcome is None and row.read_by == (HANDS_ON,)
 
@@ -36,10 +44,11 @@ def beside(module: str, parent: str) -> str:
     return (module.removeprefix(f"{parent}.") if parent else module) or "(the model)"
 
 
-def what_to_do(row: WiringRow) -> str:
+def what_to_do(row: "WiringRow") -> str:
     """What can be done with a norm, in a few words and the reason; nothing for what is no norm.
 
     Example:
+        >>> from batchnorm.records import WiringRow
         >>> what_to_do(WiringRow("bn", "BatchNorm2d", 1, (2, 3), 1, ("fc",), "left", "it has hooks"))
         'left: it has hooks'
         >>> what_to_do(WiringRow("0.bn", "BatchNorm2d", 1, (2, 3), 1, ("fc",), "folded", None, ("0.conv",)))
@@ -56,17 +65,7 @@ def what_to_do(row: WiringRow) -> str:
     return words[row.outcome]
 
 
-def shape_of(shape: tuple[int, ...] | None) -> str:
-    """A shape as `2x16x28x28`.
-
-    Example:
-        >>> shape_of((2, 16)), shape_of(()), shape_of(None)
-        ('2x16', 'scalar', '-')
-    """
-    return "-" if shape is None else "x".join(map(str, shape)) or "scalar"
-
-
-def headline(record: WiringRecord) -> str:
+def headline(record: "WiringRecord") -> str:
     """How many norms fold, and what becomes of the others, in one line."""
     total = len(record.norms)
     if not total:
@@ -80,8 +79,10 @@ def headline(record: WiringRecord) -> str:
     return ", ".join([*said, *(f"{count} {words}" for words, count in rest.items() if count)])
 
 
-def circumstances(record: WiringRecord) -> str:
+def circumstances(record: "WiringRecord") -> str:
     """With which input, and on how many ways, the net was watched."""
-    images = f"test images of {record.data}" if record.data else "random numbers"
-    ways = "1 pass" if record.ways == 1 else f"{record.ways} passes, for its way depends on the data or on chance"
-    return f"input {shape_of(record.input)}, {images}; {ways}"
+    of_a_run = f"test images of {record.data}" if record.data else "random numbers"
+    images = f", {of_a_run}" if record.run else ""  # a model that was handed over was given what its caller chose
+    ways = counted(record.ways, "pass", "passes")
+    why = "" if record.ways == 1 else ", for its way depends on the data or on chance"
+    return f"input {shape_text(record.input)}{images}; {ways}{why}"

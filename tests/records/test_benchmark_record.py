@@ -5,15 +5,15 @@ import json
 import pytest
 
 from batchnorm.errors import InputError
-from batchnorm.timings import (
+from batchnorm.records import (
     Benchmark,
     Conditions,
     Errors,
     LayerRow,
     StepRow,
     Timing,
-    benchmark_from_json,
-    benchmark_to_json,
+    from_json,
+    to_json,
 )
 
 ARMS = {"ours": Timing(10.0, 9.5, 11.0, 7), "native": Timing(35.0, 34.0, 39.0, 7), "copy": Timing(4.0, 4.0, 4.0, 7)}
@@ -52,11 +52,11 @@ BENCHMARK = Benchmark(CONDITIONS, (LAYER,), (STEP,))
 
 
 def test_a_benchmark_is_read_back_as_it_was_written() -> None:
-    assert benchmark_from_json(benchmark_to_json(BENCHMARK)) == BENCHMARK
+    assert from_json(to_json(BENCHMARK, lines=True), Benchmark) == BENCHMARK
 
 
 def test_the_file_is_json_with_a_line_for_every_row() -> None:
-    text = benchmark_to_json(BENCHMARK)
+    text = to_json(BENCHMARK, lines=True)
     data = json.loads(text)
     assert (data["record"], data["version"]) == ("Benchmark", 1)
     assert [json.loads(line.strip().rstrip(",")) for line in text.splitlines() if line.startswith("  {")] == [
@@ -67,7 +67,7 @@ def test_the_file_is_json_with_a_line_for_every_row() -> None:
 
 def test_an_empty_benchmark_is_json_too() -> None:
     empty = Benchmark(CONDITIONS, (), ())
-    assert benchmark_from_json(benchmark_to_json(empty)) == empty
+    assert from_json(to_json(empty, lines=True), Benchmark) == empty
 
 
 def test_ratios_are_of_the_medians_and_absent_where_an_arm_is() -> None:
@@ -93,21 +93,27 @@ def test_a_number_that_is_not_finite_is_no_json() -> None:
         **{name: getattr(LAYER, name) for name in LayerRow.__slots__} | {"floor_bytes": {"both": float("nan")}}
     )
     with pytest.raises(ValueError, match="not JSON compliant"):
-        benchmark_to_json(Benchmark(CONDITIONS, (row,), ()))
+        to_json(Benchmark(CONDITIONS, (row,), ()))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "^expected the JSON of a benchmark: "),
-        ("[1]", r"^expected the JSON of a benchmark, got '\[1\]'"),
-        ('{"record": "TrainResult"}', "^expected the JSON of a benchmark, got"),
-        ('{"record": "Benchmark", "version": 9}', "^this benchmark has version 9, .* reads version 1; measure again"),
-        ('{"record": "Benchmark", "version": 1}', "^a benchmark has other fields than this file: 'layers'"),
-        (benchmark_to_json(BENCHMARK).replace('"median"', '"mean"'), "^a benchmark has other fields .*'mean'"),
-        (benchmark_to_json(BENCHMARK).replace('"shape": [32, 64, 112, 112]', '"shape": 3'), "^a benchmark has other"),
+        ("{", "^expected the JSON of a Benchmark: "),
+        ("[1]", r"^expected a Benchmark, got '\[1\]'"),
+        ('{"record": "TrainResult"}', "^expected a Benchmark, got"),
+        ('{"record": "Benchmark", "version": 9}', "^this Benchmark has version 9, .* reads version 1; read it"),
+        ('{"record": "Benchmark", "version": 1}', r"^a Benchmark has the fields \[.*'layers'.*\], got \[\]"),
+        (
+            to_json(BENCHMARK, lines=True).replace('"median"', '"mean"'),
+            r"^a Benchmark has the fields .*got .*'mean'.* in layers\[0\]",
+        ),
+        (
+            to_json(BENCHMARK, lines=True).replace('"shape": [32, 64, 112, 112]', '"shape": 3'),
+            r"^a Benchmark has other types in layers\[0\]\.shape$",
+        ),
     ],
 )
 def test_what_is_no_benchmark_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        benchmark_from_json(text)
+        from_json(text, Benchmark)

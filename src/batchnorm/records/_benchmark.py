@@ -1,14 +1,13 @@
-"""Plain data of a benchmark: what was timed, how, on which machine; written as JSON and read back.
+"""What did a benchmark time, how, and on which machine? Ratios are not stored: methods make them of the medians."""
 
-Nothing here knows torch. Ratios are not stored: the methods below make them of the medians.
-"""
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
-
-from .errors import InputError
-from .files import in_short, one_line, read_json
+from ..tables import Table
+from ._benchmark_cells import benchmark_tables
+from ._pictures import draw_speed
+from ._shown import Shown
 
 COPY_BYTES = 3
 """Bytes that a copy of one byte moves: it is read, its place is read before an ordinary store, and it is written."""
@@ -166,8 +165,8 @@ class Conditions:
     allocators: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Benchmark:
+@dataclass(frozen=True, slots=True, repr=False)
+class Benchmark(Shown):
     """All that one `batchnorm bench` found."""
 
     VERSION: ClassVar[int] = 1
@@ -176,69 +175,21 @@ class Benchmark:
     layers: tuple[LayerRow, ...]
     steps: tuple[StepRow, ...]
 
+    def tables(self) -> dict[str, Table]:
+        """Return `"layers"` (for one shape every direction, for many a summary) and `"steps"`, if they were timed."""
+        return benchmark_tables(self)
+
+    def plot(self, path: Path | str) -> None:
+        """Draw how many times faster than PyTorch's calls each shape is, as `.svg` or `.png`."""
+        draw_speed(self, path)
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return what was not timed, and why, each reason once."""
+        rows: tuple[LayerRow | StepRow, ...] = (*self.layers, *self.steps)
+        return tuple(sorted({f"{arm}: {reason}" for row in rows for arm, reason in row.left_out.items()}))
+
 
 def _ratio(timings: dict[str, Timing], arm: str | None, other: str | None) -> float | None:
     if arm is None or other is None or arm not in timings or other not in timings:
         return None
     return timings[arm].median / timings[other].median
-
-
-def benchmark_to_dict(benchmark: Benchmark) -> dict[str, Any]:
-    """Return `benchmark` as plain values that begin with the record's name and version."""
-    return {"record": "Benchmark", "version": Benchmark.VERSION, **asdict(benchmark)}
-
-
-def benchmark_to_json(benchmark: Benchmark) -> str:
-    """Return `benchmark` as JSON, a line for every row, so that two results can be compared line by line.
-
-    Raises:
-        ValueError: a number is NaN or infinite.
-    """
-    data = benchmark_to_dict(benchmark)
-    rows = {name: ",\n".join(f"  {_line(row)}" for row in data.pop(name)) for name in ("layers", "steps")}
-    head = ",\n".join(f" {_line(name)}: {_line(value)}" for name, value in data.items())
-    return "{\n" + head + "".join(f",\n {_line(name)}: [\n{text}\n ]" for name, text in rows.items()) + "\n}\n"
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False)
-
-
-def benchmark_from_json(text: str) -> Benchmark:
-    """Read back what `benchmark_to_json` wrote.
-
-    Raises:
-        InputError: no JSON, another record or version, or other fields.
-    """
-    try:
-        data = read_json(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"expected the JSON of a benchmark: {in_short(error)}") from None
-    if not isinstance(data, dict) or data.get("record") != "Benchmark":
-        raise InputError(f"expected the JSON of a benchmark, got {text[:80]!r}")
-    if data.get("version") != Benchmark.VERSION:
-        raise InputError(
-            f"this benchmark has version {one_line(str(data.get('version')), 40)}, this batchnorm reads version "
-            f"{Benchmark.VERSION}; measure again, or read it with the batchnorm that wrote it"
-        )
-    try:
-        layers, steps = tuple(map(layer_row, data["layers"])), tuple(map(step_row, data["steps"]))
-        return Benchmark(Conditions(**data["conditions"]), layers, steps)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"a benchmark has other fields than this file: {one_line(str(error))}") from None
-
-
-def layer_row(data: dict[str, Any]) -> LayerRow:
-    """Make the row of plain values."""
-    timings = {direction: _timings(arms) for direction, arms in data["timings"].items()}
-    errors = {arm: Errors(**values) for arm, values in data["errors"].items()}
-    return LayerRow(**{**data, "shape": tuple(data["shape"]), "timings": timings, "errors": errors})
-
-
-def step_row(data: dict[str, Any]) -> StepRow:
-    """Make the row of plain values."""
-    return StepRow(**{**data, "image": tuple(data["image"]), "timings": _timings(data["timings"])})
-
-
-def _timings(arms: dict[str, Any]) -> dict[str, Timing]:
-    return {arm: Timing(**values) for arm, values in arms.items()}
