@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from . import models as models
     from . import nn as nn
     from . import norms as norms
+    from . import records as records
     from . import runs as runs
     from . import statistics as statistics
     from . import surgery as surgery
@@ -38,6 +39,7 @@ _ROOMS = (
     "models",
     "nn",
     "norms",
+    "records",
     "runs",
     "statistics",
     "surgery",

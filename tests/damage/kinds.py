@@ -19,7 +19,7 @@ from torch import Tensor
 
 from batchnorm.data._idx import read_idx
 from batchnorm.kernels.cpu import _objects
-from batchnorm.records import to_json
+from batchnorm.records import read_record, to_json
 from batchnorm.runs import RunFolder, TrainConfig, read_config, read_image, write_config
 from batchnorm.runs._state_dict import read_state_dict
 
@@ -67,6 +67,12 @@ def read_metrics(path: Path) -> list[str]:
     return [to_json(record) for record in RunFolder(path.parent).read_metrics()]
 
 
+def read_any_record(path: Path) -> str:
+    """The record, as it would be printed and written."""
+    record = read_record(path)
+    return str(record) + repr(record) + to_json(record)
+
+
 def kernel() -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "run" / "rows-forward.o"
@@ -107,6 +113,8 @@ KINDS = {
     "result, its values": Kind("result.json", text.result, read_result, text.damaged_json),
     "metrics": Kind("metrics.jsonl", text.metrics, read_metrics),
     "metrics, its values": Kind("metrics.jsonl", text.metrics, read_metrics, text.damaged_json),
+    "recalibration": Kind("recalibration.json", text.recalibration, read_any_record),
+    "recalibration, its values": Kind("recalibration.json", text.recalibration, read_any_record, text.damaged_json),
     "model": Kind("model.safetensors", tensors.model, tensors.read_model, is_sealed=True),
     "model, its values": Kind("model.safetensors", tensors.model, tensors.read_model, tensors.damaged_model),
     "folded": Kind("f.safetensors", tensors.folded_model, tensors.read_model, is_sealed=True),

@@ -6,7 +6,17 @@ import tomllib
 
 import tomli_w
 
-from batchnorm.records import EpochRecord, TrainResult, to_json
+from batchnorm.records import (
+    Certificate,
+    EpochRecord,
+    Judgement,
+    NormRecalibration,
+    Recalibration,
+    Round,
+    RunRecalibration,
+    TrainResult,
+    to_json,
+)
 from batchnorm.runs import TrainConfig, write_config
 
 from .mutations import PLAIN, damaged_value
@@ -14,6 +24,31 @@ from .mutations import PLAIN, damaged_value
 CONFIG = TrainConfig(model_args={"width": 4}, epochs=2, ema_decay=0.9, val_fraction=0.97, batch_size=100, threads=1)
 RESULT = TrainResult(0.9, 0.3, 1.0, "runs/x", "ConvBNNet", "few", 2, 10, 0, 50378, 0.8, 0.4)
 EPOCHS = [EpochRecord(epoch, 79, 0.5, 0.8, None, 0.7, 0.1, 3.0, 1e3) for epoch in (1, 2, 3)]
+_STATISTICS = ((0.5, None), (1.0, 2.0), (-0.5, 0.25), (1.5, 2.5))
+_NORM = NormRecalibration(
+    "bn", "BatchNorm2d", "exact", 1, 1.0, 90, *_STATISTICS, 0.1, 0.05, 0.2, None, (0.1, 0.2), 80, 1e-8, 1e-8
+)
+_DONE = Recalibration(
+    "exact",
+    "unbiased",
+    90,
+    3,
+    1,
+    1,
+    1,
+    2.5,
+    "float32",
+    "00ff",
+    (_NORM,),
+    {"head": "it is frozen"},
+    (Round(1, "average", None, 1, 0.1, 0.2, 0.5),),
+    Certificate(1, 1, 1e-8, 1e-8, 1e-4, "float32", "00ff", 90),
+    ("a note",),
+)
+_JUDGED = (Judgement(0.5, 0.75), Judgement(None, 0.8))
+RECALIBRATION = RunRecalibration(
+    "runs/x", "few", "train", True, 30, "test", 200, *_JUDGED, "model.safetensors", "0f", None, _DONE
+)
 NO_WORD = (
     b"x = " + b"[" * 10_000,
     b"a." * 10_000 + b"b = 1\n",
@@ -31,6 +66,10 @@ def config() -> bytes:
 
 def result() -> bytes:
     return to_json(RESULT).encode()
+
+
+def recalibration() -> bytes:
+    return to_json(RECALIBRATION).encode()
 
 
 def metrics() -> bytes:

@@ -194,6 +194,11 @@ def test_a_mean_may_be_negative_and_a_count_may_not() -> None:
         from_json(to_json(record).replace('"samples": 1', '"samples": -1'))
 
 
+def test_a_whole_number_that_stands_for_a_float_is_read_as_one() -> None:
+    read = from_json(to_json(simplest(Recalibration)).replace('"seconds": 0.5', '"seconds": 2'), Recalibration)
+    assert (type(read.seconds), read.seconds) == (float, 2.0)
+
+
 def test_another_kind_than_the_expected_one_is_refused() -> None:
     with pytest.raises(InputError, match=r"^expected an Evaluation, got"):
         from_json(to_json(simplest(RunFold)), Evaluation)

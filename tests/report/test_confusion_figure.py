@@ -42,9 +42,19 @@ def test_a_text_is_the_count_and_nothing_stands_for_zero(tmp_path, figures):
 def test_rows_are_the_true_classes_and_columns_the_predicted(tmp_path, figures):
     confusion_matrix_figure(COUNTS, NAMES, tmp_path / "matrix.png")
     axes = figures[0].axes[0]
-    assert (axes.get_ylabel(), axes.get_xlabel()) == ("true", "predicted")
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("true class", "predicted class")
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [label.get_text() for label in labels] == list(NAMES)
+
+
+@pytest.mark.parametrize("names", [NAMES[:1], NAMES, tuple("abcdefghij"), ("a class of a long name",) * 10])
+def test_the_names_of_both_axes_are_in_the_picture(tmp_path, figures, names):
+    confusion_matrix_figure(np.eye(len(names), dtype=np.int64), names, tmp_path / "matrix.png")
+    figure, axes = figures[0], figures[0].axes[0]
+    for axis in (axes.xaxis, axes.yaxis):
+        box = axis.label.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
 
 
 def test_the_title_counts_the_diagonal(tmp_path, figures):

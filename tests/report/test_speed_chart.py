@@ -37,6 +37,25 @@ def test_the_mark_is_where_the_bar_would_end_at_the_floor(benchmark, figures, tm
     assert marks == pytest.approx([40 / 7, 10 / 7], rel=1e-12)
 
 
+def test_the_legend_says_what_a_bar_a_mark_and_the_line_are(benchmark, figures, tmp_path) -> None:
+    speed_chart(benchmark, tmp_path / "speed.png")
+    (legend,) = figures[0].legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "this library (longer is faster)",
+        "what the speed of a plain copy would give",
+        "PyTorch",
+    ]
+    assert {axes.get_xlabel() for axes in figures[0].axes} == {"times as fast as PyTorch"}
+
+
+def test_no_number_stands_on_a_mark(benchmark, figures, tmp_path) -> None:
+    speed_chart(benchmark, tmp_path / "speed.png")
+    for axes in figures[0].axes:
+        marks = [line.get_window_extent() for line in axes.lines if line.get_marker() == "|"]
+        numbers = [text.get_window_extent() for text in axes.texts]
+        assert not any(mark.overlaps(number) for mark in marks for number in numbers)
+
+
 def test_each_norm_has_a_head_above_its_shapes(benchmark, figures, tmp_path) -> None:
     speed_chart(benchmark, tmp_path / "speed.png")
     axes = figures[0].axes[0]

@@ -13,7 +13,7 @@ from batchnorm.tables import Cell, Column, Table
 WORDS = Column("why", "left", wrap=True)
 NAME = Column("norm", "left", wrap=True)
 FOUR = Table(
-    (NAME, Column("drift"), Column("samples", drop=1), Column("depth", drop=2)),
+    (NAME, Column("drift"), Column("samples", drop=2), Column("depth", drop=1)),
     (("layer1.0.bn1", "0.10", "1,234", "3"), ("bn", "12.00", "5", "18")),
 )
 
@@ -40,9 +40,9 @@ def test_numbers_stand_right_and_words_left() -> None:
     ("width", "kept"),
     [
         (35, ["norm", "drift", "samples", "depth"]),
-        (34, ["norm", "drift", "samples"]),
-        (28, ["norm", "drift", "samples"]),
-        (27, ["norm", "drift"]),
+        (34, ["norm", "drift", "depth"]),
+        (26, ["norm", "drift", "depth"]),
+        (25, ["norm", "drift"]),
         (19, ["norm", "drift"]),
     ],
 )
@@ -71,6 +71,23 @@ def test_words_wrap_between_words_while_there_is_room_for_the_longest() -> None:
         "      run when it is",
         "      called",
     ]
+
+
+def test_words_wrap_before_a_column_is_dropped() -> None:
+    table = Table((NAME, Column("samples", drop=1), WORDS), (("bn1", "12", "it has hooks that run"),))
+    assert table.text(24).splitlines() == [
+        "norm  samples  why",
+        "────────────────────────",
+        "bn1        12  it has",
+        "               hooks",
+        "               that run",
+    ]
+
+
+def test_the_last_column_is_never_dropped() -> None:
+    table = Table((Column("first", "left", drop=1), Column("second", drop=1)), (("1", "2"),))
+    assert headings(table.text(5)) == ["first"]
+    assert "".join(headings(table.text(3))) != ""
 
 
 def test_a_column_of_whole_words_is_dropped_before_a_word_is_broken() -> None:

@@ -23,8 +23,8 @@ def wiring_table(record: "WiringRecord") -> Table:
     """Return a row per module, in the order in which they ran."""
     columns = (
         Column("module", "left", wrap=True),
-        Column("kind", "left", drop=1),
-        Column("output", "left", drop=2),
+        Column("kind", "left", drop=2),
+        Column("output", "left", drop=1),
         Column("read by", "left", wrap=True),
         Column("the norm", "left", wrap=True),
     )

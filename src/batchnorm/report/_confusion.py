@@ -52,7 +52,7 @@ def confusion_matrix_figure(matrix: ArrayLike, classes: Sequence[str], path: Pat
         ) from error
     # A figure of its own, not pyplot's: no backend is chosen for the process, nothing registered.
     side = 3.0 + max(2.0, len(classes) * (0.55 if _has_counts(classes) else 0.17))
-    figure = Figure(figsize=(side, 0.9 * side), dpi=120, layout="constrained")
+    figure = Figure(figsize=(side, 0.9 * side), dpi=120, layout="compressed")
     _draw(figure, counts, classes)
     with atomic_write(path) as file:
         figure.savefig(file, format="png")
@@ -86,7 +86,7 @@ def _draw(figure: "Figure", counts: NDArray[np.int64], classes: Sequence[str]) -
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", norm=shade)
     _name_the_classes(axes, classes)
-    axes.set(xlabel="predicted", ylabel="true")
+    axes.set(xlabel="predicted class", ylabel="true class")
     axes.set_title(f"{counts.trace():,} of {counts.sum():,} right", loc="left")
     bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, label="share of the row")
     bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1], labels=["0", "1 %", "5 %", "20 %", "50 %", "100 %"])
