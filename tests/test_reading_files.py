@@ -46,8 +46,8 @@ def test_an_integer_of_more_than_64_bits_is_refused(digits: int) -> None:
 
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 500, 100_000])
 def test_what_is_nested_deeper_than_any_file_of_ours_is_refused(levels: int) -> None:
-    said = r"^f: cannot be read \(it is nested too deeply\); restore it$"
-    with pytest.raises(InputError, match=said), refused("f", "cannot be read", "restore it"):
+    said = r"^f: cannot be read \(it is nested too deeply\)\. Restore it\.$"
+    with pytest.raises(InputError, match=said), refused("f", "cannot be read", "Restore it."):
         read_json("[" * levels + "]" * levels)
 
 
@@ -87,5 +87,5 @@ def test_a_text_out_of_a_file_cannot_write_to_the_terminal() -> None:
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
 def test_an_interruption_is_not_the_files_fault(interruption: type[BaseException]) -> None:
-    with pytest.raises(interruption, match="now"), refused("f", "cannot be read", "restore it"):
+    with pytest.raises(interruption, match="now"), refused("f", "cannot be read", "Restore it."):
         raise interruption("now")

@@ -16,6 +16,7 @@ from batchnorm.runs import (
     recalibrate_run,
     wiring_of_run,
 )
+from batchnorm.statistics import RecalibrationOptions
 from batchnorm.training import fit, resume
 
 from ..training.conftest import FewImages
@@ -78,7 +79,9 @@ def test_evaluation_and_answers_are_those_of_the_cpu(trained, few):
 @pytest.mark.parametrize("method", ["average", "exact"])
 def test_a_run_is_recalibrated_to_the_same_statistics(trained, few, tmp_path, method):
     for device in ("cuda", "cpu"):
-        recalibrate_run(trained, source=few, method=method, out=tmp_path / device, device=device)
+        recalibrate_run(
+            trained, source=few, options=RecalibrationOptions(method=method), out=tmp_path / device, device=device
+        )
     there, here = (load_run(tmp_path / device)[0].state_dict() for device in ("cuda", "cpu"))
     torch.testing.assert_close(there, here, rtol=1e-5, atol=1e-5)
 

@@ -86,7 +86,9 @@ def test_data_that_do_not_fit_the_net_are_refused(run, monkeypatch, few) -> None
         info = replace(few.info, name="other", classes=("x", "y"))
 
     monkeypatch.setattr(data, "get", lambda name: Other())
-    with pytest.raises(InputError, match=r"data: the net was trained for 10 classes on 1x28x28 .*other has other"):
+    with pytest.raises(
+        InputError, match=r"dataset: expected 1x28x28 images of 10 classes, .* got other, which has other"
+    ):
         evaluate(run, dataset="other")
 
 
@@ -103,7 +105,7 @@ def test_a_run_without_a_model_is_refused(tmp_path) -> None:
 
 
 def test_a_path_that_is_not_there_is_refused(tmp_path) -> None:
-    with pytest.raises(InputError, match=r"nowhere: expected the folder of a run, found none; check the path"):
+    with pytest.raises(InputError, match=r"nowhere: expected the folder of a run, found none. Check the path"):
         evaluate(tmp_path / "nowhere")
 
 

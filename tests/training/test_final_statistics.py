@@ -10,6 +10,7 @@ import torch
 
 from batchnorm.errors import InputError
 from batchnorm.runs import RunFolder, TrainConfig, TrainingInterrupted, load_run, recalibrate_run
+from batchnorm.statistics import RecalibrationOptions
 from batchnorm.training import Watcher, fit, resume
 
 from .runs import assert_same_bits, weights
@@ -33,7 +34,7 @@ class StopInRound(Watcher):
 def test_it_is_what_recalibrating_the_finished_run_gives(few, quick, tmp_path, method: str, ema_decay: float) -> None:
     quick = replace(quick, ema_decay=ema_decay)
     fit(quick, out=tmp_path / "off", source=few)
-    recalibrate_run(tmp_path / "off", source=few, method=method, threads=1)
+    recalibrate_run(tmp_path / "off", source=few, options=RecalibrationOptions(method=method), threads=1)
     trained = fit(replace(quick, recalibrate=method), out=tmp_path / "on", source=few)
     assert_same_bits(weights(tmp_path / "on"), weights(tmp_path / "off"))
     assert_same_bits(weights(tmp_path / "on"), trained.model.state_dict())
@@ -146,7 +147,7 @@ def test_a_run_is_not_resumed_with_another_choice(few, quick, tmp_path) -> None:
     fit(quick, out=tmp_path, source=few)
     config = replace(RunFolder.open(tmp_path).read_config(), recalibrate="exact")
     (tmp_path / "config.toml").write_text(write_config(config))
-    with pytest.raises(InputError, match="the run was started with other options: recalibrate; put them back"):
+    with pytest.raises(InputError, match=r"the run was started with other options: recalibrate\. Put them back"):
         resume(tmp_path, source=few)
 
 
@@ -162,7 +163,7 @@ def test_a_net_whose_norms_are_all_frozen_is_told_what_a_training_can_do(few, qu
             return super().train(False)
 
     net = torch.nn.Sequential(FrozenBatchNorm2d(1), torch.nn.Flatten(), torch.nn.Linear(784, 10))
-    said = r"To write frozen ones: batchnorm\.recalibrate\(model, loader, include_frozen=True\) once it is trained\.$"
+    said = r"pass include_frozen=True to batchnorm\.recalibrate once it is trained\.$"
     with pytest.raises(InputError, match=said):
         fit(replace(quick, recalibrate="average", ema_decay=0.0), source=few, model=net)
 

@@ -29,7 +29,7 @@ from batchnorm.runs import (
     write_config,
 )
 from batchnorm.runs._state_dict import take_off_wrappers
-from batchnorm.surgery import is_folded
+from batchnorm.surgery import FoldOptions, is_folded
 from batchnorm.training import Watcher, fit, resume
 
 from .runs import assert_same_bits, weights
@@ -95,7 +95,7 @@ def test_a_recalibrated_run_is_judged_as_it_was_trained_too(run, out, few) -> No
 
 
 def test_without_a_proof_there_is_none(run, out, few) -> None:
-    assert fold_run(run, out=out, source=few, threads=1, verify=False).report.proof is None
+    assert fold_run(run, out=out, source=few, threads=1, options=FoldOptions(verify=False)).report.proof is None
 
 
 def test_the_proof_takes_as_many_test_images_as_asked_for(run, out, few) -> None:
@@ -132,7 +132,7 @@ def test_a_file_that_is_not_folded_is_not_unfolded(run, tmp_path) -> None:
 
 def test_a_folded_net_is_not_folded_again(run, out, few, tmp_path) -> None:
     fold_run(run, out=out, source=few, threads=1)
-    with pytest.raises(InputError, match=r"this net is folded already.*batchnorm unfold .*folded"):
+    with pytest.raises(InputError, match=r"this net is folded already.*batchnorm\.runs\.unfold_file\(.*folded"):
         fold_run(out, out=tmp_path / "twice", source=few)
 
 
@@ -143,8 +143,8 @@ PLACES = {
     "the checkpoint": ("last.ckpt", "belongs to the run, which stays as it is"),
     "the former model": ("model.before-recalibration.safetensors", "belongs to the run"),
     "the folder": (".", "expected the name of a file"),
-    "a file that is there": ("mine", "is there already; choose another, or allow it to be replaced: --overwrite"),
-    "no folder": ("no/file", "is no folder that may be written"),
+    "a file that is there": ("mine", "exists already. Choose another, or pass overwrite=True to replace it."),
+    "no folder": ("no/file", "is not a folder that can be written to"),
 }
 
 
@@ -256,7 +256,7 @@ def test_a_run_is_not_resumed_with_another_choice_of_folding(few, quick, tmp_pat
     fit(replace(quick, epochs=1), out=tmp_path, source=few)
     config = replace(RunFolder.open(tmp_path).read_config(), fold=True)
     (tmp_path / "config.toml").write_text(write_config(config))
-    with pytest.raises(InputError, match="the run was started with other options: fold; put them back"):
+    with pytest.raises(InputError, match=r"the run was started with other options: fold\. Put them back"):
         resume(tmp_path, source=few)
 
 

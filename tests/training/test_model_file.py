@@ -107,7 +107,7 @@ def test_a_card_without_one_of_its_parts_is_refused(tmp_path, net, card, key: st
 
 def test_a_newer_version_of_the_format_is_refused(tmp_path, net) -> None:
     save_file({"a": torch.ones(1)}, tmp_path / "m", {"format": "batchnorm.model", "version": "3"})
-    with pytest.raises(InputError, match="its format has version 3, this batchnorm reads versions 1 and 2"):
+    with pytest.raises(InputError, match="its format has version 3; this batchnorm reads versions 1 and 2"):
         load_model(tmp_path / "m")
 
 
@@ -126,7 +126,9 @@ def test_a_model_file_cannot_choose_code(tmp_path, monkeypatch) -> None:
         "normalization": json.dumps({"mean": [0.0], "std": [1.0]}),
     }  # fmt: skip
     save_file({"a": torch.ones(1)}, tmp_path / "m", metadata)
-    with pytest.raises(InputError, match=r"a file may not choose which code runs; if you trust it.*--model evil:net"):
+    with pytest.raises(
+        InputError, match=r"a file may not choose which code runs\. If you trust it, pass model='evil:net'"
+    ):
         load_model("m")
     assert not (tmp_path / "ran").exists()
 
@@ -143,14 +145,14 @@ def test_a_checkpoint_with_code_in_it_is_never_run(tmp_path, protocol: int) -> N
     torch.save(
         {"format": "batchnorm.checkpoint", "states": Bomb(tmp_path / "ran")}, tmp_path / "c", pickle_protocol=protocol
     )
-    with pytest.raises(InputError, match="nothing of it was run"):
+    with pytest.raises(InputError, match="Nothing of it was run"):
         load_checkpoint(tmp_path / "c")
     assert not (tmp_path / "ran").exists()
 
 
 def test_a_bare_pickle_in_place_of_a_checkpoint_is_never_run(tmp_path) -> None:
     (tmp_path / "c").write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
-    with pytest.raises(InputError, match="nothing of it was run"):
+    with pytest.raises(InputError, match="Nothing of it was run"):
         load_checkpoint(tmp_path / "c")
     assert not (tmp_path / "ran").exists()
 
@@ -208,7 +210,7 @@ def test_a_foreign_checkpoint_is_refused(tmp_path, content: object) -> None:
 
 def test_a_checkpoint_of_another_version_or_shape_is_refused(tmp_path) -> None:
     torch.save({"format": "batchnorm.checkpoint", "version": 9}, tmp_path / "c")
-    with pytest.raises(InputError, match="has version 9, this batchnorm goes on from version 1"):
+    with pytest.raises(InputError, match="has version 9; this batchnorm goes on from version 1"):
         load_checkpoint(tmp_path / "c")
     torch.save({"format": "batchnorm.checkpoint", "version": 1, "position": {"epok": 1}, "states": {}}, tmp_path / "c")
     with pytest.raises(InputError, match="the checkpoint is damaged"):
@@ -304,6 +306,6 @@ def test_a_net_whose_weights_were_materialized_is_not_written(tmp_path, card) ->
     conv = torch.nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 4, 3))
     net = nn.Sequential(conv, nn.BatchNorm2d(4)).eval()
     fold(net, torch.randn(2, 1, 9, 9), verify=False, materialize=True)
-    with pytest.raises(ValueError, match="materialize=True, got one with: the weight of 0"):
+    with pytest.raises(ValueError, match="materialize=True, got one in which the weight of 0"):
         save_model(tmp_path / "m", net, card)
     assert not (tmp_path / "m").exists()

@@ -51,7 +51,7 @@ WAYS = [Path, through_a_linked_folder, through_a_link, by_another_way, in_capita
 @pytest.mark.parametrize("name", OWN)
 @pytest.mark.parametrize("way", WAYS)
 def test_no_file_of_any_run_is_replaced(run, name: str, way) -> None:
-    with pytest.raises(InputError, match=r"out: .* belongs to the run, which stays as it is; choose another"):
+    with pytest.raises(InputError, match=r"out: .* belongs to the run, which stays as it is. Choose another."):
         check_output(way(run / name), overwrite=True)
 
 
@@ -92,11 +92,14 @@ def test_another_file_in_the_folder_of_a_run_may_be_replaced(run) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        (os.devnull, f"out: expected the name of a file, {os.devnull} is a device or a pipe; choose another"),
-        ("pipe", "out: expected the name of a file, pipe is a device or a pipe; choose another"),
-        ("circle", "out: circle cannot be made (Too many levels of symbolic links); choose another"),
-        ("n" * 300, f"out: {'n' * 300} cannot be made (File name too long); choose another"),
-        ("zero\0", "out: zero\0 cannot be made (embedded null byte); choose another"),
+        (
+            os.devnull,
+            f"out: expected the name of a file, got {os.devnull}, which is a device or a pipe. Choose another",
+        ),
+        ("pipe", "out: expected the name of a file, got pipe, which is a device or a pipe. Choose another."),
+        ("circle", "out: circle cannot be made (Too many levels of symbolic links). Choose another."),
+        ("n" * 300, f"out: {'n' * 300} cannot be made (File name too long). Choose another."),
+        ("zero\0", "out: zero\0 cannot be made (embedded null byte). Choose another."),
     ],
 )
 def test_what_is_no_file_is_refused(run, path: str, message: str) -> None:

@@ -64,7 +64,10 @@ def test_a_net_that_cannot_be_copied_is_tried_itself_and_put_back(few, quick, re
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ema_decay": 0.9}, r"^ema_decay: an average lies beside the net, and .*_thread.lock.*; leave it at 0$"),
+        (
+            {"ema_decay": 0.9},
+            r"^ema_decay: an average .* in a copy of the net, and .*_thread.lock.*\. Leave it at 0\.$",
+        ),
         (
             {"fold": True, "ema_decay": 0.0},
             r"^fold: this net cannot be folded, leave it off: .* copied: .*_thread.lock",

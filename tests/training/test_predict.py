@@ -94,7 +94,7 @@ def test_an_image_that_was_cut_off_is_refused(tmp_path) -> None:
 
 
 def test_a_missing_image_and_a_folder_are_refused(tmp_path) -> None:
-    with pytest.raises(InputError, match=r"none\.png: no such image; check the path"):
+    with pytest.raises(InputError, match=r"none\.png: there is no such image\. Check the path"):
         read_image(tmp_path / "none.png", card_for())
     with pytest.raises(InputError, match="cannot be read as an image"):
         read_image(tmp_path, card_for())
@@ -127,7 +127,7 @@ def test_a_page_of_postscript_under_another_name_starts_no_program(tmp_path, mon
 
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("Ghostscript would be started"))
     (tmp_path / "i.png").write_bytes(EPS)
-    with pytest.raises(InputError, match=r"i\.png: cannot be read as an image .*; give a file of PNG, JPEG, WEBP"):
+    with pytest.raises(InputError, match=r"i\.png: cannot be read as an image .*\. Use a PNG, JPEG, WEBP"):
         read_image(tmp_path / "i.png", card_for())
 
 
@@ -141,7 +141,7 @@ def test_the_kinds_that_are_named_are_read_whatever_the_files_are_called(tmp_pat
 def test_an_image_of_too_many_pixels_is_refused_before_they_are_read(tmp_path, monkeypatch) -> None:
     Image.new("1", (8192, 8193)).save(tmp_path / "i.png")
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("the pixels would be read"))
-    with pytest.raises(InputError, match=r"image \(it has 8192x8193 pixels\); .* of at most 67,108,864 pixels"):
+    with pytest.raises(InputError, match=r"image \(it has 8192x8193 pixels\)\. .* of at most 67,108,864 pixels"):
         read_image(tmp_path / "i.png", card_for())
 
 

@@ -23,10 +23,12 @@ from batchnorm.runs import (
     save_model,
 )
 from batchnorm.runs import _recalibrated_files as recalibrated_files
+from batchnorm.statistics import RecalibrationOptions
 
 from .runs import assert_same_bits, weights
 
 CONFIG = TrainConfig(model_args={"width": 4}, epochs=1, batch_size=100, threads=1, val_fraction=0.1, shift=1)
+EXACT = RecalibrationOptions(method="exact")
 
 
 class Names(list):
@@ -74,7 +76,14 @@ def test_the_images_are_varied_as_in_training_unless_told_otherwise(run, few, tm
 def test_exact_gives_the_same_statistics_at_any_batch_size(run, few, tmp_path) -> None:
     """Of augmented images, too: how each is varied does not depend on the batch that it is in."""
     for size in (2, 100):
-        recalibrate_run(run, source=few, method="exact", batch_size=size, out=tmp_path / f"{size}", threads=1)
+        recalibrate_run(
+            run,
+            source=few,
+            options=EXACT,
+            batch_size=size,
+            out=tmp_path / f"{size}",
+            threads=1,
+        )
     two, hundred = (load_run(tmp_path / f"{size}")[0].state_dict() for size in (2, 100))
     for name, value in two.items():
         torch.testing.assert_close(value, hundred[name], rtol=1e-5, atol=1e-6)
@@ -88,7 +97,7 @@ def test_a_named_split_is_taken_whole_and_said_to_be_what_judges(run, few) -> No
 
 
 def test_before_and_after_are_the_scores_of_the_two_files_on_the_test_images(run, few) -> None:
-    record = recalibrate_run(run, source=few, method="exact", threads=1)
+    record = recalibrate_run(run, source=few, options=EXACT, threads=1)
     test = few.load("test")
     for path, judged in ((run / "model.before-recalibration.safetensors", record.before), (run, record.after)):
         net, card = load_run(path)
@@ -101,7 +110,7 @@ def test_before_and_after_are_the_scores_of_the_two_files_on_the_test_images(run
 
 def test_only_statistics_change(run, few) -> None:
     before = weights(run)
-    recalibrate_run(run, source=few, method="exact", threads=1)
+    recalibrate_run(run, source=few, options=EXACT, threads=1)
     after = weights(run)
     assert {name for name, value in after.items() if not torch.equal(value, before[name])} == {
         f"{norm}.running_{kind}" for norm in ("bn1", "bn2") for kind in ("mean", "var")
@@ -124,7 +133,7 @@ def test_the_former_model_and_the_record_stay_in_the_folder(run, few) -> None:
 def test_a_second_recalibration_keeps_the_statistics_of_the_training(run, few) -> None:
     trained = (run / "model.safetensors").read_bytes()
     for method in ("average", "exact"):
-        recalibrate_run(run, source=few, method=method, threads=1)
+        recalibrate_run(run, source=few, options=RecalibrationOptions(method=method), threads=1)
     assert (run / "model.before-recalibration.safetensors").read_bytes() == trained
 
 
@@ -218,8 +227,8 @@ def test_a_crash_in_a_second_recalibration_loses_no_statistics(run, few, monkeyp
         for method in ("exact", "average"):  # twice: neither of both ever came
             done.clear()
             with pytest.raises(SystemExit, match="died"):
-                recalibrate_run(run, source=few, method=method, split="test", threads=1)
-    recalibrate_run(run, source=few, method="exact", threads=1)
+                recalibrate_run(run, source=few, options=RecalibrationOptions(method=method), split="test", threads=1)
+    recalibrate_run(run, source=few, options=EXACT, threads=1)
     assert (run / "model.before-recalibration.safetensors").read_bytes() == trained
 
 
@@ -238,7 +247,7 @@ def test_an_interrupt_in_a_round_leaves_the_run_as_it_was(run, few) -> None:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match="nothing was written, the run is as it was"):
-        recalibrate_run(run, source=few, method="exact", threads=1, watcher=Stopper())
+        recalibrate_run(run, source=few, options=EXACT, threads=1, watcher=Stopper())
     assert files(run) == before
 
 
@@ -282,7 +291,7 @@ def test_the_record_is_that_of_the_verb_on_the_same_images(run, few) -> None:
     images = RecalibrationImages(kept, card.normalization, seed=0, epoch=1, channels_last=True)
     net.to(memory_format=torch.channels_last)
     alone = batchnorm.recalibrate(net, images, method="exact")
-    record = recalibrate_run(run, source=few, method="exact", augment=False, threads=torch.get_num_threads())
+    record = recalibrate_run(run, source=few, options=EXACT, augment=False, threads=torch.get_num_threads())
     assert record.recalibration.fingerprint == alone.fingerprint
     assert replace(record.recalibration.norms[1]) == alone.norms[1]
     assert_same_bits(weights(run), net.state_dict())

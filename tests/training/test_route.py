@@ -43,9 +43,7 @@ def test_auto_leaves_an_own_net_the_routes_that_it_came_with(few, quick) -> None
 
 @pytest.mark.parametrize("norm", ["torch", "none"])
 def test_a_route_by_name_needs_a_norm_of_this_package(few, quick, norm: str) -> None:
-    with pytest.raises(
-        InputError, match=rf"route: 'native' was asked for, .* \(norm: '{norm}'\); leave route at 'auto'"
-    ):
+    with pytest.raises(InputError, match=rf"route: 'native' was asked for, .* \(norm: '{norm}'\)\. Use route='auto'"):
         fit(replace(quick, route="native", norm=norm), source=few)
     assert few.loaded == []
 

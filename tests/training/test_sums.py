@@ -142,7 +142,7 @@ def test_numbers_of_another_kind_are_no_weights(model, dtype: torch.dtype) -> No
     weights, metadata = load_file(model), metadata_of(model)
     del metadata[DIGEST]
     save_file({**weights, "bn1.weight": weights["bn1.weight"].to(dtype)}, model, metadata)
-    with pytest.raises(InputError, match=r"do not fit ConvBNNet: bn1\.weight: expected numbers like torch\.float32"):
+    with pytest.raises(InputError, match=r"do not fit ConvBNNet: expected numbers like torch\.float32 for bn1\.weight"):
         load_model(model)
 
 

@@ -124,7 +124,7 @@ def test_a_set_with_other_images_is_refused(model_file, few_images) -> None:
 
             return replace(super().info, in_channels=3)
 
-    with pytest.raises(InputError, match="few has other images or classes"):
+    with pytest.raises(InputError, match="got few, which has other images or classes"):
         wiring_of_run(model_file(), source=Colourful())
 
 

@@ -247,5 +247,13 @@ class _Front:
         return RefusedError(
             expected=f"residuals of at most {self.options.tolerance:g} after the last round",
             got=f"{worst(largest, [norm]):.1e} for {self.passes.norms[norm].name}: {why}",
-            cure=("Raise ", Setting("tolerance"), ", pass ", _PARTIAL, ", or use ", Setting("method", "average"), "."),
+            cure=(
+                "Pass a larger ",
+                Setting("tolerance"),
+                ", pass ",
+                _PARTIAL,
+                ", or use ",
+                Setting("method", "average"),
+                ".",
+            ),
         )

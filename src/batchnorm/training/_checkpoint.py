@@ -78,17 +78,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
         InputError: no such file, a broken or foreign one, or one with code in it.
     """
     if not path.exists():
-        raise InputError(f"{path}: expected the checkpoint of a run, found none; check the path")
+        raise InputError(f"{path}: expected the checkpoint of a run, found none", cure="Check the path.")
     content = read_pickle(path, "not a checkpoint that `batchnorm train` wrote, or a damaged one")
     if not isinstance(content, dict) or not _is(content.get("format"), TRAINING_FORMAT):
         raise InputError(
-            f"{path}: torch can read it, but `batchnorm train` did not write it; give a run's own last.ckpt"
+            f"{path}: torch can read it, but `batchnorm train` did not write it", cure="Use a run's own last.ckpt."
         )
     version = content.get("version")
     if not _is(version, VERSION):
         said = version if type(version) is int else f"of type {type(version).__name__}"
-        raise InputError(f"{path}: has version {said}, this batchnorm goes on from version {VERSION}")
-    with refused(path, "the checkpoint is damaged", "take a copy of it, or start the run anew"):
+        raise InputError(f"{path}: has version {said}; this batchnorm goes on from version {VERSION}")
+    with refused(path, "the checkpoint is damaged", "Take a copy of it, or start the run anew."):
         return _checkpoint(content)
 
 

@@ -1,5 +1,6 @@
 """The statistics of a net whose training is done: computed anew before it is tested, if the config says so."""
 
+from ..errors import RefusedError, words_of
 from ..records import Judgement, RunRecalibration
 from ..runs import (
     RECALIBRATION_BATCH,
@@ -16,6 +17,7 @@ from ._checkpoint import save_checkpoint
 from ._messages import how_to_go_on
 from ._preparation import Job
 from ._watcher import Watcher
+from ._when_trained import when_trained
 
 
 def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
@@ -26,7 +28,7 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
 
     Raises:
         TrainingInterrupted: SIGINT or SIGTERM came; nothing has been changed.
-        RuntimeError: it cannot be done; the trained net stays as it is.
+        RefusedError: it cannot be done; the trained net stays as it is.
     """
     config = job.config
     if config.recalibrate == "off" or job.position.recalibrated:
@@ -45,7 +47,8 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
         )
     except (ValueError, RuntimeError) as error:
         saved = f"; the trained net is saved in {folder.model}" if folder else ""
-        raise RuntimeError(f"the training is done{saved}, but its recalibration failed: {error}") from error
+        why = when_trained(words_of(error), "recalibrate")
+        raise RefusedError((f"the training is done{saved}, but its recalibration failed: ", why)) from error
     last = job.history[-1]
     said = RunRecalibration(
         run=str(folder.path) if folder else "",

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data import Batches, Source
-from ..errors import InputError
+from ..errors import InputError, RefusedError, Setting
 from ..models import is_builtin
 from ..records import EpochRecord, TrainResult
 from ..runs import (
@@ -39,7 +39,7 @@ from ._room import check_room
 from ._watcher import StepReport, Watcher
 
 
-class DivergenceError(RuntimeError):
+class DivergenceError(RefusedError):
     """A loss or a weight stopped being finite; the message names the step, the place and what to try."""
 
 
@@ -131,7 +131,10 @@ def resume(
     folder = RunFolder.open(run)
     config = folder.read_config()
     if model is None and not is_builtin(config.model):
-        raise InputError(f"the run's net is no net of this package; if you trust it, say so: --model {config.model}")
+        raise InputError(
+            "the run's net is not a net of this package",
+            cure=("If you trust it, pass ", Setting("model", config.model), "."),
+        )
     config = replace(
         config,
         model=name_of(model) or config.model,
@@ -203,7 +206,7 @@ def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) ->
         value = loss.item()
         if not math.isfinite(value):
             place = first_nonfinite(job.model, images)
-            raise DivergenceError(what_to_try(job, folder, f"the loss became {value}; first not finite: {place}"))
+            raise DivergenceError.of(what_to_try(job, folder, f"the loss became {value}; first not finite: {place}"))
     job.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     if config.clip_norm:
@@ -247,14 +250,15 @@ def _judge(job: Job, folder: RunFolder | None, batches: Batches, name: str) -> t
     loss, accuracy = loss_and_accuracy(*collect_outputs(job.best.eval(), batches, job.device))
     if not math.isfinite(loss):
         place = first_nonfinite(job.best, next(iter(batches))[0].to(job.device))
-        raise DivergenceError(what_to_try(job, folder, f"the {name} loss became {loss}; first not finite: {place}"))
+        fault = f"the {name} loss became {loss}; first not finite: {place}"
+        raise DivergenceError.of(what_to_try(job, folder, fault))
     return loss, accuracy
 
 
 def _refuse_nonfinite(job: Job, folder: RunFolder | None) -> None:
     name = nonfinite_entry(job.model) or nonfinite_entry(job.best)
     if name:
-        raise DivergenceError(what_to_try(job, folder, f"the last update made {name} infinite or NaN"))
+        raise DivergenceError.of(what_to_try(job, folder, f"the last update made {name} infinite or NaN"))
 
 
 def _test(job: Job, folder: RunFolder | None) -> TrainResult:

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+from ..errors import RefusedError, words_of
 from ..records import TrainResult
 from ..runs import RunFolder, fold_and_judge, model_bytes, write_new_file
 from ._preparation import Job
 from ._watcher import Watcher
+from ._when_trained import when_trained
 
 
 def fold_trained(job: Job, folder: RunFolder | None, result: TrainResult, watcher: Watcher) -> TrainResult:
@@ -14,7 +16,7 @@ def fold_trained(job: Job, folder: RunFolder | None, result: TrainResult, watche
     The trained net stays as it is. A result that speaks of a folded net already is returned as it is.
 
     Raises:
-        RuntimeError: it cannot be done; model and result of the run are written already.
+        RefusedError: it cannot be done; model and result of the run are written already.
         OSError: the file cannot be written.
     """
     if not job.config.fold or result.folded is not None:
@@ -32,7 +34,8 @@ def fold_trained(job: Job, folder: RunFolder | None, result: TrainResult, watche
         content = model_bytes(folded, job.card)
     except (ValueError, RuntimeError) as error:
         saved = f"; the trained net is saved in {folder.model}" if folder else ""
-        raise RuntimeError(f"the training is done{saved}, but it could not be folded: {error}") from error
+        why = when_trained(words_of(error), "fold")
+        raise RefusedError((f"the training is done{saved}, but it could not be folded: ", why)) from error
     if folder:
         said = replace(said, written=str(folder.folded), sha256=write_new_file(folder.folded, content))
     watcher.folded(said)

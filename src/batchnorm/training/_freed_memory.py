@@ -3,6 +3,7 @@
 import torch
 
 from ..allocator import tune_allocator
+from ..errors import Sentence, Setting
 from ..runs import TrainConfig
 from ._watcher import Watcher
 
@@ -17,4 +18,5 @@ def keep_freed_memory(config: TrainConfig, device: torch.device, watcher: Watche
         return
     tuning = tune_allocator()
     if tuning.cause in ("libc", "refused"):
-        watcher.note(f"{tuning} Steps may be slower for it; --no-tune-allocator leaves it and this note out")
+        off = Setting("tune_allocator", False)
+        watcher.note(Sentence(f"{tuning} Steps may be slower for it; ", off, " leaves it and this note out"))

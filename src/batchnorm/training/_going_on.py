@@ -2,7 +2,7 @@
 
 import shlex
 
-from ..errors import InputError
+from ..errors import ForPython, InputError, Setting, Words
 from ..runs import RunFolder, TrainConfig
 from ._checkpoint import Checkpoint, load_checkpoint
 
@@ -19,7 +19,8 @@ def last_checkpoint(folder: RunFolder) -> Checkpoint | None:
     if folder.result.exists() or folder.metrics.exists():
         raise InputError(
             f"{folder.checkpoint}: the checkpoint is gone, and without it the training would begin anew and replace "
-            f"the model of this run; {_other_ways(folder)}"
+            "the model of this run",
+            cure=_other_ways(folder),
         )
     return None
 
@@ -33,10 +34,15 @@ def refuse_older(folder: RunFolder, checkpoint: Checkpoint, config: TrainConfig)
     if folder.result.exists() and checkpoint.position.epoch < config.epochs:
         raise InputError(
             f"{folder.checkpoint}: is of epoch {checkpoint.position.epoch}, but the run is finished, with "
-            f"{config.epochs}; going on would replace its model. {_other_ways(folder).capitalize()}"
+            f"{config.epochs}; going on would replace its model",
+            cure=_other_ways(folder),
         )
 
 
-def _other_ways(folder: RunFolder) -> str:
-    anew = f"batchnorm train --config {shlex.quote(str(folder.config))} --out FOLDER"
-    return f"put the checkpoint back, or train in another folder: {anew}"
+def _other_ways(folder: RunFolder) -> Words:
+    config = str(folder.config)
+    anew = ForPython(
+        f"batchnorm.training.fit(batchnorm.runs.read_config({config!r}), out=...)",
+        otherwise=("batchnorm train ", Setting("config", shlex.quote(config)), " ", Setting("out", "FOLDER")),
+    )
+    return ("Put the checkpoint back, or train in another folder: ", anew, ".")

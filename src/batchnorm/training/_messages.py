@@ -1,10 +1,10 @@
 """What a training says to its user: what lies ahead, how to go on, what to try after a divergence."""
 
-import shlex
 from collections.abc import Iterator
 
 import torch
 
+from ..errors import Fault, Sentence, Setting
 from ..models import is_builtin
 from ..runs import RunFolder
 from ._checkpoint import Checkpoint
@@ -35,7 +35,9 @@ def announce(job: Job, watcher: Watcher) -> None:
     if job.config.batch_size == 1:
         watcher.note("batch size 1: every image is normalized by its own statistics; expect a poor evaluation")
     if job.config.flip and not job.source.info.flippable:
-        watcher.note(f"{job.card.data}: mirrored images would be other classes, so --flip is off")
+        watcher.note(
+            Sentence(f"{job.card.data}: mirrored images would be other classes, so ", Setting("flip"), " is off")
+        )
 
 
 def what_differs(job: Job, checkpoint: Checkpoint) -> Iterator[str]:
@@ -49,26 +51,24 @@ def what_differs(job: Job, checkpoint: Checkpoint) -> Iterator[str]:
         )
 
 
-def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> str:
+def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> Sentence:
     """Return what an interrupted user needs to know."""
     here = job.position
     place = f"{signal}: stopped in epoch {here.epoch + 1} after step {here.step} of {len(job.train)}"
     if here.epoch == job.config.epochs:
         place = f"{signal}: stopped after the last epoch, before the test"
     if folder is None:
-        return f"{place}; nothing is saved, for no folder was given (out=)"
-    command = f"batchnorm train --resume {shlex.quote(str(folder.path))}"
-    if not is_builtin(job.config.model):
-        command += f" --model {shlex.quote(job.config.model)}"
-    return f"{place}; all is saved, go on with: {command}"
+        return Sentence(f"{place}; nothing is saved, for no folder was given (", Setting("out"), ")")
+    own = None if is_builtin(job.config.model) else job.config.model
+    return Sentence(f"{place}; all is saved, go on with: ", folder.resuming(own))
 
 
-def what_to_try(job: Job, folder: RunFolder | None, fault: str) -> str:
+def what_to_try(job: Job, folder: RunFolder | None, fault: str) -> Fault:
     """Return where a training stopped being finite, what is left of it, and what helps most often."""
     here, config = job.position, job.config
     step = min(here.step + 1, len(job.train))
-    message = f"epoch {min(here.epoch + 1, config.epochs)}, step {step} of {len(job.train)}: {fault}. "
+    place = f"epoch {min(here.epoch + 1, config.epochs)}, step {step} of {len(job.train)}: {fault}"
     if folder is not None and folder.checkpoint.exists():
-        message += f"The last good checkpoint stays in {folder.checkpoint}. "
-    advice = f"a lower lr (now {config.lr:g})"
-    return message + f"Try {advice}." if config.clip_norm else message + f"Try {advice}, or clip_norm 1."
+        place += f". The last good checkpoint stays in {folder.checkpoint}"
+    other = "" if config.clip_norm else (", or ", Setting("clip_norm", 1))
+    return Fault(problem=place, cure=("Try a lower ", Setting("lr"), f" (now {config.lr:g})", other, "."))

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from .. import data
 from ..data import Batches, Normalization, Source
-from ..errors import InputError
+from ..errors import InputError, Setting
 from ..files import in_short
 from ..models import build
 from ..records import EpochRecord
@@ -84,8 +84,11 @@ class Job:
         unknown = LATER - then.keys()
         changed = [name for name in now if now[name] != then.get(name) and name not in unknown]
         if changed:
+            names = tuple(
+                part for name in changed for part in (", ", Setting(name) if hasattr(self.config, name) else name)
+            )[1:]
             raise InputError(
-                f"the run was started with other options: {', '.join(changed)}; put them back, or start a new run"
+                ("the run was started with other options: ", names), cure="Put them back, or start a new run."
             )
         states, here = checkpoint.states, checkpoint.position
         if here.epoch > self.config.epochs or here.step > len(self.train):
@@ -127,7 +130,11 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
     """
     source = source or data.get(config.data)
     if config.shift >= source.info.image_size:
-        raise InputError(f"shift: expected less than the images' {source.info.image_size} pixels, got {config.shift}")
+        raise InputError(
+            argument="shift",
+            expected=f"less than the images' {source.info.image_size} pixels",
+            got=str(config.shift),
+        )
     net, arguments = _net(config, model, source)
     take_route(net, config)
     net.to(device)
@@ -146,7 +153,12 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
         data=config.data,
     )
     if len(train) < 2:
-        raise InputError(f"val_fraction: leaves {len(train)} training images, expected at least 2; hold fewer out")
+        raise InputError(
+            argument="val_fraction",
+            expected="at least 2 training images to be left",
+            got=str(len(train)),
+            cure="Hold fewer out.",
+        )
     batches = Batches(
         train,
         config.batch_size,

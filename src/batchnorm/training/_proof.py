@@ -10,11 +10,12 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ..data import Source
-from ..errors import InputError
+from ..errors import InputError, Setting, Words, words_of
 from ..nn import set_route
 from ..runs import TrainConfig, copied
 from ..statistics import recalibrate
 from ..transaction import transaction
+from ._when_trained import when_trained
 
 
 def take_route(net: nn.Module, config: TrainConfig) -> None:
@@ -25,8 +26,9 @@ def take_route(net: nn.Module, config: TrainConfig) -> None:
     """
     if config.route != "auto" and not set_route(net, config.route):
         raise InputError(
-            f"route: {config.route!r} was asked for, but the net has no batch norm of this package "
-            f"(norm: {config.norm!r}); leave route at 'auto', or take such a norm"
+            f"{config.route!r} was asked for, but the net has no batch norm of this package (norm: {config.norm!r})",
+            argument="route",
+            cure=("Use ", Setting("route", "auto"), ", or a norm of this package."),
         )
 
 
@@ -46,15 +48,19 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
         _give_shapes(net, config, images)
         outputs = _forward(net, config, images)
     except Exception as error:  # the caller's own net may raise anything
-        raise InputError(_why_not(net, config, images, wanted, error)) from error
+        raise _why_not(net, config, images, wanted, error) from error
     got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
     if got != (2, len(info.classes)):
-        raise InputError(f"model: expected outputs of shape {(2, len(info.classes))} for {wanted}; got {got}")
+        raise InputError(
+            argument="model", expected=f"outputs of shape {(2, len(info.classes))} for {wanted}", got=str(got)
+        )
     if config.batch_size == 1:
         try:
             _forward(net, config, images[:1])
         except Exception as error:  # as above
-            raise InputError(f"batch_size: this net cannot train on single images, give 2 or more ({error})") from error
+            raise InputError(
+                f"this net cannot train on single images ({error})", argument="batch_size", cure="Use 2 or more."
+            ) from error
     if config.ema_decay:
         _prove_averages(net)
     if config.recalibrate != "off":
@@ -63,7 +69,9 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
     if config.fold:
         _prove_folds(net, config, _laid_out(images, config))
     if not any(parameter.requires_grad for parameter in net.parameters()):
-        raise InputError("model: the net has no parameter that requires a gradient; there is nothing to train")
+        raise InputError(
+            "the net has no parameter that requires a gradient, so there is nothing to train", argument="model"
+        )
 
 
 def _give_shapes(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
@@ -92,17 +100,19 @@ def _prove_averages(net: nn.Module) -> None:
     try:
         copied(net)
     except InputError as error:
-        raise InputError(f"ema_decay: an average lies beside the net, and {error}; leave it at 0") from error
+        raise InputError(
+            ("an average of the weights is kept in a copy of the net, and ", error.fault),
+            argument="ema_decay",
+            cure="Leave it at 0.",
+        ) from error
 
 
 def _prove_recalibrates(trial: nn.Module, images: torch.Tensor) -> None:
     try:
         recalibrate(trial, [images])
     except ValueError as error:
-        # A training has no such option.
-        later = "batchnorm.recalibrate(model, loader, include_frozen=True) once it is trained"
-        said = str(error).removeprefix("recalibrate: ").replace("include_frozen=True", later)
-        raise InputError(f"recalibrate: this net cannot be recalibrated, leave it off: {said}") from None
+        said = when_trained(words_of(error), "recalibrate")
+        raise InputError(("this net cannot be recalibrated, leave it off: ", said), argument="recalibrate") from None
 
 
 def _prove_folds(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
@@ -112,10 +122,10 @@ def _prove_folds(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> N
         # Folding is no change for a while: it needs a copy, here as behind the training.
         if fold(_formatted(copied(net), config).eval(), images, verify=False).norms:
             return
-        said = "it has no batch norm"
+        said: Words = "it has no batch norm"
     except (ValueError, RuntimeError) as error:
-        said = str(error).removeprefix("fold: ")
-    raise InputError(f"fold: this net cannot be folded, leave it off: {said}")
+        said = when_trained(words_of(error), "fold")
+    raise InputError(("this net cannot be folded, leave it off: ", said), argument="fold")
 
 
 @contextlib.contextmanager
@@ -141,8 +151,8 @@ PLAIN: dict[str, Any] = {"route": "auto", "amp": "off", "channels_last": False}
 """Options by which a net may fail that can do without, and their values then."""
 
 
-def _why_not(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: str, error: Exception) -> str:
-    """Return what to say of a net that could not compute `images`: whether the net or an option is at fault."""
+def _why_not(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: str, error: Exception) -> InputError:
+    """Return what is wrong with a net that could not compute `images`: whether the net or an option is at fault."""
     for option, plain in PLAIN.items():
         given = getattr(config, option)
         if given == plain:
@@ -150,9 +160,9 @@ def _why_not(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: 
         # Where the net fails in any way, the net is at fault.
         with contextlib.suppress(Exception):
             _forward_with(net, replace(config, **{option: plain}), images)
-            return f"{option}: {given!r} cannot compute this net, {plain!r} can: {error}"
+            return InputError(f"{given!r} cannot compute this net, {plain!r} can: {error}", argument=option)
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"model: the net cannot take {wanted}: its forward raised {said}"
+    return InputError(f"the net cannot take {wanted}: its forward raised {said}", argument="model")
 
 
 def _forward_with(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:

@@ -30,8 +30,9 @@ def check_room(job: Job, folder: RunFolder) -> None:
     # A file system that counts nothing says that it has nothing.
     if disk.total and disk.free < needed:
         raise InputError(
-            f"out: {_megabytes(needed)} will be written, and the disk of {nearest} has {_megabytes(disk.free)} free; "
-            "make room, or choose another folder"
+            f"{_megabytes(needed)} will be written, and the disk of {nearest} has {_megabytes(disk.free)} free",
+            argument="out",
+            cure="Make room, or choose another folder.",
         )
 
 
