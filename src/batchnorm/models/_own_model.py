@@ -93,9 +93,11 @@ def _arguments_for(
     try:
         signature.bind(**arguments)
     except TypeError as error:
+        unknown = next((key for key in required if not takes_all and key not in kinds), "")
+        near = did_you_mean(unknown, kinds) if unknown else ""
         raise InputError(
             f"model {name!r}: the function's signature is {signature}, it cannot be called with "
-            f"({', '.join(f'{key}={value!r}' for key, value in arguments.items())}): {error}."
+            f"({', '.join(f'{key}={value!r}' for key, value in arguments.items())}): {error}.{near}"
         ) from None
     return arguments
 

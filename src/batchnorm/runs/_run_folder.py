@@ -129,7 +129,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path | str) -> "RunFolder":
-        """Take the folder of a run that exists.
+        """Take the folder of a run that exists, by its path or by that of the model, checkpoint or config in it.
 
         Raises:
             InputError: there is no folder, or it is not a run's.
@@ -137,6 +137,8 @@ class RunFolder:
         folder = cls(path)
         refuse_odd_name(folder.path)
         try:
+            if folder.path.is_file():
+                folder = folder._around()
             found, has_config = folder.path.is_dir(), folder.config.is_file()
         except OSError as error:
             raise InputError(f"{folder.path}: cannot be a run ({error.strerror}); check the path") from None
@@ -146,6 +148,14 @@ class RunFolder:
         if not has_config:
             raise InputError(f"{folder.path}: expected the folder of a run, but it has no config.toml")
         return folder
+
+    def _around(self) -> "RunFolder":
+        """The folder of a file of a run, if it is one that the run itself is read from."""
+        home = type(self)(self.path.parent)
+        if self.path in (home.model, home.checkpoint, home.config):
+            return home
+        advice = f"give the folder, {home.path}" if home.config.is_file() else "give the folder that a training made"
+        raise InputError(f"{self.path}: expected the folder of a run, got a file; {advice}")
 
     def read_config(self) -> TrainConfig:
         """Return the config that the run was started with."""
