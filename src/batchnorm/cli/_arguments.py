@@ -57,7 +57,11 @@ def _refuse_other_word(given: str, options: frozenset[str]) -> None:
     if not name or name in options or name.removeprefix("no_") in options:
         return
     meant = _WORDS.get(name, "")
-    cure = f" Did you mean {_option(meant)}?" if meant in options else near_option(name, options, say=_option, misspelt=False)
+    cure = (
+        f" Did you mean {_option(meant)}?"
+        if meant in options
+        else near_option(name, options, say=_option, misspelt=False)
+    )
     if cure:
         raise InputError(f"{given}: there is no such option", cure=cure)
 

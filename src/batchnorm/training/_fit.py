@@ -89,7 +89,9 @@ def fit(
     """
     given = config or TrainConfig()
     # The options that are saved are those that were effective.
-    config = replace(given, model=name_of(model) or given.model, data=OwnData(source.info.name) if source else given.data)
+    config = replace(
+        given, model=name_of(model) or given.model, data=OwnData(source.info.name) if source else given.data
+    )
     folder = None if out is None else RunFolder.plan(out)
     with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
         job = prepare(config, device, None if isinstance(model, str) else model, source)
