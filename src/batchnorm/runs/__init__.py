@@ -1,4 +1,4 @@
-"""Finished runs: their config, their files, and what is done with a trained net: judge, use, recalibrate, fold, look."""
+"""Finished runs: their config, their files, and what is done with a trained net: judge, use, recalibrate, fold."""
 
 from ._as_trained import augmentation_of as augmentation_of
 from ._as_trained import evaluation_batches as evaluation_batches
@@ -22,8 +22,8 @@ from ._fold_net import FoldWatcher as FoldWatcher
 from ._fold_net import fold_and_judge as fold_and_judge
 from ._fold_run import fold_run as fold_run
 from ._known_names import OwnData as OwnData
-from ._model_file import ModelCard as ModelCard
 from ._model_file import TRAINING_FORMAT as TRAINING_FORMAT
+from ._model_file import ModelCard as ModelCard
 from ._model_file import load_model as load_model
 from ._model_file import model_bytes as model_bytes
 from ._model_file import save_model as save_model
