@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "kernels": OUTSIDE,
     "functional": OUTSIDE | {"kernels"},
     "transaction": {"errors"},
-    "calls": set(),
+    "calls": {"errors"},
     "nn": OUTSIDE | {"functional"},
     "data": OUTSIDE | {"functional"},
     "models": OUTSIDE | {"functional", "nn"},

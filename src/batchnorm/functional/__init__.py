@@ -12,6 +12,7 @@ from ._exact_moments import exact_moments as exact_moments
 from ._finish import check_kernel_size as check_kernel_size
 from ._finish import check_pool as check_pool
 from ._finish import finish as finish
+from ._given import check_given as check_given
 from ._moments import Moments as Moments
 from ._moments import batch_moments as batch_moments
 from ._routes import ROUTES as ROUTES

@@ -1,4 +1,4 @@
-"""Finished runs: their config, their files, and what is done with a trained net: judge, use, recalibrate, fold."""
+"""Finished runs: their config, their files, what is done with a trained net: judge, use, recalibrate, fold, look."""
 
 from ._as_trained import augmentation_of as augmentation_of
 from ._as_trained import evaluation_batches as evaluation_batches

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..errors import InputError, did_you_mean
-from ..files import open_regular, refused
+from ..files import as_path, open_regular, refused
 from ..functional import check_route
 from ._known_names import OwnData, unknown_name
 from ._option_names import near_option, tells_unknown_options
@@ -108,9 +108,9 @@ class TrainConfig:
             raise InputError("\n".join(wrong))
 
     def _misfit(self, name: str, hint: Any) -> str | None:
-        value, model = getattr(self, name), str(self.model)
+        value: object = getattr(self, name)
         message = _misfit(name, hint, value)
-        return message or (unknown_name(name, value, model) if isinstance(value, str) else None)
+        return message or (unknown_name(name, value, str(self.model)) if isinstance(value, str) else None)
 
 
 def _misfit(name: str, hint: Any, value: Any) -> str | None:
@@ -125,7 +125,7 @@ def _misfit(name: str, hint: Any, value: Any) -> str | None:
             raise TypeCheckError("is a boolean")
         check_type(value, kind, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except TypeCheckError:
-        wanted = RANGES[name][0] if name in RANGES else _IN_WORDS.get(name) or getattr(kind, "__name__", kind)
+        wanted = RANGES[name][0] if name in RANGES else _IN_WORDS.get(name, getattr(kind, "__name__", kind))
         return f"{name}: expected {wanted}, got {_shown(value)} ({type(value).__name__})"
     if isinstance(value, str) and len(value) > LONGEST:
         return f"{name}: expected at most {LONGEST} characters, got {len(value)}"
@@ -252,7 +252,7 @@ def read_config(path: Path | str) -> TrainConfig:
         InputError: no such file, no TOML, an unknown key (the near one is named), a value of a wrong type or
             out of its range.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     with refused(path, "the config cannot be read", "check the path"), open_regular(path, MOST_BYTES) as file:
         content = file.read(MOST_BYTES)
     with refused(path, "expected a TOML file with the options of `batchnorm train`", "correct it"):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..files import open_regular, refused
+from ..files import as_path, open_regular, refused
 from ._image_colours import Scale
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def open_image(path: Path | str) -> "tuple[Image.Image, Scale, int]":
     """
     from PIL import Image, ImageOps
 
-    if not Path(path).exists():
+    if not as_path(path, "path").exists():
         raise InputError(f"{path}: no such image; check the path")
     advice = f"give a file of {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, of at most {MOST_PIXELS:,} pixels"
     with (

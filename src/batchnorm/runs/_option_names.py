@@ -92,5 +92,5 @@ def tells_unknown_options(kind: type[Config]) -> type[Config]:
                 raise InputTypeError(f"{kind.__name__} has no such option", argument=name, cure=cure)
         begin(self, *args, **kwargs)
 
-    kind.__init__ = told  # type: ignore[method-assign]  # with the signature of what it wraps
+    setattr(kind, "__init__", told)  # noqa: B010  # mypy takes an assignment for a mistake
     return kind

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InputError, did_you_mean
-from ..files import atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
+from ..files import as_path, atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
 from ..records import EpochRecord, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
 
@@ -22,6 +22,7 @@ class RunFolder:
 
     Args:
         path: the folder; `plan` names a new one and `created` makes it, `open` takes one that exists.
+        argument: what a caller calls it.
 
     Example:
         >>> import tempfile
@@ -33,8 +34,8 @@ class RunFolder:
         True
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Path | str, argument: str = "run") -> None:
+        self.path = as_path(path, argument)
         self.config = self.path / "config.toml"
         self.metrics = self.path / "metrics.jsonl"
         self.model = self.path / "model.safetensors"
@@ -53,7 +54,7 @@ class RunFolder:
         Raises:
             InputError: the path holds something already, or a folder cannot be made there.
         """
-        folder = cls(path)
+        folder = cls(path, "out")
         refuse_odd_name(folder.path, "out: ")
         try:
             folder._refuse_files()

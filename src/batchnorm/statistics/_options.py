@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import did_you_mean
+from ._no_loader import refuse_no_loader
 
 METHODS = ("average", "exact")
 VARIANCES = ("unbiased", "biased")
@@ -47,6 +48,7 @@ def check_options(
 
 
 def _check_loader(loader: object, *, again: bool) -> None:
+    refuse_no_loader(loader)
     if isinstance(loader, Tensor | str | dict) or not isinstance(loader, Iterable):
         raise TypeError(
             f"recalibrate: expected loader to be an iterable of batches, got a {type(loader).__name__}. Put a data set "

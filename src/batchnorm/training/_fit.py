@@ -33,6 +33,7 @@ from ._checkpoint import Position, save_checkpoint
 from ._final_statistics import recalibrate_trained
 from ._fold_training import fold_trained
 from ._freed_memory import keep_freed_memory
+from ._given import check_given, tells_options
 from ._going_on import last_checkpoint, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
 from ._preparation import Job, name_of, prepare
@@ -54,6 +55,7 @@ class Trained:
     history: tuple[EpochRecord, ...]
 
 
+@tells_options
 def fit(
     config: TrainConfig | None = None,
     *,
@@ -87,6 +89,7 @@ def fit(
         >>> trained.result.steps, len(trained.history), trained.model.training
         (10, 2, False)
     """
+    check_given(config=config, model=model, source=source, watcher=watcher)
     given = config or TrainConfig()
     # The options that are saved are those that were effective.
     config = replace(
@@ -131,6 +134,7 @@ def resume(
         >>> resume(folder).result == done.result
         True
     """
+    check_given(model=model, source=source, watcher=watcher)
     folder = RunFolder.open(run)
     config = folder.read_config()
     if model is None and not is_builtin(config.model):
