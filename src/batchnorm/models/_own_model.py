@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from ..errors import InputError, did_you_mean
+from ..files import one_line
 
 
 def build_own(name: str, offered: Mapping[str, Any], required: Mapping[str, Any]) -> nn.Module:
@@ -115,7 +116,8 @@ def _current_folder_importable() -> Iterator[None]:
 
 
 def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    said = one_line(str(error), 500)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _kind(value: object) -> str:
