@@ -147,6 +147,11 @@ class Forward(Scripted, _BatchNorm):
             return 0.0
         return cumulative_momentum(counter, running_mean)
 
+    def _get_name(self) -> str:
+        """What a printed model calls the layer: torch's of the same name must not look the same."""
+        kind = type(self)
+        return f"{__package__}.{kind.__name__}" if kind.__module__.startswith(f"{__package__}.") else kind.__name__
+
     def extra_repr(self) -> str:
         """The text of torch, and what differs from torch's layer."""
         text: str = super().extra_repr()  # type: ignore[no-untyped-call]  # torch's
