@@ -1,4 +1,4 @@
-"""Storey 1: how is a model called with what a caller or a loader gives, and what is in that?"""
+"""How is a model called with what a caller or a loader gives, and what is in that?"""
 
 from ._call import Call as Call
 from ._call import ForwardFn as ForwardFn
@@ -12,3 +12,13 @@ from ._operator_mode import OperatorMode as OperatorMode
 from ._read import Reader as Reader
 from ._read import check_device as check_device
 from ._read import is_label as is_label
+
+__all__ = [
+    "Call",
+    "ForwardFn",
+    "Reader",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,6 +8,7 @@ from ..errors import InputTypeError
 from ._split import Split
 
 SplitName = Literal["train", "test"]
+"""The splits that a data set has."""
 
 
 @dataclass(frozen=True)

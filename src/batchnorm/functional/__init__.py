@@ -32,3 +32,32 @@ from ._steps import normalize as normalize
 from ._steps import scale_shift as scale_shift
 from ._torchscript import activate_in_script as activate_in_script
 from ._torchscript import channel_affine_in_script as channel_affine_in_script
+
+__all__ = [
+    "ACTIVATIONS",
+    "ROUTES",
+    "Activation",
+    "MinMax",
+    "Moments",
+    "ZScore",
+    "activate",
+    "affine",
+    "batch_moments",
+    "batch_norm",
+    "batch_norm_add",
+    "batch_norm_pool",
+    "channel_affine",
+    "exact_moments",
+    "minmax",
+    "minmax_inverse",
+    "normalize",
+    "route_table",
+    "scale_shift",
+    "update_running_stats",
+    "zscore",
+    "zscore_inverse",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -33,3 +33,33 @@ from ._wiring import RETURNED as RETURNED
 from ._wiring import WiringOutcome as WiringOutcome
 from ._wiring import WiringRecord as WiringRecord
 from ._wiring import WiringRow as WiringRow
+
+__all__ = [
+    "Certificate",
+    "ClassScores",
+    "EpochRecord",
+    "Evaluation",
+    "FoldProof",
+    "FoldReport",
+    "FoldedNorm",
+    "Judgement",
+    "NormRecalibration",
+    "Numbers",
+    "Prediction",
+    "Recalibration",
+    "Round",
+    "RunFold",
+    "RunRecalibration",
+    "Scores",
+    "TrainResult",
+    "WiringOutcome",
+    "WiringRecord",
+    "WiringRow",
+    "from_json",
+    "to_dict",
+    "to_json",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

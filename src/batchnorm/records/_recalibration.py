@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 Numbers = tuple[float | None, ...]
+"""One number for each channel; None where it is not finite."""
 
 
 @dataclass(frozen=True, slots=True)

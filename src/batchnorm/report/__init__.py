@@ -1,4 +1,4 @@
-"""Outside the storeys: records and tensors in, pictures and tables out; never a model."""
+"""Records and tensors in, pictures and tables out; never a model."""
 
 from ._bench import DIRECTIONS as DIRECTIONS
 from ._bench import benchmark_page as benchmark_page
@@ -25,3 +25,16 @@ from ._wiring_words import headline as headline
 from ._wiring_words import parent_of as parent_of
 from ._wiring_words import shape_of as shape_of
 from ._wiring_words import what_to_do as what_to_do
+
+__all__ = [
+    "benchmark_page",
+    "confusion_matrix_figure",
+    "contact_sheet",
+    "drift_chart",
+    "speed_chart",
+    "wiring_chart",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -52,3 +52,31 @@ from ._timing import TIMED_CALLS as TIMED_CALLS
 from ._timing import milliseconds_in_turn as milliseconds_in_turn
 from ._unfold_file import unfold_file as unfold_file
 from ._wiring_run import wiring_of_run as wiring_of_run
+
+__all__ = [
+    "FoldWatcher",
+    "ModelCard",
+    "OwnData",
+    "RunFolder",
+    "RunRecalibrationWatcher",
+    "TrainConfig",
+    "TrainingInterrupted",
+    "evaluate",
+    "fold_checkpoint",
+    "fold_run",
+    "load_folded",
+    "load_model",
+    "load_run",
+    "predict",
+    "read_config",
+    "read_image",
+    "recalibrate_run",
+    "save_model",
+    "unfold_file",
+    "wiring_of_run",
+    "write_config",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

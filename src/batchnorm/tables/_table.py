@@ -7,6 +7,7 @@ from ._markup import to_csv, to_html, to_markdown
 from ._terminal import to_text
 
 Mark = Literal["", "good", "bad", "faint"]
+"""How a cell is set off from the others."""
 
 
 @dataclass(frozen=True, slots=True)
