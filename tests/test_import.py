@@ -21,6 +21,10 @@ HEAVY = {
 }
 
 
+COMPILERS = {"torch._dynamo", "torch._inductor", "torch.onnx._internal"}
+"""Parts of torch that `import torch` leaves for later, and that take seconds."""
+
+
 def modules_after(statement):
     """The top-level modules that a fresh interpreter has loaded after a statement."""
     code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
@@ -40,10 +44,17 @@ def torchs():
         "import batchnorm.functional, batchnorm.nn",
         "import batchnorm.models, batchnorm.training",
         "import batchnorm.statistics, batchnorm.surgery, batchnorm.wiring, batchnorm.bench",
+        "from batchnorm import *",
     ],
 )
 def test_importing_loads_nothing_heavy_that_torch_does_not(statement, torchs):
     assert (modules_after(statement) - torchs) & HEAVY == set()
+
+
+def test_a_star_leaves_the_compilers_of_torch_for_later():
+    code = "from batchnorm import *\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {*done.stdout.split()} & COMPILERS == set()
 
 
 def test_training_opens_the_rooms_of_folding_only_when_a_net_is_folded():

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 
 BATCHNORM = [sys.executable, "-m", "batchnorm"]
 PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") or name == "PYTHONPATH"}
@@ -89,3 +90,29 @@ def test_ctrl_c_while_torch_is_imported_is_no_traceback() -> None:
 def test_the_installed_command_begins_at_the_light_door() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["scripts"] == {"batchnorm": "batchnorm.__main__:start"}
+
+
+def test_what_steers_a_terminal_is_not_printed(batchnorm) -> None:
+    said = batchnorm("evaluate", "runs/\x1b[31mred\x1b]0;title\x07")
+    assert (said.code, said.err) == (
+        2,
+        "batchnorm evaluate: runs/red: expected the folder of a run, found none; check the path.\n",
+    )
+
+
+def test_the_error_of_a_model_of_ones_own_comes_in_one_line_without_colours(batchnorm) -> None:
+    Path("loud.py").write_text('def net():\n    raise ValueError("\\x1b[31mred\\x1b[0m\\nsecond")\n')
+    said = batchnorm("train", "--model", "loud:net", "--out", "run")
+    assert (said.code, said.err) == (
+        2,
+        "batchnorm train: model 'loud:net': the function raised ValueError: red second\n",
+    )
+
+
+def test_a_whole_model_in_the_place_of_a_state_dict_is_named_without_the_words_of_torch(batchnorm) -> None:
+    torch.save(torch.nn.Sequential(torch.nn.Linear(2, 2)), "whole.pt")
+    said = batchnorm("fold", "whole.pt", "--model", "m:f", "--input", "1x2", "-o", "f.safetensors")
+    assert said.code == 2
+    assert "(it holds an object of torch.nn.modules.container.Sequential)" in said.err
+    assert "save its state_dict: torch.save(model.state_dict(), path)" in said.err
+    assert "\x1b" not in said.err

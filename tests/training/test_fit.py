@@ -12,7 +12,7 @@ from batchnorm.data import Normalization
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
 from batchnorm.records import EpochRecord, from_json
-from batchnorm.runs import RunFolder, TrainConfig, load_model
+from batchnorm.runs import OwnData, RunFolder, TrainConfig, load_model
 from batchnorm.training import fit
 
 from .runs import assert_same_bits, weights
@@ -86,7 +86,7 @@ def test_the_run_folder_holds_the_five_files_and_nothing_half_written(few, quick
 def test_the_folder_tells_the_config_the_epochs_and_the_result(few, quick, tmp_path) -> None:
     trained = fit(quick, out=tmp_path, source=few)
     folder = RunFolder.open(tmp_path)
-    assert folder.read_config() == replace(quick, data="few")
+    assert folder.read_config() == replace(quick, data=OwnData("few"))
     assert folder.read_metrics() == list(trained.history)
     assert folder.read_result() == trained.result
 

@@ -9,7 +9,7 @@ from torch import nn
 from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
 from batchnorm.records import EpochRecord
-from batchnorm.runs import RunFolder, TrainingInterrupted, load_run, recalibrate_run, write_config
+from batchnorm.runs import OwnData, RunFolder, TrainingInterrupted, load_run, recalibrate_run, write_config
 from batchnorm.training import Watcher, fit, resume
 
 from .runs import Listener, Stopper, assert_same_bits, make_old, weights, without_times
@@ -106,7 +106,7 @@ def test_an_interruption_without_a_folder_says_that_nothing_is_saved(few, quick)
 
 
 def test_a_run_without_a_checkpoint_begins_anew(few, quick, tmp_path) -> None:
-    config = replace(quick, data="few")
+    config = replace(quick, data=OwnData("few"))
     with RunFolder(tmp_path / "run").created(config):
         pass
     assert_same_bits(resume(tmp_path / "run", source=few).model.state_dict(), fit(quick, source=few).model.state_dict())

@@ -24,3 +24,34 @@ from ._timing import threads as threads
 from ._timing import time_in_turn as time_in_turn
 from ._traffic import DIRECTIONS as DIRECTIONS
 from ._traffic import floor_bytes as floor_bytes
+
+__all__ = [
+    "ALLOCATORS",
+    "DIRECTIONS",
+    "DTYPES",
+    "FAMILIES",
+    "MEMORY_FORMATS",
+    "NETS",
+    "SHAPES",
+    "Arm",
+    "LayerCase",
+    "NetCase",
+    "Report",
+    "Settings",
+    "Sweep",
+    "floor_bytes",
+    "last_level_cache",
+    "layer_cases",
+    "machine_load",
+    "measure_job",
+    "measure_layer",
+    "measure_step",
+    "run_benchmark",
+    "saved_bytes",
+    "threads",
+    "time_in_turn",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

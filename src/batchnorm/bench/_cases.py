@@ -15,8 +15,11 @@ Dtype = Literal["float32", "float64", "bfloat16"]
 NetName = Literal["ConvBNNet", "resnet20", "resnet18"]
 
 FAMILIES: tuple[Family, ...] = get_args(Family)
+"""What may follow a norm, each with shapes of its own."""
 MEMORY_FORMATS: tuple[MemoryFormat, ...] = get_args(MemoryFormat)
+"""The memory formats that are measured."""
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+"""The dtypes that are measured."""
 
 Shape = tuple[int, ...]
 

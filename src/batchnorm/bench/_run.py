@@ -23,6 +23,7 @@ from ._step import measure_step
 from ._timing import METHOD
 
 ALLOCATORS = ("tuned", "untuned")
+"""The states of the allocator in which everything is measured."""
 Report = Callable[[int, int, str], None]
 """How many measurements are done, of how many, and what comes next."""
 

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ._leaves import Leaves, leaves_of
 from ._mapped import mapped
+from ._no_example import why_not_called
 
 ForwardFn = Callable[[nn.Module, Any], object]
 """A caller's own way to call a model with a batch."""
@@ -79,9 +80,14 @@ class Call:
 
     def run(self, model: nn.Module) -> Any:
         """Call the model."""
-        if self.forward_fn is None:
+        if self.forward_fn is not None:
+            return self.forward_fn(model, *self.args)
+        try:
             return model(*self.args, **self.kwargs)
-        return self.forward_fn(model, *self.args)
+        except (TypeError, AttributeError) as error:
+            if self.kwargs or self.tensors:
+                raise
+            raise why_not_called(self.args, error) from error
 
     def mapped(self, fn: Callable[[Tensor], Tensor]) -> "Call":
         """The same call with other tensors, wherever they are."""

@@ -11,6 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 from ..errors import ForPython, InputError, InputTypeError
 from ._call import Call, ForwardFn
 from ._leaves import leaves_of
+from ._no_example import refuse_no_example
 
 _HOW = ForPython("Say how the model is called with it: forward_fn=lambda model, batch: ...")
 
@@ -90,6 +91,7 @@ class Reader:
         """
         if isinstance(raw, Mapping):
             return self._checked(Call((), {str(key): value for key, value in raw.items()}))
+        refuse_no_example(raw, self._verb, self._room.taken)
         if type(raw) in (tuple, list) or _is_named(raw):
             return Call((*raw[: self._room.taken],), {})
         if _holds_tensors(raw):
@@ -117,6 +119,7 @@ class Reader:
         """
         if not isinstance(raw, list):
             return (self.example(raw),)
+        refuse_no_example(raw, self._verb, self._room.taken)
         if not raw:
             raise InputError(
                 verb=self._verb,
@@ -149,7 +152,7 @@ class Reader:
             return False
         if self._room.needed > 1 and all(isinstance(other, Tensor) for other in others):
             return True
-        return any(_is_label(other, first) for other in others)
+        return any(is_label(other, first) for other in others)
 
     def _checked(self, call: Call) -> Call:
         """Raise where a dict has an entry that the forward does not take, or lacks one."""
@@ -218,7 +221,7 @@ def _is_named(raw: object) -> bool:
     return isinstance(raw, tuple) and hasattr(raw, "_fields") and not isinstance(raw, PackedSequence)
 
 
-def _is_label(other: object, first: Tensor) -> bool:
+def is_label(other: object, first: Tensor) -> bool:
     """Whether a member of a list is no second example like the first one, but what a loader gives beside it."""
     if not isinstance(other, Tensor):
         return not _holds_tensors(other)

@@ -17,6 +17,7 @@ import tyro
 
 from .. import __version__
 from ..errors import FaultError, MistakeError
+from ._arguments import ready
 from ._bench import Bench
 from ._data import Fetch, List
 from ._evaluate import Evaluate
@@ -123,8 +124,8 @@ def read_arguments(arguments: list[str]) -> Command:
 def _read(prog: str, about: type, commands: dict[str, type], arguments: list[str]) -> Command:
     if not arguments or arguments[0] not in commands:
         _show_commands(prog, about, commands, arguments or ["--help"])
-    name, rest = arguments[0], arguments[1:]
-    kind = commands[name]
+    name, kind = arguments[0], commands[arguments[0]]
+    rest = ready(kind, arguments[1:])
     # The defaults of `train` may come from a file, which has to be read before the rest is.
     default = Train.with_defaults_from(rest) if kind is Train else tyro.MISSING_NONPROP
     command: Command = tyro.cli(

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from io import TextIOWrapper
 from typing import TextIO
 
+from ..files import in_lines
+
 
 @contextmanager
 def dependable_streams() -> Iterator[None]:
@@ -49,9 +51,12 @@ def silence(stream: TextIO) -> None:
 
 
 def warn(text: str) -> None:
-    """Print on the standard error; where that cannot be written there is nobody to tell."""
+    """Print on the standard error, without what steers a terminal: names of files and errors of others may hold it.
+
+    Where that cannot be written there is nobody to tell.
+    """
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(in_lines(text), file=sys.stderr, flush=True)
     except OSError:
         silence(sys.stderr)
 

@@ -13,5 +13,28 @@ from ._source import DatasetInfo as DatasetInfo
 from ._source import Download as Download
 from ._source import Source as Source
 from ._source import SplitName as SplitName
+from ._source import check_source as check_source
 from ._split import Split as Split
 from ._split import split_off_validation as split_off_validation
+
+__all__ = [
+    "Augmentation",
+    "Batches",
+    "DatasetInfo",
+    "Download",
+    "Normalization",
+    "Source",
+    "Split",
+    "SplitName",
+    "available",
+    "cache_folder",
+    "fetch",
+    "get",
+    "random_flip",
+    "random_shift",
+    "split_off_validation",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,6 +1,6 @@
 """Which data sets are known by name?"""
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, InputTypeError, did_you_mean
 from ._fashion_mnist import FASHION_MNIST, FASHION_MNIST_MINI
 from ._source import Source
 
@@ -30,6 +30,9 @@ def get(name: str) -> Source:
         Traceback (most recent call last):
         batchnorm.errors.InputError: data: unknown name 'fashion'. Did you mean 'fashion-mnist'...
     """
+    if not isinstance(name, str):
+        got = "None" if name is None else type(name).__name__
+        raise InputTypeError(argument="data", expected="the name of a data set", got=got)
     known = {source.info.name: source for source in available()}
     if name in known:
         return known[name]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..errors import InputTypeError
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -94,6 +96,13 @@ def _stratified_draw(labels: Tensor, fraction: float, seed: int) -> Tensor:
 
 
 def _expect(tensor: Tensor, name: str, dtype: torch.dtype, shape: str, *, dimensions: int) -> None:
+    if not isinstance(tensor, Tensor):
+        raise InputTypeError(
+            argument=name,
+            expected=f"a tensor of {dtype}, of shape {shape}",
+            got=type(tensor).__name__,
+            cure=f"Convert it: torch.as_tensor({name}, dtype={dtype}).",
+        )
     if tensor.dtype != dtype or tensor.dim() != dimensions:
         raise ValueError(
             f"Split: {name} must be {dtype} of shape {shape}, got {tensor.dtype} of shape {tuple(tensor.shape)}"

@@ -21,5 +21,20 @@ from ._fault import reworded as reworded
 from ._fault import worded as worded
 from ._near import did_you_mean as did_you_mean
 
+__all__ = [
+    "Fault",
+    "FaultError",
+    "InputError",
+    "InputTypeError",
+    "MistakeError",
+    "RefusedError",
+    "Setting",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 for _kind in (FaultError, MistakeError, InputError, InputTypeError, RefusedError):
     _kind.__module__ = __name__  # where a traceback, and whoever catches it, names it

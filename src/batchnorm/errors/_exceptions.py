@@ -33,7 +33,7 @@ class FaultError(Exception):
             >>> raise InputError.of(Fault(argument="lr", problem="is not finite"), Fault(argument="seed", got="-1"))
             Traceback (most recent call last):
             batchnorm.errors.InputError: lr: is not finite
-            seed: , got -1
+            seed: got -1
         """
         error = cls(tuple(part for fault in faults for part in ("\n", fault))[1:])
         if len(faults) == 1:

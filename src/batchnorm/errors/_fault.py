@@ -142,7 +142,7 @@ class Fault:
         if self.expected:
             said += ("; " if said else "") + f"expected {worded(self.expected, say)}"
         if self.got:
-            said += f", got {self.got}"
+            said += f"{', ' if said else ''}got {self.got}"
         cure = worded(self.cure, say).strip()
         if cure:
             said += f"{'' if not said or said.endswith(('.', '?', '!')) else '.'} {cure}"

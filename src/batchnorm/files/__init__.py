@@ -3,7 +3,9 @@
 from ._cache import cache_folder as cache_folder
 from ._left_over import is_part as is_part
 from ._left_over import remove_parts as remove_parts
+from ._path import as_path as as_path
 from ._reading import DEEPEST as DEEPEST
+from ._reading import in_lines as in_lines
 from ._reading import in_short as in_short
 from ._reading import one_line as one_line
 from ._reading import open_regular as open_regular

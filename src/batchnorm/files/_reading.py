@@ -7,6 +7,7 @@ of it than it may hold, and stands in a block of `refused`, for a reader of some
 import json
 import math
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from ..errors import FaultError, InputError
 
 DEEPEST = 50
 """Lists and objects inside each other: no file of ours comes near it, and what walks through one may be recursive."""
+_STEERING = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
+"""What steers a terminal (ECMA-48): colours, places of the cursor, titles of windows."""
 MOST_TEXT = 2**26
 """Bytes of a text file, if its reader says nothing else."""
 
@@ -71,11 +74,22 @@ def one_line(text: str, most: int = 200) -> str:
 
     Example:
         >>> one_line("3\x1b[2J" + "9" * 1000, most=6)
-        '3 [2J9 ...'
+        '399999 ...'
     """
-    printable = "".join(letter if letter.isprintable() else " " for letter in text[: 2 * most])
+    printable = "".join(letter if letter.isprintable() else " " for letter in _STEERING.sub("", text[: 4 * most]))
     said = " ".join(printable.split())
     return said if len(said) <= most else f"{said[:most]} ..."
+
+
+def in_lines(text: str) -> str:
+    r"""Return a text of anybody's as it may be shown on a terminal: its lines, without what steers one.
+
+    Example:
+        >>> in_lines("\x1b[31mred\x1b[0m\n\tand\a plain\r\n")
+        'red\n and plain\n'
+    """
+    lines = _STEERING.sub("", text).replace("\r\n", "\n").replace("\t", " ").split("\n")
+    return "\n".join("".join(filter(str.isprintable, line)) for line in lines)
 
 
 @contextmanager

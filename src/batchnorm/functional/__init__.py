@@ -12,6 +12,7 @@ from ._exact_moments import exact_moments as exact_moments
 from ._finish import check_kernel_size as check_kernel_size
 from ._finish import check_pool as check_pool
 from ._finish import finish as finish
+from ._given import check_given as check_given
 from ._moments import Moments as Moments
 from ._moments import batch_moments as batch_moments
 from ._routes import AUTO as AUTO
@@ -32,3 +33,32 @@ from ._steps import normalize as normalize
 from ._steps import scale_shift as scale_shift
 from ._torchscript import activate_in_script as activate_in_script
 from ._torchscript import channel_affine_in_script as channel_affine_in_script
+
+__all__ = [
+    "ACTIVATIONS",
+    "ROUTES",
+    "Activation",
+    "MinMax",
+    "Moments",
+    "ZScore",
+    "activate",
+    "affine",
+    "batch_moments",
+    "batch_norm",
+    "batch_norm_add",
+    "batch_norm_pool",
+    "channel_affine",
+    "exact_moments",
+    "minmax",
+    "minmax_inverse",
+    "normalize",
+    "route_table",
+    "scale_shift",
+    "update_running_stats",
+    "zscore",
+    "zscore_inverse",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

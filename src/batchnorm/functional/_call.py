@@ -10,6 +10,7 @@ from ._activation import check_activation
 from ._arguments import Arguments, check_options, check_tensors
 from ._empty import check_empty, is_empty, of_nothing
 from ._finish import under_autocast
+from ._given import check_optional
 from ._routes import check_route, implementation
 
 
@@ -38,5 +39,12 @@ def call(
         check_empty(a)
         check_route(route)
         return of_nothing(a)
-    check_tensors(a)
+    try:
+        check_tensors(a)
+    except AttributeError:
+        check_optional(public.__name__, **{name: getattr(a, name) for name in _TENSORS})  # asked only when it failed
+        raise
     return implementation(route, a)(a)
+
+
+_TENSORS = ("running_mean", "running_var", "weight", "bias")

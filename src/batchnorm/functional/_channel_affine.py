@@ -15,6 +15,7 @@ from ._arguments import Arguments
 from ._channels import HALF_TYPES, per_channel, sizes_are_known, widen
 from ._empty import is_empty
 from ._fused import why_not
+from ._given import check_optional
 from ._operators import is_plain
 from ._plain import plain
 from ._steps import affine
@@ -63,7 +64,11 @@ def channel_affine(
     _check_given(x, scale, shift)
     if is_empty(x):
         return activate(x.clone(), activation)  # as a norm does, whatever the constants are
-    _check(x, scale, shift)
+    try:
+        _check(x, scale, shift)
+    except AttributeError:
+        check_optional("channel_affine", scale=scale, shift=shift)  # asked only when it failed
+        raise
     if not _is_unwatched(x, scale, shift):
         wide = (None if values is None else widen(values) for values in (scale, shift))
         return activate(in_output_format(affine(x, *wide).to(x.dtype), x), activation)

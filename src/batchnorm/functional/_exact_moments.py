@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..kernels import UnusableKernelsError, cpu, gpu
+from ._given import check_given
 from ._moments import Moments, batch_moments
 
 PIECE, PIECE_ELSEWHERE = 1 << 20, 1 << 22
@@ -29,6 +30,7 @@ def exact_moments(x: Tensor) -> Moments:
         >>> exact_moments(torch.tensor([[0.0, 1.0], [2.0, 1.0]]))
         Moments(mean=tensor([1., 1.], dtype=torch.float64), var=tensor([1., 0.], dtype=torch.float64), count=2)
     """
+    check_given("exact_moments", " of shape (N, C, *)", x=x)
     with torch.no_grad():
         with suppress(UnusableKernelsError):  # that Numba or Triton is broken comes out when it is to compile
             if gpu.takes(x):

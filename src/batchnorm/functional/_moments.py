@@ -6,7 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..errors import InputTypeError
 from ._channels import reduced_dims, sizes_are_known, widen
+from ._given import check_given
 
 
 class Moments(NamedTuple):
@@ -78,6 +80,8 @@ class Moments(NamedTuple):
             >>> a.merge(b).var
             tensor([0.2500])
         """
+        if not isinstance(other, Moments):
+            raise InputTypeError(verb="merge", argument="other", expected="Moments", got=type(other).__name__)
         if sizes_are_known() and self.mean.shape != other.mean.shape:
             raise ValueError(
                 f"merge: other must have the moments of as many channels as these, with a mean of shape "
@@ -129,6 +133,7 @@ def batch_moments(x: Tensor) -> Moments:
         >>> batch_moments(torch.tensor([[0.0, 1.0], [2.0, 1.0]]))
         Moments(mean=tensor([1., 1.]), var=tensor([1., 0.]), count=2)
     """
+    check_given("batch_moments", " of shape (N, C, *)", x=x)
     if not x.is_floating_point():
         raise TypeError(
             f"batch_moments: x must be of a floating-point dtype, got {x.dtype}. Convert it first, e.g. x.float()."

@@ -28,6 +28,7 @@ class Row(NamedTuple):
 
 
 ROUTES: MappingProxyType[str, Route] = MappingProxyType({"composed": composed, "native": native, "fused": fused})
+"""The implementations of batch norm by their names."""
 
 AUTO = (
     Row(

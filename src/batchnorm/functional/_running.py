@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from ..errors import InputTypeError
 from ._channels import sizes_are_known, widen
+from ._given import check_given
 from ._moments import Moments
 from ._transforms import inside_transform
 
@@ -38,6 +40,15 @@ def update_running_stats(running_mean: Tensor, running_var: Tensor, moments: Mom
         >>> mean, var
         (tensor([0.1000]), tensor([1.1000]))
     """
+    check_given("update_running_stats", running_mean=running_mean, running_var=running_var)
+    if not isinstance(moments, Moments):
+        raise InputTypeError(
+            verb="update_running_stats",
+            argument="moments",
+            expected="Moments",
+            got=type(moments).__name__,
+            cure="Pass those of a batch: batch_moments(x).",
+        )
     _check_channels(running_mean, running_var, moments)
     if isinstance(moments.count, Tensor):
         seen = moments.count.to(moments.var.device) > 1

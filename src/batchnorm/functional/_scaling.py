@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ._channels import per_channel, reduced_dims, widen
+from ._given import check_given, check_optional
 from ._moments import batch_moments
 
 
@@ -49,6 +50,8 @@ def zscore(x: Tensor, mean: Tensor | None = None, std: Tensor | None = None) -> 
         ZScore(values=tensor([[-1.,  0.],
                 [ 1.,  0.]]), mean=tensor([2., 5.]), std=tensor([1., 0.]))
     """
+    check_given("zscore", x=x)
+    check_optional("zscore", mean=mean, std=std)
     x, dtype = _wide(x)
     if mean is None or std is None:
         _refuse_nothing("zscore", "mean and std", x)
@@ -70,6 +73,7 @@ def zscore_inverse(values: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         tensor([[1.],
                 [3.]])
     """
+    check_given("zscore_inverse", values=values, mean=mean, std=std)
     x = values * per_channel(_or_one(std), values, "std") + per_channel(mean, values, "mean")
     return x.to(values.dtype)
 
@@ -94,6 +98,8 @@ def minmax(x: Tensor, low: Tensor | None = None, high: Tensor | None = None) -> 
         tensor([[0., 0.],
                 [1., 0.]])
     """
+    check_given("minmax", x=x)
+    check_optional("minmax", low=low, high=high)
     x, dtype = _wide(x)
     if low is None or high is None:
         _refuse_nothing("minmax", "low and high", x)
@@ -114,6 +120,7 @@ def minmax_inverse(values: Tensor, low: Tensor, high: Tensor) -> Tensor:
         tensor([[1.],
                 [3.]])
     """
+    check_given("minmax_inverse", values=values, low=low, high=high)
     x = values * per_channel(_or_one(high - low), values, "high - low") + per_channel(low, values, "low")
     return x.to(values.dtype)
 

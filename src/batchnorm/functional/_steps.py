@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ._channels import per_channel, sizes_are_known
+from ._given import check_given, check_optional
 
 
 def normalize(x: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
@@ -25,6 +26,8 @@ def normalize(x: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
 
     Source: Ioffe and Szegedy, "Batch Normalization", 2015, algorithm 1.
     """
+    check_given("normalize", " of shape (N, C, *)", x=x)
+    check_given("normalize", " of shape (C,)", mean=mean, var=var)
     return (x - per_channel(mean, x, "mean")) * per_channel(torch.rsqrt(var + eps), x, "var")
 
 
@@ -40,6 +43,8 @@ def affine(x_hat: Tensor, weight: Tensor | None = None, bias: Tensor | None = No
         >>> affine(torch.ones(1, 2), weight=torch.tensor([2.0, 3.0]))
         tensor([[2., 3.]])
     """
+    check_given("affine", " of shape (N, C, *)", x_hat=x_hat)
+    check_optional("affine", weight=weight, bias=bias)
     y = x_hat if weight is None else x_hat * per_channel(weight, x_hat, "weight")
     return y if bias is None else y + per_channel(bias, x_hat, "bias")
 
@@ -65,6 +70,8 @@ def scale_shift(
         >>> scale_shift(torch.tensor([2.0]), torch.tensor([4.0]), eps=0.0)
         (tensor([0.5000]), tensor([-1.]))
     """
+    check_given("scale_shift", " of shape (C,)", mean=mean, var=var)
+    check_optional("scale_shift", weight=weight, bias=bias)
     for name, values in (("var", var), ("weight", weight), ("bias", bias)):
         if sizes_are_known() and values is not None and values.shape != mean.shape:
             raise ValueError(

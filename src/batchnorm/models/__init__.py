@@ -17,3 +17,20 @@ from ._resnet import resnet18 as resnet18
 from ._resnet import resnet20 as resnet20
 from ._size import TooLargeError as TooLargeError
 from ._size import at_most as at_most
+
+__all__ = [
+    "MLP",
+    "BuiltIn",
+    "ConvBNNet",
+    "PlainNet",
+    "ResNet",
+    "available",
+    "build",
+    "is_builtin",
+    "resnet18",
+    "resnet20",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, InputTypeError, did_you_mean
 from ..functional import Activation
 from ._conv_bn_net import ConvBNNet
 from ._mlp import MLP
@@ -95,6 +95,9 @@ def build(
         Traceback (most recent call last):
         batchnorm.errors.InputError: model: unknown name 'ConvBNet'. Did you mean 'ConvBNNet'? ...
     """
+    if not isinstance(name, str):
+        got = "None" if name is None else type(name).__name__
+        raise InputTypeError(argument="model", expected="the name of a net", got=got)
     style = {"norm": norm, "activation": activation, "norm_place": norm_place}
     shape = {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}
     if ":" in name:

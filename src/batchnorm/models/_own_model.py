@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from ..errors import InputError, did_you_mean
+from ..files import one_line
 
 
 def build_own(name: str, offered: Mapping[str, Any], required: Mapping[str, Any]) -> nn.Module:
@@ -93,9 +94,11 @@ def _arguments_for(
     try:
         signature.bind(**arguments)
     except TypeError as error:
+        unknown = next((key for key in required if not takes_all and key not in kinds), "")
+        near = did_you_mean(unknown, kinds) if unknown else ""
         raise InputError(
             f"model {name!r}: the function's signature is {signature}, it cannot be called with "
-            f"({', '.join(f'{key}={value!r}' for key, value in arguments.items())}): {error}."
+            f"({', '.join(f'{key}={value!r}' for key, value in arguments.items())}): {error}.{near}"
         ) from None
     return arguments
 
@@ -113,7 +116,8 @@ def _current_folder_importable() -> Iterator[None]:
 
 
 def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    said = one_line(str(error), 500)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _kind(value: object) -> str:

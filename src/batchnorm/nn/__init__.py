@@ -11,3 +11,21 @@ from ._pool import BatchNormPool2d as BatchNormPool2d
 from ._scale_shift import ScaleShift as ScaleShift
 from ._set_route import set_route as set_route
 from ._tail import Tail as Tail
+
+__all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "BatchNormAdd2d",
+    "BatchNormPool2d",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "ScaleShift",
+    "Tail",
+    "set_route",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -13,10 +13,12 @@ from batchnorm.functional import (
     batch_norm,
     check_activation,
     check_counter,
+    check_given,
     check_route,
     cumulative_momentum,
 )
 
+from ..errors import InputError, InputTypeError
 from ._guard import GuardedEps
 from ._scripted import Scripted, is_scripting
 from ._traced import is_proxy, method_node, module_node
@@ -110,8 +112,15 @@ class Forward(Scripted, _BatchNorm):
         if is_scripting():
             if input.dim() not in self.axes:
                 raise ValueError(f"expected an input of {self.axes} axes, got shape {input.size()}.")
-        elif not is_proxy(input) and input.dim() not in self.shapes:
+        elif not is_proxy(input) and self._axes_of(input) not in self.shapes:
             raise self._wrong_axes(input)
+
+    def _axes_of(self, input: Tensor) -> int:  # noqa: A002  # torch's name
+        try:
+            return input.dim()
+        except AttributeError:
+            check_given(type(self).__name__, f" of shape {' or '.join(self.shapes.values())}", input=input)
+            raise
 
     def _wrong_axes(self, input: Tensor) -> ValueError:  # noqa: A002  # torch's name
         return ValueError(
@@ -138,12 +147,35 @@ class Forward(Scripted, _BatchNorm):
             return 0.0
         return cumulative_momentum(counter, running_mean)
 
+    def _get_name(self) -> str:
+        """What a printed model calls the layer: torch's of the same name must not look the same."""
+        kind = type(self)
+        return f"{__package__}.{kind.__name__}" if kind.__module__.startswith(f"{__package__}.") else kind.__name__
+
     def extra_repr(self) -> str:
         """The text of torch, and what differs from torch's layer."""
         text: str = super().extra_repr()  # type: ignore[no-untyped-call]  # torch's
         if self.activation is not None and not isinstance(self.activation, torch.nn.Module):
             text += f", activation={self.activation!r}"
         return text if self.route == "auto" else f"{text}, route={self.route!r}"
+
+
+def check_num_features(layer: str, num_features: object) -> None:
+    """Refuse what is no number of channels: torch takes a shape without a word, and says little of the rest.
+
+    Raises:
+        InputTypeError: no integer.
+        InputError: a negative one.
+    """
+    if isinstance(num_features, bool) or not hasattr(num_features, "__index__"):
+        kind: type[InputTypeError | InputError] = InputTypeError
+    elif num_features < 0:  # type: ignore[operator]  # an integer, of Python, NumPy or torch
+        kind = InputError
+    else:
+        return
+    raise kind(
+        verb=layer, argument="num_features", expected="the number of channels, axis 1", got=repr(num_features)[:100]
+    )
 
 
 _LAYERS = {

@@ -26,6 +26,7 @@ _STATE: Final = {"weight", "bias", "running_mean", "running_var", "num_features"
 }
 """What code names that takes more of a layer than its eps."""
 
+_IN_OUR_NETS: Final = ' A net of batchnorm.models is built of torch\'s own layers by norm="torch".'
 _STANDARD_LIBRARY: Final = str(Path(dis.__file__).parent)
 
 
@@ -108,12 +109,12 @@ def _loss(layer: Module) -> str | None:
         lost = step if activation is None else f"{step} and {named}"
         return (
             f"{lost} of this layer. Put a BatchNorm2d without activation in its place first, which takes its "
-            "state_dict, and do the rest behind it."
+            f"state_dict, and do the rest behind it.{_IN_OUR_NETS}"
         )
     if activation is not None:
         return (
             f"{named} of this layer. Take it out first: put it behind the layer as a module of its own "
-            "and set layer.activation = None."
+            f"and set layer.activation = None.{_IN_OUR_NETS}"
         )
     return None
 

@@ -6,7 +6,7 @@ import torch
 
 from batchnorm.functional import Activation
 
-from ._forward import Forward
+from ._forward import Forward, check_num_features
 
 
 class Layer(Forward):
@@ -26,6 +26,7 @@ class Layer(Forward):
         activation: Activation = None,
         route: str = "auto",
     ) -> None:
+        check_num_features(type(self).__name__, num_features)
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self._take_options(activation, route)
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import Module
 
-from batchnorm.functional import Activation
+from batchnorm.functional import Activation, check_given
 
 from ._forward import Forward
 from ._layers import BatchNorm1d, BatchNorm2d, BatchNorm3d
@@ -44,7 +44,10 @@ class LazyLayer(Forward):
 
     def _infer_parameters(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> None:
         """The hook of torch, which waits for a tensor: what torch.fx traces with has no channels to count."""
-        if not any(map(is_proxy, (*args, *(kwargs or {}).values()))):
+        given = (*args, *(kwargs or {}).values())
+        if not any(map(is_proxy, given)):
+            if given:
+                check_given(type(self).__name__, f" of shape {' or '.join(self.shapes.values())}", input=given[0])
             super()._infer_parameters(module, args, kwargs)  # type: ignore[misc]  # the next class is torch's lazy one
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from batchnorm.functional import Activation, channel_affine, channel_affine_in_script, check_activation
+from batchnorm.functional import Activation, channel_affine, channel_affine_in_script, check_activation, check_given
 
 from ._scripted import Scripted, is_scripting
 from ._traced import is_proxy, module_node
@@ -74,7 +74,7 @@ class ScaleShift(Scripted):
         node = module_node(self, ScaleShift.forward, input) if is_proxy(input) else None
         if node is not None:
             return node
-        if self.axes is not None and not is_proxy(input) and input.dim() not in self.axes:
+        if self.axes is not None and not is_proxy(input) and _axes_of(input) not in self.axes:
             raise ValueError(
                 f"ScaleShift: expected an input of {' or '.join(map(str, self.axes))} axes, got shape "
                 f"{tuple(input.shape)}. Give it the batch axis: input[None]."
@@ -93,6 +93,14 @@ class ScaleShift(Scripted):
         if self.activation is not None and not isinstance(self.activation, torch.nn.Module):
             found.append(f"activation={self.activation!r}")
         return ", ".join(found)
+
+
+def _axes_of(input: Tensor) -> int:  # noqa: A002  # torch's name
+    try:
+        return input.dim()
+    except AttributeError:
+        check_given("ScaleShift", " of shape (N, C, *)", input=input)
+        raise
 
 
 def _check_constants(scale: object, shift: object) -> None:

@@ -4,6 +4,7 @@ from torch import nn
 
 from batchnorm.functional import check_route
 
+from ..errors import InputTypeError
 from ._forward import Forward
 
 
@@ -27,6 +28,8 @@ def set_route(model: nn.Module, route: str) -> int:
         >>> set_route(net, "composed"), net[1].route
         (1, 'composed')
     """
+    if not isinstance(model, nn.Module):
+        raise InputTypeError(verb="set_route", argument="model", expected="a torch.nn.Module", got=type(model).__name__)
     check_route(route)
     layers = [module for module in model.modules() if isinstance(module, Forward)]
     for layer in layers:

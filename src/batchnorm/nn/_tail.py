@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from batchnorm.functional import Activation, check_activation, finish
+from batchnorm.functional import Activation, check_activation, check_given, finish
 
 from ._scale_shift import ScaleShift
 from ._scripted import Scripted, is_scripting
@@ -72,6 +72,8 @@ class Tail(Scripted):
             node = module_node(self, Tail.forward, *inputs)
             if node is not None:
                 return node
+        else:
+            check_given("Tail", input=input, residual=input if residual is None else residual)
         y = input if self.affine is None else self.affine(input)
         return finish(y, self.activation, residual, self.kernel_size)
 

@@ -1,4 +1,4 @@
-"""Storey 2: which modules are batch norms, what do they hold, what do they read, and who moves their statistics?"""
+"""Which modules are batch norms, what do they hold, what do they read, and who moves their statistics?"""
 
 from ._find import Norm as Norm
 from ._find import find_norms as find_norms
@@ -11,3 +11,16 @@ from ._habits import habits_of as habits_of
 from ._normalizers import BY_OPERATOR as BY_OPERATOR
 from ._normalizers import OPERATORS as OPERATORS
 from ._normalizers import Normalizers as Normalizers
+
+__all__ = [
+    "Habits",
+    "Norm",
+    "find_norms",
+    "habits_of",
+    "is_norm",
+    "without_statistics",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

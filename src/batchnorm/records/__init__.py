@@ -61,3 +61,33 @@ from ._wiring_words import hands_on as hands_on
 from ._wiring_words import headline as headline
 from ._wiring_words import parent_of as parent_of
 from ._wiring_words import what_to_do as what_to_do
+
+__all__ = [
+    "Certificate",
+    "ClassScores",
+    "EpochRecord",
+    "Evaluation",
+    "FoldProof",
+    "FoldReport",
+    "FoldedNorm",
+    "Judgement",
+    "NormRecalibration",
+    "Numbers",
+    "Prediction",
+    "Recalibration",
+    "Round",
+    "RunFold",
+    "RunRecalibration",
+    "Scores",
+    "TrainResult",
+    "WiringOutcome",
+    "WiringRecord",
+    "WiringRow",
+    "from_json",
+    "to_dict",
+    "to_json",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

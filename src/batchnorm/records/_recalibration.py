@@ -16,6 +16,7 @@ from ._recalibration_cells import STALE, channels_table, norms_table
 from ._shown import Shown
 
 Numbers = tuple[Signed | None, ...]
+"""One number for each channel; None where it is not finite."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,3 +10,17 @@ from ._speed_chart import digest as digest
 from ._speed_chart import speed_chart as speed_chart
 from ._wiring_chart import wiring_chart as wiring_chart
 from ._wiring_chart import wiring_svg as wiring_svg
+
+__all__ = [
+    "benchmark_page",
+    "confusion_matrix_figure",
+    "contact_sheet",
+    "drift_chart",
+    "speed_chart",
+    "wiring_chart",
+    "wiring_svg",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -21,12 +21,14 @@ from ._fold_net import FOLD_BATCH as FOLD_BATCH
 from ._fold_net import FoldWatcher as FoldWatcher
 from ._fold_net import fold_and_judge as fold_and_judge
 from ._fold_run import fold_run as fold_run
+from ._known_names import OwnData as OwnData
 from ._model_file import TRAINING_FORMAT as TRAINING_FORMAT
 from ._model_file import ModelCard as ModelCard
 from ._model_file import load_model as load_model
 from ._model_file import model_bytes as model_bytes
 from ._model_file import save_model as save_model
 from ._new_file import write_new_file as write_new_file
+from ._option_names import near_option as near_option
 from ._output_file import check_output as check_output
 from ._pickle_file import pickle_bytes as pickle_bytes
 from ._pickle_file import read_pickle as read_pickle
@@ -50,3 +52,31 @@ from ._timing import TIMED_CALLS as TIMED_CALLS
 from ._timing import milliseconds_in_turn as milliseconds_in_turn
 from ._unfold_file import unfold_file as unfold_file
 from ._wiring_run import wiring_of_run as wiring_of_run
+
+__all__ = [
+    "FoldWatcher",
+    "ModelCard",
+    "OwnData",
+    "RunFolder",
+    "RunRecalibrationWatcher",
+    "TrainConfig",
+    "TrainingInterrupted",
+    "evaluate",
+    "fold_checkpoint",
+    "fold_run",
+    "load_folded",
+    "load_model",
+    "load_run",
+    "predict",
+    "read_config",
+    "read_image",
+    "recalibrate_run",
+    "save_model",
+    "unfold_file",
+    "wiring_of_run",
+    "write_config",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..errors import Fault, InputError, did_you_mean
-from ..files import open_regular, refused
+from ..files import as_path, open_regular, refused
 from ..functional import check_route
+from ._known_names import OwnData, unknown_name
+from ._option_names import near_option, tells_unknown_options
 
 ModelArgument = int | float | bool | str
 """In this order the command line reads them: what is no number and no True or False is text."""
 
 
+@tells_unknown_options
 @dataclass(frozen=True)
 class TrainConfig:
     """How a net is trained: which net on which images, by which rule, for how long.
@@ -23,7 +26,8 @@ class TrainConfig:
     Every value is checked when the object is made, all mistakes are named together.
 
     Raises:
-        InputError: a value is out of its range.
+        InputError: a value is out of its range, or a name unknown.
+        InputTypeError: an option that there is not; the near one is named, by whatever name others have for it.
 
     Example:
         >>> TrainConfig(epochs=3, lr=0.05).schedule
@@ -99,9 +103,14 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Check the type of every value, then its range, and name all that are wrong."""
         hints = get_type_hints(TrainConfig)
-        wrong = [fault for name, hint in hints.items() if (fault := _misfit(name, hint, getattr(self, name)))]
+        wrong = [fault for name, hint in hints.items() if (fault := self._misfit(name, hint))]
         if wrong:
             raise InputError.of(*wrong)
+
+    def _misfit(self, name: str, hint: Any) -> Fault | None:
+        value: object = getattr(self, name)
+        fault = _misfit(name, hint, value)
+        return fault or (unknown_name(name, value, str(self.model)) if isinstance(value, str) else None)
 
 
 def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
@@ -116,14 +125,15 @@ def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
             raise TypeCheckError("is a boolean")
         check_type(value, kind, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except TypeCheckError:
-        wanted = RANGES[name][0] if name in RANGES else getattr(kind, "__name__", kind)
+        wanted = RANGES[name][0] if name in RANGES else _IN_WORDS.get(name, getattr(kind, "__name__", kind))
         return Fault(argument=name, expected=str(wanted), got=f"{_shown(value)} ({type(value).__name__})")
     if isinstance(value, str) and len(value) > LONGEST:
         return Fault(argument=name, expected=f"at most {LONGEST} characters", got=str(len(value)))
     if not _is_text(value):
         return Fault(argument=name, expected="text that UTF-8 can hold, as a config file must", got=_shown(value))
     if choices and value not in choices:
-        return Fault(argument=name, expected=f"one of {', '.join(choices)}", got=_shown(value))
+        near = did_you_mean(value, choices)
+        return Fault(argument=name, expected=f"one of {', '.join(choices)}", got=_shown(value), cure=near)
     if name in RANGES and not RANGES[name][1](value):
         return Fault(argument=name, expected=RANGES[name][0], got=_shown(value))
     if name == "route":
@@ -133,12 +143,9 @@ def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
 
 def _unfit_arguments(value: dict[str, ModelArgument]) -> Fault | None:
     """Return what is wrong with the arguments of a net, whatever the net."""
-    if taken := RESERVED & set(value):
-        return Fault(
-            argument="model_args",
-            problem=f"{', '.join(sorted(taken))} follow from the data and from the options of these names",
-            cure="Leave them out.",
-        )
+    for key in value:
+        if key in RESERVED:
+            return Fault(argument="model_args", problem=f"{key} {RESERVED[key][0]}", cure=RESERVED[key][1])
     for key, given in value.items():
         if any(isinstance(word, str) and len(word) > LONGEST for word in (key, given)):
             return Fault(argument="model_args", expected=f"words of at most {LONGEST} characters", got=_shown(value))
@@ -229,17 +236,27 @@ MOST_BYTES = 2**14
 """Of a config file; one with all options has a thousand. Keys of many dots take Python's reader long."""
 MOST_LINES = 5
 """Mistakes that are named at once."""
-RESERVED = {"name", "num_classes", "in_channels", "image_size", "norm", "activation", "norm_place"}
+_IN_WORDS = {"model_args": "dict of names and values, such as {'width': 8}"}
+_BY_THE_DATA = ("follows from the data", "Leave it out.")
+_AN_OPTION = ("is an option of the training, not a further argument of the net", "Pass it as the option of that name.")
+RESERVED = {
+    "name": ("is the name of the net, which the option model gives", "Give the argument of your net another name."),
+    **dict.fromkeys(("num_classes", "in_channels", "image_size"), _BY_THE_DATA),
+    **dict.fromkeys(("norm", "activation", "norm_place"), _AN_OPTION),
+}
+"""Arguments of nets that `model_args` cannot hold: why, and what to do."""
 
 
 def read_config(path: Path | str) -> TrainConfig:
     """Read a `TrainConfig` from a TOML file; what the file leaves out keeps its default.
 
+    Its `data` may be a name that is unknown here: a run on images that were handed over as an object has such a one.
+
     Raises:
         InputError: no such file, no TOML, an unknown key (the near one is named), a value of a wrong type or
             out of its range.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     with refused(path, "the config cannot be read", "Check the path."), open_regular(path, MOST_BYTES) as file:
         content = file.read(MOST_BYTES)
     with refused(path, "expected a TOML file with the options of `batchnorm train`", "Correct it."):
@@ -248,6 +265,8 @@ def read_config(path: Path | str) -> TrainConfig:
     try:
         if unknown:
             raise InputError("\n".join(unknown[:MOST_LINES]))
+        if isinstance(values.get("data"), str):
+            values["data"] = OwnData(values["data"])
         return TrainConfig(**values)
     except InputError as error:  # in a file the options have their names in Python
         raise InputError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
@@ -278,5 +297,5 @@ def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
 def _unknown(name: str) -> str:
     """Return what to say of a key that is no option."""
     name = name[:40]
-    near = did_you_mean(name.replace("-", "_"), TrainConfig.__dataclass_fields__)
+    near = near_option(name, TrainConfig.__dataclass_fields__)
     return f"unknown key {name!r}.{near or ' The keys are the fields of TrainConfig.'}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from ..errors import InputError
+from ..files import one_line
 
 
 def copied(net: nn.Module) -> nn.Module:
@@ -27,7 +28,8 @@ def copied(net: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(net, {id(tensor): tensor.detach().clone() for tensor in computed})
     except Exception as error:  # whatever the objects in somebody's net raise
-        raise InputError(f"the net cannot be copied: copy.deepcopy raised {type(error).__name__}: {error}") from error
+        said = f"{type(error).__name__}: {one_line(str(error), 500)}"
+        raise InputError(f"the net cannot be copied: copy.deepcopy raised {said}") from error
 
 
 def _computed(value: object) -> Iterator[Tensor]:

@@ -7,8 +7,9 @@ from typing import Literal
 from torch import nn
 
 from .. import data
-from ..data import Batches, Source
+from ..data import Batches, Source, check_source
 from ..errors import InputError
+from ..files import as_path
 from ..norms import is_norm
 from ..records import Evaluation
 from ..statistics import use_batch_statistics
@@ -25,7 +26,7 @@ def find_model_file(run: Path | str) -> Path:
     Raises:
         InputError: there is none.
     """
-    path = Path(run)
+    path = as_path(run, "run")
     refuse_odd_name(path)
     with contextlib.suppress(OSError):  # a name that the system cannot take; `open` says so
         if path.exists() and not path.is_dir():  # whether it is a model file is for its reader to say
@@ -115,6 +116,8 @@ def fitting_source(name: str, card: ModelCard, source: Source | None = None) -> 
     Raises:
         InputError: they are others, or there is no such set.
     """
+    if source is not None:
+        check_source(source)
     source = source or data.get(name)
     info = source.info
     if (info.in_channels, info.image_size, info.classes) != (

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..data import Batches, Split
 from ..errors import FaultError, InputError, RefusedError
+from ..files import one_line
 from ..records import FoldReport, Judgement, RunFold
 from ..transaction import transaction
 from ._as_trained import evaluation_batches
@@ -159,4 +160,5 @@ def _check_runs(net: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         with torch.no_grad(), transaction(net, scripts=True):
             net(*inputs)
     except Exception as error:  # the caller's own net may raise anything
-        raise InputError(f"the net cannot take an input of {shapes}: {type(error).__name__}: {error}") from error
+        said = f"{type(error).__name__}: {one_line(str(error), 500)}"
+        raise InputError(f"the net cannot take an input of {shapes}: {said}") from error

@@ -1,11 +1,12 @@
 """How is an image file opened, so that it starts no program, and takes no more memory than a photograph?"""
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..files import open_regular, refused
+from ..files import as_path, open_regular, refused
 from ._image_colours import Scale
 
 if TYPE_CHECKING:
@@ -17,15 +18,17 @@ MOST_PIXELS = 2**26
 """Of an image, or of the square that a net takes: a few hundred megabytes while it is converted."""
 
 
-def open_image(path: Path | str) -> "tuple[Image.Image, Scale]":
-    """Return an image of at most `MOST_PIXELS` pixels, in memory and turned as its EXIF data say, and what is white.
+def open_image(path: Path | str) -> "tuple[Image.Image, Scale, int]":
+    """Return an image of at most `MOST_PIXELS` pixels, in memory and turned as its EXIF data say.
+
+    With it come what is white in it, and of how many pictures in the file it is the first.
 
     Raises:
         InputError: no such file, or none that can be read.
     """
     from PIL import Image, ImageOps
 
-    if not Path(path).exists():
+    if not as_path(path, "path").exists():
         raise InputError(f"{path}: there is no such image", cure="Check the path.")
     advice = f"Use a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file of at most {MOST_PIXELS:,} pixels."
     with (
@@ -38,7 +41,15 @@ def open_image(path: Path | str) -> "tuple[Image.Image, Scale]":
         scale = Scale.of(image)
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        return image.copy(), scale
+        first = image.copy()
+        return first, scale, _pictures(image)
+
+
+def _pictures(image: "Image.Image") -> int:
+    """How many there are, as far as can be told: what comes behind the first may be damaged."""
+    with suppress(Exception):
+        return int(getattr(image, "n_frames", 1))
+    return 1
 
 
 def check_pixels(width: int, height: int) -> None:

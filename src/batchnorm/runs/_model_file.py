@@ -12,7 +12,7 @@ from torch import nn
 
 from ..data import Normalization
 from ..errors import ForPython, InputError, Setting, Words
-from ..files import atomic_write, in_short, one_line, read_json, refused
+from ..files import as_path, atomic_write, in_short, one_line, read_json, refused
 from ..models import TooLargeError, at_most, build, is_builtin
 from ._finite import nonfinite_entry
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
@@ -117,7 +117,7 @@ def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, M
     Raises:
         InputError: no such file, a broken or foreign one, or weights that do not fit the net.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     tensors, metadata = read_safetensors(path)
     card = _read_card(path, metadata)
     net = _built(path, card, model, tensors)

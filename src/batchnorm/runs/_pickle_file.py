@@ -36,18 +36,19 @@ def pickle_bytes(content: object) -> bytes:
     return memory.getvalue()
 
 
-def read_pickle(path: Path, fault: str, *, legacy: bool = False) -> object:
+def read_pickle(path: Path, fault: str, advice: str = "Nothing of it was run.", *, legacy: bool = False) -> object:
     """Return what `torch.save` wrote; a pickle that holds anything but tensors and plain values is never run.
 
     Args:
         path: the file.
         fault: what to say was expected, if it is something else.
+        advice: what to say of the next step.
         legacy: allow the form that torch wrote before version 1.6, which is no archive and has no sums.
 
     Raises:
         InputError: no such file, a foreign, a compressed or a damaged one, or one with code in it.
     """
-    with refused(path, fault, "Nothing of it was run."), open_regular(path) as file:
+    with refused(path, fault, advice), open_regular(path) as file:
         if file.read(len(_MAGIC)) == _MAGIC:
             _check_archive(file)
         elif not legacy:
@@ -65,7 +66,10 @@ def _load(file: IO[bytes]) -> object:
             raise ValueError("it claims more numbers than it holds") from error
         raise
     except Exception as error:  # torch wraps what was wrong in a page of advice
-        said = re.search(r"(WeightsUnpickler error|Unsupported global): (.*)", str(error))
+        foreign = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+        if foreign:
+            raise ValueError(f"it holds an object of {foreign[1]}") from error
+        said = re.search(r"WeightsUnpickler error: (.*)", str(error))
         raise ValueError(said[0] if said else str(error) or type(error).__name__) from error
     return content
 

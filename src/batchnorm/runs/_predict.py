@@ -11,6 +11,7 @@ from ..records import Prediction
 from ._as_trained import EVALUATION_BATCH
 from ._image_colours import in_colours
 from ._image_file import MOST_PIXELS, open_image
+from ._image_fitting import fitted, hardly_shows
 from ._model_file import ModelCard
 
 
@@ -30,7 +31,8 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         uint8 of shape (C, H, W), and the conversions in words.
 
     Raises:
-        InputError: no such file, another kind, a larger or a damaged one, or one that does not say what is white.
+        InputError: no such file, another kind, a larger or a damaged one, one that does not say what is white, or one
+            so long that nothing of it is left in the square.
     """
     from PIL import ImageOps
 
@@ -39,8 +41,8 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
         raise InputError(f"the net takes images of {card.in_channels} channels; image files have 1 or 3")
     if size * size > MOST_PIXELS:
         raise InputError(f"the net takes images of {size}x{size} pixels, which is more than {MOST_PIXELS:,} in all")
-    notes = []
-    image, scale = open_image(path)
+    image, scale, pictures = open_image(path)
+    notes = [f"the first of {pictures} pictures in it"] if pictures > 1 else []
     if image.mode != wanted or image.has_transparency_data:
         same = image.mode == wanted
         notes.append("transparent made black" if same else f"colours {image.mode} converted to {wanted}")
@@ -48,12 +50,15 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
             image = in_colours(image, wanted, scale)
         except ValueError as error:
             raise InputError(f"{path}: {error}") from None
+    notes += hardly_shows(image)
     if invert:
         notes.append("inverted")
         image = ImageOps.invert(image)
-    if image.size != (size, size):
-        notes.append(f"{image.width}x{image.height} fitted into {size}x{size}")
-        image = ImageOps.pad(image, (size, size))
+    try:
+        image, fitting = fitted(image, size)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+    notes += fitting
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.reshape(size, size, card.in_channels).permute(2, 0, 1).contiguous(), tuple(notes)
 

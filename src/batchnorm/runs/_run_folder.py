@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import ForPython, InputError, Setting, Words, did_you_mean
-from ..files import atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
+from ..files import as_path, atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
 from ..records import EpochRecord, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
 
@@ -23,6 +23,7 @@ class RunFolder:
 
     Args:
         path: the folder; `plan` names a new one and `created` makes it, `open` takes one that exists.
+        argument: what a caller calls it.
 
     Example:
         >>> import tempfile
@@ -34,8 +35,8 @@ class RunFolder:
         True
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Path | str, argument: str = "run") -> None:
+        self.path = as_path(path, argument)
         self.config = self.path / "config.toml"
         self.metrics = self.path / "metrics.jsonl"
         self.model = self.path / "model.safetensors"
@@ -54,7 +55,7 @@ class RunFolder:
         Raises:
             InputError: the path holds something already, or a folder cannot be made there.
         """
-        folder = cls(path)
+        folder = cls(path, "out")
         refuse_odd_name(folder.path, "out")
         try:
             folder._refuse_files()
@@ -145,7 +146,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path | str) -> "RunFolder":
-        """Take the folder of a run that exists.
+        """Take the folder of a run that exists, by its path or by that of the model, checkpoint or config in it.
 
         Raises:
             InputError: there is no folder, or it is not a run's.
@@ -153,6 +154,8 @@ class RunFolder:
         folder = cls(path)
         refuse_odd_name(folder.path)
         try:
+            if folder.path.is_file():
+                folder = folder._around()
             found, has_config = folder.path.is_dir(), folder.config.is_file()
         except OSError as error:
             raise InputError(f"{folder.path}: cannot be a run ({error.strerror})", cure="Check the path.") from None
@@ -162,6 +165,14 @@ class RunFolder:
         if not has_config:
             raise InputError(f"{folder.path}: expected the folder of a run, but it has no config.toml")
         return folder
+
+    def _around(self) -> "RunFolder":
+        """The folder of a file of a run, if it is one that the run itself is read from."""
+        home = type(self)(self.path.parent)
+        if self.path in (home.model, home.checkpoint, home.config):
+            return home
+        advice = f"give the folder, {home.path}" if home.config.is_file() else "give the folder that a training made"
+        raise InputError(f"{self.path}: expected the folder of a run, got a file; {advice}")
 
     def read_config(self) -> TrainConfig:
         """Return the config that the run was started with."""

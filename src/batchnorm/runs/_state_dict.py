@@ -15,6 +15,7 @@ _FAULT = (
     "expected a state_dict that torch.save wrote, or a safetensors file; this is neither, or damaged, or holds more "
     "than tensors"
 )
+_ADVICE = "Nothing of it was run. Save the state_dict of a model, not the model: torch.save(model.state_dict(), path)."
 
 WRAPPERS = ("module.", "_orig_mod.")
 """What those put before the names in a `state_dict` whose attribute holds the net."""
@@ -51,7 +52,7 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         if metadata.get("format") == CHECKPOINT_FORMAT:
             raise InputError(f"{path}: is folded already", cure=("Get back what it was: ", unfolding(path), "."))
         return tensors, metadata
-    return _checked(path, read_pickle(path, _FAULT, legacy=True)), {}
+    return _checked(path, read_pickle(path, _FAULT, _ADVICE, legacy=True)), {}
 
 
 def take_off_wrappers(tensors: dict[str, Tensor], names: Iterable[str]) -> str:

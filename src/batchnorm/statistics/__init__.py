@@ -1,7 +1,17 @@
-"""Storey 3: whose moments normalize, and who may move the running ones."""
+"""Whose moments normalize, and who may move the running ones."""
 
 from ._batch_statistics import use_batch_statistics as use_batch_statistics
 from ._known_code import may_be_left as may_be_left
 from ._options import RecalibrationOptions as RecalibrationOptions
 from ._recalibrate import recalibrate as recalibrate
 from ._watcher import RecalibrationWatcher as RecalibrationWatcher
+
+__all__ = [
+    "RecalibrationWatcher",
+    "recalibrate",
+    "use_batch_statistics",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

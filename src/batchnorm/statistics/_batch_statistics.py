@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..errors import InputTypeError
 from ..norms import find_norms, is_norm, is_stock
 from ..transaction import Attributes, attributes, block
 
@@ -28,6 +29,7 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
         model: any module; the ones that are its children when the block begins are meant.
 
     Raises:
+        InputTypeError: no module.
         RuntimeError: a lazy norm that has not seen a batch yet has no channels.
 
     Example:
@@ -42,6 +44,10 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
         >>> norm.training, norm.num_batches_tracked
         (False, tensor(0))
     """
+    if not isinstance(model, nn.Module):
+        raise InputTypeError(
+            verb="use_batch_statistics", argument="model", expected="a torch.nn.Module", got=type(model).__name__
+        )
     find_norms(model, "use_batch_statistics")  # a lazy one is named before anything begins
     norms = [module for module in model.modules() if is_norm(module)]
     own = [module for module in norms if not isinstance(module, _BatchNorm) or not is_stock(module)]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from ..errors import ForPython, InputError, InputTypeError, Setting, did_you_mean
+from ._no_loader import refuse_no_loader
 
 METHODS = ("average", "exact")
 VARIANCES = ("unbiased", "biased")
@@ -76,6 +77,7 @@ def check_given(model: object, loader: object, options: RecalibrationOptions, fo
 
 
 def _check_loader(loader: object, *, again: bool) -> None:
+    refuse_no_loader(loader)
     if isinstance(loader, Tensor | str | dict) or not isinstance(loader, Iterable):
         raise InputTypeError(
             argument="loader",

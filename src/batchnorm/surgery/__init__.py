@@ -1,4 +1,4 @@
-"""Storey 3: change a model in place, prove it, and say what changed."""
+"""Change a model in place, prove it, and say what changed."""
 
 from ._fold import fold as fold
 from ._make_plan import make_plan as make_plan
@@ -12,3 +12,13 @@ from ._state import is_folded as is_folded
 from ._state import unfolded_tensors as unfolded_tensors
 from ._unfold import unfold as unfold
 from ._wiring_record import wiring_record as wiring_record
+
+__all__ = [
+    "fold",
+    "is_folded",
+    "unfold",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,3 +15,14 @@ from ._table import Cell as Cell
 from ._table import Column as Column
 from ._table import Mark as Mark
 from ._table import Table as Table
+
+__all__ = [
+    "Cell",
+    "Column",
+    "Mark",
+    "Table",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

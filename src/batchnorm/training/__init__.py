@@ -7,3 +7,17 @@ from ._fit import resume as resume
 from ._watcher import Plan as Plan
 from ._watcher import StepReport as StepReport
 from ._watcher import Watcher as Watcher
+
+__all__ = [
+    "DivergenceError",
+    "Plan",
+    "StepReport",
+    "Trained",
+    "Watcher",
+    "fit",
+    "resume",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

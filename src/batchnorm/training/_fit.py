@@ -15,6 +15,7 @@ from ..models import is_builtin
 from ..records import EpochRecord, TrainResult
 from ..runs import (
     ModelCard,
+    OwnData,
     RunFolder,
     StopRequest,
     TrainConfig,
@@ -32,6 +33,7 @@ from ._checkpoint import Position, save_checkpoint
 from ._final_statistics import recalibrate_trained
 from ._fold_training import fold_trained
 from ._freed_memory import keep_freed_memory
+from ._given import check_given, tells_options
 from ._going_on import last_checkpoint, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
 from ._preparation import Job, name_of, prepare
@@ -53,6 +55,7 @@ class Trained:
     history: tuple[EpochRecord, ...]
 
 
+@tells_options
 def fit(
     config: TrainConfig | None = None,
     *,
@@ -86,9 +89,12 @@ def fit(
         >>> trained.result.steps, len(trained.history), trained.model.training
         (10, 2, False)
     """
+    check_given(config=config, model=model, source=source, watcher=watcher)
     given = config or TrainConfig()
     # The options that are saved are those that were effective.
-    config = replace(given, model=name_of(model) or given.model, data=source.info.name if source else given.data)
+    config = replace(
+        given, model=name_of(model) or given.model, data=OwnData(source.info.name) if source else given.data
+    )
     folder = None if out is None else RunFolder.plan(out)
     with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
         job = prepare(config, device, None if isinstance(model, str) else model, source)
@@ -128,6 +134,7 @@ def resume(
         >>> resume(folder).result == done.result
         True
     """
+    check_given(model=model, source=source, watcher=watcher)
     folder = RunFolder.open(run)
     config = folder.read_config()
     if model is None and not is_builtin(config.model):

@@ -56,6 +56,7 @@ class Job:
     def circumstances(self) -> dict[str, Any]:
         """Return what must be the same when the training goes on another time."""
         options = {name: value for name, value in asdict(self.config).items() if name not in MAY_DIFFER}
+        options["data"] = str(self.config.data)  # a checkpoint holds plain values alone, and no `OwnData`
         return {**options, "number of training images": len(self.train.split)}
 
     def checkpoint(self) -> Checkpoint:

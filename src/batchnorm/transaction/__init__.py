@@ -1,4 +1,4 @@
-"""Storey 1: change a model for a while, and put everything back, whatever is raised."""
+"""Change a model for a while, and put everything back, whatever is raised."""
 
 from ._attributes import Attributes as Attributes
 from ._attributes import attributes as attributes
@@ -15,3 +15,20 @@ from ._transaction import transaction as transaction
 from ._undo import Undo as Undo
 from ._verb import all_or_nothing as all_or_nothing
 from ._verb import verb as verb
+
+__all__ = [
+    "RNGState",
+    "Transaction",
+    "all_or_nothing",
+    "attributes",
+    "block",
+    "original",
+    "rng_state",
+    "same_rng",
+    "transaction",
+    "verb",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

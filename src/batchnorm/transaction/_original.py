@@ -3,6 +3,8 @@
 from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
+from ..errors import InputTypeError
+
 
 def original(model: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
     """Return the module inside DistributedDataParallel, DataParallel and `torch.compile`, and what was taken off.
@@ -10,6 +12,9 @@ def original(model: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
     Returns:
         The module that the user wrote, and one sentence for each wrapper, from outside; one more if it was, or a part
         of it, compiled in place (`model.compile()`), which stays with the module.
+
+    Raises:
+        InputTypeError: it is no module.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 2))
@@ -19,6 +24,8 @@ def original(model: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
         >>> original(net)[1]
         ()
     """
+    if not isinstance(model, nn.Module):
+        raise InputTypeError(argument="model", expected="a torch.nn.Module", got=type(model).__name__)
     notes = []
     while (inner := _inside(model)) is not None:
         notes.append(

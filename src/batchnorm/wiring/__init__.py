@@ -1,4 +1,4 @@
-"""Storey 2: what a model did, seen while it ran. It changes nothing."""
+"""What a model did, seen while it ran. It changes nothing."""
 
 from ._events import Escape as Escape
 from ._events import ModuleCall as ModuleCall
@@ -25,3 +25,27 @@ from ._units import innermost as innermost
 from ._unseen import check_repeatable as check_repeatable
 from ._unseen import not_varied as not_varied
 from ._wiring import Wiring as Wiring
+
+__all__ = [
+    "Arrival",
+    "Escape",
+    "Followed",
+    "Influence",
+    "ModuleCall",
+    "NormCall",
+    "Normalization",
+    "Opaque",
+    "Operation",
+    "Part",
+    "Pass",
+    "Product",
+    "Unit",
+    "Value",
+    "Wiring",
+    "influences",
+    "trace",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

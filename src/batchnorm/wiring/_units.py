@@ -70,6 +70,7 @@ class Product:
 
 
 Unit = NormCall | Product
+"""One piece of known arithmetic in a pass."""
 
 
 def find_units(seen: Pass) -> list[Unit]:

@@ -1,0 +1,96 @@
+"""Which option of a training is meant by a name that other trainers have for it?"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from ..errors import InputTypeError, did_you_mean
+
+Config = TypeVar("Config")
+
+_OTHERS: dict[str, str] = {
+    "model": "arch architecture backbone net network model_name",
+    "model_args": "model_kwargs net_args net_kwargs",
+    "norm": "norm_layer norm_type normalization",
+    "activation": "act act_layer activation_fn activation_function nonlinearity",
+    "data": "data_dir data_path dataset dataset_name",
+    "epochs": "max_epochs n_epochs num_epochs num_train_epochs train_epochs",
+    "batch_size": "batch bs mini_batch_size per_device_train_batch_size train_batch_size",
+    "optimizer": "opt optim optimiser",
+    "lr": "base_lr eta init_lr initial_lr learningrate learning_rate lr0 lr_max max_lr step_size",
+    "momentum": "beta beta1 sgd_momentum",
+    "weight_decay": "decay l2 l2_reg wd weight_decay_rate",
+    "schedule": "lr_schedule lr_scheduler lr_scheduler_type sched scheduler",
+    "warmup": "pct_start warmup_epochs warmup_fraction warmup_ratio warmup_steps",
+    "label_smoothing": "ls smoothing",
+    "clip_norm": "clip clip_grad clip_grad_norm clipnorm grad_clip gradient_clip_val max_grad_norm max_norm",
+    "ema_decay": "ema ema_rate model_ema model_ema_decay",
+    "flip": "hflip horizontal_flip mirror random_flip",
+    "shift": "crop crop_padding random_crop random_shift translate",
+    "val_fraction": "val val_frac val_ratio val_size val_split valid_size validation_fraction validation_split",
+    "seed": "manual_seed random_seed random_state rng_seed",
+    "amp": "autocast bf16 fp16 half mixed_precision precision",
+    "channels_last": "memory_format",
+    "route": "backend implementation kernel",
+    "deterministic": "determinism",
+    "device": "accelerator cuda device_type gpu gpus",
+    "threads": "n_jobs n_threads nthreads num_threads",
+    "fold": "fold_bn fuse fuse_bn",
+}
+SYNONYMS: Mapping[str, str] = MappingProxyType(
+    {other: option for option, others in _OTHERS.items() for other in others.split()}
+)
+"""What others call an option, in their words; the option."""
+_OF_NETS = frozenset({"depth", "width"})
+"""Arguments of nets, which are no options of a training by themselves."""
+
+
+def near_option(name: str, options: Iterable[str], *, say: Callable[[str], str] = repr, misspelt: bool = True) -> str:
+    """Return the sentence that names the option that was meant; nothing if none is near.
+
+    Args:
+        name: what was given.
+        options: those that there are.
+        say: writes an option as the reader does.
+        misspelt: look for names that are spelt nearly so, too.
+
+    Example:
+        >>> near_option("learning-rate", ["lr", "epochs"]), near_option("epoch", ["lr", "epochs"])
+        (" Did you mean 'lr'?", " Did you mean 'epochs'?")
+    """
+    word, known = name.replace("-", "_").casefold(), [*options]
+    meant = SYNONYMS.get(word)
+    if meant in known:
+        return f" Did you mean {say(meant)}?"
+    if word in _OF_NETS and "model_args" in known:
+        return f" It is an argument of the net, and belongs into {say('model_args')}."
+    return did_you_mean(word, known) if misspelt else ""
+
+
+def tells_unknown_options(kind: type[Config]) -> type[Config]:
+    """Let a dataclass say which keyword was meant, where Python says only that it knows none of that name.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @tells_unknown_options
+        ... @dataclass
+        ... class Options:
+        ...     lr: float = 0.1
+        >>> Options(learning_rate=0.2)
+        Traceback (most recent call last):
+        batchnorm.errors.InputTypeError: learning_rate: Options has no such option. Did you mean 'lr'?
+    """
+    begin: Callable[..., None] = kind.__init__
+    known = kind.__dataclass_fields__  # type: ignore[attr-defined]  # what makes it a dataclass
+
+    @wraps(begin)
+    def told(self: Config, *args: Any, **kwargs: Any) -> None:
+        for name in kwargs:
+            if name not in known:
+                cure = near_option(name, known).strip() or f"It has {', '.join(known)}."
+                raise InputTypeError(f"{kind.__name__} has no such option", argument=name, cure=cure)
+        begin(self, *args, **kwargs)
+
+    setattr(kind, "__init__", told)  # noqa: B010  # mypy takes an assignment for a mistake
+    return kind
