@@ -83,9 +83,12 @@ def _value(annotation: Any, value: Any, name: str, *, signed: bool = False) -> A
     if origin is Annotated:
         return _value(arguments[0], value, name, signed=True)
     if origin is tuple and type(value) in (list, tuple):
-        if len(arguments) != 2 or arguments[1] is not ...:
-            raise TypeError(f"{name}: no reader for {annotation}")
-        return tuple(_inside(f"[{n}]", _value, arguments[0], one, name) for n, one in enumerate(value))
+        parts = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
+        if len(parts) != len(value):
+            raise _Wrong(f"has {len(value)} values, expected {len(parts)},")
+        return tuple(
+            _inside(f"[{n}]", _value, part, one, name) for n, (part, one) in enumerate(zip(parts, value, strict=True))
+        )
     if origin is dict and type(value) is dict:
         return {key: _inside(f"[{str(key)[:40]!r}]", _value, arguments[1], one, name) for key, one in value.items()}
     if origin is Literal and any(type(value) is type(one) and value == one for one in arguments):
