@@ -10,8 +10,8 @@ from pathlib import Path
 
 from batchnorm.errors import InputError
 from batchnorm.files import atomic_write
-from batchnorm.report import benchmark_page, digest, speed_chart, speed_section
 from batchnorm.records import Benchmark, from_json
+from batchnorm.report import benchmark_page, digest, speed_chart, speed_section
 
 ROOT = Path(__file__).parents[1]
 RESULT = "benchmarks/results/bench.json"
