@@ -4,7 +4,7 @@ import json
 import math
 import sys
 import types
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -21,6 +21,7 @@ from batchnorm.records import (
     RunFold,
     WiringRecord,
     from_json,
+    make_record,
     read_record,
     to_dict,
     to_json,
@@ -37,6 +38,8 @@ def values(annotation: Any, name: str = "") -> st.SearchStrategy[Any]:
     if origin in (Union, types.UnionType):
         return st.one_of(*(values(one, name) for one in arguments))
     if origin is tuple:
+        if arguments[1:] != (...,):
+            return st.tuples(*(values(one, name) for one in arguments))
         return st.lists(values(arguments[0], name), max_size=2).map(tuple)
     if origin is dict:
         return st.dictionaries(st.text(max_size=3), values(arguments[1], name), max_size=2)
@@ -94,7 +97,7 @@ def _filled(annotation: Any, name: str = "") -> Any:
     if origin in (Union, types.UnionType):
         return _filled(arguments[0], name)
     if origin is tuple:
-        return (_filled(arguments[0], name),)
+        return tuple(_filled(one, name) for one in arguments if one is not ...)
     if origin is dict:
         return {"key": _filled(arguments[1], name)}
     if origin is Literal:
@@ -197,6 +200,21 @@ def test_a_mean_may_be_negative_and_a_count_may_not() -> None:
 def test_a_whole_number_that_stands_for_a_float_is_read_as_one() -> None:
     read = from_json(to_json(simplest(Recalibration)).replace('"seconds": 0.5', '"seconds": 2'), Recalibration)
     assert (type(read.seconds), read.seconds) == (float, 2.0)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Of a fixed length, and each part of a type of its own."""
+
+    both: tuple[int, float | None]
+
+
+def test_a_tuple_of_a_fixed_length_is_read_part_by_part() -> None:
+    assert make_record(Pair, {"both": [1, None]}) == Pair((1, None))
+    with pytest.raises(InputError, match=r"^a Pair has other types in both\[0\]$"):
+        make_record(Pair, {"both": [None, 1.0]})
+    with pytest.raises(InputError, match=r"^a Pair has 3 values, expected 2, in both$"):
+        make_record(Pair, {"both": [1, 1.0, 1.0]})
 
 
 def test_another_kind_than_the_expected_one_is_refused() -> None:

@@ -109,4 +109,5 @@ def test_predictions_stand_in_one_table_with_what_is_true_where_it_is_known() ->
         ["test image 0", "Bag 75.0%", "Coat 25.0%", "Coat"],
     ]
     assert table.cells[1][-1].mark == "bad"
+    assert texts(Prediction("b.png", (), ()).table()) == [["b.png", "–", ""]]  # noqa: RUF001 - a dash
     assert [column.heading for column in predictions_table([one]).columns] == ["image", "prediction", "then"]

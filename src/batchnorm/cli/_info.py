@@ -34,8 +34,7 @@ class Info:
         if self.json:
             print(to_line(facts))
             return 0
-        for table in _tables(facts):
-            show(table)
+        show(*_tables(facts))
         return 0
 
 

@@ -6,7 +6,11 @@ from ..records import Record
 from ..tables import Table
 
 
-def show(result: Record | Table) -> None:
-    """Print the tables of a record, or one, on the standard output: in colours and wrapped at a terminal."""
-    # Without `crop`: a path that is longer than a line goes on in the next one, and can be copied.
-    Console().print(result, crop=False)
+def show(*results: Record | Table) -> None:
+    """Print records or tables on the standard output: in colours and wrapped at a terminal."""
+    console = Console()
+    for number, result in enumerate(results):
+        if number:
+            console.print()
+        # Without `crop`: a path that is longer than a line goes on in the next one, and can be copied.
+        console.print(result, crop=False)

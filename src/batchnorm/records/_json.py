@@ -113,16 +113,15 @@ def from_json(text: str, kind: type[Any] | None = None) -> Any:
     try:
         data = read_json(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"expected the JSON of {expected}: {in_short(error)}") from None
+        raise InputError(expected=f"the JSON of {expected}: {in_short(error)}") from None
     found = RECORDS.get(str(data.pop("record", None))) if isinstance(data, dict) else None
     if not isinstance(data, dict) or found is None or kind not in (None, found):
-        raise InputError(f"expected {expected}, got {text[:80]!r}")
+        raise InputError(expected=expected, got=repr(text[:80]))
     version = data.pop("version", None)
     if type(version) is not int or version != found.VERSION:
-        raise InputError(
-            f"this {found.__name__} has version {one_line(str(version), 40)}, this batchnorm reads version "
-            f"{found.VERSION}; read it with the batchnorm that wrote it"
-        )
+        has = f"this {found.__name__} has version {one_line(str(version), 40)}"
+        cure = "Read it with the batchnorm that wrote it."
+        raise InputError(f"{has}, this batchnorm reads version {found.VERSION}", cure=cure)
     return make_record(found, data)
 
 
@@ -151,7 +150,8 @@ def read_record(path: Path | str, kind: type[Any] | None = None) -> Any:
     try:
         text = read_text(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({in_short(error)}); give a file that holds a record") from None
+        cure = "Give a file that holds a record."
+        raise InputError(f"{path}: cannot be read ({in_short(error)})", cure=cure) from None
     try:
         return from_json(text) if kind is None else from_json(text, kind)
     except InputError as error:

@@ -19,15 +19,16 @@ _LARGEST = {int: 2**63, float: sys.float_info.max}
 
 
 class _Wrong(Exception):  # noqa: N818  # never leaves this file
-    """A value that a field never has: where it stands, and what is wrong with it."""
+    """A value that a field never has: what is wrong with it, the value, and where it stands, part by part."""
 
     def __init__(self, what: str, value: object = ...) -> None:
         super().__init__(what)
-        self.what, self.value, self.place = what, value, ""
+        self.what, self.value, self.parts = what, value, list[str]()
 
-    def inside(self, part: str) -> "_Wrong":
-        self.place = f"{part}.{self.place}".rstrip(".") if not self.place.startswith("[") else part + self.place
-        return self
+    def __str__(self) -> str:
+        place = "".join(part if part.startswith("[") else f".{part}" for part in self.parts).removeprefix(".")
+        value = "" if self.value is ... else f": {str(self.value)[:40]}"
+        return f"{self.what}{f' in {place}' if place else ''}{value}"
 
 
 def made(kind: type[Made], data: dict[str, Any]) -> Made:
@@ -43,21 +44,15 @@ def made(kind: type[Made], data: dict[str, Any]) -> Made:
     try:
         result: Made = _record(kind, data)
     except _Wrong as wrong:
-        raise InputError(_said(kind.__name__, wrong)) from None
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise InputError(f"{article} {kind.__name__} {wrong}") from None
     return result
 
 
-def _said(name: str, wrong: _Wrong) -> str:
-    article = "an" if name[0] in "AEIOU" else "a"
-    where = f" in {wrong.place}" if wrong.place else ""
-    value = "" if wrong.value is ... else f": {str(wrong.value)[:40]}"
-    return f"{article} {name} {wrong.what}{where}{value}"
-
-
-def _record(kind: type[Any], data: Any) -> Any:
+def _record(kind: Any, data: Any) -> Any:
     if type(data) is not dict:
         raise _Wrong("has other types")
-    expected, needed = _fields(kind)  # type: ignore[arg-type]  # mypy: a class is no Hashable
+    expected, needed = _fields(kind)
     if not needed <= set(data) <= set(expected):
         got = sorted(str(name)[:40] for name in data)[:20]
         raise _Wrong(f"has the fields {sorted(expected)}, got {got}")
@@ -76,7 +71,8 @@ def _inside(part: str, make: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return make(*arguments)
     except _Wrong as wrong:
-        raise wrong.inside(part) from None
+        wrong.parts.insert(0, part)
+        raise
 
 
 def _value(annotation: Any, value: Any, name: str, *, signed: bool = False) -> Any:
@@ -87,15 +83,18 @@ def _value(annotation: Any, value: Any, name: str, *, signed: bool = False) -> A
     if origin is Annotated:
         return _value(arguments[0], value, name, signed=True)
     if origin is tuple and type(value) in (list, tuple):
-        if len(arguments) != 2 or arguments[1] is not ...:
-            raise TypeError(f"{name}: no reader for {annotation}")
-        return tuple(_inside(f"[{n}]", _value, arguments[0], one, name) for n, one in enumerate(value))
+        parts = arguments[:1] * len(value) if arguments[1:] == (...,) else arguments
+        if len(parts) != len(value):
+            raise _Wrong(f"has {len(value)} values, expected {len(parts)},")
+        return tuple(
+            _inside(f"[{n}]", _value, part, one, name) for n, (part, one) in enumerate(zip(parts, value, strict=True))
+        )
     if origin is dict and type(value) is dict:
         return {key: _inside(f"[{str(key)[:40]!r}]", _value, arguments[1], one, name) for key, one in value.items()}
     if origin is Literal and any(type(value) is type(one) and value == one for one in arguments):
         return value
     if is_dataclass(annotation):
-        return _record(annotation, value)  # type: ignore[arg-type]  # of a class, which get_type_hints gives
+        return _record(annotation, value)
     if annotation in (int, float) and type(value) in (int, annotation):
         return _number(annotation, value, name, signed=signed)
     if annotation in (str, bool) and type(value) is annotation:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..tables import Cell, Column, Table, decimals
+from ..tables import NONE, Cell, Column, Table, decimals
 
 if TYPE_CHECKING:
     from ._training import EpochRecord, Prediction, TrainResult
@@ -65,9 +65,9 @@ def predictions_table(predictions: "Sequence[Prediction]") -> Table:
 
 
 def _prediction(record: "Prediction", *, known: bool) -> Iterator[Cell | str]:
-    first, *rest = (f"{name} {value:.1%}" for name, value in zip(record.classes, record.probabilities, strict=True))
+    ranked = [f"{name} {value:.1%}" for name, value in zip(record.classes, record.probabilities, strict=False)]
     yield " ".join([record.image, *(f"({note})" for note in record.notes)])
-    yield first
-    yield ", ".join(rest)
+    yield ranked[0] if ranked else NONE
+    yield ", ".join(ranked[1:])
     if known:
-        yield Cell(record.label or "", "good" if record.label == record.classes[0] else "bad")
+        yield Cell(record.label or "", "good" if record.label in record.classes[:1] else "bad")

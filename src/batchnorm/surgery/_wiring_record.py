@@ -26,7 +26,7 @@ def wiring_record(
     Example:
         >>> from torch import nn, zeros
         >>> from batchnorm.wiring import trace
-        >>> wiring = trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), zeros(1, 3, 2, 2))
+        >>> wiring = trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval(), zeros(1, 3, 2, 2))
         >>> record = wiring_record(wiring)
         >>> [(norm.module, norm.outcome, norm.into) for norm in record.norms]
         [('1', 'folded', ('0',))]

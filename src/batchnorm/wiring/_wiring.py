@@ -102,7 +102,7 @@ class Wiring:
         Example:
             >>> from torch import zeros
             >>> import batchnorm
-            >>> wiring = batchnorm.trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), zeros(1, 3, 2, 2))
+            >>> wiring = batchnorm.trace(nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval(), zeros(1, 3, 2, 2))
             >>> wiring.record().norms[0].outcome
             'folded'
         """
