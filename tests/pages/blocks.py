@@ -8,7 +8,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-_MARK = re.compile(r"<!-- (slow|warns|not run|file): (.+) -->")
+_MARK = re.compile(r"<!-- (slow|warns|not run|file|after): (.+) -->")
 
 
 class Block(NamedTuple):
@@ -17,8 +17,8 @@ class Block(NamedTuple):
     Attributes:
         line: the number of its first line.
         code: its text.
-        marks: what HTML comments right above it say: `slow`, `warns` and `not run` each with the reason, and `file`, the
-            name under which the page tells its reader to save the block.
+        marks: what HTML comments right above it say: `slow`, `warns` and `not run`, each with the reason; `file`, the name
+            that the page gives to a file of it; `after`, a command that the page gives before it.
     """
 
     line: int

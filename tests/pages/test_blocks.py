@@ -1,5 +1,6 @@
 """Does every block of Python on README and the docs run when it is pasted, from the top of its page to the end?"""
 
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator
@@ -8,13 +9,20 @@ from pathlib import Path
 import pytest
 import torch
 
+from batchnorm.cli import main
+
 from .blocks import PAGES, Block, blocks_of
 
 BLOCKS = {page: blocks_of(page.read_text(encoding="utf-8")) for page in PAGES}
 
 
 def pages_with(*, slow: bool) -> list[Path]:
-    return [page for page, blocks in BLOCKS.items() if any(("slow" in block.marks) == slow for block in blocks)]
+    return [page for page in PAGES if any(("slow" in block.marks) == slow for block in to_run(page, slow=slow))]
+
+
+def to_run(page: Path, *, slow: bool) -> list[Block]:
+    left_out = {"not run"} if slow else {"not run", "slow"}
+    return [block for block in BLOCKS[page] if not left_out & block.marks.keys()]
 
 
 @pytest.fixture
@@ -36,6 +44,8 @@ def run(page: Path, blocks: list[Block], folder: Path) -> None:
     for block in blocks:
         if name := block.marks.get("file"):
             (folder / name).write_text(block.code, encoding="utf-8")
+        if command := block.marks.get("after"):
+            assert main(shlex.split(command)[1:]) == 0
         code = compile("\n" * (block.line - 1) + block.code, page, "exec")  # a traceback has the page's lines
         with warnings.catch_warnings():
             if "warns" in block.marks:
@@ -45,13 +55,13 @@ def run(page: Path, blocks: list[Block], folder: Path) -> None:
 
 @pytest.mark.parametrize("page", pages_with(slow=False), ids=lambda page: page.name)
 def test_the_quick_blocks_of_a_page_run(page: Path, folder: Path) -> None:
-    run(page, [block for block in BLOCKS[page] if not {"slow", "not run"} & block.marks.keys()], folder)
+    run(page, to_run(page, slow=False), folder)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with(slow=True), ids=lambda page: page.name)
 def test_all_blocks_of_a_page_with_slow_ones_run(page: Path, folder: Path) -> None:
-    run(page, [block for block in BLOCKS[page] if "not run" not in block.marks], folder)
+    run(page, to_run(page, slow=True), folder)
 
 
 def test_a_block_is_found_with_its_line_and_what_is_said_above_it() -> None:

@@ -28,7 +28,7 @@ def _where_the_files_are_that_options_name(tmp_path: Path, monkeypatch: pytest.M
 @parametrized(commands_of)
 def test_a_command_is_read_without_a_mistake(words: tuple[str, ...]) -> None:
     if words[-1] == "--help":
-        with pytest.raises(SystemExit, match="^0$"):
+        with pytest.raises(SystemExit, match=r"^0$"):
             read_arguments(list(words))
     else:
         assert read_arguments(list(words))
@@ -38,7 +38,7 @@ def test_a_command_is_read_without_a_mistake(words: tuple[str, ...]) -> None:
 def test_a_command_that_is_mentioned_exists_with_its_options(words: tuple[str, ...], capsys) -> None:
     assert words[0] in COMMANDS
     names = [word for word in words[:2] if not word.startswith("-")] if words[0] == "data" else words[:1]
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         read_arguments([*names, "--help"])
     said = capsys.readouterr().out
     assert [word for word in words if word.startswith("--") and word not in said] == []
@@ -50,10 +50,13 @@ def test_commands_are_found_in_blocks_and_without_their_comments() -> None:
 
 
 def test_every_page_with_commands_is_read() -> None:
-    assert {page.name for page, text in TEXTS.items() if commands_of(text)} >= {"README.md", "training.md", "folding.md"}
+    assert {page.name for page, text in TEXTS.items() if commands_of(text)} >= {
+        "README.md",
+        "training.md",
+        "folding.md",
+    }
 
 
 def test_an_option_that_is_misspelt_is_found(capsys) -> None:
-    with pytest.raises(SystemExit, match="^2$"):
+    with pytest.raises(SystemExit, match=r"^2$"):
         read_arguments(commands_of("    batchnorm train --epoch 3\n")[0])
-    assert Path(__file__).exists()
