@@ -17,8 +17,8 @@ class Block(NamedTuple):
     Attributes:
         line: the number of its first line.
         code: its text.
-        marks: what HTML comments right above it say: `slow`, `warns` and `not run`, each with the reason; `file`, the name
-            that the page gives to a file of it; `after`, a command that the page gives before it.
+        marks: what HTML comments right above it say: `slow`, `warns` and `not run`, each with the reason; `file`, the
+            name that the page gives to it as a file; `after`, a command that the page gives before it.
     """
 
     line: int
