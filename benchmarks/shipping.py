@@ -59,7 +59,7 @@ def made(way: str, model: nn.Module, x: Tensor) -> Run:
         return model
     if way == "torch.compile":
         compiled = torch.compile(model)
-        with quietly():
+        with quietly(), torch.inference_mode():  # as `time_paired` calls it, or it would be compiled once more
             compiled(x)
         return compiled
     return export(way, model, x).run
