@@ -25,7 +25,7 @@ def test_a_record_reads_back_equal() -> None:
         ("[1]", r"expected a EpochRecord, got '\[1\]'"),
         ('{"record": "os.system"}', "expected a EpochRecord, got"),
         ('{"record": "TrainResult", "version": 1}', "expected a EpochRecord, got"),
-        ('{"record": "EpochRecord", "version": 2}', "has version 2, this batchnorm reads version 1"),
+        ('{"record": "EpochRecord", "version": 2}', "has version 2; this batchnorm reads version 1"),
         ('{"record": "EpochRecord", "version": 1, "epoch": 1}', r"has the fields .*, got \['epoch'\]"),
     ],
 )
@@ -162,5 +162,5 @@ def test_a_file_gets_the_permissions_of_any_other(tmp_path) -> None:
 
 
 def test_another_mode_is_refused(tmp_path) -> None:
-    with pytest.raises(ValueError, match="mode must be 'wb' or 'w', got 'a'"), atomic_write(tmp_path / "f", "a"):
+    with pytest.raises(ValueError, match="mode: expected 'wb' or 'w', got 'a'"), atomic_write(tmp_path / "f", "a"):
         pass

@@ -102,7 +102,7 @@ def test_a_number_that_is_not_finite_is_no_json() -> None:
         ("{", "^expected the JSON of a benchmark: "),
         ("[1]", r"^expected the JSON of a benchmark, got '\[1\]'"),
         ('{"record": "TrainResult"}', "^expected the JSON of a benchmark, got"),
-        ('{"record": "Benchmark", "version": 9}', "^this benchmark has version 9, .* reads version 1; measure again"),
+        ('{"record": "Benchmark", "version": 9}', "^this benchmark has version 9; .* reads version 1. Measure again"),
         ('{"record": "Benchmark", "version": 1}', "^a benchmark has other fields than this file: 'layers'"),
         (benchmark_to_json(BENCHMARK).replace('"median"', '"mean"'), "^a benchmark has other fields .*'mean'"),
         (benchmark_to_json(BENCHMARK).replace('"shape": [32, 64, 112, 112]', '"shape": 3'), "^a benchmark has other"),

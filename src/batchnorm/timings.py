@@ -218,8 +218,9 @@ def benchmark_from_json(text: str) -> Benchmark:
         raise InputError(f"expected the JSON of a benchmark, got {text[:80]!r}")
     if data.get("version") != Benchmark.VERSION:
         raise InputError(
-            f"this benchmark has version {one_line(str(data.get('version')), 40)}, this batchnorm reads version "
-            f"{Benchmark.VERSION}; measure again, or read it with the batchnorm that wrote it"
+            f"this benchmark has version {one_line(str(data.get('version')), 40)}; this batchnorm reads version "
+            f"{Benchmark.VERSION}",
+            cure="Measure again, or read it with the batchnorm that wrote it.",
         )
     try:
         layers, steps = tuple(map(layer_row, data["layers"])), tuple(map(step_row, data["steps"]))

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..errors import InputError
+
 
 @dataclass(frozen=True)
 class FoldedNorm:
@@ -80,7 +82,7 @@ class FoldReport:
             if norm.name == name:
                 return norm.outcome
         known = ", ".join(norm.name for norm in self.norms) or "none"
-        raise ValueError(f"outcome_of: expected the name of a norm, got {name!r}. The model has {known}.")
+        raise InputError(argument="name", expected="the name of a norm", got=repr(name), cure=f"The model has {known}.")
 
     def named(self, outcome: str) -> tuple[str, ...]:
         """The names of the norms with that outcome."""

@@ -69,8 +69,9 @@ def from_json(text: str, kind: type[Flat]) -> Flat:
     version = data.pop("version", None)
     if type(version) is not int or version != kind.VERSION:
         raise InputError(
-            f"this {kind.__name__} has version {one_line(str(version), 40)}, this batchnorm reads version "
-            f"{kind.VERSION}; read it with the batchnorm that wrote it"
+            f"this {kind.__name__} has version {one_line(str(version), 40)}; this batchnorm reads version "
+            f"{kind.VERSION}",
+            cure="Read it with the batchnorm that wrote it.",
         )
     return make_record(kind, data)
 

@@ -55,7 +55,7 @@ def wiring_chart(record: WiringRecord, path: Path | str) -> None:
         '<svg'
     """
     if Path(path).suffix.lower() != ".svg":
-        raise InputError(f"path: expected a name ending in .svg, got {str(path)!r}")
+        raise InputError(argument="path", expected="a name ending in .svg", got=repr(str(path)))
     text = ET.tostring(_Picture(record).draw(), encoding="unicode")
     with atomic_write(path, "w") as file:
         file.write(text + "\n")
