@@ -162,5 +162,5 @@ def test_a_file_gets_the_permissions_of_any_other(tmp_path) -> None:
 
 
 def test_another_mode_is_refused(tmp_path) -> None:
-    with pytest.raises(ValueError, match="mode must be 'wb' or 'w', got 'a'"), atomic_write(tmp_path / "f", "a"):
+    with pytest.raises(ValueError, match="mode: expected 'wb' or 'w', got 'a'"), atomic_write(tmp_path / "f", "a"):
         pass

@@ -125,10 +125,10 @@ def test_augmentation_without_any_change_gives_the_images_back():
 
 
 def test_a_negative_distance_is_refused_by_the_function():
-    with pytest.raises(ValueError, match="random_shift: expected pixels >= 0, got -1"):
+    with pytest.raises(ValueError, match="pixels: expected an integer of at least 0, got -1"):
         random_shift(numbered_images(1, 1, 2, 2), -1, seeded())
 
 
 def test_a_negative_distance_is_refused_before_training():
-    with pytest.raises(ValueError, match="Augmentation: expected shift >= 0, got -1"):
+    with pytest.raises(ValueError, match="shift: expected an integer of at least 0, got -1"):
         Augmentation(flip=False, shift=-1)

@@ -215,8 +215,8 @@ def test_a_server_of_another_protocol_is_no_server(cache, server):
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/data/images.gz"])
 def test_without_a_server_the_message_says_what_to_do(cache):
     expected = (
-        "cannot be reached (Connection refused); run `batchnorm data fetch images`"
-        " again when there is a network, it goes on, or `apt-get install dataset-fashion-mnist`,"
+        "cannot be reached (Connection refused). Run `batchnorm data fetch images`"
+        " again when there is a network (it goes on), or `apt-get install dataset-fashion-mnist`,"
         f" or copy the files into {cache}"
     )
     with pytest.raises(ConnectionError, match=re.escape(expected)) as caught:

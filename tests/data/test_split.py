@@ -18,7 +18,7 @@ def numbered(labels: list[int]) -> Split:
     ids=["float", "no channel"],
 )
 def test_images_of_another_dtype_or_rank_are_refused(images):
-    with pytest.raises(ValueError, match=r"images must be torch.uint8 of shape \(N, C, H, W\)"):
+    with pytest.raises(ValueError, match=r"images: expected torch.uint8 of shape \(N, C, H, W\)"):
         Split(images, torch.zeros(2, dtype=torch.int64))
 
 
@@ -28,7 +28,7 @@ def test_images_of_another_dtype_or_rank_are_refused(images):
     ids=["int32", "a column"],
 )
 def test_labels_of_another_dtype_or_rank_are_refused(labels):
-    with pytest.raises(ValueError, match=r"labels must be torch.int64 of shape \(N,\)"):
+    with pytest.raises(ValueError, match=r"labels: expected torch.int64 of shape \(N,\)"):
         Split(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), labels)
 
 
@@ -38,7 +38,7 @@ def test_unequal_lengths_are_refused():
 
 
 def test_a_negative_label_is_refused():
-    with pytest.raises(ValueError, match="labels must be >= 0, got -1"):
+    with pytest.raises(ValueError, match="labels: expected labels of at least 0, got -1"):
         numbered([0, -1])
 
 

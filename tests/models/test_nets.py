@@ -152,7 +152,7 @@ def test_every_parameter_of_every_net_moves_the_output(name):
 def test_a_net_takes_its_smallest_image_and_names_the_bound_for_a_smaller_one(name, smallest):
     net = SMALL[name](image_size=smallest)
     assert net(torch.randn(3, 1, smallest, smallest)).shape == (3, 10)
-    with pytest.raises(ValueError, match=rf"^image_size: expected an integer >= {smallest}, got"):
+    with pytest.raises(ValueError, match=rf"^image_size: expected an integer of at least {smallest}, got"):
         SMALL[name](image_size=smallest - 1)
 
 
@@ -160,19 +160,19 @@ def test_a_net_takes_its_smallest_image_and_names_the_bound_for_a_smaller_one(na
 @pytest.mark.parametrize("argument", ["num_classes", "in_channels", "image_size", "width"])
 @pytest.mark.parametrize("name", SMALL)
 def test_a_number_that_no_net_can_have_is_named(name, argument, value):
-    with pytest.raises(ValueError, match=rf"^{argument}: expected an integer >= \d, got {value!r}"):
+    with pytest.raises(ValueError, match=rf"^{argument}: expected an integer of at least \d, got {value!r}"):
         SMALL[name](**{argument: value})
 
 
 @pytest.mark.parametrize("make", [MLP, PlainNet])
 def test_a_depth_below_1_is_named(make):
-    with pytest.raises(ValueError, match=r"^depth: expected an integer >= 1, got 0\. Give depth=1"):
+    with pytest.raises(ValueError, match=r"^depth: expected an integer of at least 1, got 0"):
         make(depth=0)
 
 
 @pytest.mark.parametrize("argument", ["stages", "blocks"])
 def test_a_resnet_without_stages_or_blocks_is_named(argument):
-    with pytest.raises(ValueError, match=f"^{argument}: expected an integer >= 1, got 0"):
+    with pytest.raises(ValueError, match=f"^{argument}: expected an integer of at least 1, got 0"):
         ResNet(**{argument: 0})
 
 

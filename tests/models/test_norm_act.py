@@ -199,7 +199,7 @@ def test_an_unknown_norm_is_named_with_the_near_one(name):
 
 @pytest.mark.parametrize("norm", [3, ""])
 def test_a_norm_that_is_neither_name_nor_function_is_named(norm):
-    with pytest.raises(ValueError, match=r"^norm: .* Or give a function num_features -> nn\.Module"):
+    with pytest.raises(ValueError, match=r"^norm: .* Or pass a function num_features -> nn\.Module"):
         make("MLP", norm=norm)
 
 

@@ -41,5 +41,5 @@ def test_behind_the_block_a_net_may_have_any_size() -> None:
 
 @pytest.mark.parametrize("width", [2**31, 2**40, 2**62])
 def test_a_net_that_no_memory_holds_is_refused_in_plain_words(width: int) -> None:
-    with pytest.raises(ValueError, match="model MLP: a net of these arguments does not fit into memory"):
+    with pytest.raises(ValueError, match="model: MLP: a net of these arguments does not fit into memory"):
         build("MLP", **SHAPE, width=width, depth=3)

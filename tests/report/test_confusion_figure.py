@@ -128,7 +128,7 @@ def test_importing_the_room_imports_no_drawing_library():
     [
         ([[1, 2]], r"^matrix: expected shape \(3, 3\).* got \(1, 2\)"),
         ([[1, 2], [3, 4]], r"^matrix: expected shape \(3, 3\).* got \(2, 2\)"),
-        (np.full((3, 3), 0.5), "^matrix: expected counts, integers >= 0, got float64"),
+        (np.full((3, 3), 0.5), "^matrix: expected counts, integers of at least 0, got float64"),
         ([[1, 0, 0], [0, -1, 0], [0, 0, 1]], "^matrix: expected counts, .* from -1"),
     ],
 )

@@ -41,5 +41,5 @@ def test_it_is_told_only_where_memory_goes_back_and_that_can_be_helped(monkeypat
     monkeypatch.setattr(_freed_memory, "tune_allocator", lambda: tuning)
     listener = Listener()
     keep_freed_memory(TrainConfig(), CPU, listener)
-    wanted = "The allocator was not tuned: of a reason. Steps may be slower for it; --no-tune-allocator leaves it and "
+    wanted = "The allocator was not tuned: of a reason. Steps may be slower for it; tune_allocator=False leaves it "
     assert [note.startswith(wanted) for note in listener.notes] == [True] * told

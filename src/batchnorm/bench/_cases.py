@@ -71,14 +71,14 @@ class LayerCase:
             got = getattr(self, name)
             if got not in known:
                 hint = did_you_mean(str(got), known)
-                raise InputError(f"{name}: expected one of {', '.join(known)}, got {got!r}.{hint}")
+                raise InputError(argument=name, expected=f"one of {', '.join(known)}", got=repr(got), cure=hint)
         if self.activation != "identity":
             try:
                 check_activation(self.activation)
             except (TypeError, ValueError) as error:
                 raise InputError(str(error)) from None
         if (wrong := self._wrong_shape()) is not None:
-            raise InputError(f"shape: expected {wrong}, got {self}")
+            raise InputError(argument="shape", expected=wrong, got=str(self))
 
     def _wrong_shape(self) -> str | None:
         """Return what was expected, if the shape does not do."""
@@ -160,7 +160,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("rounds", "warmup", "threads"):
             if (got := getattr(self, name)) < 1:
-                raise InputError(f"{name}: expected an integer of at least 1, got {got}")
+                raise InputError(argument=name, expected="an integer of at least 1", got=str(got))
         for route in (self.route, self.net_route):
             try:
                 check_route(route)

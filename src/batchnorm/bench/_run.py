@@ -14,7 +14,7 @@ from typing import Any
 
 from .._version import __version__
 from ..allocator import tune_allocator
-from ..errors import InputError
+from ..errors import InputError, RefusedError
 from ..records import Benchmark, Conditions, LayerRow, StepRow, make_record
 from ._cache import cpus, last_level_cache
 from ._cases import LayerCase, NetCase, Settings
@@ -85,12 +85,12 @@ def _in_a_process_of_its_own(
     return made, answer["allocator"]
 
 
-def _failed(what: str, done: "subprocess.CompletedProcess[str]") -> RuntimeError:
+def _failed(what: str, done: "subprocess.CompletedProcess[str]") -> RefusedError:
     said = done.stderr.strip().splitlines()
     why = f"exit code {done.returncode}"
     if done.returncode < 0:
         why = f"signal {-done.returncode}" + ("; was the memory too small?" if done.returncode == -9 else "")
-    error = RuntimeError(f"{what}: the measuring process failed ({why}){': ' + said[-1] if said else ''}")
+    error = RefusedError(f"{what}: the measuring process failed ({why}){': ' + said[-1] if said else ''}")
     error.add_note(done.stderr)
     return error
 

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..errors import InputError
+
 
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each image left to right with probability 1/2.
@@ -59,7 +61,7 @@ def random_shift(images: Tensor, pixels: int, generator: torch.Generator) -> Ten
                 [1, 0, 0]])
     """
     if pixels < 0:
-        raise ValueError(f"random_shift: expected pixels >= 0, got {pixels}")
+        raise InputError(argument="pixels", expected="an integer of at least 0", got=str(pixels))
     count, _, height, width = images.shape
     top, left = torch.randint(2 * pixels + 1, (2, count), generator=generator).to(images.device)
     padded = F.pad(images, (pixels, pixels, pixels, pixels))
@@ -91,7 +93,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         """Refuse a negative distance before training begins."""
         if self.shift < 0:
-            raise ValueError(f"Augmentation: expected shift >= 0, got {self.shift}")
+            raise InputError(argument="shift", expected="an integer of at least 0", got=str(self.shift))
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Change a batch of pixels, (N, C, H, W)."""

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import InputError, InputTypeError
 from ._augmentation import Augmentation
 from ._normalization import Normalization
 from ._split import Split
@@ -55,7 +56,7 @@ class Batches:
         channels_last: bool = False,
     ) -> None:
         if type(batch_size) is not int or batch_size < 1:
-            raise ValueError(f"Batches: expected batch_size to be an integer >= 1, got {batch_size!r}")
+            raise InputError(argument="batch_size", expected="an integer of at least 1", got=repr(batch_size))
         self.split = split
         self.batch_size = batch_size
         self.normalization = normalization
@@ -63,9 +64,10 @@ class Batches:
         self.shuffle = shuffle
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         if not len(self):
-            raise ValueError(
-                f"Batches: a split of {len(split)} image(s) gives no batch;"
-                " training needs at least 2 images, evaluation 1"
+            raise InputError(
+                argument="split",
+                expected="at least 2 images for training, or 1 for evaluation",
+                got=str(len(split)),
             )
 
     @property
@@ -89,8 +91,9 @@ class Batches:
             TypeError: the images are shuffled or varied, so that an epoch needs its number.
         """
         if self.shuffle or self.augmentation is not None:
-            raise TypeError(
-                "Batches: iterating would give the same order and augmentation every time; use epoch(seed, epoch)"
+            raise InputTypeError(
+                "iterating over Batches that are shuffled or augmented would give the same every time",
+                cure="Use epoch(seed, epoch).",
             )
         return self.epoch()
 
@@ -109,9 +112,10 @@ class Batches:
             ValueError: a negative number, or a `start_step` past the end.
         """
         if seed < 0 or epoch < 0 or not 0 <= start_step <= len(self):
-            raise ValueError(
-                f"epoch: expected seed >= 0, epoch >= 0 and 0 <= start_step <= {len(self)},"
-                f" got seed={seed}, epoch={epoch}, start_step={start_step}"
+            raise InputError(
+                verb="epoch",
+                expected=f"seed >= 0, epoch >= 0 and 0 <= start_step <= {len(self)}",
+                got=f"seed={seed}, epoch={epoch}, start_step={start_step}",
             )
         return self._steps(seed, epoch, start_step)
 

@@ -62,7 +62,7 @@ class FashionMnist:
         info: what the set is; its sizes are checked against the files.
         folders: gives the folders to look into; a function, because an environment variable may
             name the first.
-        remedy: what to do when files are missing or broken, as the end of a sentence.
+        remedy: what to do when files are missing or broken, a sentence with its full stop.
     """
 
     info: DatasetInfo
@@ -76,14 +76,14 @@ class FashionMnist:
     def load(self, split: SplitName) -> Split:
         """Read one split; `Source.load` says what is raised."""
         if split not in get_args(SplitName):
-            raise ValueError(f"load: split must be 'train' or 'test', got {split!r}")
+            raise InputError(argument="split", expected="'train' or 'test'", got=repr(split))
         folder = self.locate()
         if folder is None:
-            raise InputError(self._not_found())
+            raise InputError(self._not_found(), cure=self.remedy)
         try:
             return self._read(folder, split)
         except InputError as error:
-            raise InputError(f"data set '{self.info.name}': {error}; {self.remedy}") from None
+            raise InputError((f"data set '{self.info.name}': ", error.fault), cure=self.remedy) from None
 
     def _read(self, folder: Path, split: SplitName) -> Split:
         images_file, labels_file = (folder / name for name in _filenames(split))
@@ -103,7 +103,7 @@ class FashionMnist:
             missing = _missing(folder)
             partly = len(missing) < len(_all_filenames())
             places.append(f"{folder} (lacks {', '.join(missing)})" if partly else str(folder))
-        return f"data set '{self.info.name}': not found in {' or '.join(places)}; {self.remedy}"
+        return f"data set '{self.info.name}': not found in {' or '.join(places)}"
 
 
 def _filenames(split: SplitName) -> tuple[str, str]:
@@ -161,7 +161,7 @@ _INFO = DatasetInfo(
 FASHION_MNIST = FashionMnist(
     _INFO,
     _installed_folders,
-    f"get it with `batchnorm data fetch {_INFO.name}` or `apt-get install {_INFO.debian_package}`",
+    f"Get it with `batchnorm data fetch {_INFO.name}` or `apt-get install {_INFO.debian_package}`.",
 )
 
 FASHION_MNIST_MINI = FashionMnist(
@@ -175,5 +175,5 @@ FASHION_MNIST_MINI = FashionMnist(
         debian_package=None,
     ),
     _bundled_folder,
-    "the files are a part of batchnorm: install it again",
+    "The files are a part of batchnorm: install it again.",
 )

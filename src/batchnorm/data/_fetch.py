@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO
 
-from ..errors import InputError
+from ..errors import InputError, RefusedError
 from ..files import cache_folder, sync_folder
 from ._registry import get
 from ._source import DatasetInfo, Download
@@ -50,21 +50,21 @@ def fetch(name: str, *, destination: Path | str | None = None, on_progress: Prog
         for download in source.info.downloads:
             _fetch_file(download, folder / download.filename, on_progress or _silent)
     except ConnectionError as error:
-        raise ConnectionError(f"{error}; {_next_step(source.info, folder)}") from None
+        raise ConnectionError(f"{error}. {_next_step(source.info, folder)}") from None
     return folder
 
 
 def _located(folder: Path | None, name: str) -> Path:
     if folder is None:
-        raise InputError(f"fetch: data set '{name}' has no address to download it from")
+        raise InputError(f"data set '{name}' has no address to download it from")
     return folder
 
 
 def _next_step(info: DatasetInfo, folder: Path) -> str:
-    steps = [f"run `batchnorm data fetch {info.name}` again when there is a network, it goes on"]
+    steps = [f"Run `batchnorm data fetch {info.name}` again when there is a network (it goes on)"]
     if info.debian_package:
         steps.append(f"`apt-get install {info.debian_package}`")
-    return ", or ".join([*steps, f"copy the files into {folder}"])
+    return ", or ".join([*steps, f"copy the files into {folder}"]) + "."
 
 
 def _silent(filename: str, done: int, total: int) -> None:
@@ -81,9 +81,9 @@ def _fetch_file(download: Download, target: Path, on_progress: Progress) -> None
         _complete(partial, download, on_progress)
         if not _is_sound(partial, download):
             partial.unlink()
-            raise RuntimeError(
-                f"{download.url}: expected SHA-256 {download.sha256}, got another file;"
-                " it was removed. Try again, or from another network"
+            raise RefusedError(
+                f"{download.url}: expected SHA-256 {download.sha256}, got another file; it was removed",
+                cure="Try again, or from another network.",
             )
         partial.replace(target)
         sync_folder(target.parent)
@@ -138,9 +138,10 @@ def _request(download: Download, offset: int) -> Iterator[tuple[int, Iterator[by
         begin = offset if response.status == HTTPStatus.PARTIAL_CONTENT else 0
         length = response.headers.get("Content-Length", str(download.size - begin))
         if length != str(download.size - begin):
-            raise RuntimeError(
-                f"{download.url}: expected {download.size - begin} bytes, but the server offers"
-                f" {length}: another file, or a page that asks for a login. Try another network"
+            raise RefusedError(
+                f"{download.url}: expected {download.size - begin} bytes, but the server offers {length}: another "
+                "file, or a page that asks for a login",
+                cure="Try another network.",
             )
         yield begin, _pieces(response, download, download.size - begin)
 

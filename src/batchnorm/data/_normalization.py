@@ -40,14 +40,12 @@ class Normalization:
     def __post_init__(self) -> None:
         """Refuse constants that would give NaN or Inf."""
         if not self.mean or len(self.mean) != len(self.std):
-            raise ValueError(
-                "Normalization: mean and std must have one number per channel,"
-                f" got {len(self.mean)} and {len(self.std)}"
+            raise InputError(
+                expected="mean and std to have one number per channel each",
+                got=f"{len(self.mean)} and {len(self.std)}",
             )
         if not all(map(math.isfinite, self.mean + self.std)) or min(self.std) <= 0:
-            raise ValueError(
-                f"Normalization: expected finite means and finite std > 0, got mean={self.mean}, std={self.std}"
-            )
+            raise InputError(expected="finite means and finite std > 0", got=f"mean={self.mean}, std={self.std}")
 
     @classmethod
     def of(cls, images: Tensor) -> "Normalization":
@@ -61,9 +59,10 @@ class Normalization:
             ValueError: another dtype or shape, or no pixel.
         """
         if images.dtype != torch.uint8 or images.dim() != 4 or not images.numel():
-            raise ValueError(
-                "Normalization.of: expected at least one image, uint8 of shape (N, C, H, W),"
-                f" got {images.dtype} of shape {tuple(images.shape)}"
+            raise InputError(
+                argument="images",
+                expected="at least one image, uint8 of shape (N, C, H, W)",
+                got=f"{images.dtype} of shape {tuple(images.shape)}",
             )
         value = torch.arange(256, dtype=torch.float64) / 255
         moments = [_moments(value, torch.bincount(c.flatten(), minlength=256)) for c in images.unbind(1)]
@@ -81,9 +80,10 @@ class Normalization:
             ValueError: another dtype, or not as many channels as constants.
         """
         if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != len(self.mean):
-            raise ValueError(
-                f"Normalization.apply: expected uint8 of shape (N, {len(self.mean)}, H, W),"
-                f" got {images.dtype} of shape {tuple(images.shape)}"
+            raise InputError(
+                argument="images",
+                expected=f"uint8 of shape (N, {len(self.mean)}, H, W)",
+                got=f"{images.dtype} of shape {tuple(images.shape)}",
             )
         # The pair is taken in float64 and rounded once. Pixels are 0..255, so nothing cancels.
         mean, std = (255 * torch.tensor(n, dtype=torch.float64) for n in (self.mean, self.std))

@@ -36,4 +36,9 @@ def get(name: str) -> Source:
     known = {source.info.name: source for source in available()}
     if name in known:
         return known[name]
-    raise InputError(f"data: unknown name {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}.")
+    raise InputError(
+        f"unknown name {name!r}",
+        argument="data",
+        expected=f"one of {', '.join(known)}",
+        cure=did_you_mean(name, known),
+    )

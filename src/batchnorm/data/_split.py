@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..errors import InputTypeError
+from ..errors import InputError, InputTypeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +35,13 @@ class Split:
         _expect(self.images, "images", torch.uint8, "(N, C, H, W)", dimensions=4)
         _expect(self.labels, "labels", torch.int64, "(N,)", dimensions=1)
         if len(self.images) != len(self.labels):
-            raise ValueError(
-                "Split: images and labels must be equally many,"
-                f" got {len(self.images)} images and {len(self.labels)} labels"
+            raise InputError(
+                argument="labels",
+                expected="as many labels as images",
+                got=f"{len(self.images)} images and {len(self.labels)} labels",
             )
         if len(self.labels) and int(self.labels.min()) < 0:
-            raise ValueError(f"Split: labels must be >= 0, got {int(self.labels.min())}")
+            raise InputError(argument="labels", expected="labels of at least 0", got=str(int(self.labels.min())))
 
     def __len__(self) -> int:
         """The number of images."""
@@ -76,7 +77,7 @@ def split_off_validation(split: Split, fraction: float, seed: int) -> tuple[Spli
         (6, [0, 1])
     """
     if not 0 <= fraction < 1:
-        raise ValueError(f"split_off_validation: expected 0 <= fraction < 1, got {fraction}")
+        raise InputError(argument="fraction", expected="0 <= fraction < 1", got=str(fraction))
     chosen = torch.zeros(len(split), dtype=torch.bool)
     chosen[_stratified_draw(split.labels, fraction, seed)] = True
     return split.subset(~chosen), split.subset(chosen)
@@ -104,6 +105,8 @@ def _expect(tensor: Tensor, name: str, dtype: torch.dtype, shape: str, *, dimens
             cure=f"Convert it: torch.as_tensor({name}, dtype={dtype}).",
         )
     if tensor.dtype != dtype or tensor.dim() != dimensions:
-        raise ValueError(
-            f"Split: {name} must be {dtype} of shape {shape}, got {tensor.dtype} of shape {tuple(tensor.shape)}"
+        raise InputError(
+            argument=name,
+            expected=f"{dtype} of shape {shape}",
+            got=f"{tensor.dtype} of shape {tuple(tensor.shape)}",
         )

@@ -29,4 +29,4 @@ def cache_folder() -> Path:
     try:
         return (shared if shared.is_absolute() else Path.home() / ".cache") / "batchnorm"
     except RuntimeError:  # a user without an entry in the system's list and without HOME
-        raise InputError("there is no home folder for the cache; set BATCHNORM_CACHE to a folder") from None
+        raise InputError("there is no home folder for the cache", cure="Set BATCHNORM_CACHE to a folder.") from None

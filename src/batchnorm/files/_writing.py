@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from ..errors import InputError
 from ._left_over import remove_parts
 from ._system import hold, sync_folder
 
@@ -26,7 +27,7 @@ def atomic_write(path: Path | str, mode: str = "wb") -> Iterator[IO[Any]]:
 
     Raises:
         OSError: the folder cannot be written or the disk is full.
-        ValueError: another mode.
+        InputError: another mode.
 
     Example:
         >>> import tempfile
@@ -39,7 +40,7 @@ def atomic_write(path: Path | str, mode: str = "wb") -> Iterator[IO[Any]]:
         ['note.txt']
     """
     if mode not in ("wb", "w"):
-        raise ValueError(f"atomic_write: mode must be 'wb' or 'w', got {mode!r}")
+        raise InputError(argument="mode", expected="'wb' or 'w'", got=repr(mode))
     path = Path(path)
     encoding = None if "b" in mode else "utf-8"
     remove_parts(path.parent, path.name)

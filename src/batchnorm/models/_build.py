@@ -93,7 +93,7 @@ def build(
         Linear(in_features=16, out_features=3, bias=True)
         >>> build("ConvBNet", num_classes=3, in_channels=1, image_size=8)
         Traceback (most recent call last):
-        batchnorm.errors.InputError: model: unknown name 'ConvBNet'. Did you mean 'ConvBNNet'? ...
+        batchnorm.errors.InputError: model: unknown name 'ConvBNet'; expected one of ConvBNNet, MLP, ...
     """
     if not isinstance(name, str):
         got = "None" if name is None else type(name).__name__
@@ -106,8 +106,10 @@ def build(
     if not is_builtin(name):
         names = tuple(entry.name for entry in _MODELS)
         raise InputError(
-            f"model: unknown name {name!r}.{did_you_mean(name, names)} "
-            f"Expected one of {', '.join(names)}, or package.module:function."
+            f"unknown name {name!r}",
+            argument="model",
+            expected=f"one of {', '.join(names)}, or package.module:function",
+            cure=did_you_mean(name, names),
         )
     return _build_in(name, shape | style, model_args)
 
@@ -121,14 +123,18 @@ def _build_in(name: str, arguments: dict[str, Any], model_args: dict[str, Any]) 
     for key in model_args:
         if key not in own:
             raise InputError(
-                f"model {entry.name}: unknown argument {key!r}.{did_you_mean(key, own)} "
-                f"Expected one of {', '.join(own)}."
+                f"{entry.name}: unknown argument {key!r}",
+                argument="model_args",
+                expected=f"one of {', '.join(own)}",
+                cure=did_you_mean(key, own),
             )
     try:
         return make(**arguments, **model_args)
     except (ValueError, TypeError) as error:
-        raise InputError(f"model {entry.name}: {error}") from error
+        raise InputError(f"{entry.name}: {error}", argument="model") from error
     except (RuntimeError, MemoryError) as error:  # torch's words for sizes that no memory holds
         raise InputError(
-            f"model {entry.name}: a net of these arguments does not fit into memory; give smaller ones"
+            f"{entry.name}: a net of these arguments does not fit into memory",
+            argument="model",
+            cure="Use smaller ones.",
         ) from error

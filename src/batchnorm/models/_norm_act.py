@@ -6,6 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from ..errors import InputTypeError
 from ..functional import Activation, activate, check_activation
 from ..nn import BatchNorm1d, BatchNorm2d, BatchNormAdd2d, BatchNormPool2d
 from ._arguments import check_one_of
@@ -50,12 +51,14 @@ class NormAct:
         self.norm_place = norm_place
         self.dim = dim
         if isinstance(norm, nn.Module):
-            raise TypeError(
-                f"norm: expected a name or a function num_features -> nn.Module, got a layer ({type(norm).__name__}). "
-                "Every place needs a layer of its own: give the function that makes it."
+            raise InputTypeError(
+                argument="norm",
+                expected="a name or a function num_features -> nn.Module",
+                got=f"a layer ({type(norm).__name__})",
+                cure="Every place needs a layer of its own: pass the function that makes it.",
             )
         if self.norm is not None and not callable(norm):
-            own = "Or give a function num_features -> nn.Module."
+            own = "Or pass a function num_features -> nn.Module."
             check_one_of("norm", norm, ("batchnorm", "torch", "none"), own)
         check_activation(self.activation)
         check_one_of("norm_place", norm_place, ("before", "after"))
@@ -101,9 +104,11 @@ class NormAct:
         if callable(self.norm):
             layer = self.norm(num_features)
             if not isinstance(layer, nn.Module):
-                raise TypeError(
-                    "norm: expected a function that returns a torch.nn.Module, "
-                    f"got {type(layer).__name__} from it. Let it return the layer."
+                raise InputTypeError(
+                    argument="norm",
+                    expected="a function that returns a torch.nn.Module",
+                    got=f"{type(layer).__name__} from it",
+                    cure="Let it return the layer.",
                 )
             return {f"bn{suffix}": layer}
         kinds = _OURS if self.norm == "batchnorm" else _TORCHS

@@ -33,11 +33,13 @@ def build_own(name: str, offered: Mapping[str, Any], required: Mapping[str, Any]
         try:
             model = function(**arguments)
         except Exception as error:
-            raise InputError(f"model {name!r}: the function raised {_described(error)}") from error
+            raise InputError(f"{name!r}: the function raised {_described(error)}", argument="model") from error
     if not isinstance(model, nn.Module):
         raise InputError(
-            f"model {name!r}: expected a function that returns a torch.nn.Module, "
-            f"got {_kind(model)} from it. Let it return the model itself."
+            argument="model",
+            expected="a function that returns a torch.nn.Module",
+            got=f"{name!r}, which returns {_kind(model)}",
+            cure="Let it return the model itself.",
         )
     return model
 
@@ -45,19 +47,22 @@ def build_own(name: str, offered: Mapping[str, Any], required: Mapping[str, Any]
 def _find(name: str) -> Callable[..., object]:
     module_name, _, function_name = name.partition(":")
     if not all(part.isidentifier() for part in (*module_name.split("."), function_name)):
-        raise InputError(f"model: expected package.module:function, got {name!r}.")
+        raise InputError(argument="model", expected="package.module:function", got=repr(name))
     module = _imported(name, module_name)
     if not hasattr(module, function_name):
         public = tuple(entry for entry in vars(module) if not entry.startswith("_"))
         raise InputError(
-            f"model {name!r}: {module_name} ({module.__file__}) has no {function_name!r}."
-            + did_you_mean(function_name, public)
+            f"{name!r}: {module_name} ({module.__file__}) has no {function_name!r}",
+            argument="model",
+            cure=did_you_mean(function_name, public),
         )
     function = getattr(module, function_name)
     if isinstance(function, nn.Module) or not callable(function):
         raise InputError(
-            f"model {name!r}: expected a function that makes the model, got {_kind(function)}. "
-            "Write a function that returns it."
+            argument="model",
+            expected="a function that makes the model",
+            got=f"{name!r}, which is {_kind(function)}",
+            cure="Write a function that returns it.",
         )
     checked: Callable[..., object] = function
     return checked
@@ -70,10 +75,11 @@ def _imported(name: str, module_name: str) -> ModuleType:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing and f"{module_name}.".startswith(f"{missing}."):
             raise InputError(
-                f"model {name!r}: there is no module {missing!r}, neither in {Path.cwd()} nor "
-                "installed. Run from the folder that holds it, or install its package."
+                f"{name!r}: there is no module {missing!r}, neither in {Path.cwd()} nor installed",
+                argument="model",
+                cure="Run from the folder that holds it, or install its package.",
             ) from None
-        raise InputError(f"model {name!r}: importing {module_name} raised {_described(error)}") from error
+        raise InputError(f"{name!r}: importing {module_name} raised {_described(error)}", argument="model") from error
 
 
 def _arguments_for(
@@ -85,7 +91,7 @@ def _arguments_for(
     try:
         signature = inspect.signature(function)
     except ValueError as error:
-        raise InputError(f"model {name!r}: expected a function written in Python; {error}.") from None
+        raise InputError(argument="model", expected="a function written in Python", got=f"{name!r}: {error}") from None
     kinds = {parameter.name: parameter.kind for parameter in signature.parameters.values()}
     takes_all = inspect.Parameter.VAR_KEYWORD in kinds.values()
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -97,8 +103,10 @@ def _arguments_for(
         unknown = next((key for key in required if not takes_all and key not in kinds), "")
         near = did_you_mean(unknown, kinds) if unknown else ""
         raise InputError(
-            f"model {name!r}: the function's signature is {signature}, it cannot be called with "
-            f"({', '.join(f'{key}={value!r}' for key, value in arguments.items())}): {error}.{near}"
+            f"{name!r}: the function's signature is {signature}; it cannot be called with "
+            f"({', '.join(f'{key}={value!r}' for key, value in arguments.items())}): {error}",
+            argument="model",
+            cure=near,
         ) from None
     return arguments
 

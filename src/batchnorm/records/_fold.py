@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..errors import InputError
 from ..tables import Table
 from ._fold_cells import report_tables, summary
 from ._shown import Shown
@@ -86,7 +87,7 @@ class FoldReport(Shown):
             if norm.name == name:
                 return norm.outcome
         known = ", ".join(norm.name for norm in self.norms) or "none"
-        raise ValueError(f"outcome_of: expected the name of a norm, got {name!r}. The model has {known}.")
+        raise InputError(argument="name", expected="the name of a norm", got=repr(name), cure=f"The model has {known}.")
 
     def named(self, outcome: str) -> tuple[str, ...]:
         """The names of the norms with that outcome."""

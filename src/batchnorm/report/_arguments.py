@@ -20,7 +20,9 @@ def check_png(path: Path | str) -> None:
     """
     if Path(path).suffix.lower() != ".png":
         better = str(Path(path).with_suffix(".png"))
-        raise InputError(f"path: expected a name ending in .png, got {str(path)!r}. Use {better!r}.")
+        raise InputError(
+            argument="path", expected="a name ending in .png", got=repr(str(path)), cure=f"Use {better!r}."
+        )
 
 
 def check_length(name: str, values: Sequence[object] | Tensor, expected: int, of: str) -> None:
@@ -29,11 +31,14 @@ def check_length(name: str, values: Sequence[object] | Tensor, expected: int, of
     Example:
         >>> check_length("titles", ["a.png"], 2, "image")
         Traceback (most recent call last):
-        ValueError: titles: expected 2 values, one for every image, got 1. Give one for each.
+        batchnorm.errors.InputError: titles: expected 2 values, one for every image, got 1. Pass one for each.
     """
     if len(values) != expected:
-        raise ValueError(
-            f"{name}: expected {expected} values, one for every {of}, got {len(values)}. Give one for each."
+        raise InputError(
+            argument=name,
+            expected=f"{expected} values, one for every {of}",
+            got=str(len(values)),
+            cure="Pass one for each.",
         )
 
 
@@ -43,14 +48,17 @@ def class_numbers(name: str, values: Numbers, count: int, classes: int) -> list[
     Example:
         >>> class_numbers("labels", [0, 7], 2, 5)
         Traceback (most recent call last):
-        ValueError: labels: expected class numbers from 0 to 4, got 7. Give the names of all ...
+        batchnorm.errors.InputError: labels: expected class numbers from 0 to 4, got 7. Pass the names of ...
     """
     check_length(name, values, count, "image")
     numbers = [int(value) for value in values]
     for number in numbers:
         if not 0 <= number < classes:
-            raise ValueError(
-                f"{name}: expected class numbers from 0 to {classes - 1}, got {number}. Give the names of all classes."
+            raise InputError(
+                argument=name,
+                expected=f"class numbers from 0 to {classes - 1}",
+                got=str(number),
+                cure="Pass the names of all classes.",
             )
     return numbers
 
@@ -61,13 +69,16 @@ def shares(name: str, values: Numbers, count: int) -> list[float]:
     Example:
         >>> shares("probabilities", [0.25, 1.5], 2)
         Traceback (most recent call last):
-        ValueError: probabilities: expected numbers from 0 to 1, got 1.5. Apply softmax to the ...
+        batchnorm.errors.InputError: probabilities: expected numbers from 0 to 1, got 1.5. Apply softmax to the ...
     """
     check_length(name, values, count, "image")
     numbers = [float(value) for value in values]
     for number in numbers:
         if not 0 <= number <= 1:
-            raise ValueError(
-                f"{name}: expected numbers from 0 to 1, got {number}. Apply softmax to the model's outputs first."
+            raise InputError(
+                argument=name,
+                expected="numbers from 0 to 1",
+                got=str(number),
+                cure="Apply softmax to the model's outputs first.",
             )
     return numbers

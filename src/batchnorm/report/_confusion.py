@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import InputError
 from ..files import atomic_write
 from ._arguments import check_png
 
@@ -65,14 +66,18 @@ def _has_counts(classes: Sequence[str]) -> bool:
 def _checked(matrix: ArrayLike, classes: Sequence[str]) -> NDArray[np.int64]:
     counts = np.asarray(matrix)
     if counts.shape != (len(classes), len(classes)) or counts.size == 0:
-        raise ValueError(
-            f"matrix: expected shape {(len(classes), len(classes))}, a row and a column for every "
-            f"class, got {counts.shape}. Give the names of all classes, in the order of the rows."
+        raise InputError(
+            argument="matrix",
+            expected=f"shape {(len(classes), len(classes))}, a row and a column for every class",
+            got=str(counts.shape),
+            cure="Pass the names of all classes, in the order of the rows.",
         )
     if counts.dtype.kind not in "iu" or counts.min() < 0:
-        raise ValueError(
-            f"matrix: expected counts, integers >= 0, got {counts.dtype} from {counts.min()}. "
-            "Give the counts themselves: the shares of the rows are made here."
+        raise InputError(
+            argument="matrix",
+            expected="counts, integers of at least 0",
+            got=f"{counts.dtype} from {counts.min()}",
+            cure="Pass the counts themselves: the shares of the rows are computed here.",
         )
     return counts.astype(np.int64)
 

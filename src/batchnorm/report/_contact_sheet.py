@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..files import atomic_write
 from ._arguments import check_length, check_png, class_numbers, shares
 from ._sheet import INK, Cell, Line, draw_sheet
@@ -88,12 +89,16 @@ def _header(guesses: list[int], truths: list[int] | None) -> str:
 
 def _check_images(images: Tensor) -> None:
     if images.dtype != torch.uint8:
-        raise ValueError(
-            f"images: expected dtype torch.uint8 with values from 0 to 255, got {images.dtype}. "
-            "Give the images as they were before they were normalized."
+        raise InputError(
+            argument="images",
+            expected="dtype torch.uint8 with values from 0 to 255",
+            got=str(images.dtype),
+            cure="Pass the images as they were before they were normalized.",
         )
     if images.dim() != 4 or images.shape[1] not in (1, 3) or images.numel() == 0:
-        raise ValueError(
-            "images: expected shape (N, C, H, W) with at least one image and C = 1 (grey) or 3 "
-            f"(RGB), got {tuple(images.shape)}. Add the missing axes, or drop a fourth channel."
+        raise InputError(
+            argument="images",
+            expected="shape (N, C, H, W) with at least one image and C = 1 (grey) or 3 (RGB)",
+            got=str(tuple(images.shape)),
+            cure="Add the missing axes, or drop a fourth channel.",
         )

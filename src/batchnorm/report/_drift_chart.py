@@ -53,9 +53,9 @@ def drift_chart(record: Recalibration, path: Path | str) -> None:
     """
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in ("svg", "png"):
-        raise InputError(f"path: expected a name ending in .svg or .png, got {str(path)!r}")
+        raise InputError(argument="path", expected="a name ending in .svg or .png", got=repr(str(path)))
     if not record.norms:
-        raise ValueError("record: expected at least one norm that was recalibrated, got none.")
+        raise InputError(argument="record", expected="at least one norm that was recalibrated", got="none")
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure

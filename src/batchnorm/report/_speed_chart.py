@@ -38,10 +38,12 @@ def speed_chart(benchmark: Benchmark, path: Path | str) -> None:
     """
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in ("svg", "png"):
-        raise InputError(f"path: expected a name ending in .svg or .png, got {str(path)!r}")
+        raise InputError(argument="path", expected="a name ending in .svg or .png", got=repr(str(path)))
     rows = [row for row in benchmark.layers if row.allocator == "tuned"]
     if not rows:
-        raise ValueError("benchmark: expected rows with the tuned allocator, got none. Measure some layers.")
+        raise InputError(
+            argument="benchmark", expected="rows with the tuned allocator", got="none", cure="Measure some layers."
+        )
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure

@@ -66,7 +66,7 @@ def wiring_chart(record: WiringRecord, path: Path | str) -> None:
         '<svg'
     """
     if Path(path).suffix.lower() != ".svg":
-        raise InputError(f"path: expected a name ending in .svg, got {str(path)!r}")
+        raise InputError(argument="path", expected="a name ending in .svg", got=repr(str(path)))
     text = wiring_svg(record)
     with atomic_write(path, "w") as file:
         file.write(text + "\n")

@@ -145,7 +145,9 @@ def _built(path: Path, card: ModelCard, model: str | None, tensors: Mapping[str,
         if misfit:
             said = f"its weights do not fit {model or card.model}: {error.__cause__}"
             raise InputError(f"{path}: {said}") from error
-        raise InputError((f"{path}: ", error.fault)) from error
+        # What is wrong with the file's own arguments is told in its words; another net is for the reader to name.
+        known = model is None and is_builtin(card.model)
+        raise InputError((f"{path}: ", in_short(error, 500) if known else error.fault)) from error
 
 
 def _load(path: Path, net: nn.Module, name: str, tensors: dict[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
