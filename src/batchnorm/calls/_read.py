@@ -66,6 +66,21 @@ class Reader:
             "it: forward_fn=lambda model, batch: ..."
         )
 
+    def beside(self, raw: Any) -> tuple[Any, ...]:
+        """What a loader's tuple or list holds behind the model's arguments, such as labels; nothing of other batches.
+
+        With an own `forward_fn` nobody knows what it takes: of two members it is the second.
+
+        Example:
+            >>> Reader(nn.Bilinear(2, 2, 1), "evaluate").beside(["left", "right", "label"])
+            ('label',)
+        """
+        if type(raw) not in (tuple, list) and not _is_named(raw):
+            return ()
+        if self.forward_fn is None:
+            return tuple(raw[self._room.needed :])
+        return tuple(raw[1:]) if len(raw) == 2 else ()
+
     def example(self, raw: Any) -> Call:
         """Read what a caller gave as the arguments of one call.
 
@@ -140,7 +155,7 @@ class Reader:
         except TypeError as error:
             cure = (
                 "Say how the model is called with it: forward_fn=lambda model, batch: ..."
-                if self._verb == "recalibrate"
+                if self._verb in ("recalibrate", "evaluate")
                 else "Give what the model is called with, and nothing else."
             )
             raise TypeError(

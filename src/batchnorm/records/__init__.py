@@ -12,6 +12,7 @@ from ._json import from_json as from_json
 from ._json import make_record as make_record
 from ._json import to_dict as to_dict
 from ._json import to_json as to_json
+from ._model_evaluation import ModelEvaluation as ModelEvaluation
 from ._recalibration import Certificate as Certificate
 from ._recalibration import NormRecalibration as NormRecalibration
 from ._recalibration import Numbers as Numbers

@@ -7,19 +7,31 @@ from typing import Any, TypeVar, get_args
 
 from ..errors import InputError
 from ..files import in_short, one_line, read_json
+from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
 from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
 from ._training import EpochRecord, Evaluation, Prediction, TrainResult
 from ._wiring import WiringRecord
 
-Record = EpochRecord | TrainResult | Evaluation | Prediction | Recalibration | RunRecalibration | RunFold | WiringRecord
+Record = (
+    EpochRecord
+    | TrainResult
+    | Evaluation
+    | ModelEvaluation
+    | Prediction
+    | Recalibration
+    | RunRecalibration
+    | RunFold
+    | WiringRecord
+)
 RECORDS = {
     record.__name__: record
     for record in (
         EpochRecord,
         TrainResult,
         Evaluation,
+        ModelEvaluation,
         Prediction,
         Recalibration,
         RunRecalibration,

@@ -1,0 +1,4 @@
+"""Storey 4: how good is somebody's model on somebody's data, and by whose statistics?"""
+
+from ._evaluate_model import evaluate_model as evaluate_model
+from ._metric import Metric as Metric
