@@ -16,12 +16,13 @@ from typing import Annotated, Any, Protocol
 import tyro
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import MistakeError
 from ._bench import Bench
 from ._data import Fetch, List
 from ._evaluate import Evaluate
 from ._fold import Fold, Unfold
 from ._info import Info
+from ._option_names import in_option
 from ._predict import Predict
 from ._recalibrate import Recalibrate
 from ._streams import dependable_streams, warn
@@ -73,8 +74,8 @@ def _guarded(name: str, arguments: list[str]) -> int:
         code = _run(name, arguments)
         sys.stdout.flush()  # what fails here can still be told; at exit it could not
         return code
-    except InputError as error:
-        return _say(name, error, 2)
+    except MistakeError as error:
+        return _say(name, error.fault.text(in_option, with_verb=False), 2)
     except KeyboardInterrupt as interrupt:
         return _say(name, str(interrupt) or "interrupted", 130)
     except BrokenPipeError:

@@ -4,13 +4,30 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from ..errors import InputError
+from ..errors import InputError, Setting
 
 LOADER = "leave a short last one out (drop_last=True), "
 """Advice about a loader of the caller's own; a command makes its batches itself, and none is too short."""
 
 NO_WORDS = {"tolerance"}
 """Arguments without an underscore that no message means as a word of English."""
+
+
+_CALLED = {"dataset": "data"}
+"""Arguments whose options have other names."""
+
+
+def in_option(setting: Setting) -> str:
+    """Word an argument, or one with its value, as the option that asks for it.
+
+    Example:
+        >>> in_option(Setting("verify", False)), in_option(Setting("dataset", "mnist"))
+        ('--no-verify', '--data mnist')
+    """
+    name = _CALLED.get(setting.name, setting.name).replace("_", "-")
+    if setting.value is False:
+        return f"--no-{name}"
+    return f"--{name}" if setting.value is ... or setting.value is True else f"--{name} {setting.value}"
 
 
 def in_options(message: str, arguments: Iterable[str]) -> str:
@@ -41,7 +58,7 @@ def errors_in_options(arguments: Iterable[str]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(in_options(str(error), arguments)) from error
+        raise InputError(in_options(error.fault.text(in_option, with_verb=False), arguments)) from error
     except RuntimeError as error:
         if not str(error.__cause__).startswith("recalibrate: "):
             raise  # a net's own words
