@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from . import bench as bench
     from . import calls as calls
     from . import data as data
+    from . import evaluation as evaluation
     from . import functional as functional
     from . import models as models
     from . import nn as nn
@@ -25,15 +26,20 @@ if TYPE_CHECKING:
     from . import surgery as surgery
     from . import training as training
     from . import wiring as wiring
+    from .runs import TrainConfig as TrainConfig
+    from .runs import evaluate as evaluate
+    from .runs import predict as predict
     from .statistics import recalibrate as recalibrate
     from .surgery import fold as fold
     from .surgery import unfold as unfold
+    from .training import fit as fit
     from .wiring import trace as trace
 
 _ROOMS = (
     "bench",
     "calls",
     "data",
+    "evaluation",
     "functional",
     "models",
     "nn",
@@ -45,7 +51,16 @@ _ROOMS = (
     "transaction",
     "wiring",
 )
-_VERBS = {"fold": "surgery", "recalibrate": "statistics", "trace": "wiring", "unfold": "surgery"}
+_VERBS = {
+    "TrainConfig": "runs",
+    "evaluate": "runs",
+    "fit": "training",
+    "fold": "surgery",
+    "predict": "runs",
+    "recalibrate": "statistics",
+    "trace": "wiring",
+    "unfold": "surgery",
+}
 """What is used by so many that it stands here, too, and the room it lives in."""
 
 

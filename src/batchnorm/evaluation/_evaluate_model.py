@@ -90,7 +90,9 @@ def _evaluated(
         recalibrated = None
         if norms and asked.method:
             data = asked.loader if recalibration_loader is None else as_loader(recalibration_loader, None)
-            recalibrated = passes.run(before=partial(recalibrate, loader=data, method=asked.method, forward_fn=forward_fn))
+            recalibrated = passes.run(
+                before=partial(recalibrate, loader=data, method=asked.method, forward_fn=forward_fn)
+            )
     by_itself = recalibrated is not None and recalibration_loader is None
     return ModelEvaluation(
         model=type(model).__name__,
@@ -135,7 +137,7 @@ def _method(recalibrated: object, loader: object) -> Method | None:
     if recalibrated is False:
         return None
     if recalibrated in ("average", "exact"):
-        return recalibrated  # type: ignore[return-value]  # one of the two
+        return recalibrated
     raise InputError(argument="recalibrated", expected="True, 'average' or 'exact'", got=repr(recalibrated))
 
 

@@ -1,4 +1,4 @@
-"""Finished runs: their config, their files, and what is done with a trained net: judge, use, recalibrate, fold, look."""
+"""Finished runs: their config, their files, and what is done with a trained model."""
 
 from ._as_trained import augmentation_of as augmentation_of
 from ._as_trained import evaluation_batches as evaluation_batches
@@ -12,6 +12,7 @@ from ._config import write_config as write_config
 from ._copy import copied as copied
 from ._environment import torch_settings as torch_settings
 from ._evaluate import evaluate as evaluate
+from ._evaluate import fitting_source as fitting_source
 from ._evaluate import load_run as load_run
 from ._finite import first_nonfinite as first_nonfinite
 from ._finite import nonfinite_entry as nonfinite_entry
@@ -21,13 +22,19 @@ from ._fold_net import FOLD_BATCH as FOLD_BATCH
 from ._fold_net import FoldWatcher as FoldWatcher
 from ._fold_net import fold_and_judge as fold_and_judge
 from ._fold_run import fold_run as fold_run
-from ._model_file import ModelCard as ModelCard
 from ._model_file import TRAINING_FORMAT as TRAINING_FORMAT
+from ._model_file import ModelCard as ModelCard
 from ._model_file import load_model as load_model
 from ._model_file import model_bytes as model_bytes
 from ._model_file import save_model as save_model
 from ._new_file import write_new_file as write_new_file
 from ._output_file import check_output as check_output
+from ._own_data import ANY_SOURCE as ANY_SOURCE
+from ._own_data import is_named as is_named
+from ._own_data import source_in_file as source_in_file
+from ._own_data import source_of as source_of
+from ._own_net import foreign_net as foreign_net
+from ._own_net import name_of as name_of
 from ._pickle_file import pickle_bytes as pickle_bytes
 from ._pickle_file import read_pickle as read_pickle
 from ._predict import predict as predict

@@ -9,13 +9,13 @@ from torch import nn
 from ..data import Source
 from ..errors import InputError
 from ..records import RunFold
+from ._as_trained import put
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._fold_net import FOLD_BATCH, FoldWatcher, fold_and_judge
 from ._model_file import load_model, model_bytes, refuse_folded
 from ._new_file import check_new_file, nothing_written, write_new_file
-from ._as_trained import put
 from ._run_folder import RunFolder
 
 
@@ -26,8 +26,8 @@ def fold_run(
     overwrite: bool = False,
     verify: bool = True,
     dataset: str | None = None,
-    model: str | None = None,
-    source: Source | None = None,
+    model: nn.Module | str | None = None,
+    source: Source | str | None = None,
     batch_size: int = FOLD_BATCH,
     device: str = "auto",
     threads: int = 0,
@@ -45,8 +45,9 @@ def fold_run(
         overwrite: allow that a file at `out` is replaced.
         verify: as for `batchnorm.fold`.
         dataset: another data set than the run's; its images and classes must fit.
-        model: the own `package.module:function`, if the net is not one of this package.
-        source: own data instead of a named set.
+        model: the own net, if it is not one of this package: a module, which stays as it is, or its
+            `package.module:function`.
+        source: own data instead of a named set, an object or its `package.module:source`.
         batch_size: images of the proof, and of the batch that is timed.
         device: as in `TrainConfig`.
         threads: as in `TrainConfig`.
@@ -78,11 +79,11 @@ def fold_run(
     with nothing_written(), torch_settings(config) as where:
         net, card = load_model(path, model)
         refuse_folded(path, net)
-        source = fitting_source(dataset or card.data, card, source)
+        own = fitting_source(card, dataset, source)
         folded, said = fold_and_judge(
             put(net, where, config),
-            replace(card, data=source.info.name),
-            source.load("test"),
+            replace(card, data=own.info.name),
+            own.load("test"),
             config,
             where,
             run=str(run),
@@ -98,7 +99,7 @@ def fold_run(
 
 
 def _as_trained(
-    path: Path, folder: RunFolder, model: str | None, device: torch.device, config: TrainConfig
+    path: Path, folder: RunFolder, model: nn.Module | str | None, device: torch.device, config: TrainConfig
 ) -> nn.Module | None:
     """The net before it was recalibrated, if its file lies beside the run's model."""
     if path != folder.model or not folder.former_model.is_file():

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import nn
 
 from .. import data
 from ..data import Augmentation, Source, SplitName
 from ..errors import InputError
 from ..records import RunRecalibration
 from ..statistics import RecalibrationWatcher, recalibrate
+from ._as_trained import augmentation_of, evaluation_batches, put
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
-from ._as_trained import augmentation_of, evaluation_batches, put
 from ._recalibrated_files import Destination
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
 from ._run_folder import RunFolder
@@ -79,8 +80,8 @@ def recalibrate_run(
     include_frozen: bool = False,
     tolerance: float = 1e-4,
     certify: bool = False,
-    model: str | None = None,
-    source: Source | None = None,
+    model: nn.Module | str | None = None,
+    source: Source | str | None = None,
     device: str = "auto",
     threads: int = 0,
     watcher: RunRecalibrationWatcher | None = None,
@@ -108,8 +109,9 @@ def recalibrate_run(
         include_frozen: give frozen norms new statistics, too.
         tolerance: the largest residual that counts as settled.
         certify: measure the residual after `"average"`, too.
-        model: the own `package.module:function`, if the net is not one of this package.
-        source: own data instead of a named set.
+        model: the own net, if it is not one of this package: a module, which stays as it is, or its
+            `package.module:function`.
+        source: own data instead of a named set, an object or its `package.module:source`.
         device: as in `TrainConfig`.
         threads: as in `TrainConfig`.
         watcher: hears of rounds, batches and notes.
@@ -147,21 +149,21 @@ def recalibrate_run(
         with _said_plainly(limited=max_rounds is not None):
             net, card = load_model(path, model)
             refuse_folded(path, net)
-            source = fitting_source(dataset or card.data, card, source)
+            own = fitting_source(card, dataset, source)
             if known is None and augment:
                 watcher.note(
                     "no config.toml lies beside the model, so how it varied its images is unknown: they are not"
                 )
             images = _images(
-                source,
+                own,
                 split,
                 card,
                 known,
-                augmentation=augmentation_of(known, source) if augment and known else None,
+                augmentation=augmentation_of(known, own) if augment and known else None,
                 batch_size=batch_size,
                 max_images=max_samples,
             )
-            watcher.started(RecalibrationPlan.of(card, source, split, images, method, place))
+            watcher.started(RecalibrationPlan.of(card, own, split, images, method, place))
             put(net, place, config)
             record = recalibrate(
                 net,
@@ -176,10 +178,10 @@ def recalibrate_run(
                 watcher=watcher,
             )
             former = put(load_model(path, model)[0], place, config)  # anew: not every net can be copied
-            test = evaluation_batches(source.load("test"), card.normalization, config)
+            test = evaluation_batches(own.load("test"), card.normalization, config)
             said = RunRecalibration(
                 run=str(run),
-                data=source.info.name,
+                data=own.info.name,
                 split=split,
                 augmented=images.augmented,
                 batch_size=batch_size,

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..models import is_builtin
 from ..records import EpochRecord, TrainResult
 from ..runs import (
+    ANY_SOURCE,
     ModelCard,
     RunFolder,
     StopRequest,
@@ -22,10 +23,14 @@ from ..runs import (
     collect_outputs,
     evaluation_batches,
     first_nonfinite,
+    foreign_net,
     listen_for_stop,
     loss_and_accuracy,
+    name_of,
     nonfinite_entry,
     save_model,
+    source_in_file,
+    source_of,
     torch_settings,
 )
 from ._checkpoint import Position, save_checkpoint
@@ -34,7 +39,7 @@ from ._fold_training import fold_trained
 from ._freed_memory import keep_freed_memory
 from ._going_on import last_checkpoint, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
-from ._preparation import Job, name_of, prepare
+from ._preparation import Job, prepare
 from ._room import check_room
 from ._watcher import StepReport, Watcher
 
@@ -58,7 +63,7 @@ def fit(
     *,
     out: Path | str | None = None,
     model: nn.Module | str | None = None,
-    source: Source | None = None,
+    source: Source | str | None = None,
     watcher: Watcher | None = None,
 ) -> Trained:
     """Train a net, test it once at the end, and leave a run folder that can be evaluated, used and gone on with.
@@ -72,7 +77,7 @@ def fit(
         config: the options; `TrainConfig()` if left out.
         out: the folder of the run, new or empty; `None` writes nothing.
         model: an own net, or its `package.module:function`, instead of `config.model`.
-        source: own data instead of `config.data`.
+        source: own data, or their `package.module:source`, instead of `config.data`.
         watcher: hears of every step and epoch.
 
     Raises:
@@ -88,10 +93,12 @@ def fit(
     """
     given = config or TrainConfig()
     # The options that are saved are those that were effective.
-    config = replace(given, model=name_of(model) or given.model, data=source.info.name if source else given.data)
+    config = replace(given, model=name_of(model) or given.model)
+    found = source_of(config.data) if source is None else source_of(source, "source")
+    config = replace(config, data=source if isinstance(source, str) else found.info.name if source else config.data)
     folder = None if out is None else RunFolder.plan(out)
     with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
-        job = prepare(config, device, None if isinstance(model, str) else model, source)
+        job = prepare(config, device, model, found, _in_hand(model=model, source=source))
         if folder:
             check_room(job, folder)
             held.enter_context(folder.created(config))
@@ -102,7 +109,7 @@ def resume(
     run: Path | str,
     *,
     model: nn.Module | str | None = None,
-    source: Source | None = None,
+    source: Source | str | None = None,
     watcher: Watcher | None = None,
     tune_allocator: bool | None = None,
 ) -> Trained:
@@ -110,9 +117,9 @@ def resume(
 
     Args:
         run: its folder.
-        model: the own net that it was started with; needed if it is not one of this package, for a file must not
-            choose which code runs.
-        source: the own data that it was started with.
+        model: the own net that it was started with, or the `package.module:function` that makes it; needed if it is
+            not one of this package, for a file must not choose which code runs.
+        source: the own data that it was started with, or their `package.module:source`; needed likewise.
         watcher: hears of every step and epoch.
         tune_allocator: instead of the run's own option of that name; it changes no number.
 
@@ -130,17 +137,20 @@ def resume(
     """
     folder = RunFolder.open(run)
     config = folder.read_config()
-    if model is None and not is_builtin(config.model):
-        raise InputError(f"the run's net is no net of this package; if you trust it, say so: --model {config.model}")
+    named = name_of(model)
+    if named is None and not is_builtin(config.model):
+        raise foreign_net(config.model)
+    found = _data_of(config, source)
     config = replace(
         config,
-        model=name_of(model) or config.model,
+        # The function that makes somebody's own net may have another name today, or have been a module.
+        model=named if named and is_builtin(config.model) else config.model,
         tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
     )
     watcher = watcher or Watcher()
     with listen_for_stop() as stop, torch_settings(config) as device, folder.held():
         checkpoint = last_checkpoint(folder)
-        job = prepare(config, device, None if isinstance(model, str) else model, source)
+        job = prepare(config, device, model, found, _in_hand(model=model, source=source))
         if checkpoint:
             job.restore(checkpoint)
             refuse_older(folder, checkpoint, config)
@@ -150,6 +160,23 @@ def resume(
         if not folder.result.exists():
             check_room(job, folder)
         return _run(job, folder, stop, watcher)
+
+
+def _in_hand(**given: object) -> tuple[str, ...]:
+    """Which arguments are objects, and no names."""
+    return tuple(name for name, value in given.items() if value is not None and not isinstance(value, str))
+
+
+def _data_of(config: TrainConfig, source: Source | str | None) -> Source:
+    """The data of a run that goes on, if they are not others than those that it was started with."""
+    if source is None:
+        return source_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
+    found = source_of(source, "source")
+    if ":" not in config.data and found.info.name != config.data:
+        raise InputError(
+            argument="source", expected=f"the data of this run, {config.data!r}", got=repr(found.info.name)
+        )
+    return found
 
 
 def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 
 from ..models import is_builtin
-from ..runs import RunFolder
+from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
 from ._preparation import Job
 from ._watcher import Plan, Watcher
@@ -57,9 +57,14 @@ def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> str:
         place = f"{signal}: stopped after the last epoch, before the test"
     if folder is None:
         return f"{place}; nothing is saved, for no folder was given (out=)"
+    if job.in_hand:
+        own = "".join(f", {name}=..." for name in job.in_hand)
+        return f"{place}; all is saved, go on with: resume({str(folder.path)!r}{own})"
     command = f"batchnorm train --resume {shlex.quote(str(folder.path))}"
     if not is_builtin(job.config.model):
         command += f" --model {shlex.quote(job.config.model)}"
+    if not is_named(job.config.data):
+        command += f" --data {shlex.quote(job.config.data)}"
     return f"{place}; all is saved, go on with: {command}"
 
 

@@ -26,7 +26,10 @@ LATER = frozenset({"fold", "recalibrate", "route"})
 
 @dataclass
 class Job:
-    """A training: the parts that move (model, average, optimizer, scheduler, position) and those that do not."""
+    """A training: the parts that move (model, average, optimizer, scheduler, position) and those that do not.
+
+    `in_hand` names the arguments by which the caller handed over objects, which no command line can name.
+    """
 
     config: TrainConfig
     device: torch.device
@@ -40,6 +43,7 @@ class Job:
     scheduler: LRScheduler
     position: Position = field(default_factory=Position)
     history: list[EpochRecord] = field(default_factory=list)
+    in_hand: tuple[str, ...] = ()
 
     @property
     def best(self) -> nn.Module:
@@ -108,24 +112,25 @@ class Job:
         self.position, self.history = checkpoint.position, checkpoint.history
 
 
-def name_of(model: nn.Module | str | None) -> str | None:
-    """Return the name under which a caller's own net is saved; nothing is ever imported by it unasked."""
-    return f"{type(model).__module__}:{type(model).__qualname__}" if isinstance(model, nn.Module) else model
-
-
-def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, source: Source | None) -> Job:
-    """Find the data, build the net, prove that it takes the images, read them, set up the rule.
+def prepare(
+    config: TrainConfig,
+    device: torch.device,
+    model: nn.Module | str | None,
+    source: Source,
+    in_hand: tuple[str, ...] = (),
+) -> Job:
+    """Build the net, prove that it takes the images, read them, set up the rule.
 
     Args:
         config: the options.
         device: where the net runs.
-        model: the caller's own net; `None` builds what `config.model` names.
-        source: the caller's own data; `None` takes what `config.data` names.
+        model: the caller's own net, or the name of its function; `None` builds what `config.model` names.
+        source: the data.
+        in_hand: see `Job`.
 
     Raises:
         InputError: the data or the net cannot be used.
     """
-    source = source or data.get(config.data)
     if config.shift >= source.info.image_size:
         raise InputError(f"shift: expected less than the images' {source.info.image_size} pixels, got {config.shift}")
     net, arguments = _net(config, model, source)
@@ -143,7 +148,7 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
         in_channels=source.info.in_channels,
         image_size=source.info.image_size,
         normalization=normalization,
-        data=config.data,
+        data=source.info.name,
     )
     if len(train) < 2:
         raise InputError(f"val_fraction: leaves {len(train)} training images, expected at least 2; hold fewer out")
@@ -167,12 +172,13 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
         average=make_average(net, config.ema_decay),
         optimizer=optimizer,
         scheduler=make_scheduler(optimizer, config, steps=len(batches) * config.epochs),
+        in_hand=in_hand,
     )
 
 
-def _net(config: TrainConfig, model: nn.Module | None, source: Source) -> tuple[nn.Module, dict[str, Any]]:
+def _net(config: TrainConfig, model: nn.Module | str | None, source: Source) -> tuple[nn.Module, dict[str, Any]]:
     """Return the net and, beside the data's, the arguments with which it can be built again."""
-    if model is not None:
+    if isinstance(model, nn.Module):
         return model, {}
     arguments: dict[str, Any] = {
         "norm": config.norm,
@@ -182,7 +188,7 @@ def _net(config: TrainConfig, model: nn.Module | None, source: Source) -> tuple[
     }
     info = source.info
     net = build(
-        config.model,
+        model or config.model,
         num_classes=len(info.classes),
         in_channels=info.in_channels,
         image_size=info.image_size,
