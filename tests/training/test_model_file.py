@@ -126,7 +126,9 @@ def test_a_model_file_cannot_choose_code(tmp_path, monkeypatch) -> None:
         "normalization": json.dumps({"mean": [0.0], "std": [1.0]}),
     }  # fmt: skip
     save_file({"a": torch.ones(1)}, tmp_path / "m", metadata)
-    with pytest.raises(InputError, match=r"your own \('evil:net'\), and a file may not choose which code runs\. Pass it: model=net"):
+    with pytest.raises(
+        InputError, match=r"your own \('evil:net'\), and a file may not choose which code runs\. Pass it: model=net"
+    ):
         load_model("m")
     assert not (tmp_path / "ran").exists()
 

@@ -289,7 +289,10 @@ def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path) -> None:
 def test_a_run_with_an_own_net_is_resumed_only_when_its_owner_names_the_net(quick, tmp_path) -> None:
     with RunFolder(tmp_path).created(replace(quick, model="os:system")):
         pass
-    with pytest.raises(InputError, match=r"your own \('os:system'\), and a file may not choose .* Pass it: model=net, the module itself"):
+    with pytest.raises(
+        InputError,
+        match=r"your own \('os:system'\), and a file may not choose .* Pass it: model=net, the module itself",
+    ):
         resume(tmp_path)
 
 

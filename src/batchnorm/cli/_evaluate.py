@@ -10,10 +10,9 @@ from rich.table import Table
 from tyro.conf import Positional, arg
 
 from ..records import Evaluation, Scores, to_dict
-from ..runs import evaluate
+from ..runs import confusion_picture, evaluate
 from ._json import to_line
 from ._picture import check_picture
-from ._recalibration_tables import NONE
 from ._streams import warn
 
 
@@ -27,7 +26,7 @@ class Evaluate:
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """a run's folder, or its model.safetensors"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's"""
+    """another data set than the run's, or package.module:source"""
     split: Literal["test", "train"] = "test"
     """which images"""
     batch_size: int = 128
@@ -69,8 +68,7 @@ class Evaluate:
     def _draw(self, evaluation: Evaluation, console: Console) -> None:
         from ..report import confusion_matrix_figure
 
-        folder = self.run_ if self.run_.is_dir() else self.run_.parent
-        path = self.png or folder / "confusion_matrix.png"
+        path = self.png or confusion_picture(self.run_, evaluation.data, evaluation.split)
         scores = evaluation.running
         try:
             confusion_matrix_figure(scores.confusion, [entry.name for entry in scores.classes], path)
@@ -92,7 +90,7 @@ def _modes(evaluation: Evaluation) -> Table:
     table.add_column("loss", justify="right")
     table.add_column("accuracy", justify="right")
     running, batch = evaluation.running, evaluation.batch
-    table.add_row("running statistics", f"{running.loss:.4f}", f"{running.accuracy:.4f}")
+    table.add_row(evaluation.normalized_by, f"{running.loss:.4f}", f"{running.accuracy:.4f}")
     if batch is not None:
         table.add_row(
             f"each batch's own ({evaluation.batch_size})",
@@ -105,8 +103,6 @@ def _modes(evaluation: Evaluation) -> Table:
             f"{batch.accuracy - running.accuracy:+.4f}",
             end_section=True,
         )
-    if evaluation.folded:
-        table.add_row("nothing: the norms are folded", NONE, NONE)
     return table
 
 

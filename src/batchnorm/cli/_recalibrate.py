@@ -35,7 +35,7 @@ class Recalibrate:
     variance: Annotated[Literal["unbiased", "biased"], arg(metavar="WORD")] = "unbiased"
     """what is stored: unbiased, as in training, or biased"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's"""
+    """another data set than the run's, or package.module:source"""
     split: Annotated[Literal["train", "test"], arg(metavar="WORD")] = "train"
     """train, without images that were held out, or test"""
     augment: bool = True

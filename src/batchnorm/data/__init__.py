@@ -6,6 +6,7 @@ from ._augmentation import random_flip as random_flip
 from ._augmentation import random_shift as random_shift
 from ._batches import Batches as Batches
 from ._fetch import fetch as fetch
+from ._from_datasets import from_datasets as from_datasets
 from ._normalization import Normalization as Normalization
 from ._registry import available as available
 from ._registry import get as get

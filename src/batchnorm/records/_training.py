@@ -8,9 +8,10 @@ from typing import ClassVar
 class EpochRecord:
     """One line of `metrics.jsonl`: what one epoch of training came to.
 
-    Losses are means over images of the cross entropy (the training loss with label smoothing, while the weights
-    were moving); accuracies lie in 0…1; `lr` is the learning rate of the epoch's last step. The validation
-    numbers are `None` where no images were held out.
+    Losses are means over images of the cross entropy; the training ones while the weights were moving. `train_loss` is
+    what was minimized, with label smoothing; `train_plain_loss` is the same without, which can be compared with
+    `val_loss` (`None`: the epoch is older than that number). Accuracies lie in 0…1; `lr` is the learning rate of the
+    epoch's last step. The validation numbers are `None` where no images were held out.
     """
 
     VERSION: ClassVar[int] = 1
@@ -24,6 +25,7 @@ class EpochRecord:
     lr: float
     seconds: float
     images_per_second: float
+    train_plain_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class TrainResult:
     `recalibrate` says whether and how the statistics were computed anew before the test. `folded` is the number of
     norms that run no more, or for less, in the folded net that was written, too, and `folded_accuracy` what that net
     reaches on the test images (`None`: nothing was to be folded).
+
+    The test numbers are those of the model that lies in the folder now. If that was recalibrated since, by the method
+    `recalibrated_since`, `trained_accuracy` and `trained_loss` are what it had reached before.
     """
 
     VERSION: ClassVar[int] = 1
@@ -54,6 +59,9 @@ class TrainResult:
     recalibrate: str = "off"
     folded: int | None = None
     folded_accuracy: float | None = None
+    recalibrated_since: str | None = None
+    trained_accuracy: float | None = None
+    trained_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

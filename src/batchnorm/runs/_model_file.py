@@ -126,6 +126,15 @@ def load_model(path: Path | str, model: nn.Module | str | None = None) -> tuple[
     return net, card
 
 
+def load_card(path: Path | str) -> ModelCard:
+    """Return the card of a model file alone.
+
+    Raises:
+        InputError: no such file, or a broken or foreign one.
+    """
+    return _read_card(Path(path), read_safetensors(Path(path))[1])
+
+
 def _built(
     path: Path, card: ModelCard, model: nn.Module | str | None, tensors: Mapping[str, torch.Tensor]
 ) -> nn.Module:

@@ -37,9 +37,23 @@ def foreign_net(name: str) -> InputError:
         f"the net is not of this package but your own ({name!r}), and a file may not choose which code runs",
         cure=ForPython(
             f"Pass it: model=net, the module itself, or model={ANY_FUNCTION!r}, the function that makes it.",
-            otherwise=("If you trust it, say which function makes it: ", Setting("model", ANY_FUNCTION), "."),
+            otherwise=(
+                "If you trust it, say which function makes it, ",
+                *(
+                    ("such as ", Setting("model", name))
+                    if _may_be_function(name)
+                    else (Setting("model", ANY_FUNCTION),)
+                ),
+                ".",
+            ),
         ),
     )
+
+
+def _may_be_function(name: str) -> bool:
+    """Whether a name that a file holds may be what its owner has to type; torch's own classes make no trained net."""
+    module, _, function = name.partition(":")
+    return function.isidentifier() and module.split(".")[0] not in ("torch", "__main__")
 
 
 def twin_of(net: nn.Module, names: Iterable[str]) -> nn.Module:

@@ -11,8 +11,8 @@ from torch import nn
 
 from .. import data
 from ..data import Augmentation, Source, SplitName
-from ..errors import InputError
-from ..records import RunRecalibration
+from ..errors import InputError, Setting
+from ..records import RunRecalibration, TrainResult
 from ..statistics import RecalibrationWatcher, recalibrate
 from ._as_trained import augmentation_of, evaluation_batches, put
 from ._config import TrainConfig
@@ -89,12 +89,14 @@ def recalibrate_run(
     """Give a trained run the statistics of its training images, judge it before and after, and write its model file.
 
     The images are those that the run was trained with: without those that it held out, augmented as it was. The model
-    of a run's folder is replaced, the former one stays beside it as `model.before-recalibration.safetensors`, and
-    `recalibration.json` says what was done. Whatever is raised before that (Ctrl-C, a full disk), the run is as it was.
+    of a run's folder is replaced, the former one stays beside it as `model.before-recalibration.safetensors`,
+    `recalibration.json` says what was done, and `result.json` what the model reaches now. Whatever is raised before
+    that (Ctrl-C, a full disk), the run is as it was.
 
     Args:
         run: the run's folder, or a model file; the `config.toml` beside it says how it was trained.
-        out: write the model to this file instead, and leave the run alone.
+        out: write the model to this file instead, and leave the run alone; needed for images that the run was not
+            trained on, for a run's result is that of a net which has seen no test image, and no other data.
         overwrite: allow that a file at `out` is replaced.
         method: see `batchnorm.recalibrate`, as for `variance`, `max_rounds`, `keep_partial`, `include_frozen`,
             `tolerance` and `certify`.
@@ -135,6 +137,8 @@ def recalibrate_run(
     """
     watcher = watcher or RunRecalibrationWatcher()
     _check(batch_size=batch_size, max_samples=max_samples)
+    if split == "test" and out is None:
+        raise _leak("statistics of the test images in a run's own model are a leak: it has then seen what judges it")
     path = find_model_file(run)
     folder = RunFolder(path.parent) if (path.parent / "config.toml").is_file() else None
     destination = Destination.plan(path, folder, None if out is None else Path(out), overwrite=overwrite)
@@ -150,6 +154,10 @@ def recalibrate_run(
             net, card = load_model(path, model)
             refuse_folded(path, net)
             own = fitting_source(card, dataset, source)
+            if out is None and own.info.name != card.data:
+                raise _leak(
+                    f"the run's result is of {card.data}, and would not be that of a model with statistics of others"
+                )
             if known is None and augment:
                 watcher.note(
                     "no config.toml lies beside the model, so how it varied its images is unknown: they are not"
@@ -196,7 +204,37 @@ def recalibrate_run(
             )
             _compare(said, watcher)
             content = model_bytes(net, card)
-        return destination.write(content, said)
+            result = _result_now(folder, said) if folder and destination.result else None
+        if folder and destination.result:
+            _name_outdated(folder, watcher)
+        return destination.write(content, said, result)
+
+
+def _leak(problem: str) -> InputError:
+    return InputError(problem, argument="out", cure=("Say where such a model is to go: ", Setting("out", "FILE"), "."))
+
+
+def _result_now(folder: RunFolder, said: RunRecalibration) -> TrainResult | None:
+    """The result of a finished run, with what its model reaches by the new statistics."""
+    result = folder.read_result()
+    if result is None or said.after is None or said.after.loss is None:
+        return None
+    again = result.recalibrated_since is not None
+    return replace(
+        result,
+        test_accuracy=said.after.accuracy,
+        test_loss=said.after.loss,
+        recalibrated_since=said.recalibration.method,
+        trained_accuracy=result.trained_accuracy if again else result.test_accuracy,
+        trained_loss=result.trained_loss if again else result.test_loss,
+    )
+
+
+def _name_outdated(folder: RunFolder, watcher: RecalibrationWatcher) -> None:
+    """Say which files of the run are of the model as it was."""
+    for path, command in ((folder.folded, "fold"), (folder.path / "confusion_matrix.png", "evaluate")):
+        if path.exists():
+            watcher.note(f"{path.name} is of the model as it was; {command} makes it anew")
 
 
 @contextlib.contextmanager
@@ -254,11 +292,11 @@ def _compare(said: RunRecalibration, watcher: RecalibrationWatcher) -> None:
         RuntimeError: its outputs are not finite any more.
     """
     before, after = said.before, said.after
-    if before is None or after is None or before.loss is None:
+    if before is None or after is None:
         return
     if after.loss is None:
         raise RuntimeError("with the new statistics the net's outputs are not finite; nothing was written")
-    if after.loss > before.loss and after.accuracy < before.accuracy:
+    if before.loss is not None and after.loss > before.loss and after.accuracy < before.accuracy:
         watcher.note(f"with the new statistics loss and accuracy are worse on the {said.judged_on} images")
     if said.split == said.judged_on:
         watcher.note("the statistics are those of the very images that judge: on others the net may do worse")

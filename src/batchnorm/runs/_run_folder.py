@@ -70,8 +70,8 @@ class RunFolder:
     @staticmethod
     def default_path(config: TrainConfig) -> Path:
         """Return `runs/<time>-<model>-<data>` for a run that starts now."""
-        model = config.model.replace(":", ".").replace("/", ".")
-        path = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{model}-{config.data}"
+        model, data = (name.replace(":", ".").replace("/", ".") for name in (config.model, config.data))
+        path = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{model}-{data}"
         taken = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
         return path if not path.exists() else next(other for other in taken if not other.exists())
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,6 +26,7 @@ from ..runs import (
     first_nonfinite,
     foreign_net,
     listen_for_stop,
+    load_model,
     loss_and_accuracy,
     name_of,
     nonfinite_entry,
@@ -192,6 +194,8 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
         _save(job, folder)
         watcher.epoch(job.history[-1])
         _stop_if_asked(job, folder, stop)
+    if result and folder and result.recalibrated_since:
+        job.best.load_state_dict(load_model(folder.model, job.best)[0].state_dict())  # not the checkpoint's statistics
     if not result:
         recalibrate_trained(job, folder, stop, watcher)
         result = _test(job, folder)
@@ -217,7 +221,9 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
         _step(job, folder, images.to(job.device), labels.to(job.device))
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds
-        watcher.step(StepReport(here.epoch + 1, here.step, here.loss / here.seen, here.correct / here.seen, speed))
+        plain = None if here.plain is None else here.plain / here.seen
+        loss, accuracy = here.loss / here.seen, here.correct / here.seen
+        watcher.step(StepReport(here.epoch + 1, here.step, loss, accuracy, speed, plain))
         _stop_if_asked(job, folder, stop)
 
 
@@ -227,7 +233,8 @@ def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) ->
     with job.precision():
         outputs = job.model(images)
         loss = F.cross_entropy(outputs, labels, label_smoothing=config.label_smoothing)
-        value = loss.item()
+        plain = F.cross_entropy(outputs.detach(), labels) if config.label_smoothing else loss.detach()
+        value, plain_value = torch.stack([loss.detach(), plain]).tolist()
         if not math.isfinite(value):
             place = first_nonfinite(job.model, images)
             raise DivergenceError(what_to_try(job, folder, f"the loss became {value}; first not finite: {place}"))
@@ -242,6 +249,8 @@ def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) ->
     here.step += 1
     here.seen += len(labels)
     here.loss += value * len(labels)
+    if here.plain is not None:
+        here.plain += plain_value * len(labels)
     here.correct += int((outputs.argmax(1) == labels).sum())
 
 
@@ -262,6 +271,7 @@ def _finish_epoch(job: Job, folder: RunFolder | None) -> None:
             lr=float(job.optimizer.param_groups[0]["lr"]),
             seconds=seconds,
             images_per_second=here.seen / here.epoch_seconds,
+            train_plain_loss=None if here.plain is None else here.plain / here.seen,
         )
     )
     job.position = Position(epoch=here.epoch + 1, seconds=here.seconds + seconds)
