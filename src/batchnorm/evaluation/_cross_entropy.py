@@ -69,8 +69,8 @@ def _checked(outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
     for name, value in (("outputs", outputs), ("targets", targets)):
         if not isinstance(value, Tensor):
             raise InputTypeError(
-                problem=f"cross entropy judges a model unless another metric is given; for it the {name}",
-                expected="to be a tensor",
+                f"cross entropy judges a model unless another metric is given, by {name}",
+                expected="a tensor",
                 got=f"a {type(value).__name__}",
                 cure=_own("outputs.logits, targets" if name == "outputs" else "outputs, targets"),
             )
@@ -98,7 +98,7 @@ def _checked(outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
 def _misfit(outputs: Tensor, targets: Tensor, expected: str) -> InputError:
     said = [f"{one.dtype} of shape {tuple(one.shape)}".removeprefix("torch.") for one in (outputs, targets)]
     return InputError(
-        problem="cross entropy judges a model unless another metric is given, and takes others",
+        "cross entropy judges a model unless another metric is given, and cannot judge these",
         expected=expected,
         got=f"outputs {said[0]} and targets {said[1]}",
         cure=_own("outputs, targets"),

@@ -76,8 +76,9 @@ def _evaluated(
 
     model, notes = original(asked.model)
     folded = is_folded(model)
-    norms = sum(map(is_norm, model.modules()))
-    if norms:
+    norms, without = sum(map(is_norm, model.modules())), [*without_statistics(model)]
+    tracked = norms - len(without)
+    if tracked:
         _check_again(asked.loader)
     _check_function("forward_fn", forward_fn, "(model, batch)")
     _check_function("target_fn", target_fn, "(batch)")
@@ -86,9 +87,9 @@ def _evaluated(
     passes = Passes(asked.model, examples, asked.loader, tally_of(asked.metric), device)
     with torch.inference_mode(mode=False), torch.no_grad():
         running = passes.run()
-        batch, why_not = _by_batch(passes, model) if norms else (None, ())
+        batch, why_not = _by_batch(passes, model) if tracked else (None, ())
         recalibrated = None
-        if norms and asked.method:
+        if tracked and asked.method:
             data = asked.loader if recalibration_loader is None else as_loader(recalibration_loader, None)
             recalibrated = passes.run(
                 before=partial(recalibrate, loader=data, method=asked.method, forward_fn=forward_fn)
@@ -100,6 +101,7 @@ def _evaluated(
         batches=running.batches,
         batch_size=running.largest,
         norms=norms,
+        tracked=tracked,
         running=finite(running.numbers),
         batch=None if batch is None else finite(batch.numbers),
         recalibrated=None if recalibrated is None else finite(recalibrated.numbers),
@@ -107,7 +109,7 @@ def _evaluated(
         folded=folded,
         notes=(
             *notes,
-            *_about_norms(model, norms, folded=folded),
+            *_about_norms(norms, without, folded=folded),
             *why_not,
             *(() if batch is None else _about_batches(running, batch)),
             *(("recalibrated by the very samples that judge: on others the model may do worse",) if by_itself else ()),
@@ -157,12 +159,11 @@ def _check_function(argument: str, given: object, takes: str) -> None:
         raise InputTypeError(argument=argument, expected=f"a function of {takes}", got=f"a {type(given).__name__}")
 
 
-def _about_norms(model: nn.Module, norms: int, *, folded: bool) -> Iterator[str]:
+def _about_norms(norms: int, without: list[str], *, folded: bool) -> Iterator[str]:
     if folded:
         yield "the norms are folded into the weights: nothing is normalized by statistics any more"
     if not norms and not folded:
         yield "the model has no norm layers: there are no statistics by which it could be judged in another way"
-    without = [*without_statistics(model)]
     if without:
         names = ", ".join(without[:3]) + (" ..." if len(without) > 3 else "")
         yield f"{names}: keeps no running statistics, and normalizes by each batch in evaluation, too"

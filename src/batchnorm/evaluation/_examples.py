@@ -89,8 +89,8 @@ def as_loader(loader: object, batch_size: int | None) -> Iterable[Any]:
         )
     if batch_size is not None:
         raise InputError(
+            "is for a data set; the batches of a loader are as it makes them",
             argument="batch_size",
-            problem="is for a data set; the batches of a loader are as it makes them",
             cure="Leave it out, or make the loader with it.",
         )
     return loader

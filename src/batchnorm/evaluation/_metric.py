@@ -78,8 +78,8 @@ class _Accumulated:
             self._metric = copy.deepcopy(metric)
         except Exception as error:  # whatever somebody's object raises
             raise InputTypeError(
+                f"a copy judges each kind of statistics, and copying it raised {type(error).__name__}: {error}",
                 argument="metric",
-                problem=f"a copy judges each kind of statistics, and copying it raised {type(error).__name__}: {error}",
             ) from error
         self._metric.reset()
         self._name = type(metric).__name__

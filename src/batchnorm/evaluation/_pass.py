@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..calls import Call
-from ..errors import InputError, RefusedError
+from ..errors import FaultError, InputError, RefusedError
 from ..norms import find_norms
 from ..statistics import generators_of, use_batch_statistics
 from ..transaction import Transaction, rng_state, same_rng, transaction
@@ -101,7 +101,7 @@ class Passes:
                         done.single += example.samples
                         continue
                     done.take(outputs[0], example.samples)
-                    tally.add(outputs[0], example.targets, example.samples)
+                    _judge(tally, outputs[0], example)
         self._check_same(done)
         done.numbers = tally.result() if done.samples else {}
         return done
@@ -143,6 +143,22 @@ def _outputs(change: Transaction, example: Example, *, by_batch: bool) -> tuple[
         if "more than 1 value per channel" in str(error):
             return None
         raise NoBatchStatisticsError(f"the model raised {type(error).__name__}: {error}") from error
+
+
+def _judge(tally: Tally, outputs: Any, example: Example) -> None:
+    try:
+        tally.add(outputs, example.targets, example.samples)
+    except FaultError:
+        raise
+    except Exception as error:  # somebody's metric may raise anything
+        error.add_note(f"The metric was called with outputs {_kind(outputs)} and targets {_kind(example.targets)}.")
+        raise
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"{value.dtype} of shape {tuple(value.shape)}".removeprefix("torch.")
+    return f"of type {type(value).__name__}"
 
 
 def _not_finite(outputs: Any) -> int:

@@ -20,6 +20,7 @@ class ModelEvaluation:
         batches: how many they came in.
         batch_size: samples of the largest one.
         norms: how many norm layers the model has; 0: `running` is the only row, and no statistics are in it.
+        tracked: how many of them keep running statistics; where none does, `running` is by each batch, too.
         running: what a user of the model gets.
         batch: every batch normalized by itself, as in training; None where that cannot be, and a note says why.
         recalibrated: by statistics that were computed anew for this; None if nobody asked.
@@ -35,6 +36,7 @@ class ModelEvaluation:
     batches: int
     batch_size: int
     norms: int
+    tracked: int
     running: Numbers
     batch: Numbers | None = None
     recalibrated: Numbers | None = None
@@ -47,7 +49,7 @@ class ModelEvaluation:
         """What the batches' own statistics give, less what the running ones do: batch norm's first symptom.
 
         Example:
-            >>> said = ModelEvaluation("Net", 64, 2, 32, 3, running={"loss": 2.5}, batch={"loss": 0.5})
+            >>> said = ModelEvaluation("Net", 64, 2, 32, 3, 3, running={"loss": 2.5}, batch={"loss": 0.5})
             >>> said.gap
             {'loss': -2.0}
         """
@@ -60,7 +62,9 @@ class ModelEvaluation:
         """What stands in the first row, in words: whose statistics normalize when somebody uses the model."""
         if self.folded:
             return "nothing: the norms are folded"
-        return "running statistics" if self.norms else "nothing: no norm layers"
+        if not self.norms:
+            return "nothing: no norm layers"
+        return "running statistics" if self.tracked else f"each batch's own ({self.batch_size})"
 
     def table(self) -> Table:
         """Return a row for each kind of statistics, and the gap."""

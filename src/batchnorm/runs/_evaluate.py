@@ -197,7 +197,7 @@ def _refuse_others(given: dict[str, Any], problem: str) -> None:
     """Raise if an argument was given that the other form of the call has."""
     for name, value in given.items():
         if value is not None and value is not _DEFAULTS.get(name) and value != _DEFAULTS.get(name, ...):
-            raise InputError(argument=name, problem=problem, cure="Leave it out.")
+            raise InputError(problem, argument=name, cure="Leave it out.")
 
 
 def _evaluate_run(
