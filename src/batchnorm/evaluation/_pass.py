@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..calls import Call
 from ..errors import FaultError, InputError, RefusedError
+from ..files import one_line
 from ..norms import find_norms
 from ..statistics import generators_of, use_batch_statistics
 from ..transaction import Transaction, rng_state, same_rng, transaction
@@ -142,7 +143,7 @@ def _outputs(change: Transaction, example: Example, *, by_batch: bool) -> tuple[
             raise
         if "more than 1 value per channel" in str(error):
             return None
-        raise NoBatchStatisticsError(f"the model raised {type(error).__name__}: {error}") from error
+        raise NoBatchStatisticsError(f"the model raised {type(error).__name__}: {one_line(str(error), 200)}") from error
 
 
 def _judge(tally: Tally, outputs: Any, example: Example) -> None:
