@@ -113,12 +113,13 @@ def load_model(path: Path | str, model: nn.Module | str | None = None) -> tuple[
 
     Raises:
         InputError: no such file, a broken or foreign one, or weights that do not fit the net.
+        InputTypeError: `model` is no net and no name of one.
     """
-    path = Path(path)
+    path, name = Path(path), name_of(model)
     tensors, metadata = read_safetensors(path)
     card = _read_card(path, metadata)
     net = _built(path, card, model, tensors)
-    _load(path, net, name_of(model) or card.model, tensors, metadata)
+    _load(path, net, name or card.model, tensors, metadata)
     check_digest(path, tensors, metadata)
     broken = nonfinite_entry(net)
     if broken:
