@@ -15,6 +15,7 @@ from batchnorm.errors import InputError, InputTypeError
 from batchnorm.runs import (
     RunFolder,
     TrainConfig,
+    TrainingInterrupted,
     fold_run,
     load_run,
     recalibrate_run,
@@ -137,7 +138,7 @@ def test_what_is_no_net_is_refused(trained, few, quick, model: object) -> None:
 def test_a_stopped_run_of_objects_goes_on_with_them_or_with_functions_that_make_them(tmp_path, few, named) -> None:
     config = TrainConfig(epochs=2, threads=1)
     fit(config, out=tmp_path / "whole", model=own_net(), source=few)
-    with pytest.raises(Exception, match="all is saved"):
+    with pytest.raises(TrainingInterrupted, match="all is saved"):
         fit(config, out=tmp_path / "parts", model=own_net(), source=few, watcher=Stopper(3))
     with pytest.raises(InputError, match="Pass it: model=net"):
         resume(tmp_path / "parts", source=few)

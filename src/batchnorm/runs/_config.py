@@ -44,7 +44,7 @@ class TrainConfig:
     norm_place: Literal["before", "after"] = "before"
     """where the norm stands, before or after the activation"""
     data: str = "fashion-mnist-mini"
-    """see `batchnorm data list`, or package.module:source"""
+    """data set, or package.module:source"""
     epochs: int = 12
     """passes over the training images"""
     batch_size: int = 64
