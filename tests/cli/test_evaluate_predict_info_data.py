@@ -61,7 +61,7 @@ def test_an_evaluation_of_something_else_leaves_the_runs_picture_alone(
 def test_a_net_without_norms_is_said_to_have_none(batchnorm, small) -> None:
     assert batchnorm("train", "--norm", "none", "--epochs", 1, "--out", "run", "--quiet", *small).code == 0
     out = batchnorm("evaluate", "run").out
-    assert "nothing: no norm layers" in out
+    assert "nothing: there is no batch norm" in out
     assert "running statistics" not in out
 
 

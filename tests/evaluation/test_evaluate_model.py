@@ -139,6 +139,9 @@ def test_a_loader_that_shuffles_and_augments_gives_every_pass_the_same(net, imag
         norm.forward = lambda x, norm=norm: F.batch_norm(x, norm.running_mean, norm.running_var)
     said = evaluate(net, DataLoader(Varied(), 10, shuffle=True, generator=torch.Generator().manual_seed(3)))
     assert said.batch == said.running
+    assert said.notes == (
+        "the outputs are the same by both: these norms take no batch's statistics, or nothing reads them",
+    )
 
 
 @pytest.mark.parametrize("batch_size", [None, 10])
@@ -162,8 +165,8 @@ def test_a_data_set_that_streams_is_read(net, images, labels) -> None:
 def test_a_net_without_norms_has_one_row_that_says_so(batches) -> None:
     said = evaluate(nn.Sequential(nn.Flatten(), nn.Linear(50, 3)), (batch for batch in batches), recalibrated=True)
     assert (said.norms, said.batch, said.recalibrated) == (0, None, None)
-    assert "nothing: no norm layers" in str(said)
-    assert "the model has no norm layers" in said.notes[0]
+    assert "nothing: there is no batch norm" in str(said)
+    assert "the model has no batch norm layers" in said.notes[0]
 
 
 def test_a_folded_net_has_one_row_that_says_so(net, batches, images) -> None:

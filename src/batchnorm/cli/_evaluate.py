@@ -90,7 +90,10 @@ def _modes(evaluation: Evaluation) -> Table:
     table.add_column("loss", justify="right")
     table.add_column("accuracy", justify="right")
     running, batch = evaluation.running, evaluation.batch
-    table.add_row(evaluation.normalized_by, f"{running.loss:.4f}", f"{running.accuracy:.4f}")
+    name = "running statistics"
+    if batch is None:
+        name = "nothing: the norms are folded" if evaluation.folded else "nothing: there is no batch norm"
+    table.add_row(name, f"{running.loss:.4f}", f"{running.accuracy:.4f}")
     if batch is not None:
         table.add_row(
             f"each batch's own ({evaluation.batch_size})",

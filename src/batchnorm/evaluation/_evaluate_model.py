@@ -163,7 +163,7 @@ def _about_norms(norms: int, without: list[str], *, folded: bool) -> Iterator[st
     if folded:
         yield "the norms are folded into the weights: nothing is normalized by statistics any more"
     if not norms and not folded:
-        yield "the model has no norm layers: there are no statistics by which it could be judged in another way"
+        yield "the model has no batch norm layers: there are no statistics by which it could be judged in another way"
     if without:
         names = ", ".join(without[:3]) + (" ..." if len(without) > 3 else "")
         yield f"{names}: keeps no running statistics, and normalizes by each batch in evaluation, too"
@@ -173,8 +173,8 @@ def _about_batches(running: Judged, batch: Judged) -> Iterator[str]:
     if batch.single:
         counted = "1 sample" if batch.single == 1 else f"{batch.single} samples"
         yield f"{counted} in batches of one value per channel, which have no statistics, are left out of that row"
-    elif batch.numbers == running.numbers:
-        yield "both give the very same numbers: these norms do not take a batch's statistics, or have none of their own"
+    if running.first is not None and batch.first is not None and torch.equal(running.first, batch.first):
+        yield "the outputs are the same by both: these norms take no batch's statistics, or nothing reads them"
 
 
 def _about_outputs(running: Judged, metric: Metric | None) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Judged:
         single: samples that were left out, in batches of one value per channel.
         not_finite: samples whose outputs are NaN or infinitely large.
         like_probabilities: all outputs were like those of a softmax.
+        first: the outputs for the first batch, if they are a tensor.
         numbers: of the metric, by name.
     """
 
@@ -43,10 +44,13 @@ class Judged:
     single: int = 0
     not_finite: int = 0
     like_probabilities: bool = True
+    first: Tensor | None = None
     numbers: dict[str, float] = field(default_factory=dict)
 
     def take(self, outputs: Any, samples: int) -> None:
         """Count a batch."""
+        if not self.batches and isinstance(outputs, Tensor):
+            self.first = outputs.detach().clone()  # a metric may write into them
         self.samples += samples
         self.batches += 1
         self.largest = max(self.largest, samples)

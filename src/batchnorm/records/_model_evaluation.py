@@ -19,7 +19,7 @@ class ModelEvaluation:
         samples: how many judged it.
         batches: how many they came in.
         batch_size: samples of the largest one.
-        norms: how many norm layers the model has; 0: `running` is the only row, and no statistics are in it.
+        norms: how many batch norms the model has; 0: `running` is the only row, and no statistics are in it.
         tracked: how many of them keep running statistics; where none does, `running` is by each batch, too.
         running: what a user of the model gets.
         batch: every batch normalized by itself, as in training; None where that cannot be, and a note says why.
@@ -63,7 +63,7 @@ class ModelEvaluation:
         if self.folded:
             return "nothing: the norms are folded"
         if not self.norms:
-            return "nothing: no norm layers"
+            return "nothing: there is no batch norm"
         return "running statistics" if self.tracked else f"each batch's own ({self.batch_size})"
 
     def table(self) -> Table:

@@ -105,13 +105,6 @@ class Evaluation:
     batch: Scores | None
     folded: bool = False
 
-    @property
-    def normalized_by(self) -> str:
-        """What gives `running`, in words: whose statistics normalize when somebody uses the model."""
-        if self.folded:
-            return "nothing: the norms are folded"
-        return "running statistics" if self.batch is not None else "nothing: no norm layers"
-
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
