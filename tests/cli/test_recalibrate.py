@@ -34,7 +34,7 @@ def test_test_images_need_a_file_of_their_own(batchnorm, own) -> None:
     said = batchnorm("recalibrate", own, "--split", "test", *FAST)
     assert (said.code, said.out, files(own) == before) == (2, "", True)
     assert said.err == (
-        "batchnorm recalibrate: --out: statistics of the test images in a run's own model are a leak: it has then seen "
+        "batchnorm recalibrate: --out: statistics of the test images in a run's own model are a leak: it has seen "
         "what judges it. Say where such a model is to go: --out FILE.\n"
     )
 

@@ -23,7 +23,6 @@ from batchnorm.runs import (
     save_model,
 )
 from batchnorm.runs import _recalibrated_files as recalibrated_files
-from batchnorm.training import resume
 
 from .runs import assert_same_bits, weights
 
@@ -98,50 +97,6 @@ def test_before_and_after_are_the_scores_of_the_two_files_on_the_test_images(run
         assert judged.accuracy == pytest.approx((outputs.argmax(1) == test.labels).double().mean().item(), abs=1e-12)
         assert judged.loss == pytest.approx(torch.nn.functional.cross_entropy(outputs, test.labels).item(), rel=1e-5)
     assert record.judged == 100
-
-
-@pytest.mark.parametrize("times", [1, 2])
-def test_the_result_is_that_of_the_model_and_keeps_what_the_training_reached(run, few, times: int) -> None:
-    trained = RunFolder.open(run).read_result()
-    for method in ("average", "exact")[:times]:
-        record = recalibrate_run(run, source=few, method=method, threads=1)
-    result = RunFolder.open(run).read_result()
-    assert result == replace(
-        trained,
-        test_accuracy=record.after.accuracy,
-        test_loss=record.after.loss,
-        recalibrated_since=method,
-        trained_accuracy=trained.test_accuracy,
-        trained_loss=trained.test_loss,
-    )
-    assert batchnorm.evaluate(run, source=few).running.loss == pytest.approx(result.test_loss, rel=1e-5)
-
-
-def test_a_run_that_was_recalibrated_since_resumes_to_the_model_of_its_result(run, few) -> None:
-    recalibrate_run(run, source=few, method="exact", threads=1)
-    done = resume(run, source=few)
-    assert_same_bits(done.model.state_dict(), weights(run))
-    assert done.result == RunFolder.open(run).read_result()
-
-
-def test_a_file_elsewhere_leaves_the_result_alone(run, few, tmp_path) -> None:
-    before = files(run)
-    recalibrate_run(run, source=few, out=tmp_path / "a", threads=1)
-    assert files(run) == before
-
-
-def test_test_images_in_the_runs_own_model_are_refused(run, few) -> None:
-    before = files(run)
-    with pytest.raises(InputError, match=r"^out: statistics of the test images .* are a leak: .*: out='FILE'\.$"):
-        recalibrate_run(run, source=few, split="test")
-    assert files(run) == before
-
-
-def test_other_data_in_the_runs_own_model_are_refused(run, tmp_path) -> None:
-    before = files(run)
-    with pytest.raises(InputError, match=r"^out: the run's result is of few, and would not be that of a model with"):
-        recalibrate_run(run, dataset="fashion-mnist-mini", threads=1)
-    assert files(run) == before
 
 
 def test_only_statistics_change(run, few) -> None:

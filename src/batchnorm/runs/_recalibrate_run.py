@@ -11,8 +11,8 @@ from torch import nn
 
 from .. import data
 from ..data import Augmentation, Source, SplitName
-from ..errors import InputError, Setting
-from ..records import RunRecalibration, TrainResult
+from ..errors import InputError
+from ..records import RunRecalibration
 from ..statistics import RecalibrationWatcher, recalibrate
 from ._as_trained import augmentation_of, evaluation_batches, put
 from ._config import TrainConfig
@@ -20,6 +20,7 @@ from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
 from ._recalibrated_files import Destination
+from ._recalibrated_result import needs_own_file, note_outdated, result_now
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
 from ._run_folder import RunFolder
 from ._scores import judge
@@ -138,7 +139,9 @@ def recalibrate_run(
     watcher = watcher or RunRecalibrationWatcher()
     _check(batch_size=batch_size, max_samples=max_samples)
     if split == "test" and out is None:
-        raise _leak("statistics of the test images in a run's own model are a leak: it has then seen what judges it")
+        raise needs_own_file(
+            "statistics of the test images in a run's own model are a leak: it has seen what judges it"
+        )
     path = find_model_file(run)
     folder = RunFolder(path.parent) if (path.parent / "config.toml").is_file() else None
     destination = Destination.plan(path, folder, None if out is None else Path(out), overwrite=overwrite)
@@ -155,8 +158,8 @@ def recalibrate_run(
             refuse_folded(path, net)
             own = fitting_source(card, dataset, source)
             if out is None and own.info.name != card.data:
-                raise _leak(
-                    f"the run's result is of {card.data}, and would not be that of a model with statistics of others"
+                raise needs_own_file(
+                    f"the run's result is of {card.data}, and not of a model with statistics of others"
                 )
             if known is None and augment:
                 watcher.note(
@@ -204,37 +207,10 @@ def recalibrate_run(
             )
             _compare(said, watcher)
             content = model_bytes(net, card)
-            result = _result_now(folder, said) if folder and destination.result else None
+            result = result_now(folder, said) if folder and destination.result else None
         if folder and destination.result:
-            _name_outdated(folder, watcher)
+            note_outdated(folder, watcher)
         return destination.write(content, said, result)
-
-
-def _leak(problem: str) -> InputError:
-    return InputError(problem, argument="out", cure=("Say where such a model is to go: ", Setting("out", "FILE"), "."))
-
-
-def _result_now(folder: RunFolder, said: RunRecalibration) -> TrainResult | None:
-    """The result of a finished run, with what its model reaches by the new statistics."""
-    result = folder.read_result()
-    if result is None or said.after is None or said.after.loss is None:
-        return None
-    again = result.recalibrated_since is not None
-    return replace(
-        result,
-        test_accuracy=said.after.accuracy,
-        test_loss=said.after.loss,
-        recalibrated_since=said.recalibration.method,
-        trained_accuracy=result.trained_accuracy if again else result.test_accuracy,
-        trained_loss=result.trained_loss if again else result.test_loss,
-    )
-
-
-def _name_outdated(folder: RunFolder, watcher: RecalibrationWatcher) -> None:
-    """Say which files of the run are of the model as it was."""
-    for path, command in ((folder.folded, "fold"), (folder.path / "confusion_matrix.png", "evaluate")):
-        if path.exists():
-            watcher.note(f"{path.name} is of the model as it was; {command} makes it anew")
 
 
 @contextlib.contextmanager

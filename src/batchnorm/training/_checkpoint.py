@@ -33,6 +33,14 @@ class Position:
     recalibrated: bool = False
     plain: float | None = 0.0
 
+    def means(self) -> tuple[float, float]:
+        """Return loss and accuracy of the running epoch so far."""
+        return self.loss / self.seen, self.correct / self.seen
+
+    def mean_plain(self) -> float | None:
+        """Return its loss without label smoothing."""
+        return None if self.plain is None else self.plain / self.seen
+
 
 @dataclass
 class Checkpoint:

@@ -11,11 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data import Batches, Source
-from ..errors import InputError
-from ..models import is_builtin
 from ..records import EpochRecord, TrainResult
 from ..runs import (
-    ANY_SOURCE,
     ModelCard,
     RunFolder,
     StopRequest,
@@ -24,14 +21,12 @@ from ..runs import (
     collect_outputs,
     evaluation_batches,
     first_nonfinite,
-    foreign_net,
     listen_for_stop,
     load_model,
     loss_and_accuracy,
     name_of,
     nonfinite_entry,
     save_model,
-    source_in_file,
     source_of,
     torch_settings,
 )
@@ -39,9 +34,9 @@ from ._checkpoint import Position, save_checkpoint
 from ._final_statistics import recalibrate_trained
 from ._fold_training import fold_trained
 from ._freed_memory import keep_freed_memory
-from ._going_on import last_checkpoint, refuse_older
+from ._going_on import data_of_run, last_checkpoint, name_in_run, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
-from ._preparation import Job, prepare
+from ._preparation import Job, in_hand, prepare
 from ._room import check_room
 from ._watcher import StepReport, Watcher
 
@@ -94,13 +89,13 @@ def fit(
         (10, 2, False)
     """
     given = config or TrainConfig()
+    found = source_of(given.data) if source is None else source_of(source, "source")
     # The options that are saved are those that were effective.
-    config = replace(given, model=name_of(model) or given.model)
-    found = source_of(config.data) if source is None else source_of(source, "source")
-    config = replace(config, data=source if isinstance(source, str) else found.info.name if source else config.data)
+    own_data = source if source is None or isinstance(source, str) else found.info.name
+    config = replace(given, model=name_of(model) or given.model, data=own_data or given.data)
     folder = None if out is None else RunFolder.plan(out)
     with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
-        job = prepare(config, device, model, found, _in_hand(model=model, source=source))
+        job = prepare(config, device, model, found, in_hand(model=model, source=source))
         if folder:
             check_room(job, folder)
             held.enter_context(folder.created(config))
@@ -139,20 +134,16 @@ def resume(
     """
     folder = RunFolder.open(run)
     config = folder.read_config()
-    named = name_of(model)
-    if named is None and not is_builtin(config.model):
-        raise foreign_net(config.model)
-    found = _data_of(config, source)
     config = replace(
         config,
-        # The function that makes somebody's own net may have another name today, or have been a module.
-        model=named if named and is_builtin(config.model) else config.model,
+        model=name_in_run(config, model),
         tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
     )
+    found = data_of_run(config, source)
     watcher = watcher or Watcher()
     with listen_for_stop() as stop, torch_settings(config) as device, folder.held():
         checkpoint = last_checkpoint(folder)
-        job = prepare(config, device, model, found, _in_hand(model=model, source=source))
+        job = prepare(config, device, model, found, in_hand(model=model, source=source))
         if checkpoint:
             job.restore(checkpoint)
             refuse_older(folder, checkpoint, config)
@@ -162,23 +153,6 @@ def resume(
         if not folder.result.exists():
             check_room(job, folder)
         return _run(job, folder, stop, watcher)
-
-
-def _in_hand(**given: object) -> tuple[str, ...]:
-    """Which arguments are objects, and no names."""
-    return tuple(name for name, value in given.items() if value is not None and not isinstance(value, str))
-
-
-def _data_of(config: TrainConfig, source: Source | str | None) -> Source:
-    """The data of a run that goes on, if they are not others than those that it was started with."""
-    if source is None:
-        return source_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
-    found = source_of(source, "source")
-    if ":" not in config.data and found.info.name != config.data:
-        raise InputError(
-            argument="source", expected=f"the data of this run, {config.data!r}", got=repr(found.info.name)
-        )
-    return found
 
 
 def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
@@ -221,9 +195,7 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
         _step(job, folder, images.to(job.device), labels.to(job.device))
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds
-        plain = None if here.plain is None else here.plain / here.seen
-        loss, accuracy = here.loss / here.seen, here.correct / here.seen
-        watcher.step(StepReport(here.epoch + 1, here.step, loss, accuracy, speed, plain))
+        watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
         _stop_if_asked(job, folder, stop)
 
 
@@ -249,8 +221,7 @@ def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) ->
     here.step += 1
     here.seen += len(labels)
     here.loss += value * len(labels)
-    if here.plain is not None:
-        here.plain += plain_value * len(labels)
+    here.plain = None if here.plain is None else here.plain + plain_value * len(labels)
     here.correct += int((outputs.argmax(1) == labels).sum())
 
 
@@ -258,20 +229,21 @@ def _finish_epoch(job: Job, folder: RunFolder | None) -> None:
     """Validate, write down what the epoch came to, and move the position to the next one."""
     here = job.position
     start = time.perf_counter()
+    loss, accuracy = here.means()
     val_loss, val_accuracy = _judge(job, folder, job.val, "validation") if job.val is not None else (None, None)
     seconds = here.epoch_seconds + time.perf_counter() - start
     job.history.append(
         EpochRecord(
             epoch=here.epoch + 1,
             steps=here.step,
-            train_loss=here.loss / here.seen,
-            train_accuracy=here.correct / here.seen,
+            train_loss=loss,
+            train_accuracy=accuracy,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             lr=float(job.optimizer.param_groups[0]["lr"]),
             seconds=seconds,
             images_per_second=here.seen / here.epoch_seconds,
-            train_plain_loss=None if here.plain is None else here.plain / here.seen,
+            train_plain_loss=here.mean_plain(),
         )
     )
     job.position = Position(epoch=here.epoch + 1, seconds=here.seconds + seconds)

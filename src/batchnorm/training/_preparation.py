@@ -112,12 +112,17 @@ class Job:
         self.position, self.history = checkpoint.position, checkpoint.history
 
 
+def in_hand(**given: object) -> tuple[str, ...]:
+    """Return which of these arguments are objects, and no names."""
+    return tuple(name for name, value in given.items() if value is not None and not isinstance(value, str))
+
+
 def prepare(
     config: TrainConfig,
     device: torch.device,
     model: nn.Module | str | None,
     source: Source,
-    in_hand: tuple[str, ...] = (),
+    objects: tuple[str, ...] = (),
 ) -> Job:
     """Build the net, prove that it takes the images, read them, set up the rule.
 
@@ -126,7 +131,7 @@ def prepare(
         device: where the net runs.
         model: the caller's own net, or the name of its function; `None` builds what `config.model` names.
         source: the data.
-        in_hand: see `Job`.
+        objects: see `Job.in_hand`.
 
     Raises:
         InputError: the data or the net cannot be used.
@@ -172,7 +177,7 @@ def prepare(
         average=make_average(net, config.ema_decay),
         optimizer=optimizer,
         scheduler=make_scheduler(optimizer, config, steps=len(batches) * config.epochs),
-        in_hand=in_hand,
+        in_hand=objects,
     )
 
 
