@@ -97,7 +97,6 @@ class Passes:
         with same_rng(self._rng), transaction(self._model, scripts=True) as change:
             if before is not None:
                 before(change.module)
-                self._rng.put_back()
             change.evaluate()
             with use_batch_statistics(change.module) if by_batch else nullcontext():
                 for example in self._examples:
