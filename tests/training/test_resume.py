@@ -22,7 +22,9 @@ from .runs import Listener, Stopper, assert_same_bits, make_old, weights, withou
 def test_a_stopped_and_resumed_run_ends_with_the_same_bits(few, quick, tmp_path, stop_after: int, number: int) -> None:
     """270 images in batches of 64: five steps an epoch, so the stops lie inside, at the end and behind an epoch."""
     whole = fit(quick, out=tmp_path / "whole", source=few)
-    with pytest.raises(TrainingInterrupted, match=r"go on with: resume\('.*parts', source=\.\.\.\)$"):
+    with pytest.raises(
+        TrainingInterrupted, match=r"go on with: batchnorm\.training\.resume\('.*parts', source=\.\.\.\)$"
+    ):
         fit(quick, out=tmp_path / "parts", source=few, watcher=Stopper(stop_after, number))
     resumed = resume(tmp_path / "parts", source=few)
     assert_same_bits(weights(tmp_path / "whole"), weights(tmp_path / "parts"))

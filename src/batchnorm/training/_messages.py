@@ -59,7 +59,7 @@ def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> str:
         return f"{place}; nothing is saved, for no folder was given (out=)"
     if job.in_hand:
         own = "".join(f", {name}=..." for name in job.in_hand)
-        return f"{place}; all is saved, go on with: resume({str(folder.path)!r}{own})"
+        return f"{place}; all is saved, go on with: batchnorm.training.resume({str(folder.path)!r}{own})"
     command = f"batchnorm train --resume {shlex.quote(str(folder.path))}"
     if not is_builtin(job.config.model):
         command += f" --model {shlex.quote(job.config.model)}"
