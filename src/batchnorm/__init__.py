@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from . import calls as calls
     from . import data as data
     from . import errors as errors
+    from . import evaluation as evaluation
     from . import functional as functional
     from . import models as models
     from . import nn as nn
@@ -67,6 +68,7 @@ _ROOMS = (
     "calls",
     "data",
     "errors",
+    "evaluation",
     "functional",
     "models",
     "nn",

@@ -6,16 +6,33 @@ import pty
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from batchnorm import data
 from batchnorm.cli import main
+from batchnorm.data import Split, SplitName
 
 # A net of a few thousand parameters on the bundled images, in one thread: about two seconds an epoch.
 SMALL = ["--model-args", "width", "4", "--batch-size", "250", "--threads", "1"]
+
+
+class FewImages:
+    """The first images of the bundled set, as a source of one's own."""
+
+    def __init__(self, name: str = "few") -> None:
+        self.bundled = data.get("fashion-mnist-mini")
+        self.info = replace(self.bundled.info, name=name, train_size=300, test_size=100)
+
+    def locate(self) -> Path | None:
+        return self.bundled.locate()
+
+    def load(self, split: SplitName) -> Split:
+        return self.bundled.load(split).subset(torch.arange(300 if split == "train" else 100))
 
 
 @dataclass

@@ -20,11 +20,30 @@ FAST = ["--threads", "1", "--max-samples", "300"]
 @pytest.fixture
 def own(batchnorm, run) -> Path:
     """A copy of the shared run in the present folder, to be changed."""
-    return Path(shutil.copytree(run, "own"))
+    # Without what other tests drew there.
+    return Path(shutil.copytree(run, "own", ignore=shutil.ignore_patterns("*.png")))
 
 
 def norms(path: Path) -> dict[str, torch.Tensor]:
     return {name: value for name, value in load_model(path)[0].state_dict().items() if "running" in name}
+
+
+def test_test_images_need_a_file_of_their_own(batchnorm, own) -> None:
+    before = files(own)
+    said = batchnorm("recalibrate", own, "--split", "test", *FAST)
+    assert (said.code, said.out, files(own) == before) == (2, "", True)
+    assert said.err == (
+        "batchnorm recalibrate: --out: statistics of the test images in a run's own model are a leak: it has seen "
+        "what judges it. Say where such a model is to go: --out FILE.\n"
+    )
+
+
+def test_what_is_of_the_model_as_it_was_is_named(batchnorm, own) -> None:
+    assert batchnorm("fold", own, "-o", own / "folded.safetensors", "--quiet").code == 0
+    batchnorm("evaluate", own, "--json")
+    said = batchnorm("recalibrate", own, "--quiet", *FAST)
+    assert "note: folded.safetensors is of the model as it was; fold makes it anew" in said.err
+    assert "note: confusion_matrix.png is of the model as it was; evaluate makes it anew" in said.err
 
 
 def files(folder: Path) -> dict[str, bytes]:

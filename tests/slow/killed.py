@@ -184,7 +184,7 @@ SCENARIOS = {
         the_former_model_is_the_trained_one,
     ),
     "recalibrate again": Scenario(
-        [*RECALIBRATE, "--split", "test"],
+        [*RECALIBRATE, "--max-samples", "200"],
         lambda: RECALIBRATE,
         [FINISHED, RECALIBRATE],
         trained_statistics_are_there,

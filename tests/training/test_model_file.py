@@ -127,7 +127,7 @@ def test_a_model_file_cannot_choose_code(tmp_path, monkeypatch) -> None:
     }  # fmt: skip
     save_file({"a": torch.ones(1)}, tmp_path / "m", metadata)
     with pytest.raises(
-        InputError, match=r"a file may not choose which code runs\. If you trust it, pass model='evil:net'"
+        InputError, match=r"your own \('evil:net'\), and a file may not choose which code runs\. Pass it: model=net"
     ):
         load_model("m")
     assert not (tmp_path / "ran").exists()

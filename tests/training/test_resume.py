@@ -1,6 +1,8 @@
 import os
 import signal
+import sys
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 import torch
@@ -20,7 +22,9 @@ from .runs import Listener, Stopper, assert_same_bits, make_old, weights, withou
 def test_a_stopped_and_resumed_run_ends_with_the_same_bits(few, quick, tmp_path, stop_after: int, number: int) -> None:
     """270 images in batches of 64: five steps an epoch, so the stops lie inside, at the end and behind an epoch."""
     whole = fit(quick, out=tmp_path / "whole", source=few)
-    with pytest.raises(TrainingInterrupted, match=r"go on with: batchnorm\.training\.resume\('.*parts'\)"):
+    with pytest.raises(
+        TrainingInterrupted, match=r"go on with: batchnorm\.training\.resume\('.*parts', source=\.\.\.\)$"
+    ):
         fit(quick, out=tmp_path / "parts", source=few, watcher=Stopper(stop_after, number))
     resumed = resume(tmp_path / "parts", source=few)
     assert_same_bits(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
@@ -268,12 +272,16 @@ def test_signals_that_were_ignored_stay_ignored(few, quick) -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_how_to_go_on_is_a_call_that_works(few, quick, tmp_path) -> None:
-    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    with pytest.raises(
-        TrainingInterrupted, match=r"resume\('.*a b', model='torch\.nn\.modules\.container:Sequential'\)"
-    ):
-        fit(quick, out=tmp_path / "a b", model=net, source=few, watcher=Stopper(1))
+def test_how_to_go_on_with_objects_is_a_call_and_with_names_a_command(few, quick, tmp_path, monkeypatch) -> None:
+    own = ModuleType("own_parts")
+    own.net = lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    own.few = few
+    monkeypatch.setitem(sys.modules, "own_parts", own)
+    with pytest.raises(TrainingInterrupted, match=r"resume\('.*a b', model=\.\.\., source=\.\.\.\)$"):
+        fit(quick, out=tmp_path / "a b", model=own.net(), source=few, watcher=Stopper(1))
+    named = replace(quick, model="own_parts:net", model_args={}, data="own_parts:few")
+    with pytest.raises(TrainingInterrupted, match=r"resume\('.*c d', model='own_parts:net', source='own_parts:few'\)$"):
+        fit(named, out=tmp_path / "c d", watcher=Stopper(1))
 
 
 def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path) -> None:
@@ -286,7 +294,10 @@ def test_a_folder_that_is_no_run_cannot_be_resumed(tmp_path) -> None:
 def test_a_run_with_an_own_net_is_resumed_only_when_its_owner_names_the_net(quick, tmp_path) -> None:
     with RunFolder(tmp_path).created(replace(quick, model="os:system")):
         pass
-    with pytest.raises(InputError, match=r"If you trust it, pass model='os:system'"):
+    with pytest.raises(
+        InputError,
+        match=r"your own \('os:system'\), and a file may not choose .* Pass it: model=net, the module itself",
+    ):
         resume(tmp_path)
 
 

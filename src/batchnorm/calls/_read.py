@@ -75,6 +75,21 @@ class Reader:
             cure=_HOW,
         )
 
+    def beside(self, raw: Any) -> tuple[Any, ...]:
+        """What a loader's tuple or list holds behind the model's arguments, such as labels; nothing of other batches.
+
+        With an own `forward_fn` nobody knows what it takes: of two members it is the second.
+
+        Example:
+            >>> Reader(nn.Bilinear(2, 2, 1), "evaluate").beside(["left", "right", "label"])
+            ('label',)
+        """
+        if type(raw) not in (tuple, list) and not _is_named(raw):
+            return ()
+        if self.forward_fn is None:
+            return tuple(raw[self._room.needed :])
+        return tuple(raw[1:]) if len(raw) == 2 else ()
+
     def example(self, raw: Any) -> Call:
         """Read what a caller gave as the arguments of one call.
 
@@ -161,7 +176,7 @@ class Reader:
         try:
             self._signature.bind(**call.kwargs)
         except TypeError as error:
-            is_batch = self._verb == "recalibrate"
+            is_batch = self._verb in ("recalibrate", "evaluate")
             raise InputTypeError(
                 verb=self._verb,
                 argument="loader" if is_batch else "example_inputs",

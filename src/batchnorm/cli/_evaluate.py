@@ -8,7 +8,7 @@ from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..records import Evaluation, to_dict
-from ..runs import evaluate
+from ..runs import confusion_picture, evaluate
 from ._json import to_line
 from ._picture import check_picture
 from ._printing import show
@@ -25,7 +25,7 @@ class Evaluate:
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """a run's folder, or its model.safetensors"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's"""
+    """another data set than the run's, or package.module:source"""
     split: Literal["test", "train"] = "test"
     """which images"""
     batch_size: int = 128
@@ -60,8 +60,7 @@ class Evaluate:
         return 0
 
     def _draw(self, evaluation: Evaluation, console: Console) -> None:
-        folder = self.run_ if self.run_.is_dir() else self.run_.parent
-        path = self.png or folder / "confusion_matrix.png"
+        path = self.png or confusion_picture(self.run_, evaluation.data, evaluation.split)
         try:
             evaluation.plot(path)
         except ImportError as error:

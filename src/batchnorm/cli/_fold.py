@@ -33,7 +33,7 @@ class Fold:
     verify: bool = True
     """prove it on real and random inputs, and put back what differs"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's"""
+    """another data set than the run's, or package.module:source"""
     batch_size: Annotated[int, arg(metavar="N")] = FOLD_BATCH
     """images of the proof, and of the batch that is timed"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None

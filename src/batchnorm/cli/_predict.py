@@ -9,10 +9,18 @@ import torch
 from torch import Tensor, nn
 from tyro.conf import Positional, arg
 
-from .. import data
 from ..errors import InputError, RefusedError, Setting
 from ..records import Prediction, predictions_table, to_dict
-from ..runs import FOLD_BATCH, TIMED_CALLS, ModelCard, load_run, milliseconds_in_turn, predict, read_image
+from ..runs import (
+    FOLD_BATCH,
+    TIMED_CALLS,
+    ModelCard,
+    fitting_source,
+    load_run,
+    milliseconds_in_turn,
+    predict,
+    read_image,
+)
 from ._json import to_line
 from ._picture import check_picture
 from ._printing import show
@@ -34,6 +42,8 @@ class Predict:
     """image files"""
     test_images: Annotated[int, arg(metavar="N")] = 0
     """take the first N test images of the run's data"""
+    data: Annotated[str | None, arg(metavar="NAME")] = None
+    """another data set than the run's, or package.module:source"""
     top: int = 3
     """how many classes to name"""
     invert: bool = False
@@ -49,6 +59,10 @@ class Predict:
         """Predict, print, draw, return 0."""
         if self.test_images < 0:
             raise InputError(argument="test_images", expected="an integer of at least 0", got=str(self.test_images))
+        if self.data and not self.test_images:
+            raise InputError(
+                "says whose test images are taken", argument="data", cure=("Add ", Setting("test_images", "N"), ".")
+            )
         if not self.images and not self.test_images:
             raise InputError(expected=("image files, or ", Setting("test_images", "N")), got="neither")
         if self.sheet:
@@ -74,7 +88,7 @@ class Predict:
         names, notes = [str(path) for path in self.images], [pair[1] for pair in pairs]
         labels: list[int] = []
         if self.test_images:
-            test = data.get(card.data).load("test")
+            test = fitting_source(card, self.data).load("test")
             count = min(self.test_images, len(test))
             pixels += list(test.images[:count])
             names += [f"test image {number}" for number in range(count)]

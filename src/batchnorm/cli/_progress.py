@@ -144,7 +144,7 @@ class Bar(Watcher):
                 self.task,
                 completed=(report.epoch - 1) * self.steps + report.step,
                 description=f"epoch {report.epoch}/{self.epochs}",
-                numbers=f"loss {report.loss:.3f}  acc {report.accuracy:.3f}",
+                numbers=f"loss {report.loss:.3f}{plain(report.loss, report.plain_loss, 3)}  acc {report.accuracy:.3f}",
                 speed=f"{report.images_per_second:,.0f} img/s",
             )
 
@@ -196,7 +196,20 @@ def _counted(count: int, what: str) -> str:
 
 def describe_epoch(record: EpochRecord, epochs: int) -> str:
     """Return one line about an epoch that is done."""
-    line = f"epoch {record.epoch}/{epochs}  train loss {record.train_loss:.4f} accuracy {record.train_accuracy:.4f}"
+    loss = f"{record.train_loss:.4f}{plain(record.train_loss, record.train_plain_loss, 4)}"
+    line = f"epoch {record.epoch}/{epochs}  train loss {loss} accuracy {record.train_accuracy:.4f}"
     if record.val_loss is not None:
         line += f"  val loss {record.val_loss:.4f} accuracy {record.val_accuracy:.4f}"
     return line + f"  {record.images_per_second:,.0f} img/s  {record.seconds:.1f} s"
+
+
+def plain(loss: float, without_smoothing: float | None, digits: int) -> str:
+    """Return the loss that can be compared with a validation loss, to be read behind the one that is minimized.
+
+    Example:
+        >>> plain(0.9, 0.7, 2), plain(0.9, 0.9, 2)
+        (' (plain 0.70)', '')
+    """
+    if without_smoothing is None or without_smoothing == loss:
+        return ""
+    return f" (plain {without_smoothing:.{digits}f})"

@@ -37,7 +37,7 @@ class Recalibrate:
     """a run's folder, or its model.safetensors"""
     statistics: Annotated[OmitArgPrefixes[Statistics], arg(name="", help="")] = field(default_factory=Statistics)
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's"""
+    """another data set than the run's, or package.module:source"""
     split: Annotated[Literal["train", "test"], arg(metavar="WORD")] = "train"
     """train, without images that were held out, or test"""
     augment: bool = True

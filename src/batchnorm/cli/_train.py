@@ -11,7 +11,18 @@ from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 from ..errors import InputError, Setting
 from ..models import is_builtin
 from ..records import to_dict
-from ..runs import MAY_DIFFER, ModelArgument, RunFolder, TrainConfig, differences, read_config
+from ..runs import (
+    ANY_SOURCE,
+    MAY_DIFFER,
+    ModelArgument,
+    RunFolder,
+    TrainConfig,
+    differences,
+    foreign_net,
+    is_named,
+    read_config,
+    source_in_file,
+)
 from ..training import fit, resume
 from ._json import to_line
 from ._options import Options
@@ -47,6 +58,7 @@ class Train:
         ahead.add_argument("--config", type=Path)
         ahead.add_argument("--resume", type=Path)
         ahead.add_argument("--model")
+        ahead.add_argument("--data")
         try:
             known, _ = ahead.parse_known_args(arguments)
         except ArgumentError:
@@ -59,11 +71,11 @@ class Train:
             )
         if known.resume:
             config = RunFolder.open(known.resume).read_config()
+            # Only what the caller types may name code that runs: the config is a file like any other.
             if not is_builtin(config.model) and known.model is None:
-                # Only what the caller types may name code that runs: the config is a file like any other.
-                raise InputError(
-                    "the run's net is your own", cure=("If you trust it, pass ", Setting("model", config.model), ".")
-                )
+                raise foreign_net(config.model)
+            if known.data is None:
+                source_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
             return cls._of(config)
         return cls._of(read_config(known.config)) if known.config else cls()
 
@@ -78,9 +90,13 @@ class Train:
         with watch(quiet=self.quiet) as watcher:
             if self.resume:
                 self._refuse_other_options(self.resume, config)
-                own = None if is_builtin(config.model) else config.model
-                allocator = config.tune_allocator
-                trained = resume(self.resume, model=own, watcher=watcher, tune_allocator=allocator)
+                trained = resume(
+                    self.resume,
+                    model=None if is_builtin(config.model) else config.model,
+                    source=None if is_named(config.data) else config.data,
+                    watcher=watcher,
+                    tune_allocator=config.tune_allocator,
+                )
             else:
                 trained = fit(config, out=self.out or RunFolder.default_path(config), watcher=watcher)
         result = trained.result
@@ -91,8 +107,10 @@ class Train:
         return 0
 
     def _refuse_other_options(self, run: Path, config: TrainConfig) -> None:
-        given = differences(config, RunFolder.open(run).read_config())
-        other = [name for name in given if name not in MAY_DIFFER]
+        begun = RunFolder.open(run).read_config()
+        # What is the caller's own is named again, and may have another name today.
+        renamed = {"model": is_builtin(begun.model), "data": is_named(begun.data)}
+        other = [name for name in differences(config, begun) if name not in MAY_DIFFER and renamed.get(name, True)]
         if other:
             raise InputError(
                 f"a resumed run goes on with its own options, but these differ: {', '.join(other)}", argument="resume"

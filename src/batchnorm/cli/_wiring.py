@@ -27,6 +27,8 @@ class Wiring:
     """draw the net there, too"""
     batch_size: int = 2
     """test images that the net is given"""
+    data: Annotated[str | None, arg(metavar="NAME")] = None
+    """another data set than the run's, or package.module:source"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """the net, if it is your own"""
     device: str = "auto"
@@ -38,7 +40,9 @@ class Wiring:
         """Run the net, print, draw, return 0."""
         if self.out:
             check_picture("out", self.out, (".svg",), reads=(self.run_,))
-        record = wiring_of_run(self.run_, model=self.model, batch_size=self.batch_size, device=self.device)
+        record = wiring_of_run(
+            self.run_, model=self.model, batch_size=self.batch_size, dataset=self.data, device=self.device
+        )
         if self.out:
             record.plot(self.out)
             warn(f"picture of the net: {self.out}")

@@ -6,6 +6,7 @@ from ._augmentation import random_flip as random_flip
 from ._augmentation import random_shift as random_shift
 from ._batches import Batches as Batches
 from ._fetch import fetch as fetch
+from ._from_datasets import from_datasets as from_datasets
 from ._normalization import Normalization as Normalization
 from ._registry import available as available
 from ._registry import get as get
@@ -13,7 +14,6 @@ from ._source import DatasetInfo as DatasetInfo
 from ._source import Download as Download
 from ._source import Source as Source
 from ._source import SplitName as SplitName
-from ._source import check_source as check_source
 from ._split import Split as Split
 from ._split import split_off_validation as split_off_validation
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from ..errors import InputTypeError
 from ._split import Split
 
 SplitName = Literal["train", "test"]
@@ -86,31 +85,3 @@ class Source(Protocol):
             InputError: the files are missing or broken; the message names them and says what to do.
             ValueError: `split` is neither `"train"` nor `"test"`.
         """
-
-
-def check_source(source: object) -> None:
-    """Refuse what is no data set, before anything is read.
-
-    The members are asked for one by one: `isinstance` of the protocol would not say what is missing.
-
-    Raises:
-        InputTypeError: it has not the three members, or `info` is something else.
-
-    Example:
-        >>> check_source([1, 2])
-        Traceback (most recent call last):
-        batchnorm.errors.InputTypeError: source: expected an object with info, locate() and load(split), got list ...
-    """
-    missing = [name for name in ("info", "locate", "load") if not hasattr(source, name)]
-    if isinstance(source, type):
-        raise _no_source(f"the class {source.__name__}", "Make an object of it.")
-    if missing:
-        raise _no_source(f"{type(source).__name__} without {', '.join(missing)}", "docs/data.md shows one.")
-    info = getattr(source, "info")  # noqa: B009  # mypy knows of an object only
-    if not isinstance(info, DatasetInfo):
-        raise _no_source(f"one whose info is {type(info).__name__}", "Let info be a batchnorm.data.DatasetInfo.")
-
-
-def _no_source(got: str, cure: str) -> InputTypeError:
-    expected = "an object with info, locate() and load(split)"
-    return InputTypeError(argument="source", expected=expected, got=got, cure=cure)

@@ -28,6 +28,7 @@ from ._json import make_record as make_record
 from ._json import read_record as read_record
 from ._json import to_dict as to_dict
 from ._json import to_json as to_json
+from ._model_evaluation import ModelEvaluation as ModelEvaluation
 from ._numbers import Signed as Signed
 from ._recalibration import Certificate as Certificate
 from ._recalibration import NormRecalibration as NormRecalibration

@@ -10,6 +10,7 @@ from ..files import in_short, one_line, read_json, read_text
 from ._benchmark import Benchmark
 from ._fold import FoldReport
 from ._made import Made, made
+from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
 from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
@@ -20,6 +21,7 @@ Record = (
     EpochRecord
     | TrainResult
     | Evaluation
+    | ModelEvaluation
     | Prediction
     | Recalibration
     | RunRecalibration
@@ -34,6 +36,7 @@ RECORDS: dict[str, type[Record]] = {
         EpochRecord,
         TrainResult,
         Evaluation,
+        ModelEvaluation,
         Prediction,
         Recalibration,
         RunRecalibration,

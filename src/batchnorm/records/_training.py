@@ -15,9 +15,10 @@ from ._training_cells import epochs_table, predictions_table, result_table
 class EpochRecord(Shown):
     """One line of `metrics.jsonl`: what one epoch of training came to.
 
-    Losses are means over images of the cross entropy (the training loss with label smoothing, while the weights
-    were moving); accuracies lie in 0…1; `lr` is the learning rate of the epoch's last step. The validation
-    numbers are `None` where no images were held out.
+    Losses are means over images of the cross entropy; the training ones while the weights were moving. `train_loss` is
+    what was minimized, with label smoothing; `train_plain_loss` is the same without, which can be compared with
+    `val_loss` (`None`: the epoch is older than that number). Accuracies lie in 0…1; `lr` is the learning rate of the
+    epoch's last step. The validation numbers are `None` where no images were held out.
     """
 
     VERSION: ClassVar[int] = 1
@@ -31,6 +32,7 @@ class EpochRecord(Shown):
     lr: float
     seconds: float
     images_per_second: float
+    train_plain_loss: float | None = None
 
     def tables(self) -> dict[str, Table]:
         """Return `"epochs"`, with one row."""
@@ -46,6 +48,9 @@ class TrainResult(Shown):
     `recalibrate` says whether and how the statistics were computed anew before the test. `folded` is the number of
     norms that run no more, or for less, in the folded net that was written, too, and `folded_accuracy` what that net
     reaches on the test images (`None`: nothing was to be folded).
+
+    The test numbers are those of the model that lies in the folder now. If that was recalibrated since, by the method
+    `recalibrated_since`, `trained_accuracy` and `trained_loss` are what it had reached before.
     """
 
     VERSION: ClassVar[int] = 1
@@ -65,6 +70,9 @@ class TrainResult(Shown):
     recalibrate: str = "off"
     folded: int | None = None
     folded_accuracy: float | None = None
+    recalibrated_since: str | None = None
+    trained_accuracy: float | None = None
+    trained_loss: float | None = None
 
     def tables(self) -> dict[str, Table]:
         """Return `"scores"`: loss and accuracy on the test images, and on those that were held out."""

@@ -1,4 +1,4 @@
-"""Finished runs: their config, their files, what is done with a trained net: judge, use, recalibrate, fold, look."""
+"""Finished runs: their config, their files, and what is done with a trained model."""
 
 from ._as_trained import augmentation_of as augmentation_of
 from ._as_trained import evaluation_batches as evaluation_batches
@@ -9,9 +9,11 @@ from ._config import TrainConfig as TrainConfig
 from ._config import differences as differences
 from ._config import read_config as read_config
 from ._config import write_config as write_config
+from ._confusion_picture import confusion_picture as confusion_picture
 from ._copy import copied as copied
 from ._environment import torch_settings as torch_settings
 from ._evaluate import evaluate as evaluate
+from ._evaluate import fitting_source as fitting_source
 from ._evaluate import load_run as load_run
 from ._finite import first_nonfinite as first_nonfinite
 from ._finite import nonfinite_entry as nonfinite_entry
@@ -30,6 +32,12 @@ from ._model_file import save_model as save_model
 from ._new_file import write_new_file as write_new_file
 from ._option_names import near_option as near_option
 from ._output_file import check_output as check_output
+from ._own_data import ANY_SOURCE as ANY_SOURCE
+from ._own_data import is_named as is_named
+from ._own_data import source_in_file as source_in_file
+from ._own_data import source_of as source_of
+from ._own_net import foreign_net as foreign_net
+from ._own_net import name_of as name_of
 from ._pickle_file import pickle_bytes as pickle_bytes
 from ._pickle_file import read_pickle as read_pickle
 from ._predict import predict as predict

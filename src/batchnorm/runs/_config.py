@@ -48,7 +48,7 @@ class TrainConfig:
     norm_place: Literal["before", "after"] = "before"
     """where the norm stands, before or after the activation"""
     data: str = "fashion-mnist-mini"
-    """a name of `batchnorm data list`"""
+    """data set, or package.module:source"""
     epochs: int = 12
     """passes over the training images"""
     batch_size: int = 64

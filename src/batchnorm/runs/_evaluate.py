@@ -1,21 +1,24 @@
 """A trained run, judged on a split of its data: by the running statistics, and by each batch's own."""
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args, overload
 
 from torch import nn
+from torch.utils.data import Dataset
 
-from .. import data
-from ..data import Batches, Source, check_source
-from ..errors import InputError
+from ..data import Batches, Source, SplitName
+from ..errors import InputError, InputTypeError
+from ..evaluation import ForwardFn, Metric, TargetFn, evaluate_model
 from ..files import as_path
 from ..norms import is_norm
-from ..records import Evaluation
+from ..records import Evaluation, ModelEvaluation
 from ..statistics import use_batch_statistics
 from ._as_trained import EVALUATION_BATCH
 from ._environment import pick_device
 from ._model_file import ModelCard, load_model
+from ._own_data import source_in_file, source_of
 from ._run_folder import RunFolder, refuse_odd_name
 from ._scores import collect_outputs, score
 
@@ -40,12 +43,13 @@ def find_model_file(run: Path | str) -> Path:
     return folder.model
 
 
-def load_run(run: Path | str, model: str | None = None) -> tuple[nn.Module, ModelCard]:
+def load_run(run: Path | str, model: nn.Module | str | None = None) -> tuple[nn.Module, ModelCard]:
     """Load the trained net of a run folder or model file, in evaluation mode, with its card.
 
     Args:
         run: the folder, or a `model.safetensors`.
-        model: the own `package.module:function`, if the net is not one of this package.
+        model: the own net, if it is not one of this package: a module, of which a copy is returned, or its
+            `package.module:function`.
 
     Raises:
         InputError: nothing usable is there.
@@ -53,31 +57,94 @@ def load_run(run: Path | str, model: str | None = None) -> tuple[nn.Module, Mode
     return load_model(find_model_file(run), model)
 
 
+@overload
 def evaluate(
     run: Path | str,
+    /,
     *,
     dataset: str | None = None,
+    source: Source | str | None = None,
     split: Literal["train", "test"] = "test",
-    batch_size: int = 128,
-    model: str | None = None,
+    batch_size: int | None = None,
+    model: nn.Module | str | None = None,
     device: str = "auto",
-) -> Evaluation:
-    """Judge a run twice: normalizing by the running statistics, and by each batch's own.
+) -> Evaluation: ...
 
-    The second pass takes the images in a fixed shuffled order in batches of `batch_size`, as training did; all that
-    differs from the first is whose statistics normalize (dropout is off in both). A folded net is judged once: it has
-    nothing left to normalize.
+
+@overload
+def evaluate(
+    model: nn.Module,
+    /,
+    loader: Iterable[Any] | Dataset[Any],
+    *,
+    metric: Metric | None = None,
+    recalibrated: bool | Literal["average", "exact"] = False,
+    recalibration_loader: Iterable[Any] | None = None,
+    forward_fn: ForwardFn | None = None,
+    target_fn: TargetFn | None = None,
+    batch_size: int | None = None,
+) -> ModelEvaluation: ...
+
+
+def evaluate(
+    run: Any = None,
+    /,
+    loader: Any = None,
+    *,
+    dataset: Any = None,
+    source: Any = None,
+    split: Any = "test",
+    batch_size: Any = None,
+    model: Any = None,
+    device: Any = "auto",
+    metric: Any = None,
+    recalibrated: Any = False,
+    recalibration_loader: Any = None,
+    forward_fn: Any = None,
+    target_fn: Any = None,
+) -> Evaluation | ModelEvaluation:
+    """Judge a run, or a model on a loader, by the running statistics and by each batch's own.
+
+    `evaluate(run)` loads the model of a run and its data. The second pass takes the images in a fixed shuffled order in
+    batches of `batch_size`, as training did.
+
+    `evaluate(model, loader)` takes any model and any iterable of batches, `torch.utils.data.Dataset` and `DataLoader`
+    among them, and gives the loss (cross entropy over all samples) and the accuracy, or what `metric` says. A batch is
+    `(inputs, targets)`; the model is called with as many members as its forward needs. Data are moved to the model's
+    device. Afterwards the model, its modes, its gradients and the random state are what they were.
+
+    All that differs between the passes is whose statistics normalize: dropout is off in all of them. A model without
+    norm layers, or with folded ones, is judged once, and the record says so.
 
     Args:
-        run: the run's folder, or a `model.safetensors`.
-        dataset: another data set than the run's; its images and classes must fit.
-        split: `"test"` or `"train"` (all training images, those held out included).
-        batch_size: images per batch of the second pass; at least 2.
-        model: the own `package.module:function`, if the net is not one of this package.
-        device: as in `TrainConfig`.
+        run: a run's folder or its `model.safetensors`; or a model, in any mode. DistributedDataParallel (each process
+            judges its own data), DataParallel and `torch.compile` are seen through.
+        loader: for a model: batches that can be read once for each kind of statistics.
+        dataset: for a run: another data set than the run's; its images and classes must fit.
+        source: for a run: own data instead of a named set, an object or its `package.module:source`.
+        split: for a run: `"test"` or `"train"` (all training images, those held out included).
+        batch_size: images per batch by which a run is judged (128), at least 2; or those of the batches that a
+            `Dataset` is cut into.
+        model: for a run: the own net, if it is not one of this package: a module, which stays as it is, or its
+            `package.module:function`.
+        device: for a run: as in `TrainConfig`. A model stays where it is.
+        metric: for a model: a function of (outputs, targets) that gives a number, or a dict of numbers, for a batch:
+            the mean over the samples, each batch counting as often as it has samples, or one number per sample. Or an
+            object with `update(outputs, targets)`, `compute()` and `reset()`, as those of torchmetrics, of which a copy
+            sees all batches. Or a dict of such metrics by name.
+        recalibrated: for a model: judge it a third time, by statistics computed anew by `batchnorm.recalibrate`:
+            `True` or `"average"`, or `"exact"`.
+        recalibration_loader: the data for that; the default is `loader` itself, and the record says so.
+        forward_fn: for a model: `forward_fn(model, batch)` calls it, where a batch is no tuple of its arguments.
+        target_fn: for a model: `target_fn(batch)` gives the targets, where they are not what stands behind them.
+
+    Returns:
+        An `Evaluation`, or a `ModelEvaluation`; `print` shows either as a table.
 
     Raises:
-        InputError: the run, the data or the batch size cannot be used.
+        InputError: the run, the data, or an argument cannot be used.
+        InputTypeError: an argument is of another type.
+        RefusedError: a loader does not give the same samples again.
 
     Example:
         >>> import tempfile
@@ -88,14 +155,75 @@ def evaluate(
         >>> evaluation = evaluate(folder)
         >>> evaluation.running.images, evaluation.batch.images, evaluation.running.classes[9].name
         (2000, 2000, 'Ankle boot')
+
+        >>> import torch
+        >>> net = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+        >>> data = torch.utils.data.TensorDataset(torch.randn(90, 2), torch.arange(90) % 3)
+        >>> said = evaluate(net, data, recalibrated=True, batch_size=30)
+        >>> said.samples, sorted(said.running), said.recalibrated.keys() == said.batch.keys()
+        (90, ['accuracy', 'loss'], True)
+
+    Source: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, sections 3 and 4.
     """
+    of_run = {"dataset": dataset, "source": source, "split": split, "model": model, "device": device}
+    of_model = {
+        "metric": metric,
+        "recalibrated": recalibrated,
+        "recalibration_loader": recalibration_loader,
+        "forward_fn": forward_fn,
+        "target_fn": target_fn,
+    }
+    if run is None and isinstance(model, nn.Module) and loader is not None:
+        run, of_run["model"] = model, None  # both by keyword
+    if isinstance(run, nn.Module):
+        _refuse_others(of_run, "is for a run; a model is judged as it is, by the loader")
+        if loader is None:
+            raise InputTypeError(
+                argument="loader", expected="the data", got="None", cure="Pass them: evaluate(model, loader)."
+            )
+        return evaluate_model(run, loader, batch_size=batch_size, **of_model)
+    if not isinstance(run, str | Path):
+        got = "nothing" if run is None else f"a {type(run).__name__}"
+        raise InputTypeError(
+            argument="run",
+            expected="a run's folder, its model file, or a model and a loader",
+            got=got,
+        )
+    _refuse_others({**of_model, "loader": loader}, "is for a model; a run is judged by its own data, or by a source")
+    return _evaluate_run(run, batch_size=128 if batch_size is None else batch_size, **of_run)
+
+
+_DEFAULTS = {"split": "test", "device": "auto", "recalibrated": False}
+"""Of those arguments whose default is not None."""
+
+
+def _refuse_others(given: dict[str, Any], problem: str) -> None:
+    """Raise if an argument was given that the other form of the call has."""
+    for name, value in given.items():
+        if value is not None and value is not _DEFAULTS.get(name) and value != _DEFAULTS.get(name, ...):
+            raise InputError(problem, argument=name, cure="Leave it out.")
+
+
+def _evaluate_run(
+    run: Path | str,
+    *,
+    dataset: str | None,
+    source: Source | str | None,
+    split: SplitName,
+    batch_size: int,
+    model: nn.Module | str | None,
+    device: str,
+) -> Evaluation:
     from ..surgery import is_folded
 
-    if batch_size < 2:
-        raise InputError(argument="batch_size", expected="an integer of at least 2", got=str(batch_size))
+    if type(batch_size) is not int or batch_size < 2:
+        raise InputError(argument="batch_size", expected="an integer of at least 2", got=repr(batch_size))
+    if split not in get_args(SplitName):
+        raise InputError(argument="split", expected="'test' or 'train'", got=repr(split))
     place = pick_device(device)
     net, card = load_run(run, model)
-    images = fitting_source(dataset or card.data, card).load(split)
+    found = fitting_source(card, dataset, source)
+    images = found.load(split)
     net.to(place)
     running = score(
         *collect_outputs(net, Batches(images, EVALUATION_BATCH, card.normalization), place),
@@ -107,19 +235,27 @@ def evaluate(
             # In training order a class would not fill a batch of its own; a lone last image is left out.
             shuffled = Batches(images, batch_size, card.normalization, shuffle=True)
             batch = score(*collect_outputs(net, shuffled.epoch(seed=0, epoch=0), place), card.classes)
-    return Evaluation(str(run), dataset or card.data, split, batch_size, running, batch, folded)
+    return Evaluation(str(run), found.info.name, split, batch_size, running, batch, folded)
 
 
-def fitting_source(name: str, card: ModelCard, source: Source | None = None) -> Source:
-    """Return the data set of that name, or the caller's own, if its images and classes are those of the net.
+def fitting_source(card: ModelCard, dataset: str | None = None, source: Source | str | None = None) -> Source:
+    """Return the data that are meant, if their images and classes are those of the net.
+
+    Args:
+        card: says what the net was trained on.
+        dataset: another set, by its name.
+        source: the caller's own.
 
     Raises:
-        InputError: they are others, or there is no such set.
+        InputError: they are others, there is no such set, or the net's own are the caller's and he does not pass them.
     """
+    if dataset is not None and source is not None:
+        raise InputError("got a dataset and a source, which both say what the data are", cure="Pass one of them.")
     if source is not None:
-        check_source(source)
-    source = source or data.get(name)
-    info = source.info
+        found = source_of(source, "source")
+    else:
+        found = source_in_file(card.data) if dataset is None else source_of(dataset)
+    info = found.info
     if (info.in_channels, info.image_size, info.classes) != (
         card.in_channels,
         card.image_size,
@@ -133,4 +269,4 @@ def fitting_source(name: str, card: ModelCard, source: Source | None = None) -> 
             ),
             got=f"{info.name}, which has other images or classes",
         )
-    return source
+    return found

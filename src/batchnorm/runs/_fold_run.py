@@ -30,8 +30,8 @@ def fold_run(
     overwrite: bool = False,
     options: "FoldOptions | None" = None,
     dataset: str | None = None,
-    model: str | None = None,
-    source: Source | None = None,
+    model: nn.Module | str | None = None,
+    source: Source | str | None = None,
     batch_size: int = FOLD_BATCH,
     device: str = "auto",
     threads: int = 0,
@@ -49,8 +49,9 @@ def fold_run(
         overwrite: allow that a file at `out` is replaced.
         options: of `batchnorm.fold`.
         dataset: another data set than the run's; its images and classes must fit.
-        model: the own `package.module:function`, if the net is not one of this package.
-        source: own data instead of a named set.
+        model: the own net, if it is not one of this package: a module, which stays as it is, or its
+            `package.module:function`.
+        source: own data instead of a named set, an object or its `package.module:source`.
         batch_size: images of the proof, and of the batch that is timed.
         device: as in `TrainConfig`.
         threads: as in `TrainConfig`.
@@ -82,11 +83,11 @@ def fold_run(
     with nothing_written(), torch_settings(config) as where:
         net, card = load_model(path, model)
         refuse_folded(path, net)
-        source = fitting_source(dataset or card.data, card, source)
+        own = fitting_source(card, dataset, source)
         folded, said = fold_and_judge(
             put(net, where, config),
-            replace(card, data=source.info.name),
-            source.load("test"),
+            replace(card, data=own.info.name),
+            own.load("test"),
             config,
             where,
             run=str(run),
@@ -102,7 +103,7 @@ def fold_run(
 
 
 def _as_trained(
-    path: Path, folder: RunFolder, model: str | None, device: torch.device, config: TrainConfig
+    path: Path, folder: RunFolder, model: nn.Module | str | None, device: torch.device, config: TrainConfig
 ) -> nn.Module | None:
     """The net before it was recalibrated, if its file lies beside the run's model."""
     if path != folder.model or not folder.former_model.is_file():

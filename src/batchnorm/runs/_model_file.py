@@ -15,6 +15,7 @@ from ..errors import ForPython, InputError, Setting, Words
 from ..files import as_path, atomic_write, in_short, one_line, read_json, refused
 from ..models import TooLargeError, at_most, build, is_builtin
 from ._finite import nonfinite_entry
+from ._own_net import foreign_net, twin_of
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
 
 FORMAT = "batchnorm.model"
@@ -53,11 +54,7 @@ class ModelCard:
             InputError: the card names a net that is not built in and `model` is `None`, or it cannot be built.
         """
         if model is None and not is_builtin(self.model):
-            raise InputError(
-                f"the model file names {one_line(self.model)!r}, which is not a net of this package, and a file may "
-                "not choose which code runs",
-                cure=("If you trust it, pass ", Setting("model", one_line(self.model)), "."),
-            )
+            raise foreign_net(self.model)
         shape = {"num_classes": len(self.classes), "in_channels": self.in_channels, "image_size": self.image_size}
         return build(model or self.model, **{**self.arguments, **shape})
 
@@ -105,23 +102,25 @@ def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
     return safetensors_bytes(tensors, metadata)
 
 
-def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, ModelCard]:
+def load_model(path: Path | str, model: nn.Module | str | None = None) -> tuple[nn.Module, ModelCard]:
     """Build the net that `path` describes, load its weights, and return it in evaluation mode with its card.
 
     A net that was folded comes back folded; `batchnorm.unfold` makes it what it was.
 
     Args:
         path: a `model.safetensors` that `save_model` wrote.
-        model: the caller's own `package.module:function`, see `ModelCard.build`.
+        model: the caller's own net, if it is not one of this package: `package.module:function`, see
+            `ModelCard.build`, or a module, of which a copy takes the weights.
 
     Raises:
         InputError: no such file, a broken or foreign one, or weights that do not fit the net.
+        InputTypeError: `model` is no net and no name of one.
     """
-    path = as_path(path, "path")
+    path, name = as_path(path, "path"), name_of(model)
     tensors, metadata = read_safetensors(path)
     card = _read_card(path, metadata)
     net = _built(path, card, model, tensors)
-    _load(path, net, model or card.model, tensors, metadata)
+    _load(path, net, name or card.model, tensors, metadata)
     check_digest(path, tensors, metadata)
     broken = nonfinite_entry(net)
     if broken:
@@ -131,14 +130,27 @@ def load_model(path: Path | str, model: str | None = None) -> tuple[nn.Module, M
     return net, card
 
 
-def _built(path: Path, card: ModelCard, model: str | None, tensors: Mapping[str, torch.Tensor]) -> nn.Module:
+def load_card(path: Path | str) -> ModelCard:
+    """Return the card of a model file alone.
+
+    Raises:
+        InputError: no such file, or a broken or foreign one.
+    """
+    return _read_card(Path(path), read_safetensors(Path(path))[1])
+
+
+def _built(
+    path: Path, card: ModelCard, model: nn.Module | str | None, tensors: Mapping[str, torch.Tensor]
+) -> nn.Module:
     """Build the net of a card; a net of this package may have no more numbers than the file."""
+    # The mode first: a norm that has been folded away is out of reach of what comes later.
+    if isinstance(model, nn.Module):
+        return twin_of(model, tensors).eval()
     try:
         if not model or is_builtin(model):
             # First by its sizes alone, which take no memory.
             with torch.device("meta"), at_most(sum(map(torch.numel, tensors.values()))):
                 card.build(model)
-        # The mode first: a norm that has been folded away is out of reach of what comes later.
         return card.build(model).eval()
     except InputError as error:
         misfit = isinstance(error.__cause__, TooLargeError)

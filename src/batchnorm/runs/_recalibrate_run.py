@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from .. import data
 from ..data import Augmentation, Source, SplitName
@@ -18,6 +19,7 @@ from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
 from ._recalibrated_files import Destination
+from ._recalibrated_result import needs_own_file, note_outdated, result_now
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
 from ._run_folder import RunFolder
 from ._scores import judge
@@ -72,8 +74,8 @@ def recalibrate_run(
     augment: bool = True,
     batch_size: int = RECALIBRATION_BATCH,
     max_samples: int | None = None,
-    model: str | None = None,
-    source: Source | None = None,
+    model: nn.Module | str | None = None,
+    source: Source | str | None = None,
     device: str = "auto",
     threads: int = 0,
     watcher: RunRecalibrationWatcher | None = None,
@@ -81,12 +83,14 @@ def recalibrate_run(
     """Give a trained run the statistics of its training images, judge it before and after, and write its model file.
 
     The images are those that the run was trained with: without those that it held out, augmented as it was. The model
-    of a run's folder is replaced, the former one stays beside it as `model.before-recalibration.safetensors`, and
-    `recalibration.json` says what was done. Whatever is raised before that (Ctrl-C, a full disk), the run is as it was.
+    of a run's folder is replaced, the former one stays beside it as `model.before-recalibration.safetensors`,
+    `recalibration.json` says what was done, and `result.json` what the model reaches now. Whatever is raised before
+    that (Ctrl-C, a full disk), the run is as it was.
 
     Args:
         run: the run's folder, or a model file; the `config.toml` beside it says how it was trained.
-        out: write the model to this file instead, and leave the run alone.
+        out: write the model to this file instead, and leave the run alone; needed for images that the run was not
+            trained on, for a run's result is that of a net which has seen no test image, and no other data.
         overwrite: allow that a file at `out` is replaced.
         options: of `batchnorm.recalibrate`.
         dataset: another data set than the run's; its images and classes must fit.
@@ -94,8 +98,9 @@ def recalibrate_run(
         augment: vary the images as the training did.
         batch_size: images per batch.
         max_samples: at most so many images, drawn by the run's seed.
-        model: the own `package.module:function`, if the net is not one of this package.
-        source: own data instead of a named set.
+        model: the own net, if it is not one of this package: a module, which stays as it is, or its
+            `package.module:function`.
+        source: own data instead of a named set, an object or its `package.module:source`.
         device: as in `TrainConfig`.
         threads: as in `TrainConfig`.
         watcher: hears of rounds, batches and notes.
@@ -120,6 +125,10 @@ def recalibrate_run(
     """
     watcher = watcher or RunRecalibrationWatcher()
     _check(batch_size=batch_size, max_samples=max_samples)
+    if split == "test" and out is None:
+        raise needs_own_file(
+            "statistics of the test images in a run's own model are a leak: it has seen what judges it"
+        )
     path = find_model_file(run)
     folder = RunFolder(path.parent) if (path.parent / "config.toml").is_file() else None
     destination = Destination.plan(path, folder, None if out is None else Path(out), overwrite=overwrite)
@@ -134,21 +143,25 @@ def recalibrate_run(
         with nothing_changed():
             net, card = load_model(path, model)
             refuse_folded(path, net)
-            source = fitting_source(dataset or card.data, card, source)
+            own = fitting_source(card, dataset, source)
+            if out is None and own.info.name != card.data:
+                raise needs_own_file(
+                    f"the run's result is of {card.data}, and not of a model with statistics of others"
+                )
             if known is None and augment:
                 watcher.note(
                     "no config.toml lies beside the model, so how it varied its images is unknown: they are not"
                 )
             images = _images(
-                source,
+                own,
                 split,
                 card,
                 known,
-                augmentation=augmentation_of(known, source) if augment and known else None,
+                augmentation=augmentation_of(known, own) if augment and known else None,
                 batch_size=batch_size,
                 max_images=max_samples,
             )
-            watcher.started(RecalibrationPlan.of(card, source, split, images, options.method, place))
+            watcher.started(RecalibrationPlan.of(card, own, split, images, options.method, place))
             put(net, place, config)
             record = recalibrate(
                 net,
@@ -157,10 +170,10 @@ def recalibrate_run(
                 watcher=watcher,
             )
             former = put(load_model(path, model)[0], place, config)  # anew: not every net can be copied
-            test = evaluation_batches(source.load("test"), card.normalization, config)
+            test = evaluation_batches(own.load("test"), card.normalization, config)
             said = RunRecalibration(
                 run=str(run),
-                data=source.info.name,
+                data=own.info.name,
                 split=split,
                 augmented=images.augmented,
                 batch_size=batch_size,
@@ -175,7 +188,10 @@ def recalibrate_run(
             )
             _compare(said, watcher)
             content = model_bytes(net, card)
-        return destination.write(content, said)
+            result = result_now(folder, said) if folder and destination.result else None
+        if folder and destination.result:
+            note_outdated(folder, watcher)
+        return destination.write(content, said, result)
 
 
 @contextlib.contextmanager
@@ -226,11 +242,11 @@ def _compare(said: RunRecalibration, watcher: RecalibrationWatcher) -> None:
         RefusedError: its outputs are not finite any more.
     """
     before, after = said.before, said.after
-    if before is None or after is None or before.loss is None:
+    if before is None or after is None:
         return
     if after.loss is None:
         raise RefusedError("with the new statistics the net's outputs are not finite; nothing was written")
-    if after.loss > before.loss and after.accuracy < before.accuracy:
+    if before.loss is not None and after.loss > before.loss and after.accuracy < before.accuracy:
         watcher.note(f"with the new statistics loss and accuracy are worse on the {said.judged_on} images")
     if said.split == said.judged_on:
         watcher.note("the statistics are those of the very images that judge: on others the net may do worse")

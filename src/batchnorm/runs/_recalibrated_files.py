@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from ..errors import InputError, Setting
 from ..files import atomic_write
-from ..records import RunRecalibration, to_json
+from ..records import RunRecalibration, TrainResult, to_json
 from ._output_file import check_output, same_file
 from ._run_folder import RunFolder, refuse_odd_name
 from ._stopping import listen_for_stop
@@ -21,16 +21,17 @@ _WHERE = ("Say where the recalibrated model is to go: ", Setting("out", "FILE"),
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The files that are written: the model, and in place its record and the former model beside it."""
+    """The files that are written: the model, and in place its record, the former model and the result beside it."""
 
     model: Path
     record: Path | None = None
     former: Path | None = None
+    result: Path | None = None
 
     @classmethod
     def in_place(cls, folder: RunFolder) -> "Destination":
         """Replace the model of a run."""
-        return cls(folder.model, folder.recalibration, folder.former_model)
+        return cls(folder.model, folder.recalibration, folder.former_model, folder.result)
 
     @classmethod
     def plan(cls, source: Path, folder: RunFolder | None, out: Path | None, *, overwrite: bool) -> "Destination":
@@ -71,12 +72,17 @@ class Destination:
         check_output(out, reads=[source], overwrite=overwrite)
         return cls(out)
 
-    def write(self, content: bytes, record: RunRecalibration) -> RunRecalibration:
+    def write(self, content: bytes, record: RunRecalibration, result: TrainResult | None = None) -> RunRecalibration:
         """Write all files, or, where that fails, none; return the record with what it says of them.
+
+        Args:
+            content: the model's file.
+            record: what was done.
+            result: of the run, with what its model reaches now; `None` leaves it alone.
 
         The former model is kept once: a second recalibration does not replace the statistics of the training by those
         of the first. All bytes are on the disk before the first file takes its name, a signal is heard when the last
-        one has, and the model is the last: a crash in between leaves the model that was there.
+        one has, and the model comes behind what says of it how it was: a crash before leaves the model that was there.
 
         Raises:
             OSError: the disk is full, or the folder cannot be written.
@@ -89,7 +95,9 @@ class Destination:
             record, written=str(self.model), sha256=digest, kept=str(kept) if kept else None, replaced=present
         )
         with listen_for_stop() as stop, contextlib.ExitStack() as files:
-            # What is opened last takes its name first.
+            # What is opened last takes its name first: a result never speaks of a model that did not come.
+            if self.result and result:
+                _put(files.enter_context(atomic_write(self.result)), (to_json(result) + "\n").encode())
             _put(files.enter_context(atomic_write(self.model)), content)
             if self.record:
                 _put(files.enter_context(atomic_write(self.record)), (to_json(record) + "\n").encode())

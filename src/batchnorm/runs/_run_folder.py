@@ -76,8 +76,8 @@ class RunFolder:
     @staticmethod
     def default_path(config: TrainConfig) -> Path:
         """Return `runs/<time>-<model>-<data>` for a run that starts now."""
-        model = config.model.replace(":", ".").replace("/", ".")
-        path = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{model}-{config.data}"
+        model, data = (name.replace(":", ".").replace("/", ".") for name in (config.model, config.data))
+        path = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{model}-{data}"
         taken = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
         return path if not path.exists() else next(other for other in taken if not other.exists())
 
@@ -131,12 +131,19 @@ class RunFolder:
                 cure=("Choose another", other, "."),
             )
 
-    def resuming(self, model: str | None = None) -> Words:
-        """How the training is gone on with; with the caller's own `model`, if the net is one."""
-        own = (" ", Setting("model", shlex.quote(model))) if model else ""
+    def resuming(self, model: str | None = None, source: str | None = None) -> Words:
+        """How the training is gone on with; with the caller's own `model` and `source`, if they are not ours."""
+        given = {"model": model, "source": source}
+        own = {name: value for name, value in given.items() if value}
+        words = "".join(f", {key}={value!r}" for key, value in own.items())
+        options = {"model": "model", "source": "dataset"}
         return ForPython(
-            f"batchnorm.training.resume({str(self.path)!r}{f', model={model!r}' if model else ''})",
-            otherwise=("batchnorm train ", Setting("resume", shlex.quote(str(self.path))), own),
+            f"batchnorm.training.resume({str(self.path)!r}{words})",
+            otherwise=(
+                "batchnorm train ",
+                Setting("resume", shlex.quote(str(self.path))),
+                tuple(part for key in own for part in (" ", Setting(options[key], shlex.quote(own[key])))),
+            ),
         )
 
     def _refuse_long_path(self) -> None:

@@ -3,23 +3,25 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .. import data
 from ..data import Batches, Source
 from ..errors import InputError
 from ..records import WiringRecord
 from ._environment import pick_device
 from ._evaluate import fitting_source, load_run
 from ._model_file import ModelCard
+from ._own_data import is_named
+from ._own_net import name_of
 
 
 def wiring_of_run(
     run: Path | str,
     *,
-    model: str | None = None,
+    model: nn.Module | str | None = None,
     batch_size: int = 2,
-    source: Source | None = None,
+    dataset: str | None = None,
+    source: Source | str | None = None,
     device: str = "auto",
 ) -> WiringRecord:
     """Run a trained net on its first test images, and write down who made which tensor, and who read it.
@@ -29,9 +31,11 @@ def wiring_of_run(
 
     Args:
         run: the run's folder, or a model file.
-        model: the own `package.module:function`, if the net is not one of this package.
+        model: the own net, if it is not one of this package: a module, or its `package.module:function`.
         batch_size: images.
-        source: own data instead of the run's; where the run's are not here, random numbers are taken.
+        dataset: another data set than the run's; its images and classes must fit.
+        source: own data instead of a named set, an object or its `package.module:source`; where the run's are not
+            here, random numbers are taken.
         device: as in `TrainConfig`.
 
     Raises:
@@ -57,19 +61,21 @@ def wiring_of_run(
         raise InputError(argument="batch_size", expected="an integer of at least 1", got=repr(batch_size))
     place = pick_device(device)
     net, card = load_run(run, model)
-    images, name, notes = _images(card, source, batch_size)
+    images, name, notes = _images(card, dataset, source, batch_size)
     wiring = trace(net.to(place), images.to(place))
-    return wiring_record(wiring, run=str(run), model=model or card.model, data=name, notes=notes)
+    return wiring_record(wiring, run=str(run), model=name_of(model) or card.model, data=name, notes=notes)
 
 
-def _images(card: ModelCard, source: Source | None, batch_size: int) -> tuple[Tensor, str | None, tuple[str, ...]]:
+def _images(
+    card: ModelCard, dataset: str | None, source: Source | str | None, batch_size: int
+) -> tuple[Tensor, str | None, tuple[str, ...]]:
     """The first test images, or random numbers; the set's name; what is to be said of them."""
-    known = {one.info.name: one for one in data.available()}
-    here = source or known.get(card.data)
-    if here is None or here.locate() is None:
+    asked = dataset is not None or source is not None
+    found = fitting_source(card, dataset, source) if asked or is_named(card.data) else None
+    if found is None or found.locate() is None:
         shape = (batch_size, card.in_channels, card.image_size, card.image_size)
         numbers = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-        return numbers, None, (f"the images of {card.data} are not here; random numbers were taken instead",)
-    split = fitting_source(card.data, card, here).load("test")
-    images, _ = next(iter(Batches(split, batch_size, card.normalization)))
-    return images, here.info.name, ()
+        name = card.data if dataset is None else dataset
+        return numbers, None, (f"the images of {name} are not here; random numbers were taken instead",)
+    images, _ = next(iter(Batches(found.load("test"), batch_size, card.normalization)))
+    return images, found.info.name, ()

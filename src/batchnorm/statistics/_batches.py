@@ -70,16 +70,7 @@ class Batches:
     @property
     def generators(self) -> list[torch.Generator]:
         """The generators by which a loader draws, where it has its own."""
-        sampler = getattr(self._loader, "batch_sampler", None)
-        owners = (
-            self._loader,
-            getattr(self._loader, "sampler", None),
-            sampler,
-            getattr(sampler, "sampler", None),
-            getattr(self._loader, "dataset", None),
-        )
-        found = (getattr(owner, "generator", None) for owner in owners)
-        return [*dict.fromkeys(generator for generator in found if isinstance(generator, torch.Generator))]
+        return generators_of(self._loader)
 
     def _read(self) -> Iterator[Call]:
         if self._begun is None:
@@ -98,3 +89,24 @@ class Batches:
                 cure="Use a loader with fewer samples instead.",
             )
         return batch.cut(left)
+
+
+def generators_of(loader: object) -> list[torch.Generator]:
+    """The generators of torch by which a loader draws, where it has its own.
+
+    Example:
+        >>> from torch.utils.data import DataLoader
+        >>> own = torch.Generator()
+        >>> generators_of(DataLoader([1, 2], shuffle=True, generator=own)) == [own]
+        True
+    """
+    sampler = getattr(loader, "batch_sampler", None)
+    owners = (
+        loader,
+        getattr(loader, "sampler", None),
+        sampler,
+        getattr(sampler, "sampler", None),
+        getattr(loader, "dataset", None),
+    )
+    found = (getattr(owner, "generator", None) for owner in owners)
+    return [*dict.fromkeys(generator for generator in found if isinstance(generator, torch.Generator))]

@@ -17,7 +17,8 @@ VERSION = 1
 class Position:
     """Where a training stands: whole epochs done, steps done in the running one, and that epoch's sums.
 
-    `loss` and `correct` are sums over `seen` images; `seconds` is the time of all epochs so far, the running one's
+    `loss`, `plain` (the loss without label smoothing; `None`: the epoch began before that was summed) and `correct` are
+    sums over `seen` images; `seconds` is the time of all epochs so far, the running one's
     part is `epoch_seconds`. Sampler and augmentation draw from (seed, epoch, step), so they need no state.
     `recalibrated`: all epochs are done, and the statistics of the net are those that were computed anew.
     """
@@ -30,6 +31,15 @@ class Position:
     seconds: float = 0.0
     epoch_seconds: float = 0.0
     recalibrated: bool = False
+    plain: float | None = 0.0
+
+    def means(self) -> tuple[float, float]:
+        """Return loss and accuracy of the running epoch so far."""
+        return self.loss / self.seen, self.correct / self.seen
+
+    def mean_plain(self) -> float | None:
+        """Return its loss without label smoothing."""
+        return None if self.plain is None else self.plain / self.seen
 
 
 @dataclass
@@ -112,16 +122,23 @@ def _checkpoint(content: dict[str, Any]) -> Checkpoint:
     return checkpoint
 
 
+LATER = frozenset({"recalibrated", "plain"})
+"""Parts of a position that are younger than checkpoints."""
+
+
 def _position(values: dict[str, Any]) -> Position:
     """Make the position, whose numbers are counts, sums and times."""
     known = {entry.name: entry.type for entry in fields(Position)}
-    if not known.keys() - {"recalibrated"} <= values.keys() <= known.keys():
+    if not known.keys() - LATER <= values.keys() <= known.keys():
         raise ValueError(f"position: expected {', '.join(known)}")
     for name, value in values.items():
-        kinds: tuple[type, ...] = (int, float) if known[name] is float else (known[name],)  # type: ignore[assignment]  # types
+        if name == "plain" and value is None:
+            continue
+        counted = known[name] in (int, bool)
+        kinds: tuple[type, ...] = (known[name],) if counted else (int, float)  # type: ignore[assignment]  # types
         if type(value) not in kinds or not 0 <= value < 2**63:
             raise ValueError(f"position.{name}: expected a number that is not negative, got {value!r}")
-    position = Position(**values)
+    position = Position(**{"plain": None if values["step"] else 0.0, **values})
     if position.correct > position.seen or (position.step > 0) != (position.seen > 0):
         raise ValueError("position: its counts contradict each other")
     return position

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data import Batches, Source
-from ..errors import InputError, RefusedError, Setting
-from ..models import is_builtin
+from ..errors import RefusedError
 from ..records import EpochRecord, TrainResult
 from ..runs import (
     ModelCard,
@@ -24,9 +24,12 @@ from ..runs import (
     evaluation_batches,
     first_nonfinite,
     listen_for_stop,
+    load_model,
     loss_and_accuracy,
+    name_of,
     nonfinite_entry,
     save_model,
+    source_of,
     torch_settings,
 )
 from ._checkpoint import Position, save_checkpoint
@@ -34,9 +37,9 @@ from ._final_statistics import recalibrate_trained
 from ._fold_training import fold_trained
 from ._freed_memory import keep_freed_memory
 from ._given import check_given, tells_options
-from ._going_on import last_checkpoint, refuse_older
+from ._going_on import data_of_run, last_checkpoint, name_in_run, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
-from ._preparation import Job, name_of, prepare
+from ._preparation import Job, in_hand, prepare
 from ._room import check_room
 from ._watcher import StepReport, Watcher
 
@@ -61,7 +64,7 @@ def fit(
     *,
     out: Path | str | None = None,
     model: nn.Module | str | None = None,
-    source: Source | None = None,
+    source: Source | str | None = None,
     watcher: Watcher | None = None,
 ) -> Trained:
     """Train a net, test it once at the end, and leave a run folder that can be evaluated, used and gone on with.
@@ -75,7 +78,7 @@ def fit(
         config: the options; `TrainConfig()` if left out.
         out: the folder of the run, new or empty; `None` writes nothing.
         model: an own net, or its `package.module:function`, instead of `config.model`.
-        source: own data instead of `config.data`.
+        source: own data, or their `package.module:source`, instead of `config.data`.
         watcher: hears of every step and epoch.
 
     Raises:
@@ -89,15 +92,15 @@ def fit(
         >>> trained.result.steps, len(trained.history), trained.model.training
         (10, 2, False)
     """
-    check_given(config=config, model=model, source=source, watcher=watcher)
+    check_given(config=config, model=model, watcher=watcher)
     given = config or TrainConfig()
+    found = source_of(given.data) if source is None else source_of(source, "source")
     # The options that are saved are those that were effective.
-    config = replace(
-        given, model=name_of(model) or given.model, data=OwnData(source.info.name) if source else given.data
-    )
+    own_data = source if source is None or isinstance(source, str) else found.info.name
+    config = replace(given, model=name_of(model) or given.model, data=OwnData(own_data) if own_data else given.data)
     folder = None if out is None else RunFolder.plan(out)
     with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
-        job = prepare(config, device, None if isinstance(model, str) else model, source)
+        job = prepare(config, device, model, found, in_hand(model=model, source=source))
         if folder:
             check_room(job, folder)
             held.enter_context(folder.created(config))
@@ -108,7 +111,7 @@ def resume(
     run: Path | str,
     *,
     model: nn.Module | str | None = None,
-    source: Source | None = None,
+    source: Source | str | None = None,
     watcher: Watcher | None = None,
     tune_allocator: bool | None = None,
 ) -> Trained:
@@ -116,9 +119,9 @@ def resume(
 
     Args:
         run: its folder.
-        model: the own net that it was started with; needed if it is not one of this package, for a file must not
-            choose which code runs.
-        source: the own data that it was started with.
+        model: the own net that it was started with, or the `package.module:function` that makes it; needed if it is
+            not one of this package, for a file must not choose which code runs.
+        source: the own data that it was started with, or their `package.module:source`; needed likewise.
         watcher: hears of every step and epoch.
         tune_allocator: instead of the run's own option of that name; it changes no number.
 
@@ -134,23 +137,19 @@ def resume(
         >>> resume(folder).result == done.result
         True
     """
-    check_given(model=model, source=source, watcher=watcher)
+    check_given(model=model, watcher=watcher)
     folder = RunFolder.open(run)
     config = folder.read_config()
-    if model is None and not is_builtin(config.model):
-        raise InputError(
-            "the run's net is not a net of this package",
-            cure=("If you trust it, pass ", Setting("model", config.model), "."),
-        )
     config = replace(
         config,
-        model=name_of(model) or config.model,
+        model=name_in_run(config, model),
         tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
     )
+    found = data_of_run(config, source)
     watcher = watcher or Watcher()
     with listen_for_stop() as stop, torch_settings(config) as device, folder.held():
         checkpoint = last_checkpoint(folder)
-        job = prepare(config, device, None if isinstance(model, str) else model, source)
+        job = prepare(config, device, model, found, in_hand(model=model, source=source))
         if checkpoint:
             job.restore(checkpoint)
             refuse_older(folder, checkpoint, config)
@@ -175,6 +174,8 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
         _save(job, folder)
         watcher.epoch(job.history[-1])
         _stop_if_asked(job, folder, stop)
+    if result and folder and result.recalibrated_since:
+        job.best.load_state_dict(load_model(folder.model, job.best)[0].state_dict())  # not the checkpoint's statistics
     if not result:
         recalibrate_trained(job, folder, stop, watcher)
         result = _test(job, folder)
@@ -200,7 +201,7 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
         _step(job, folder, images.to(job.device), labels.to(job.device))
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds
-        watcher.step(StepReport(here.epoch + 1, here.step, here.loss / here.seen, here.correct / here.seen, speed))
+        watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
         _stop_if_asked(job, folder, stop)
 
 
@@ -210,7 +211,8 @@ def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) ->
     with job.precision():
         outputs = job.model(images)
         loss = F.cross_entropy(outputs, labels, label_smoothing=config.label_smoothing)
-        value = loss.item()
+        plain = F.cross_entropy(outputs.detach(), labels) if config.label_smoothing else loss.detach()
+        value, plain_value = torch.stack([loss.detach(), plain]).tolist()
         if not math.isfinite(value):
             place = first_nonfinite(job.model, images)
             raise DivergenceError.of(what_to_try(job, folder, f"the loss became {value}; first not finite: {place}"))
@@ -225,6 +227,7 @@ def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) ->
     here.step += 1
     here.seen += len(labels)
     here.loss += value * len(labels)
+    here.plain = None if here.plain is None else here.plain + plain_value * len(labels)
     here.correct += int((outputs.argmax(1) == labels).sum())
 
 
@@ -232,19 +235,21 @@ def _finish_epoch(job: Job, folder: RunFolder | None) -> None:
     """Validate, write down what the epoch came to, and move the position to the next one."""
     here = job.position
     start = time.perf_counter()
+    loss, accuracy = here.means()
     val_loss, val_accuracy = _judge(job, folder, job.val, "validation") if job.val is not None else (None, None)
     seconds = here.epoch_seconds + time.perf_counter() - start
     job.history.append(
         EpochRecord(
             epoch=here.epoch + 1,
             steps=here.step,
-            train_loss=here.loss / here.seen,
-            train_accuracy=here.correct / here.seen,
+            train_loss=loss,
+            train_accuracy=accuracy,
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             lr=float(job.optimizer.param_groups[0]["lr"]),
             seconds=seconds,
             images_per_second=here.seen / here.epoch_seconds,
+            train_plain_loss=here.mean_plain(),
         )
     )
     job.position = Position(epoch=here.epoch + 1, seconds=here.seconds + seconds)

@@ -8,7 +8,6 @@ from typing import ParamSpec, TypeVar
 
 from torch import nn
 
-from ..data import check_source
 from ..errors import InputTypeError
 from ..runs import TrainConfig, near_option
 from ._watcher import Watcher
@@ -19,7 +18,7 @@ Value = TypeVar("Value")
 _HEARD = [name for name in vars(Watcher) if not name.startswith("_")]
 
 
-def check_given(*, config: object = None, model: object = None, source: object = None, watcher: object = None) -> None:
+def check_given(*, config: object = None, model: object = None, watcher: object = None) -> None:
     """Refuse what is of another kind than a training takes, before anything is done.
 
     Raises:
@@ -30,8 +29,6 @@ def check_given(*, config: object = None, model: object = None, source: object =
     if model is not None and not isinstance(model, nn.Module | str):
         cure = "Make the model, and pass that." if callable(model) else ""
         raise _other("model", "a torch.nn.Module or package.module:function", model, cure)
-    if source is not None:
-        check_source(source)
     if watcher is not None and (isinstance(watcher, type) or not all(hasattr(watcher, name) for name in _HEARD)):
         raise _other("watcher", "a batchnorm.training.Watcher", watcher, "Derive a class from it, and pass an object.")
 

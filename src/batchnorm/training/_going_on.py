@@ -1,9 +1,13 @@
-"""From which checkpoint does a run go on, so that no model is lost that took longer to train?"""
+"""From which checkpoint does a run go on, and with which data, so that no model is lost that took longer to train?"""
 
 import shlex
 
+from torch import nn
+
+from ..data import Source
 from ..errors import ForPython, InputError, Setting, Words
-from ..runs import RunFolder, TrainConfig
+from ..models import is_builtin
+from ..runs import ANY_SOURCE, RunFolder, TrainConfig, foreign_net, name_of, source_in_file, source_of
 from ._checkpoint import Checkpoint, load_checkpoint
 
 
@@ -46,3 +50,35 @@ def _other_ways(folder: RunFolder) -> Words:
         otherwise=("batchnorm train ", Setting("config", shlex.quote(config)), " ", Setting("out", "FOLDER")),
     )
     return ("Put the checkpoint back, or train in another folder: ", anew, ".")
+
+
+def name_in_run(config: TrainConfig, model: nn.Module | str | None) -> str:
+    """Return the name of the net of a run that goes on.
+
+    A net of the caller's own keeps the one that the run has: the function that makes it may have another name today.
+
+    Raises:
+        InputError: it is the caller's own, and he does not pass it.
+    """
+    named = name_of(model)
+    if is_builtin(config.model):
+        return named or config.model
+    if named is None:
+        raise foreign_net(config.model)
+    return config.model
+
+
+def data_of_run(config: TrainConfig, source: Source | str | None) -> Source:
+    """Return the data of a run that goes on, if they are not others than those that it was started with.
+
+    Raises:
+        InputError: they are, or they are the caller's own, and he does not pass them.
+    """
+    if source is None:
+        return source_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
+    found = source_of(source, "source")
+    if ":" not in config.data and found.info.name != config.data:
+        raise InputError(
+            argument="source", expected=f"the data of this run, {config.data!r}", got=repr(found.info.name)
+        )
+    return found

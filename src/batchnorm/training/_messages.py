@@ -6,7 +6,7 @@ import torch
 
 from ..errors import Fault, Sentence, Setting
 from ..models import is_builtin
-from ..runs import RunFolder
+from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
 from ._preparation import Job
 from ._watcher import Plan, Watcher
@@ -59,8 +59,12 @@ def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> Sentence:
         place = f"{signal}: stopped after the last epoch, before the test"
     if folder is None:
         return Sentence(f"{place}; nothing is saved, for no folder was given (", Setting("out"), ")")
-    own = None if is_builtin(job.config.model) else job.config.model
-    return Sentence(f"{place}; all is saved, go on with: ", folder.resuming(own))
+    if job.in_hand:
+        own = "".join(f", {name}=..." for name in job.in_hand)
+        return Sentence(f"{place}; all is saved, go on with: batchnorm.training.resume({str(folder.path)!r}{own})")
+    model = None if is_builtin(job.config.model) else job.config.model
+    source = None if is_named(job.config.data) else str(job.config.data)
+    return Sentence(f"{place}; all is saved, go on with: ", folder.resuming(model, source))
 
 
 def what_to_try(job: Job, folder: RunFolder | None, fault: str) -> Fault:

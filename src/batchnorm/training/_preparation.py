@@ -26,7 +26,10 @@ LATER = frozenset({"fold", "recalibrate", "route"})
 
 @dataclass
 class Job:
-    """A training: the parts that move (model, average, optimizer, scheduler, position) and those that do not."""
+    """A training: the parts that move (model, average, optimizer, scheduler, position) and those that do not.
+
+    `in_hand` names the arguments by which the caller handed over objects, which no command line can name.
+    """
 
     config: TrainConfig
     device: torch.device
@@ -40,6 +43,7 @@ class Job:
     scheduler: LRScheduler
     position: Position = field(default_factory=Position)
     history: list[EpochRecord] = field(default_factory=list)
+    in_hand: tuple[str, ...] = ()
 
     @property
     def best(self) -> nn.Module:
@@ -112,24 +116,30 @@ class Job:
         self.position, self.history = checkpoint.position, checkpoint.history
 
 
-def name_of(model: nn.Module | str | None) -> str | None:
-    """Return the name under which a caller's own net is saved; nothing is ever imported by it unasked."""
-    return f"{type(model).__module__}:{type(model).__qualname__}" if isinstance(model, nn.Module) else model
+def in_hand(**given: object) -> tuple[str, ...]:
+    """Return which of these arguments are objects, and no names."""
+    return tuple(name for name, value in given.items() if value is not None and not isinstance(value, str))
 
 
-def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, source: Source | None) -> Job:
-    """Find the data, build the net, prove that it takes the images, read them, set up the rule.
+def prepare(
+    config: TrainConfig,
+    device: torch.device,
+    model: nn.Module | str | None,
+    source: Source,
+    objects: tuple[str, ...] = (),
+) -> Job:
+    """Build the net, prove that it takes the images, read them, set up the rule.
 
     Args:
         config: the options.
         device: where the net runs.
-        model: the caller's own net; `None` builds what `config.model` names.
-        source: the caller's own data; `None` takes what `config.data` names.
+        model: the caller's own net, or the name of its function; `None` builds what `config.model` names.
+        source: the data.
+        objects: see `Job.in_hand`.
 
     Raises:
         InputError: the data or the net cannot be used.
     """
-    source = source or data.get(config.data)
     if config.shift >= source.info.image_size:
         raise InputError(
             argument="shift",
@@ -151,7 +161,7 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
         in_channels=source.info.in_channels,
         image_size=source.info.image_size,
         normalization=normalization,
-        data=config.data,
+        data=source.info.name,
     )
     if len(train) < 2:
         raise InputError(
@@ -180,12 +190,13 @@ def prepare(config: TrainConfig, device: torch.device, model: nn.Module | None, 
         average=make_average(net, config.ema_decay),
         optimizer=optimizer,
         scheduler=make_scheduler(optimizer, config, steps=len(batches) * config.epochs),
+        in_hand=objects,
     )
 
 
-def _net(config: TrainConfig, model: nn.Module | None, source: Source) -> tuple[nn.Module, dict[str, Any]]:
+def _net(config: TrainConfig, model: nn.Module | str | None, source: Source) -> tuple[nn.Module, dict[str, Any]]:
     """Return the net and, beside the data's, the arguments with which it can be built again."""
-    if model is not None:
+    if isinstance(model, nn.Module):
         return model, {}
     arguments: dict[str, Any] = {
         "norm": config.norm,
@@ -195,7 +206,7 @@ def _net(config: TrainConfig, model: nn.Module | None, source: Source) -> tuple[
     }
     info = source.info
     net = build(
-        config.model,
+        model or config.model,
         num_classes=len(info.classes),
         in_channels=info.in_channels,
         image_size=info.image_size,

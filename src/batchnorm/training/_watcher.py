@@ -26,13 +26,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """The running epoch (counted from 1) after `step` steps; loss and accuracy (0…1): means over its images so far."""
+    """The running epoch (counted from 1) after `step` steps; losses and accuracy (0…1): means over its images so far.
+
+    `loss` is what is minimized, with label smoothing; `plain_loss` the same without (`None` where it is not known).
+    """
 
     epoch: int
     step: int
     loss: float
     accuracy: float
     images_per_second: float
+    plain_loss: float | None = None
 
 
 class Watcher(RecalibrationWatcher):

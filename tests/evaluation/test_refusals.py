@@ -1,0 +1,72 @@
+"""What cannot be evaluated is refused with what was expected and what to do."""
+
+import pytest
+import torch
+from torch import nn
+
+from batchnorm import evaluate
+from batchnorm.errors import InputError, InputTypeError, RefusedError
+
+
+@pytest.mark.parametrize("twice", [lambda batches: (batch for batch in batches), iter])
+def test_a_loader_that_is_read_once_is_refused_with_the_reason(net, batches, twice) -> None:
+    with pytest.raises(InputError, match=r"loader: .* several times.*, which gives its batches once\. Give the loader"):
+        evaluate(net, twice(batches))
+
+
+def test_a_loader_that_hides_that_it_is_read_once_is_refused(net, batches) -> None:
+    class Once:
+        rest = iter(batches)
+
+        def __iter__(self):
+            return self.rest
+
+    with pytest.raises(RefusedError, match="the loader gave 50 samples in the first pass, and 0 in the next"):
+        evaluate(net, Once())
+
+
+@pytest.mark.parametrize(
+    ("loader", "message"),
+    [
+        (torch.zeros(4, 2, 5, 5), r"expected an iterable of batches, .* got a Tensor\. Put a single batch into a list"),
+        ((torch.zeros(4, 2, 5, 5), torch.zeros(4)), "got a tuple of tensors"),
+        ({"x": 1}, "got a dict"),
+        (3, "got a int"),
+        (None, r"loader: expected the data, got None\. Pass them: evaluate\(model, loader\)"),
+    ],
+)
+def test_what_is_no_loader_is_refused(net, loader: object, message: str) -> None:
+    with pytest.raises(InputTypeError, match=message):
+        evaluate(net, loader)
+
+
+@pytest.mark.parametrize("loader", [[], [(torch.zeros(0, 2, 5, 5), torch.zeros(0))]])
+def test_a_loader_that_gives_nothing_is_refused(net, loader: list[object]) -> None:
+    with pytest.raises(InputError, match="loader: expected at least one batch, got none"):
+        evaluate(net, loader)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("runs/x", [1]), r"loader: is for a model; a run is judged by its own data, or by a source\. Leave it out"),
+        ((nn.Identity(), [1], {"split": "train"}), "split: is for a run; a model is judged as it is"),
+        (("runs/x", None, {"metric": len}), "metric: is for a model"),
+        (("runs/x", None, {"recalibrated": True}), "recalibrated: is for a model"),
+        (
+            (nn.Identity(), [1], {"recalibrated": "fast"}),
+            "recalibrated: expected True, 'average' or 'exact', got 'fast'",
+        ),
+        ((nn.Identity(), [1], {"batch_size": 4}), "batch_size: is for a data set"),
+    ],
+)
+def test_an_argument_of_the_other_form_is_refused(arguments: tuple, message: str) -> None:
+    run, loader, *options = arguments
+    with pytest.raises(InputError, match=message):
+        evaluate(run, loader, **(options[0] if options else {}))
+
+
+@pytest.mark.parametrize("given", [None, [1, 2], 3])
+def test_what_is_neither_run_nor_model_is_refused(given: object) -> None:
+    with pytest.raises(InputTypeError, match="run: expected a run's folder, its model file, or a model and a loader"):
+        evaluate(given)
