@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils._pytree import register_pytree_node
 
+from batchnorm.surgery import fold, unfold
 from batchnorm.wiring import NormCall, Product, trace
 
 from .nets import conv, images, net
@@ -356,6 +357,18 @@ def test_of_several_tensors_the_first_is_shown_and_the_others_are_said():
     record = trace(net(lambda m, x, y: m.bn(x + y), bn=nn.BatchNorm2d(3)), (X, X)).record()
     assert record.input == tuple(X.shape)
     assert record.notes[0] == "2 tensors are given to the model; the first is shown"
+
+
+def test_a_wiring_of_a_model_that_was_folded_since_is_refused_and_after_unfold_is_right_again():
+    model = nn.Sequential(conv(), nn.BatchNorm2d(4)).eval()
+    wiring = trace(model, X)
+    said = str(wiring)
+    fold(model, X)
+    message = r"^the model was changed since it was traced: .* at '1' now, where a BatchNorm2d ran\. Trace it again\.$"
+    with pytest.raises(RuntimeError, match=message):
+        wiring.svg()
+    unfold(model)
+    assert str(wiring) == said
 
 
 def test_the_repr_of_a_wiring_is_one_line():

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import cast
 
+from ..errors import RefusedError
+from ..norms import is_norm
 from ..records import INPUT, WiringOutcome, WiringRecord, WiringRow
 from ..wiring import Part, Pass, Wiring, values_in
 from ._make_plan import make_plan
@@ -23,6 +25,9 @@ def wiring_record(
         data: the set whose images it was given.
         notes: what is to be said before all else.
 
+    Raises:
+        RefusedError: a norm that was seen is no longer in its place: the model was folded since, or rebuilt.
+
     Example:
         >>> from torch import nn, zeros
         >>> from batchnorm.wiring import trace
@@ -31,6 +36,7 @@ def wiring_record(
         >>> [(norm.module, norm.outcome, norm.into) for norm in record.norms]
         [('1', 'folded', ('0',))]
     """
+    _check_unchanged(wiring)
     plan = make_plan(wiring)
     rows, of_input = rows_of(wiring, plan)
     given = [value for call in wiring.calls[:1] for value in values_in((call.args, call.kwargs))]
@@ -45,6 +51,17 @@ def wiring_record(
         ways=len(wiring.passes),
         notes=(*notes, *more, *_notes(wiring, plan)),
     )
+
+
+def _check_unchanged(wiring: Wiring) -> None:
+    now = dict(wiring.model.named_modules(remove_duplicate=False))
+    for call in (call for seen in wiring.passes for call in seen.calls):
+        if is_norm(call.module) and now.get(call.name) is not call.module:
+            raise RefusedError(
+                f"the model was changed since it was traced: another module, or none, is at {call.name!r} now, where "
+                f"a {type(call.module).__name__} ran",
+                cure="Trace it again.",
+            )
 
 
 def _notes(wiring: Wiring, plan: Plan) -> tuple[str, ...]:

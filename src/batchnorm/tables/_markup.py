@@ -50,7 +50,7 @@ def to_csv(table: "Table") -> str:
 def _html(table: "Table") -> Iterator[str]:
     yield "<table>"
     if table.title:
-        yield f'<caption style="text-align: left">{_escaped(table.title)}</caption>'
+        yield f'<caption style="text-align: left; white-space: nowrap">{_escaped(table.title)}</caption>'
     headings = (f'<th style="text-align: {one.justify}">{_escaped(one.heading)}</th>' for one in table.columns)
     yield f"<thead><tr>{''.join(headings)}</tr></thead>"
     yield "<tbody>"

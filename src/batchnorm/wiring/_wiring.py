@@ -97,7 +97,10 @@ class Wiring:
         return tuple(dict.fromkeys(reader for maker, reader in self.links(self.passes[0]) if maker == name))
 
     def record(self) -> WiringRecord:
-        """Return it as plain data: a row for each module, and what a fold would make of each norm.
+        """Return it as plain data: a row for each module, and what a fold would make of each norm now.
+
+        Raises:
+            RefusedError: the model was changed since it was traced: it was folded, say.
 
         Example:
             >>> from torch import zeros
