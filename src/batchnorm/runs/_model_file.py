@@ -15,6 +15,7 @@ from ..errors import ForPython, InputError, Setting, Words
 from ..files import as_path, atomic_write, in_short, one_line, read_json, refused
 from ..models import TooLargeError, at_most, build, is_builtin
 from ._finite import nonfinite_entry
+from ._own_net import foreign_net, name_of, twin_of
 from ._own_net import foreign_net, twin_of
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
 
