@@ -1,6 +1,7 @@
 """Storey 3: change a model in place, prove it, and say what changed."""
 
 from ._fold import fold as fold
+from ._keep import drop_originals as drop_originals
 from ._make_plan import make_plan as make_plan
 from ._plan import Plan as Plan
 from ._restore import check_kinds as check_kinds
