@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from . import surgery as surgery
     from . import training as training
     from . import wiring as wiring
+    from .runs import load_folded as load_folded
+    from .runs import save_folded as save_folded
     from .statistics import recalibrate as recalibrate
+    from .surgery import drop_originals as drop_originals
     from .surgery import fold as fold
     from .surgery import unfold as unfold
     from .wiring import trace as trace
@@ -45,7 +48,15 @@ _ROOMS = (
     "transaction",
     "wiring",
 )
-_VERBS = {"fold": "surgery", "recalibrate": "statistics", "trace": "wiring", "unfold": "surgery"}
+_VERBS = {
+    "drop_originals": "surgery",
+    "fold": "surgery",
+    "load_folded": "runs",
+    "recalibrate": "statistics",
+    "save_folded": "runs",
+    "trace": "wiring",
+    "unfold": "surgery",
+}
 """What is used by so many that it stands here, too, and the room it lives in."""
 
 

@@ -15,7 +15,7 @@ from ._json import to_line
 from ._option_names import errors_in_options
 from ._streams import warn
 
-ARGUMENTS = ("out", "batch_size", "device", "threads")
+ARGUMENTS = ("out", "batch_size", "device", "threads", "discard")
 """Of the library, which here are options."""
 
 
@@ -100,7 +100,7 @@ class Fold:
 
 @dataclass
 class Unfold:
-    """Give back the file that `batchnorm fold` was given, bit for bit; neither net nor code is needed.
+    """Write the tensors that `batchnorm fold` was given, bit for bit, to a new file; no code is needed.
 
     Example: batchnorm unfold folded.safetensors -o model.safetensors
     """
@@ -111,11 +111,13 @@ class Unfold:
     """where it goes; a state_dict may go to a .pt file"""
     overwrite: bool = False
     """allow that it replaces a file"""
+    discard: bool = False
+    """unfold also a model that was trained after it was folded; what it learned is lost"""
 
     def run(self) -> int:
         """Write, say where, return 0."""
         with errors_in_options(ARGUMENTS):
-            names = unfold_file(self.file, out=self.out, overwrite=self.overwrite)
+            names = unfold_file(self.file, out=self.out, overwrite=self.overwrite, discard=self.discard)
         print(f"{len(names)} tensors, as they were before the norms were folded: {self.out}")
         return 0
 

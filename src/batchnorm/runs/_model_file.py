@@ -84,8 +84,9 @@ def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
 
 def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
     """Return the bytes of the file that `save_model` writes."""
-    from ..surgery import fold_state, is_folded
+    from ..surgery import check_not_dropped, fold_state, is_folded
 
+    check_not_dropped(model)
     folded = is_folded(model)
     state, tensors = fold_state(model) if folded else (None, model.state_dict())
     metadata = {

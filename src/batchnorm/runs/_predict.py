@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..records import Prediction
+from ._as_trained import EVALUATION_BATCH
 from ._image_colours import in_colours
 from ._image_file import MOST_PIXELS, open_image
 from ._model_file import ModelCard
-from ._as_trained import EVALUATION_BATCH
 
 
 def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tuple[Tensor, tuple[str, ...]]:

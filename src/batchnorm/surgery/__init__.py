@@ -1,6 +1,7 @@
 """Storey 3: change a model in place, prove it, and say what changed."""
 
 from ._fold import fold as fold
+from ._keep import check_not_dropped as check_not_dropped
 from ._keep import drop_originals as drop_originals
 from ._make_plan import make_plan as make_plan
 from ._plan import Plan as Plan
@@ -9,5 +10,8 @@ from ._restore import restore_fold as restore_fold
 from ._restore import take_dtypes as take_dtypes
 from ._state import fold_state as fold_state
 from ._state import is_folded as is_folded
-from ._state import unfolded_tensors as unfolded_tensors
+from ._structure import difference as difference
+from ._structure import structure_of as structure_of
+from ._trained import check_untrained as check_untrained
 from ._unfold import unfold as unfold
+from ._unfolded_tensors import unfolded_tensors as unfolded_tensors

@@ -10,9 +10,9 @@ from ..records import FoldedNorm, FoldReport
 from ..transaction import all_or_nothing, original, transaction, verb
 from ..wiring import check_repeatable, not_varied, trace_examples
 from ._carry_out import carry_out, carry_out_and_prove
-from ._keep import let_go, mark_last_fold
+from ._keep import let_go, mark_fold
 from ._make_plan import make_plan
-from ._materialize import materialize as make_plain
+from ._materialize import materialize as made_plain
 from ._plan import Plan
 from ._prove import other_inputs
 from ._refuse import check_foldable
@@ -54,8 +54,8 @@ def fold(
             in the model's dtype; a norm that makes a difference is put back.
         materialize: replace weights that are computed in each call (weight_norm, spectral_norm, parametrizations) by
             what they are now, so that norms can go into them.
-        keep_originals: keep the weights and norms as they were with the model, for `unfold` and `save_folded`. They take
-            as much memory as the model, also in a pickle of it; `drop_originals` lets go of them later.
+        keep_originals: keep weights and norms as they were, for `unfold` and `save_folded`. They take as much memory as
+            the model, also in a pickle of it; `drop_originals` lets go of them later.
 
     Returns:
         What became of each norm, and how far the outputs are from what they were.
@@ -91,7 +91,7 @@ def fold(
         inputs = [*examples, *others]
         before = _count(module)
         with all_or_nothing() as undo:
-            plain = make_plain(module, undo) if materialize else []
+            plain = made_plain(module, undo) if materialize else []
             wiring = trace_examples(module, tuple(inputs), "fold")
             with transaction(module, scripts=True):  # a forward is tried on its own here and there
                 plan = make_plan(wiring)
@@ -102,7 +102,7 @@ def fold(
                 proved = carry_out_and_prove(module, plan, inputs, said, undo)
             else:
                 carry_out(module, plan, undo)
-            mark_last_fold(module)
+            mark_fold(module)
             if not keep_originals:
                 let_go(module, undo)
             return FoldReport(

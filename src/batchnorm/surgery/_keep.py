@@ -8,15 +8,17 @@ from ..errors import InputError, InputTypeError
 from ..transaction import Undo, all_or_nothing, original, verb
 from ._carry_out import stashes_of
 from ._marks import marks_of
+from ._stash import Stash
 from ._twin import DROPPED, STASH
 
 
 @verb
 def drop_originals(model: nn.Module) -> None:
-    """Let go of what a folded model keeps for `unfold`: half of its memory, and of its pickle. It cannot be unfolded then.
+    """Let go of what a folded model keeps for `unfold`: half of its memory, and of its pickle.
 
     Args:
-        model: a model that `fold` has folded, or that has one inside; nothing that it computes changes.
+        model: a model that `fold` has folded, or that has one inside. It computes what it did, and can no longer be
+            unfolded, nor saved by `save_folded`.
 
     Raises:
         InputTypeError: no module.
@@ -48,7 +50,7 @@ def drop_originals(model: nn.Module) -> None:
 
 
 def let_go(model: nn.Module, undo: Undo) -> None:
-    """Take what former folds keep from a model and its parts, and leave a word of it, for `unfold` to say why it cannot."""
+    """Take from a model and its parts what former folds keep; a mark stays, so that `unfold` can say why it refuses."""
     for module in model.modules():
         if STASH in vars(module):
             undo.add(partial(_set_back, module, vars(module)[STASH], dropped=DROPPED in vars(module)))
@@ -71,15 +73,25 @@ def check_not_dropped(model: nn.Module) -> None:
         )
 
 
-def mark_last_fold(model: nn.Module) -> None:
+def mark_folds(model: nn.Module) -> None:
+    """Note what the tensors of a model, and of its parts, are that have just been folded, or read from a file."""
+    found = [(stash, inner) for inner in model.modules() for stash in stashes_of(inner)]
+    known: set[int] = set()
+    for stash, inner in sorted(found, key=lambda entry: entry[0].number, reverse=True):
+        own = {id(tensor) for tensor in (*inner.parameters(), *inner.buffers())}
+        if known.isdisjoint(own):  # else an older fold, of what a newer one has changed
+            stash.marks = marks_of(inner, _written(inner, stash))
+        known |= own
+
+
+def mark_fold(model: nn.Module) -> None:
     """Note what the tensors of a model are that has just been folded."""
     stash = stashes_of(model)[-1]
-    stash.marks = marks_of(model, _written(model))
+    stash.marks = marks_of(model, _written(model, stash))
 
 
-def _written(model: nn.Module) -> list[str]:
+def _written(model: nn.Module, stash: Stash) -> list[str]:
     """The buffers into which something was folded, and those of what stands in the places of norms."""
-    stash = stashes_of(model)[-1]
     names = [*stash.tensors, *stash.made]
     for replaced in stash.norms:
         first = replaced.names[0]

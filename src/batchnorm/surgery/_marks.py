@@ -64,7 +64,7 @@ def marks_of(model: nn.Module, others: Iterable[str] = ()) -> dict[str, Mark]:
 
 
 def changed_since(model: nn.Module, marks: Mapping[str, Mark]) -> list[str]:
-    """Name the tensors that have other numbers now. One that is gone, or of another shape, was exchanged, not trained."""
+    """Name the tensors that have other numbers now. What is gone, or of another shape, was exchanged, not trained."""
     present = dict(_trained(model, {*marks}))
     return [
         name

@@ -6,16 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import RefusedError, Setting
 from ..nn import ScaleShift
 from ._follow import follow, pairs_of, take_mode
-from ._marks import Mark, changed_since
+from ._marks import Mark
 from ._materialize import Before
 from ._rest import Rest
 from ._state_form import named_tensors
 from ._weights import owner_of
-
-_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +110,6 @@ def _stands(model: nn.Module, name: str, replaced: Replaced) -> bool:
 def _shape(model: nn.Module, name: str) -> torch.Size | None:
     found = find_tensor(model, name)
     return None if found is None else found.shape
-
-
-def check_untrained(model: nn.Module, stash: Stash) -> None:
-    """Raise if a model has learned something since it was folded, which would be lost.
-
-    Raises:
-        RefusedError: it has.
-    """
-    changed = stash.trained or changed_since(model, stash.marks)
-    if changed:
-        more = f" and {len(changed) - _MOST_NAMED} more" if len(changed) > _MOST_NAMED else ""
-        raise RefusedError(
-            expected="a model as it was when it was folded",
-            got=f"one that was trained since: {', '.join(changed[:_MOST_NAMED])}{more} changed",
-            cure=(
-                "What the folded weights have learned cannot be taken apart again. Keep the folded model, or lose that: "
-                "",
-                Setting("discard", True),
-                ".",
-            ),
-        )
 
 
 def undo(model: nn.Module, stash: Stash) -> None:

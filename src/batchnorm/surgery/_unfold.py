@@ -6,7 +6,8 @@ from ..transaction import all_or_nothing, all_steps, check_holds_weights, origin
 from ._carry_out import stashes_of
 from ._follow import freeze_as_train_does
 from ._keep import check_not_dropped
-from ._stash import check_fits, check_untrained, undo
+from ._stash import check_fits, undo
+from ._trained import check_unchanged
 from ._twin import STASH
 
 
@@ -64,7 +65,7 @@ def unfold(model: nn.Module, *, discard: bool = False) -> tuple[str, ...]:
         steps.add(*(step for part in (module, *norms) for step in all_steps(part)))
         for stash, _, inner in found:
             if not discard:
-                check_untrained(inner, stash)
+                check_unchanged(inner, stash)
             undo(inner, stash)
         freeze_as_train_does(module, norms)
         for _, inner in folded:
