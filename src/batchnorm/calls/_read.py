@@ -169,28 +169,14 @@ def check_device(calls: Sequence[Call], model: nn.Module, verb: str) -> None:
 
 def _signature(model: nn.Module) -> inspect.Signature | None:
     """That of the model's forward; None where something else is called, or changes the arguments before."""
-    while (inner := _handed_on_to(model)) is not None:
-        model = inner
+    while isinstance(model, AveragedModel):
+        model = model.module
     if type(model).__call__ is not nn.Module.__call__ or model._forward_pre_hooks:
         return None
     try:
         return inspect.signature(model.forward)
     except (TypeError, ValueError):  # a forward of C++
         return None
-
-
-def _handed_on_to(model: nn.Module) -> nn.Module | None:
-    """What is inside a wrapper that takes anything, such as an average of weights."""
-    if isinstance(model, AveragedModel):
-        return model.module
-    children = [*model.children()]
-    if len(children) != 1 or type(model).__call__ is not nn.Module.__call__ or model._forward_pre_hooks:
-        return None
-    try:
-        kinds = {parameter.kind for parameter in inspect.signature(model.forward).parameters.values()}
-    except (TypeError, ValueError):
-        return None
-    return children[0] if kinds == {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} else None
 
 
 def _room(signature: inspect.Signature | None) -> Room:

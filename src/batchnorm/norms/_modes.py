@@ -34,10 +34,10 @@ class Modes:
         if any(module.training for module in norm.modules):
             return None
         if not self.chosen:
-            return "frozen: train() leaves it in evaluation mode"
+            return "frozen: the model's train() leaves it in evaluation mode"
         if self._root.training:
-            return "frozen: in evaluation mode in a model that is in training mode"
-        return f"frozen: in evaluation mode in a model of which only a part is in training mode ({self._named()})"
+            return "frozen: it is in evaluation mode, and the model in training mode"
+        return f"frozen: it is in evaluation mode, and only a part of the model in training mode ({self._named()})"
 
     def _named(self) -> str:
         return ", ".join(self._training[:2]) + (" ..." if len(self._training) > 2 else "")

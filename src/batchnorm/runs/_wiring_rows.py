@@ -7,7 +7,7 @@ from ..records import INPUT, WiringOutcome, WiringRow
 from ..surgery import Plan
 from ..wiring import Part, Pass, Wiring
 
-NO_MODULE = "F.batch_norm in a forward: there is no module to replace"
+NO_MODULE = "F.batch_norm is called in a forward, where there is no module to replace: use a norm module instead"
 
 
 def rows_of(wiring: Wiring, plan: Plan) -> tuple[tuple[WiringRow, ...], tuple[str, ...]]:
