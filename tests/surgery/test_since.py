@@ -144,6 +144,32 @@ def test_training_between_two_folds_is_not_lost_unasked():
     assert picture(net) == before
 
 
+def test_a_weight_that_was_quantized_since_counts_as_changed():
+    net = folded()
+    net[7].weight = nn.Parameter(Odd(net[7].weight.detach()))
+    with pytest.raises(RuntimeError, match=r"trained since: 7\.weight changed"):
+        unfold(net)
+
+
+class Odd(torch.Tensor):
+    """Somebody's own, whose bytes nobody can have."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.cpu:
+            raise NotImplementedError("packed")
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+def test_a_pickle_of_before_marks_is_unfolded():
+    net = folded()
+    (stash,) = net._batchnorm_folds
+    _, state = stash.__getstate__()
+    del state["marks"], state["trained"]
+    stash.__setstate__((None, state))
+    assert unfold(net) == ("1", "3")
+
+
 # what comes back is as the model is now
 
 

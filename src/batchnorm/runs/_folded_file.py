@@ -117,6 +117,13 @@ def load_folded(path: Path | str, model: nn.Module) -> nn.Module:
             got="one that is",
             cure="Build it anew, or call unfold(model) first.",
         )
+    if any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers())):
+        raise InputError(
+            argument="model",
+            expected="a model whose tensors have memory",
+            got="one on the meta device",
+            cure='Give it some first: model.to_empty(device="cpu").',
+        )
     _check_layers(path, module, metadata)
     with all_or_nothing() as undo:
         undo.add(*all_steps(module))

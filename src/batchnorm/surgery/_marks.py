@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -47,8 +48,8 @@ class Mark:
 
 def mark_of(tensor: Tensor) -> Mark:
     """Return the mark of a tensor."""
-    narrower = [dtype for dtype in _ROUNDED if tensor.is_floating_point() and dtype.itemsize < tensor.dtype.itemsize]
-    sums = {dtype: _sum(tensor.to(dtype)) for dtype in (tensor.dtype, *narrower)}
+    rounded = [dtype for dtype in _ROUNDED if tensor.is_floating_point() and dtype.itemsize <= tensor.dtype.itemsize]
+    sums = {dtype: _sum(tensor.to(dtype)) for dtype in {tensor.dtype, *rounded}}
     return Mark(tensor.shape, tensor.dtype, tensor.device, tensor.requires_grad, sums)
 
 
@@ -60,7 +61,11 @@ def marks_of(model: nn.Module, others: Iterable[str] = ()) -> dict[str, Mark]:
         others: names of further tensors, into which something was folded. Other buffers, such as a counter of calls, a
             forward may change in evaluation, too.
     """
-    return {name: mark_of(tensor) for name, tensor in _trained(model, {*others})}
+    marks = {}
+    for name, tensor in _trained(model, {*others}):
+        with suppress(Exception):  # a tensor of somebody's class, whose bytes cannot be had
+            marks[name] = mark_of(tensor)
+    return marks
 
 
 def changed_since(model: nn.Module, marks: Mapping[str, Mark]) -> list[str]:
@@ -69,8 +74,15 @@ def changed_since(model: nn.Module, marks: Mapping[str, Mark]) -> list[str]:
     return [
         name
         for name, mark in marks.items()
-        if name in present and present[name].shape == mark.shape and not mark.is_of(present[name])
+        if name in present and present[name].shape == mark.shape and not _is_of(mark, present[name])
     ]
+
+
+def _is_of(mark: Mark, tensor: Tensor) -> bool:
+    try:
+        return mark.is_of(tensor)
+    except Exception:  # it has become a tensor of another class since, such as a quantized one
+        return False
 
 
 def _trained(model: nn.Module, others: set[str]) -> Iterator[tuple[str, Tensor]]:
@@ -99,4 +111,6 @@ def _survives(tensor: Tensor, dtype: torch.dtype) -> bool:
 
 
 def _sum(tensor: Tensor) -> int:
-    return zlib.crc32(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return zlib.crc32(
+        tensor.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
+    )

@@ -137,7 +137,8 @@ def _let_follow(model: nn.Module, replaced: Replaced, stash: Stash, present: dic
     first = replaced.names[0]
     stands = model.get_submodule(first)
     own = [f"{first}.{name}" for name, _ in stands.named_buffers()]
-    follow(replaced.module, [*pairs_of((*(replaced.weights or stash.tensors), *own), stash.marks, present)])
+    weights = getattr(replaced, "weights", ()) or stash.tensors  # pickles are older than these
+    follow(replaced.module, [*pairs_of((*weights, *own), stash.marks, present)])
     take_mode(replaced.module, stands)
 
 
