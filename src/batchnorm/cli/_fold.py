@@ -100,7 +100,9 @@ class Fold:
 
 @dataclass
 class Unfold:
-    """Write the tensors that `batchnorm fold` was given, bit for bit, to a new file; no code is needed.
+    """Write the tensors that `batchnorm fold` was given to a new file, bit for bit.
+
+    Neither the model nor its code is needed.
 
     Example: batchnorm unfold folded.safetensors -o model.safetensors
     """
