@@ -89,7 +89,9 @@ def _described(layer: nn.Module) -> dict[str, Any]:
 def _values(layer: nn.Module, names: Iterable[str]) -> dict[str, Any]:
     found = {}
     for name in names:
-        value = getattr(layer, name, None)
+        if not hasattr(layer, name):
+            continue
+        value = getattr(layer, name)
         value = [*value] if isinstance(value, tuple) else value
         if all(_is_plain(one) for one in (value if isinstance(value, list) else [value])):
             found[name] = value
