@@ -129,7 +129,9 @@ def reasons(nets: Rows) -> list[str]:
     where: dict[str, list[str]] = defaultdict(list)
     for net, tools in nets.items():
         for reason, count in tools.get("ours", {}).get("reasons", {}).items():
-            plain = re.sub(r"\b(?!aten\.)[\w-]+(\.[\w-]+)+\b", "…", reason)
+            plain = re.sub(r"(^|; )(fed|read) by [^:;]+:", r"\1\2 by …:", reason)
+            plain = re.sub(r"(the output of|made by \w+ in|read by \w+ in) (?!the model)[\w.]+", r"\1 …", plain)
+            plain = re.sub(r"\b(?!aten\.)[\w-]+(\.[\w-]+)+\b", "…", plain)
             counts[plain] += count
             where[plain] += [net] if net not in where[plain] else []
     if not counts:

@@ -56,8 +56,11 @@ if TYPE_CHECKING:
     from . import wiring as wiring
     from .runs import TrainConfig as TrainConfig
     from .runs import evaluate as evaluate
+    from .runs import load_folded as load_folded
     from .runs import predict as predict
+    from .runs import save_folded as save_folded
     from .statistics import recalibrate as recalibrate
+    from .surgery import drop_originals as drop_originals
     from .surgery import fold as fold
     from .surgery import unfold as unfold
     from .training import fit as fit
@@ -85,11 +88,14 @@ _ROOMS = (
 )
 _FROM = {
     "TrainConfig": "runs",
+    "drop_originals": "surgery",
     "evaluate": "runs",
     "fit": "training",
     "fold": "surgery",
+    "load_folded": "runs",
     "predict": "runs",
     "recalibrate": "statistics",
+    "save_folded": "runs",
     "trace": "wiring",
     "unfold": "surgery",
 }

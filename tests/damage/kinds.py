@@ -121,6 +121,8 @@ KINDS = {
     "folded, its values": Kind("f.safetensors", tensors.folded_model, tensors.read_model, tensors.damaged_model),
     "undo record": Kind("f.safetensors", tensors.folded_model, tensors.unfolded, is_sealed=True),
     "undo record, its values": Kind("f.safetensors", tensors.folded_model, tensors.unfolded, tensors.damaged_model),
+    "own folded": Kind("f.safetensors", tensors.own_folded, tensors.read_own_folded, is_sealed=True),
+    "own folded, its values": Kind("f.safetensors", tensors.own_folded, tensors.read_own_folded, tensors.damaged_model),
     "checkpoint": Kind("last.ckpt", tensors.checkpoint, tensors.go_on, is_sealed=True),
     "checkpoint, its values": Kind("last.ckpt", tensors.checkpoint, tensors.go_on, tensors.damaged_pickle),
     "state_dict": Kind("net.pt", tensors.state_dict, lambda path: read_state_dict(path)[0], is_sealed=True),

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from batchnorm import data, fold
 from batchnorm.data import Normalization
 from batchnorm.models import ConvBNNet
-from batchnorm.runs import ModelCard, load_model, unfold_file
+from batchnorm.runs import ModelCard, load_folded, load_model, unfold_file
+from batchnorm.runs._folded_file import folded_bytes
 from batchnorm.runs._model_file import model_bytes
 from batchnorm.runs._safetensors import DIGEST, safetensors_bytes
-from batchnorm.surgery import is_folded
+from batchnorm.surgery import fold_state, is_folded
 from batchnorm.training._checkpoint import load_checkpoint, save_checkpoint
 from batchnorm.training._preparation import Job, prepare
 
@@ -50,6 +51,29 @@ def folded_model() -> bytes:
 def read_model(path: Path) -> object:
     loaded, card = load_model(path)
     return card, loaded.state_dict(), is_folded(loaded)
+
+
+def own(seed: int) -> nn.Module:
+    """A weight that is computed, a norm that is not folded, and a buffer that no `state_dict` has."""
+    torch.manual_seed(seed)
+    conv = nn.utils.parametrizations.weight_norm(nn.Conv2d(1, 3, 3))
+    made = nn.Sequential(conv, nn.BatchNorm2d(3), nn.ReLU(), nn.BatchNorm2d(3)).eval()
+    made[3].register_buffer("table", torch.randn(2), persistent=False)
+    return made
+
+
+@cache
+def own_folded() -> bytes:
+    made = own(0)
+    fold(made, torch.randn(2, 1, 5, 5), verify=False, materialize=True)
+    with torch.no_grad():
+        made[0].bias += 1  # trained since
+    return folded_bytes(made, {})
+
+
+def read_own_folded(path: Path) -> object:
+    loaded = load_folded(path, own(1))
+    return [*loaded.named_buffers()], loaded.state_dict(), is_folded(loaded), fold_state(loaded)
 
 
 def unfolded(path: Path) -> object:

@@ -62,7 +62,7 @@ def test_an_operator_that_takes_a_part_of_a_norm_s_statistics_leaves_it_alone():
             return self.last(F.batch_norm(self.into(x), mean, var, training=self.training))
 
     record = recalibrate(Slim(), torch.randn(23, 5).split(6))
-    assert "one pair for each channel that it normalizes" in record.skipped["norm"]
+    assert "one mean and one variance for each channel that it normalizes" in record.skipped["norm"]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -71,4 +71,4 @@ def test_statistics_that_an_operator_takes_and_never_moves_are_frozen(method):
         return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
 
     record = recalibrate(Loose(still), torch.randn(23, 5).split(6), method=method)
-    assert record.skipped == {"norm": "frozen: whoever normalizes by its statistics does not move them"}
+    assert record.skipped == {"norm": "frozen: what normalizes by its statistics does not move them"}

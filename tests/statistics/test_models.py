@@ -91,7 +91,7 @@ def test_a_norm_in_evaluation_within_a_model_in_training_counts_as_frozen():
     model.bn2.eval()
     before = statistics(model)
     record = recalibrate(model, images().split(10), method="exact")
-    assert record.skipped == {"bn2": "frozen: in evaluation mode in a model that is in training mode"}
+    assert record.skipped == {"bn2": "frozen: it is in evaluation mode, and the model in training mode"}
     assert same(statistics(model)["bn2"], before["bn2"])
     assert not model.bn2.training
     assert model.bn1.training
@@ -114,7 +114,7 @@ def test_a_norm_that_is_never_called_is_left_alone_and_named(method):
     model = make("mlp")
     model.fc.spare = nn.BatchNorm1d(7)
     record = recalibrate(model, images().split(10), method=method)
-    assert record.skipped == {"fc.spare": "never called"}
+    assert record.skipped == {"fc.spare": "no batch reached it"}
     assert torch.equal(model.fc.spare.running_var, torch.ones(7))
     assert model.fc.spare.num_batches_tracked == 0
 
@@ -123,7 +123,7 @@ def test_a_norm_that_is_never_called_is_left_alone_and_named(method):
 def test_a_norm_without_statistics_is_named(method):
     model = nn.Sequential(nn.BatchNorm2d(1), nn.BatchNorm2d(1, track_running_stats=False))
     record = recalibrate(model, images().split(10), method=method)
-    assert record.skipped == {"1": "has no running statistics"}
+    assert record.skipped == {"1": "it keeps no running statistics"}
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -83,7 +83,7 @@ def test_no_norm(model):
 
 
 def test_no_norm_that_keeps_statistics():
-    with pytest.raises(ValueError, match=r"none that may be changed \(0: has no running statistics\)"):
+    with pytest.raises(ValueError, match=r"none that may be changed \(0: it keeps no running statistics\)"):
         recalibrate(nn.Sequential(nn.BatchNorm2d(1, track_running_stats=False)), [images()])
 
 

@@ -133,7 +133,7 @@ def test_a_net_in_evaluation_of_which_the_head_alone_trains():
     model.head.train()
     record = recalibrate(model, images().split(10))
     assert record.skipped == {
-        "body.1": "frozen: in evaluation mode in a model of which only a part is in training mode (head, head.0 ...)"
+        "body.1": "frozen: it is in evaluation mode, and only a part of the model in training mode (head, head.0 ...)"
     }
 
 
@@ -141,13 +141,13 @@ def test_a_net_in_training_whose_body_is_in_evaluation():
     model = Net().train()
     model.body.eval()
     record = recalibrate(model, images().split(10))
-    assert record.skipped == {"body.1": "frozen: in evaluation mode in a model that is in training mode"}
+    assert record.skipped == {"body.1": "frozen: it is in evaluation mode, and the model in training mode"}
 
 
 def test_a_net_in_evaluation_but_for_its_dropout_says_which_part_trains():
     model = nn.Sequential(body(), nn.Dropout()).eval()
     model[1].train()
-    with pytest.raises(ValueError, match=r"only a part is in training mode \(1\).*include_frozen=True"):
+    with pytest.raises(ValueError, match=r"only a part of the model in training mode \(1\).*include_frozen=True"):
         recalibrate(model, images().split(10))
 
 
@@ -255,7 +255,7 @@ def test_of_a_norm_that_cannot_be_called_by_itself_nobody_knows_whether_it_moves
 
     record = recalibrate(Detector(), images().split(10))
     assert record.skipped == {
-        "masked": "whether training moves a Masked is not known: no training forward was seen to call it"
+        "masked": "it is not known whether training moves a Masked: no forward in training mode called it"
     }
     assert "by calling each by itself" in record.notes[0]
 

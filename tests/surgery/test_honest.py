@@ -94,7 +94,7 @@ def test_a_lazy_norm_that_was_not_called_yet_is_left_for_that_reason():
 
 def test_a_norm_that_was_put_back_says_what_differed():
     (norm,) = fold(Net(lambda m, x: m.bn(m.conv(x)) * m.bn.num_features), X).norms
-    assert norm.reason == "with it scale-shifted, the outputs differed or the model raised"
+    assert norm.reason == "with it scale-shifted, the outputs differed or the model raised an error"
 
 
 @pytest.mark.parametrize("draw", [random.random, np.random.rand])
@@ -108,7 +108,7 @@ def test_nothing_is_folded_where_numbers_that_are_drawn_outside_torch_may_decide
     (norm,) = fold(Net(seldom), X).norms
     assert (norm.outcome, norm.reason) == (
         "scale-shifted",
-        "the model draws random numbers outside torch, which may decide what it does",
+        "the model draws random numbers outside torch, which may decide what it does: draw them by torch",
     )
 
 
@@ -123,7 +123,7 @@ def test_a_norm_that_is_called_as_only_its_own_class_can_be_is_left_by_the_rules
     model = Net(lambda m, x: given(m, m.conv(x)), bn=Masked(4))
     expected = model(X)
     (norm,) = fold(model, X, verify=False).norms
-    assert norm.reason == "it is called with more than its input, or by a name that only its own class knows"
+    assert norm.reason == "it is called with more than one input, or with an argument that only its own class knows"
     torch.testing.assert_close(model(X), expected, rtol=0, atol=0)
 
 

@@ -90,7 +90,7 @@ def test_nothing_is_concluded_where_the_data_could_decide_unseen(kind, verify):
     report = fold(Net(body), (Sample(None, given),), verify=verify)
     (norm,) = report.norms
     assert norm.outcome == "scale-shifted"
-    assert norm.reason == (f"the example holds what Python may read unseen and decide by, {name}: give it as a tensor")
+    assert norm.reason == f"the example holds {name}, which Python may read, and decide by, unseen: give it as a tensor"
 
 
 @pytest.mark.parametrize("kind", ["array", "number", "NumPy's number", "whole number"])

@@ -70,7 +70,7 @@ def test_nothing_is_folded_in_a_model_that_gives_nothing_finite():
     norm = model.norm
     report = fold(model, X)
     assert report.outcome_of("norm") == "left"
-    assert report.norms[0].reason == "nothing that the model gives is finite, so that nothing could be proved"
+    assert report.norms[0].reason == "none of the model's outputs is finite, so that nothing could be proved"
     assert model.norm is norm
     assert fold(model, X, verify=False).outcome_of("norm") == "folded"
 

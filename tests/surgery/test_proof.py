@@ -139,7 +139,7 @@ def test_no_norm_is_folded_in_a_model_that_goes_on_for_ever_when_its_output_is_r
     (norm,) = fold(net(rows_without_end), ({"x": X},), verify=False).norms
     assert (norm.outcome, norm.reason) == (
         "scale-shifted",
-        "the model goes on when its output is read, in the whole (generator): it has more than 256 values",
+        "the model goes on computing while its output is read: the whole (generator): it has more than 256 values",
     )
 
 

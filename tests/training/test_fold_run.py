@@ -382,11 +382,13 @@ def test_load_folded_gives_the_folded_net_which_can_be_unfolded(own) -> None:
 
 
 def test_load_folded_refuses_other_files_and_other_nets(own, trained) -> None:
-    with pytest.raises(InputError, match="expected a file of `batchnorm fold CHECKPOINT`, got another"):
+    with pytest.raises(InputError, match="save_folded or `batchnorm fold CHECKPOINT` wrote, got another"):
         load_folded(trained / "model.safetensors", own)
     torch.save(own.state_dict(), "net.pt")
     fold_own("net.pt")
-    with pytest.raises(InputError, match=r"out\.safetensors: expected the state and the tensors of one folded model"):
+    with pytest.raises(
+        InputError, match=r"model: expected a model of the architecture that was saved to out\.safetensors"
+    ):
         load_folded("out.safetensors", ConvBNNet())
     with pytest.raises(InputError, match=r"a folded net of your own, .* batchnorm\.runs\.load_folded reads it"):
         load_model("out.safetensors")

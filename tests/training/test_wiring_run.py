@@ -234,7 +234,10 @@ def test_a_norm_without_a_module_is_a_row_that_stays() -> None:
         return F.batch_norm(m.conv(x), torch.zeros(4), torch.ones(4))
 
     row = watched(body, conv=conv())[0]["[batch_norm]"]
-    assert (row.outcome, row.reason) == ("left", "F.batch_norm in a forward: there is no module to replace")
+    assert (row.outcome, row.reason) == (
+        "left",
+        "F.batch_norm is called in a forward, where there is no module to replace: use a norm module instead",
+    )
 
 
 def test_a_norm_that_never_ran_is_the_last_row() -> None:
@@ -242,7 +245,7 @@ def test_a_norm_that_never_ran_is_the_last_row() -> None:
     assert list(rows) == ["conv", "unused"]
     unused = rows["unused"]
     assert (unused.calls, unused.output, unused.read_by, unused.outcome) == (0, None, (), "left")
-    assert unused.reason == "it was never called"
+    assert unused.reason == "it was not called with the examples: give one with which it is"
 
 
 def test_the_readers_of_all_ways_are_together_and_each_way_is_counted() -> None:

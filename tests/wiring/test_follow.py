@@ -42,7 +42,7 @@ def test_both_units_that_read_an_output_are_named():
         y = m.conv(x)
         return m.bn(y), m.other(y)
 
-    assert follow(body, bn=bn(), other=conv(2, 4)).lost == "bn and other read it"
+    assert follow(body, bn=bn(), other=conv(2, 4)).lost == "is read by the norm bn and by other"
 
 
 def test_a_product_that_shares_an_output_with_a_product_is_an_arrival_too():
@@ -183,25 +183,28 @@ def written(m, x):
 
 
 LOST = {
-    "an activation": (lambda m, x: m.bn(m.conv(x).relu()), r"^aten\.relu reads it in the model's forward$"),
-    "an activation in place": (lambda m, x: m.bn(m.conv(x).relu_()), r"^aten\.relu_ reads it in the model's forward$"),
-    "an activation behind": (written, r"^aten\.relu_ reads it"),
-    "a module": (lambda m, x: m.bn(m.act(m.conv(x))), r"^aten\.silu reads it in act$"),
-    "a sum": (lambda m, x: m.bn(m.conv(x) + 1), r"^aten\.add reads it"),
-    "zeros around it": (lambda m, x: m.bn(F.pad(m.conv(x), (1, 1))), r"^aten\.constant_pad_nd reads it"),
-    "the largest": (lambda m, x: m.bn(F.max_pool2d(m.conv(x), 2)), r"^aten\.max_pool2d_with_indices reads it"),
-    "zeros in a pool": (lambda m, x: m.bn(F.avg_pool2d(m.conv(x), 2, padding=1)), r"averages zeros in"),
+    "an activation": (lambda m, x: m.bn(m.conv(x).relu()), r"^is read by relu in the model's forward$"),
+    "an activation in place": (lambda m, x: m.bn(m.conv(x).relu_()), r"^is read by relu_ in the model's forward$"),
+    "an activation behind": (written, r"^is read by relu_ "),
+    "a module": (lambda m, x: m.bn(m.act(m.conv(x))), r"^is read by silu in act$"),
+    "a sum": (lambda m, x: m.bn(m.conv(x) + 1), r"^is read by add "),
+    "zeros around it": (lambda m, x: m.bn(F.pad(m.conv(x), (1, 1))), r"^is read by constant_pad_nd "),
+    "the largest": (lambda m, x: m.bn(F.max_pool2d(m.conv(x), 2)), r"^is read by max_pool2d_with_indices "),
+    "zeros in a pool": (
+        lambda m, x: m.bn(F.avg_pool2d(m.conv(x), 2, padding=1)),
+        r"^is averaged with zeros \(count_include_pad\) by avg_pool2d ",
+    ),
     "a divisor": (
         lambda m, x: m.bn(F.avg_pool2d(m.conv(x), 2, divisor_override=3)),
-        r"^aten\.avg_pool2d divides by a number of its own",
+        r"^is averaged with a divisor of its own by avg_pool2d ",
     ),
-    "a mean of channels": (lambda m, x: m.linear(m.conv(x).mean(1).flatten(1)), r"^aten\.mean mixes its channels"),
-    "a dtype": (lambda m, x: m.fine(m.conv(x).double()), r"^aten\._to_copy changes its dtype"),
-    "the result": (lambda m, x: (m.bn(y := m.conv(x)), y), r"^the model returns it$"),
-    "a view of it in the result": (lambda m, x: (m.bn(y := m.conv(x)), y[:, 0]), r"^the model returns it$"),
-    "memory": (kept, r"^somebody keeps it$"),
-    "numpy": (numpy, r"^its memory is given out by numpy$"),
-    "both sides of a norm": (lambda m, x: m.twice(y := m.conv(x), y), r"^twice takes it twice$"),
+    "a mean of channels": (lambda m, x: m.linear(m.conv(x).mean(1).flatten(1)), r"^has its channels mixed by mean "),
+    "a dtype": (lambda m, x: m.fine(m.conv(x).double()), r"^is converted to another dtype by _to_copy "),
+    "the result": (lambda m, x: (m.bn(y := m.conv(x)), y), r"^is returned by the model$"),
+    "a view of it in the result": (lambda m, x: (m.bn(y := m.conv(x)), y[:, 0]), r"^is returned by the model$"),
+    "memory": (kept, r"^is kept by something after the forward$"),
+    "numpy": (numpy, r"^leaves torch by numpy\(\)$"),
+    "both sides of a norm": (lambda m, x: m.twice(y := m.conv(x), y), r"^is given to twice twice$"),
 }
 
 
@@ -229,12 +232,12 @@ def test_a_trail_is_lost_with_a_reason(case):
 def test_a_hook_that_sees_it_is_named():
     first = conv()
     first.register_forward_hook(lambda module, args, output: None)
-    assert follow(lambda m, x: m.bn(m.conv(x)), conv=first, bn=bn()).lost == "a hook of conv sees it"
+    assert follow(lambda m, x: m.bn(m.conv(x)), conv=first, bn=bn()).lost == "is seen by a hook of conv"
 
 
 def test_a_product_that_takes_it_as_its_weight_is_no_reader_of_data():
     found = follow(lambda m, x: F.conv2d(x, m.conv(x)), conv=conv(3))
-    assert found.lost == "the model takes it as something else than its input"
+    assert found.lost == "is taken by the model as something other than its input"
 
 
 def test_what_nobody_reads_arrives_nowhere():

@@ -97,7 +97,9 @@ class Fold:
 
 @dataclass
 class Unfold:
-    """Give back the file that `batchnorm fold` was given, bit for bit; neither net nor code is needed.
+    """Write the tensors that `batchnorm fold` was given to a new file, bit for bit.
+
+    Neither the model nor its code is needed.
 
     Example: batchnorm unfold folded.safetensors -o model.safetensors
     """
@@ -108,10 +110,12 @@ class Unfold:
     """where it goes; a state_dict may go to a .pt file"""
     overwrite: bool = False
     """allow that it replaces a file"""
+    discard: bool = False
+    """unfold also a model that was trained after it was folded; what it learned is lost"""
 
     def run(self) -> int:
         """Write, say where, return 0."""
-        names = unfold_file(self.file, out=self.out, overwrite=self.overwrite)
+        names = unfold_file(self.file, out=self.out, overwrite=self.overwrite, discard=self.discard)
         print(f"{len(names)} tensors, as they were before the norms were folded: {self.out}")
         return 0
 

@@ -13,6 +13,7 @@ from ._look import Seen
 from ._modes import Modes
 from ._reading import UnknownError, reading_of
 from ._still import still_of
+from ._wrapped import acting_module
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def habits_of(
     Returns:
         The habits of each norm, and notes for the user.
     """
-    modes = Modes(change.module)
+    modes = Modes(acting_module(change, call))
     trained = train(change, norms, call, modes)
     # Where the forward in training came to no end, or a norm is somebody's own, evaluation is looked at, too.
     needed = trained.note is not None or not are_stock(norms) or _have_own_train(norms)

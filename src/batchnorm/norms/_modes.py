@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from ..transaction import Transaction
 from ._find import Norm
+from ._wrapped import has_mixed_modes
 
 
 class Modes:
@@ -14,12 +14,15 @@ class Modes:
 
     Modes that are mixed are somebody's choice, and hold: norms in evaluation inside a model that trains, or one part in
     training inside a model that is evaluated. A model that is wholly in one mode is asked by its own `train()`.
+
+    Args:
+        model: the module whose modes count (`acting_module`).
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._root = _root(model)
+        self._root = model
         self._training = [name or "the model" for name, module in self._root.named_modules() if module.training]
-        self.chosen = len({module.training for module in self._root.modules()}) > 1
+        self.chosen = has_mixed_modes(model)
 
     def train(self, change: Transaction) -> None:
         """Bring the model into the modes of its training."""
@@ -31,10 +34,10 @@ class Modes:
         if any(module.training for module in norm.modules):
             return None
         if not self.chosen:
-            return "frozen: train() leaves it in evaluation mode"
+            return "frozen: the model's train() leaves it in evaluation mode"
         if self._root.training:
-            return "frozen: in evaluation mode in a model that is in training mode"
-        return f"frozen: in evaluation mode in a model of which only a part is in training mode ({self._named()})"
+            return "frozen: it is in evaluation mode, and the model in training mode"
+        return f"frozen: it is in evaluation mode, and only a part of the model in training mode ({self._named()})"
 
     def _named(self) -> str:
         return ", ".join(self._training[:2]) + (" ..." if len(self._training) > 2 else "")
@@ -43,8 +46,3 @@ class Modes:
 def reasons(modes: Modes, norms: Sequence[Norm]) -> list[str | None]:
     """Those of all norms."""
     return [modes.reason(norm) for norm in norms]
-
-
-def _root(model: nn.Module) -> nn.Module:
-    """The net whose modes count; an average of weights wraps it, and nobody gives that a mode."""
-    return _root(model.module) if isinstance(model, AveragedModel) else model

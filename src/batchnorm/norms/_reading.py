@@ -23,15 +23,15 @@ def reading_of(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> in
     """
     if trained.exchanged or evaluated.exchanged:
         raise UnknownError(
-            "it is called with other running statistics than its own: torch.func.functional_call gives them, or its "
+            "it is called with running statistics that are not its own: torch.func.functional_call gives them, or its "
             "own train() exchanges them"
         )
     if trained.transformed or evaluated.transformed:
         raise UnknownError(
-            "it is called under a transform of torch.func, where its input is that of several calls at once"
+            "it is called inside a transform of torch.func, where its input is that of several calls at once"
         )
     if not (trained.fits and evaluated.fits):
-        raise UnknownError(f"a {norm.kind} holds other statistics than one pair for each channel that it normalizes")
+        raise UnknownError(f"a {norm.kind} does not hold one mean and one variance for each channel that it normalizes")
     if are_stock([norm]):
         return BY_OPERATOR if trained.elsewhere or evaluated.elsewhere else 1
     return _reading_of_own(norm, trained, evaluated, alone=alone)
@@ -42,28 +42,30 @@ def _reading_of_own(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) 
     what = f"what a {norm.kind} normalizes is not known"
     stores = alone and trained.moved
     if not trained.calls and not evaluated.calls:
-        raise UnknownError(f"{what}: it was not called with the first batch, or a rank has none")
+        raise UnknownError(f"{what}: it was not called with the first batch, or one process has none")
     if stores and trained.stored.axis is None and not trained.stored.by_operator:
-        raise UnknownError(f"what a {norm.kind} stores in training are not the moments of what it is given")
+        raise UnknownError(f"what a {norm.kind} stores in training are not the moments of its input")
     reads: int | str
     if evaluated.operators:
         if evaluated.silent:
-            raise UnknownError(f"{what}: an operator does it in some calls, and none in others")
+            raise UnknownError(f"{what}: in some calls an operator normalizes by its statistics, in others none does")
         # Also where it was given the very tensor: with other data it may be another.
         reads, as_stored = BY_OPERATOR, not trained.operators or trained.values == evaluated.values
     else:
         reads = _axis_of_own(norm, trained, evaluated, what)
         as_stored = trained.stored.axis == reads
     if stores and not as_stored:
-        raise UnknownError(f"a {norm.kind} evaluates other numbers than those whose moments it stores in training")
+        raise UnknownError(
+            f"a {norm.kind} normalizes other numbers in evaluation than those whose moments it stores in training"
+        )
     return reads
 
 
 def _axis_of_own(norm: Norm, trained: Seen, evaluated: Seen, what: str) -> int:
     if evaluated.foreign:
-        raise UnknownError(f"a {norm.kind} normalizes by a copy of the statistics that it holds, or by others")
+        raise UnknownError(f"a {norm.kind} normalizes by a copy of its statistics, or by other ones")
     if max(trained.tensors, evaluated.tensors) > 1:
         raise UnknownError(f"{what}: it takes more than one tensor, such as a mask")
     if evaluated.normalizes is None:
-        raise UnknownError(f"{what}: in evaluation it does more, or by other statistics")
+        raise UnknownError(f"{what}: in evaluation it does something other than normalize by its statistics")
     return evaluated.normalizes

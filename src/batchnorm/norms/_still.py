@@ -41,13 +41,13 @@ def _as_seen(norm: Norm, seen: Seen) -> str | None:
         return None
     if seen.ended and not seen.trained:
         return "frozen: the model's forward puts it into evaluation mode"
-    return _frozen(norm) if seen.ended else "frozen: whoever normalizes by its statistics does not move them"
+    return _frozen(norm) if seen.ended else "frozen: what normalizes by its statistics does not move them"
 
 
 def _alone(norm: Norm) -> str | None:
     moves = _moves_alone(norm)
     if moves is None:
-        return f"whether training moves a {norm.kind} is not known: no training forward was seen to call it"
+        return f"it is not known whether training moves a {norm.kind}: no forward in training mode called it"
     return None if moves else _frozen(norm)
 
 

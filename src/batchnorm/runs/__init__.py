@@ -18,11 +18,12 @@ from ._evaluate import load_run as load_run
 from ._finite import first_nonfinite as first_nonfinite
 from ._finite import nonfinite_entry as nonfinite_entry
 from ._fold_checkpoint import fold_checkpoint as fold_checkpoint
-from ._fold_checkpoint import load_folded as load_folded
 from ._fold_net import FOLD_BATCH as FOLD_BATCH
 from ._fold_net import FoldWatcher as FoldWatcher
 from ._fold_net import fold_and_judge as fold_and_judge
 from ._fold_run import fold_run as fold_run
+from ._folded_file import load_folded as load_folded
+from ._folded_file import save_folded as save_folded
 from ._known_names import OwnData as OwnData
 from ._model_file import TRAINING_FORMAT as TRAINING_FORMAT
 from ._model_file import ModelCard as ModelCard

@@ -1,6 +1,5 @@
 """A checkpoint of one's own net, folded: a state_dict in, a file out that keeps what it takes to go back."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ForPython, InputError, Setting
-from ..files import in_short
 from ..models import build_own
 from ..records import RunFold
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._fold_net import FoldWatcher, folded_copy, timed
-from ._model_file import CHECKPOINT_FORMAT
+from ._folded_file import folded_bytes
 from ._new_file import check_new_file, nothing_written, write_new_file
-from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
 from ._state_dict import read_state_dict, take_off_wrappers
 
 if TYPE_CHECKING:
@@ -57,8 +54,6 @@ def fold_checkpoint(
         RefusedError: the net does not give the same for the same input, so that nothing can be proved.
         OSError: the file cannot be written.
     """
-    from ..surgery import fold_state
-
     path, watcher = Path(path), watcher or FoldWatcher()
     target = check_new_file(out, path, overwrite=overwrite)
     with nothing_written(), torch_settings(TrainConfig(device=device, threads=threads)) as place:
@@ -81,42 +76,8 @@ def fold_checkpoint(
         folded, report = folded_copy(net, examples, options)
         watcher.doing("timing")
         said = timed(str(path), report, [net, folded], examples)
-        state, kept = fold_state(folded)
-        about = {
-            "format": CHECKPOINT_FORMAT,
-            "version": "1",
-            "fold": json.dumps(state),
-            "before": json.dumps({"metadata": metadata, "added": added, "prefix": taken}),
-        }
-        content = safetensors_bytes(kept, about)
+        content = folded_bytes(folded, {"metadata": metadata, "added": added, "prefix": taken})
     return replace(said, written=str(target), sha256=write_new_file(target, content))
-
-
-def load_folded(path: Path | str, net: nn.Module) -> nn.Module:
-    """Load a file that `fold_checkpoint` wrote into a net that was built anew, and return it in evaluation mode.
-
-    Args:
-        path: the file.
-        net: as its function builds it; it is folded in place. `batchnorm.unfold` makes it what it was before.
-
-    Raises:
-        InputError: no such file, or it does not fit the net.
-    """
-    from ..surgery import restore_fold
-
-    tensors, metadata = read_safetensors(Path(path))
-    if metadata.get("format") != CHECKPOINT_FORMAT:
-        raise InputError(
-            f"{path}: expected a file of `batchnorm fold CHECKPOINT`, got another",
-            cure="load_run reads those of a run.",
-        )
-    state = read_fold(Path(path), metadata)
-    try:
-        restore_fold(net.eval(), state, tensors)
-    except ValueError as error:
-        raise InputError(f"{path}: {in_short(error, 500)}") from error
-    check_digest(Path(path), tensors, metadata)
-    return net
 
 
 def _loaded(path: Path, model: str, tensors: dict[str, Tensor]) -> tuple[nn.Module, str]:

@@ -16,7 +16,6 @@ from ..files import as_path, atomic_write, in_short, one_line, read_json, refuse
 from ..models import TooLargeError, at_most, build, is_builtin
 from ._finite import nonfinite_entry
 from ._own_net import foreign_net, name_of, twin_of
-from ._own_net import foreign_net, twin_of
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
 
 FORMAT = "batchnorm.model"
@@ -84,8 +83,9 @@ def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
 
 def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
     """Return the bytes of the file that `save_model` writes."""
-    from ..surgery import fold_state, is_folded
+    from ..surgery import check_not_dropped, fold_state, is_folded
 
+    check_not_dropped(model)
     folded = is_folded(model)
     state, tensors = fold_state(model) if folded else (None, model.state_dict())
     metadata = {

@@ -1,4 +1,4 @@
-"""A folded file, made what was there before it was folded, bit for bit."""
+"""Which tensors were there before a file was folded? They are written to a new one, bit for bit."""
 
 from pathlib import Path
 
@@ -12,25 +12,30 @@ from ._pickle_file import pickle_bytes
 from ._safetensors import check_digest, lone_tensors, read_fold, read_safetensors, safetensors_bytes
 
 
-def unfold_file(path: Path | str, *, out: Path | str | None, overwrite: bool = False) -> tuple[str, ...]:
-    """Write the file that was there before `batchnorm fold`: every tensor with every bit, under its name.
+def unfold_file(
+    path: Path | str, *, out: Path | str | None, overwrite: bool = False, discard: bool = False
+) -> tuple[str, ...]:
+    """Write the tensors that were there before `batchnorm fold`: every one bit for bit, under its name.
 
-    It needs neither the net nor its code. The model of a run becomes a model file; a checkpoint of one's own becomes a
-    safetensors file, or, where `out` ends in .pt or .pth, a pickle that `torch.load(weights_only=True)` reads.
+    The tensors are the same, the file is not: it is written anew. Neither the model nor its code is needed. The model
+    of a run becomes a model file; a checkpoint of one's own becomes a safetensors file, or, where `out` ends in .pt or
+    .pth, a pickle that `torch.load(weights_only=True)` reads.
 
     Args:
         path: a folded file.
         out: the file to write.
         overwrite: allow that a file at `out` is replaced.
+        discard: do it also if the folded model had been trained when it was saved; what it had learned is lost.
 
     Returns:
         The names of the tensors in it.
 
     Raises:
         InputError: the file is not folded, is damaged, or `out` cannot be written.
+        RefusedError: the folded model had been trained before it was saved.
         OSError: the disk is full.
     """
-    from ..surgery import unfolded_tensors
+    from ..surgery import check_untrained, unfolded_tensors
 
     path = Path(path)
     target = check_new_file(out, path, overwrite=overwrite)
@@ -45,6 +50,8 @@ def unfold_file(path: Path | str, *, out: Path | str | None, overwrite: bool = F
         except ValueError as error:
             raise InputError(f"{path}: {in_short(error, 500)}") from None
         check_digest(path, tensors, metadata)
+        if not discard:
+            check_untrained(state)
         content = _model(before, metadata) if kind == FORMAT else _checkpoint(path, before, metadata, target)
     write_new_file(target, content)
     return tuple(before)

@@ -25,7 +25,7 @@ def choose(
         InputError: there is none.
     """
     found = find_norms(change.module)
-    outcome.skipped.update(dict.fromkeys(without_statistics(change.module), "has no running statistics"))
+    outcome.skipped.update(dict.fromkeys(without_statistics(change.module), "it keeps no running statistics"))
     habits = _seen_by_all(change, found, batches, rng, ranks, outcome) if found else []
     for norm, habit in zip(found, habits, strict=True):
         if reason := _reason(habit, include_frozen=include_frozen):

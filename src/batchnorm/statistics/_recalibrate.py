@@ -157,4 +157,4 @@ def _measure(passes: Passes, state: State, outcome: Outcome) -> None:
 def _name_uncalled(norms: list[Norm], outcome: Outcome) -> None:
     for index, norm in enumerate(norms):
         if index not in outcome.written and norm.name not in outcome.skipped:
-            outcome.skipped[norm.name] = "never called"
+            outcome.skipped[norm.name] = "no batch reached it"

@@ -1,6 +1,8 @@
 """Change a model in place, prove it, and say what changed."""
 
 from ._fold import fold as fold
+from ._keep import check_not_dropped as check_not_dropped
+from ._keep import drop_originals as drop_originals
 from ._make_plan import make_plan as make_plan
 from ._options import FoldOptions as FoldOptions
 from ._plan import Plan as Plan
@@ -9,8 +11,11 @@ from ._restore import restore_fold as restore_fold
 from ._restore import take_dtypes as take_dtypes
 from ._state import fold_state as fold_state
 from ._state import is_folded as is_folded
-from ._state import unfolded_tensors as unfolded_tensors
+from ._structure import difference as difference
+from ._structure import structure_of as structure_of
+from ._trained import check_untrained as check_untrained
 from ._unfold import unfold as unfold
+from ._unfolded_tensors import unfolded_tensors as unfolded_tensors
 from ._wiring_record import wiring_record as wiring_record
 
 __all__ = [

@@ -6,7 +6,7 @@ from ..wiring import Followed, NormCall, Pass, Product, Wiring
 from ._edit import Edit
 from ._pair import pair_of
 from ._plan import Change
-from ._sources import Group, before, weight_key
+from ._sources import Group, before, only, weight_key
 from ._weights import Place, place_of
 
 
@@ -16,15 +16,15 @@ def fold_ahead(wiring: Wiring, change: Change) -> str | None:
     Where zeros stand around the input of a convolution, they are no shifted zeros: then the shift has to be 0.
     """
     if change.rest is None:
-        return "what it does besides is not known"
+        return "what it does besides normalizing is not known"
     if not change.rest.is_nothing:
-        return f"between it and what reads it stands {change.rest.named(change.module)}"
+        return f"between the two is {change.rest.named(change.module)}"
     for seen, call in wiring.norm_calls(change.norm):
         storage = call.input.storage
         if any(
             operation.index >= call.events.stop and storage in operation.writes for operation in seen.readers(storage)
         ):
-            return "its input is overwritten behind it"  # which would then be its output, too
+            return "its input is overwritten after it has run"  # which would then be its output, too
     groups: dict[str, Group] = {}
     for seen in wiring.passes:
         for followed in wiring.followed(seen):
@@ -38,18 +38,18 @@ def fold_ahead(wiring: Wiring, change: Change) -> str | None:
 
 def _join(groups: dict[str, Group], seen: Pass, followed: Followed) -> str | None:
     if followed.lost is not None:
-        return followed.lost
+        return f"its output {followed.lost}{only(followed, 'a convolution or linear layer')}"
     if not followed.arrivals:
-        return "nobody reads it"
+        return "nothing reads its output"
     for arrival in followed.arrivals:
         channels, product = before(arrival), arrival.unit
         if isinstance(channels, str) or not isinstance(product, Product):
-            return channels if isinstance(channels, str) else "it is read by another norm"
+            return channels if isinstance(channels, str) else "another norm reads its output"
         key = weight_key(seen, product)
         group = groups.setdefault(key, Group(key))
         group.units.append((seen, product))
         if not group.meet(channels):
-            return f"{product.where or 'a product'} reads it in several ways"
+            return f"{product.where or 'a product'} reads its output in several ways"
     return None
 
 
@@ -62,7 +62,7 @@ def _write(wiring: Wiring, change: Change, groups: list[Group]) -> str | None:
         if isinstance(place, str):
             return place
         if group.channels is None:
-            return "its channels are not known"
+            return "it is not known which of its channels goes where"
         problem = _edge(products, place, group.channels, shift)
         if problem is not None:
             return problem
@@ -82,7 +82,7 @@ def _edge(products: list[tuple[Pass, Product]], place: Place, channels: Tensor, 
         return None
     name = products[0][1].where or "a product"
     if any(product.zero_padded for _, product in products):
-        return f"{name} pads with zeros, which the norm would have shifted"
+        return f"{name} pads with zeros, which do not go through the norm: pad before the norm, or not with zeros"
     if place.bias is None and place.new_bias is None:
-        return f"{name} has no bias to take its shift up"
+        return f"{name} has no bias that could take up its shift: build it with bias=True"
     return None

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from ..wiring import Arrival, Followed, NormCall, Pass, Product, Wiring
+from ..wiring import Arrival, Followed, NormCall, Pass, Product, Wiring, innermost, short_name
 from ._edit import Edit
 from ._plan import Change, Merge
-from ._sources import Arrivals, Group, Route, behind, covered, weight_key
+from ._sources import Arrivals, Group, Route, behind, covered, only, weight_key
 from ._weights import Place, place_of
 
 
@@ -25,7 +25,7 @@ def fold_behind(wiring: Wiring, arrivals: Arrivals, change: Change, ready: dict[
         if problem is not None:
             return problem
         if not covered((arrival for _, _, arrival in coming), unit):
-            return _what_else(coming, unit)
+            return _what_else(seen, coming, unit)
         routes += coming
     groups: dict[str, Group] = {}
     for route in routes:
@@ -43,14 +43,26 @@ def _changed_in_place(seen: Pass, unit: NormCall, coming: Sequence[Route]) -> st
         return None
     shared = any(len(followed.arrivals) > 1 for _, followed, _ in coming)
     if shared or unit.input.overlaps:
-        return "its output is changed in place, and what it reads is read again"
+        return "its output is changed in place, and its input is needed again: change it out of place (inplace=False)"
     return None
 
 
-def _what_else(coming: Sequence[Route], unit: NormCall) -> str:
-    if not coming:
-        return "what it reads is made neither by a product with a weight nor by a norm alone"
-    return "a part of what it reads is made neither by a product with a weight nor by a norm alone"
+def _what_else(seen: Pass, coming: Sequence[Route], unit: NormCall) -> str:
+    """Who makes a norm's input that is no product and no norm."""
+    if unit.input.storage in seen.inputs:
+        return f"its input is the model's own, not made {_NOT_ALONE.removeprefix('not ')}"
+    if coming:
+        return f"its input is made by several, {_NOT_ALONE}"
+    makers = [
+        operation
+        for operation in seen.readers(unit.input.storage)
+        if operation.index < unit.events.start and unit.input.storage in operation.writes
+    ]
+    made = f"{short_name(makers[-1])} in {innermost(seen, makers[-1]) or 'the model'}" if makers else "something else"
+    return f"its input is made by {made}, {_NOT_ALONE}"
+
+
+_NOT_ALONE = "not by a convolution, linear layer or norm alone: put it right behind one"
 
 
 def _join(groups: dict[str, Group], route: Route, norm: str, ready: dict[str, Change]) -> str | None:
@@ -58,12 +70,12 @@ def _join(groups: dict[str, Group], route: Route, norm: str, ready: dict[str, Ch
     source = followed.unit
     name = source.where if isinstance(source, Product) else source.name
     if followed.lost is not None:
-        return f"{name or 'a product'}: {followed.lost}"
+        return f"the output of {name or 'a product'} {followed.lost}{only(followed, 'this norm alone')}"
     for other in followed.arrivals:
         if not isinstance(other.unit, NormCall) or other.unit.name != norm:
-            return f"{name or 'a product'} is read by {_name(other)}, too"
+            return f"the output of {name or 'a product'} is also read by {_name(other)}"
     if len(followed.arrivals) > 1 and not _alike(followed):
-        return f"{name} arrives in several ways"
+        return f"the output of {name} reaches it in several ways"
     channels = behind(source, arrival)
     if isinstance(channels, str):
         return channels
@@ -74,7 +86,7 @@ def _join(groups: dict[str, Group], route: Route, norm: str, ready: dict[str, Ch
     key = f"norm {source.name}" if isinstance(source, NormCall) else weight_key(seen, source)
     group = groups.setdefault(key, Group(key))
     group.units.append((seen, source))
-    return None if group.meet(channels) else f"{name} is used in several ways"
+    return None if group.meet(channels) else f"{name} feeds it in several ways"
 
 
 def _alike(followed: Followed) -> bool:
@@ -86,8 +98,8 @@ def _alike(followed: Followed) -> bool:
 def _may_take_up(source: NormCall, ready: dict[str, Change]) -> str | None:
     change = ready.get(source.name)
     if change is None or change.rest is None:
-        return f"{source.name} before it is left"
-    return None if change.rest.is_nothing else f"{source.name} before it does more than normalize"
+        return f"the norm {source.name} before it has to stay as it is"
+    return None if change.rest.is_nothing else f"the norm {source.name} before it does more than normalize"
 
 
 def _name(arrival: Arrival) -> str:
@@ -101,10 +113,10 @@ def _write(wiring: Wiring, change: Change, groups: list[Group]) -> str | None:
         units = list({id(unit): (seen, unit) for seen, unit in group.units}.values())
         first = units[0][1]
         if group.channels is None:
-            return "its channels are not known"
+            return "it is not known which of its channels comes from where"
         if isinstance(first, NormCall):
             if len(units) != len(wiring.norm_calls(first.name)):
-                return f"{first.name} before it is called elsewhere, too"
+                return f"the norm {first.name} before it is also called elsewhere"
             merged.append(Merge(first.name, group.channels))
             into.append(first.name)
             continue
@@ -115,13 +127,25 @@ def _write(wiring: Wiring, change: Change, groups: list[Group]) -> str | None:
         edits.append((place, group))
         into.append(first.where)
     if stays and merged:
-        return "its shift has no place"
+        return "there is no place for its shift"
     change.merged = tuple(merged)
     change.edits = tuple(_edit(place, group, stays=stays) for place, group in edits)
     change.into = tuple(dict.fromkeys(into))
     change.outcome = "shift" if stays else "folded"
-    change.reason = "what it follows has no bias to take its shift up" if stays else None
+    change.reason = _without_bias(edits) if stays else None
     return None
+
+
+def _without_bias(edits: Sequence[tuple[Place, Group]]) -> str:
+    """Why a shift stays, as one addition."""
+    names = {
+        unit.where or "what feeds it"
+        for place, group in edits
+        if place.bias is None and place.new_bias is None
+        for _, unit in group.units
+        if isinstance(unit, Product)
+    }
+    return f"{', '.join(sorted(names))} has no bias that could take up its shift, which stays as an addition"
 
 
 def _edit(place: Place, group: Group, *, stays: bool) -> Edit:

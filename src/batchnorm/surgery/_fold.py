@@ -10,6 +10,7 @@ from ..records import FoldedNorm, FoldReport
 from ..transaction import all_or_nothing, original, transaction, verb
 from ..wiring import check_repeatable, not_varied, trace_examples
 from ._carry_out import carry_out, carry_out_and_prove
+from ._keep import let_go, mark_fold
 from ._make_plan import make_plan
 from ._materialize import materialize as make_plain
 from ._options import FoldOptions
@@ -21,8 +22,15 @@ _MOST_NAMED = 4
 
 
 @verb
-def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, materialize: bool = False) -> FoldReport:
-    """Fold every batch norm of a model into the weights of its neighbours, in place, as far as that is exact.
+def fold(
+    model: nn.Module,
+    example_inputs: object,
+    *,
+    verify: bool = True,
+    materialize: bool = False,
+    keep_originals: bool = True,
+) -> FoldReport:
+    """Change a model in place: every batch norm goes into the weights of its neighbours, as far as that is exact.
 
         behind a product:  scale * (W x + b) + shift  =  (scale W) x + (scale b + shift)
         before a product:  W (scale x + shift) + b    =  (W scale) x + (b + W shift)
@@ -47,6 +55,8 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
             in the model's dtype; a norm that makes a difference is put back.
         materialize: replace weights that are computed in each call (weight_norm, spectral_norm, parametrizations) by
             what they are now, so that norms can go into them.
+        keep_originals: keep weights and norms as they were, for `unfold` and `save_folded`. They take as much memory as
+            the model, also in a pickle of it; `drop_originals` lets go of them later.
 
     Returns:
         What became of each norm, and how far the outputs are from what they were.
@@ -96,6 +106,9 @@ def fold(model: nn.Module, example_inputs: object, *, verify: bool = True, mater
                 proved = carry_out_and_prove(module, plan, inputs, said, undo)
             else:
                 carry_out(module, plan, undo)
+            mark_fold(module)
+            if not keep_originals:
+                let_go(module, undo)
             return FoldReport(
                 norms=_norms(plan),
                 loose=tuple(plan.loose),

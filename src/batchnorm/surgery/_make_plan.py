@@ -8,6 +8,7 @@ from ..wiring import NormCall, Wiring, innermost
 from ._ahead import fold_ahead
 from ._behind import fold_behind
 from ._elsewhere import held_elsewhere
+from ._neighbours import Neighbours
 from ._pair import pair_of
 from ._plan import Change, Plan
 from ._rest import rest_of
@@ -24,10 +25,10 @@ def make_plan(wiring: Wiring) -> Plan:
     changes = {name: _seen_as(wiring, name, module, elsewhere) for name, module in wiring.norms().items()}
     ready = {name: change for name, change in changes.items() if change.outcome != "left"}
     blocked = _decides_by_data(wiring)
-    arrivals = Arrivals.of(wiring)
+    arrivals, neighbours = Arrivals.of(wiring), Neighbours(wiring)
     for name in _last_first(wiring):
         if name in ready:
-            _decide(wiring, arrivals, changes[name], ready, blocked)
+            _decide(wiring, arrivals, neighbours, changes[name], ready, blocked)
     return Plan([*changes.values()], _loose(wiring))
 
 
@@ -37,7 +38,9 @@ def _seen_as(wiring: Wiring, name: str, module: nn.Module, elsewhere: dict[int, 
     calls = [unit for _, unit in wiring.norm_calls(name)]
     change.reason = _must_stay(wiring, name, module, calls)
     if change.reason is None and id(module) in elsewhere:
-        change.reason = f"it may be called by {elsewhere[id(module)]}, too: take it out of there"
+        change.reason = (
+            f"the model holds it at {elsewhere[id(module)]}, too, and may call it there: remove it from there"
+        )
     if change.reason is None:
         rest = rest_of(calls)
         if isinstance(rest, str):
@@ -49,22 +52,22 @@ def _seen_as(wiring: Wiring, name: str, module: nn.Module, elsewhere: dict[int, 
 
 def _must_stay(wiring: Wiring, name: str, module: nn.Module, calls: list[NormCall]) -> str | None:
     if isinstance(module, torch.jit.ScriptModule):
-        return "it is part of a script of torch.jit"
+        return "it is part of a torch.jit script: fold the model before you script it"
     if not name:
-        return "it is the whole model, in which nothing can take its place"
+        return "it is the whole model, in which nothing can take its place: fold the model that it belongs to"
     if module.training:
-        return "it is in training mode"
+        return "it is in training mode: call eval() on it"
     mean, var = (module._buffers.get(part) for part in ("running_mean", "running_var"))
     if mean is None or var is None:
-        return "it has no running statistics"
+        return "it has no running statistics, so that it normalizes by the batch"
     if hasattr(module, "parametrizations"):
-        return "its parameters are parametrized"
+        return "its own parameters are parametrized: remove that first"
     if type(module).__call__ is not nn.Module.__call__:
-        return "its class is called in a way of its own"
+        return "its class has a __call__ of its own"
     if isinstance(module, LazyModuleMixin):
         return "it is lazy and has not been called yet: run one batch through the model first"
     if _has_hooks(module):
-        return "it has hooks"
+        return "it has hooks: remove them first"
     unfollowed = _not_followed(wiring, name, calls)
     if unfollowed is not None:
         return unfollowed
@@ -72,9 +75,9 @@ def _must_stay(wiring: Wiring, name: str, module: nn.Module, calls: list[NormCal
         positive = bool((var + float(getattr(module, "eps", 0.0)) > 0).all())
         finite = all(bool(values.isfinite().all()) for values in pair_of(module))
     except (TypeError, ValueError, RuntimeError):
-        return "its numbers are not those of a batch norm"
+        return "its parameters and statistics are not those of a batch norm"
     if not positive or not finite:
-        return "a variance of it is not positive" if not positive else "its scale or shift is not finite"
+        return "one of its variances is not positive" if not positive else "its scale or shift is not finite"
     return _exchanged(wiring, name) or _given_away(wiring, name)
 
 
@@ -83,7 +86,7 @@ def _not_followed(wiring: Wiring, name: str, calls: list[NormCall]) -> str | Non
     known = {id(unit.call) for unit in calls}
     others = [call for seen in wiring.passes for call in seen.calls if call.name == name and id(call) not in known]
     if not others:
-        return None if calls else "it was never called"
+        return None if calls else "it was not called with the examples: give one with which it is"
     given = next((call.opaque_input for call in others if call.opaque_input is not None), None)
     if given is not None:
         return f"it was called with {given.kind}, which cannot be followed"
@@ -97,7 +100,7 @@ def _exchanged(wiring: Wiring, name: str) -> str | None:
     for seen, unit in wiring.norm_calls(name):
         own = {seen.values[f"{name}.{part}"].storage for part in _PARTS if f"{name}.{part}" in seen.values}
         if not own <= seen.read_in(unit.call):
-            return "it was called with numbers that are not its own"
+            return "it was called with parameters or statistics that are not its own"
         for norm in unit.norms:
             if norm.training or norm.given.get("eps") != getattr(unit.call.module, "eps", None):
                 return "it was in training mode, or had another eps, while it was called"
@@ -112,9 +115,9 @@ def _given_away(wiring: Wiring, name: str) -> str | None:
         for part in own & seen.values.keys():
             storage = seen.values[part].storage
             if any(operation.index not in inside for operation in seen.readers(storage)):
-                return f"{part} is read by others, too"
+                return f"its {part.rpartition('.')[2]} is also read outside of it"
             if storage in seen.results:
-                return f"{part} is returned by the model"
+                return f"its {part.rpartition('.')[2]} is returned by the model"
     return None
 
 
@@ -126,36 +129,47 @@ def _has_hooks(module: nn.Module) -> bool:
     )
 
 
-def _decide(wiring: Wiring, arrivals: Arrivals, change: Change, ready: dict[str, Change], blocked: str | None) -> None:
+def _decide(
+    wiring: Wiring,
+    arrivals: Arrivals,
+    neighbours: Neighbours,
+    change: Change,
+    ready: dict[str, Change],
+    blocked: str | None,
+) -> None:
     if blocked is not None:
         change.reason = blocked
         return
     reason = fold_behind(wiring, arrivals, change, ready)
     other = None if reason is None else fold_ahead(wiring, change)
     if reason is not None and other is not None:
-        change.reason = f"{reason}; {other}"
+        change.reason = neighbours.sentence(change.norm, reason, other)
 
 
 def _decides_by_data(wiring: Wiring) -> str | None:
     """Why the model may do, with other data, what it has not done here."""
     if not wiring.complete:
-        return "the data decide between more ways through the model than were tried"
+        return "the data decide between more ways through the model than could be tried"
     if wiring.unseen:
-        return f"the example holds what Python may read unseen and decide by, {wiring.unseen[0]}: give it as a tensor"
+        return (
+            f"the example holds {wiring.unseen[0]}, which Python may read, and decide by, unseen: give it as a tensor"
+        )
     for seen in wiring.passes:
         if seen.draws_outside_torch:
-            return "the model draws random numbers outside torch, which may decide what it does"
+            return "the model draws random numbers outside torch, which may decide what it does: draw them by torch"
         if seen.unread:
-            return f"the model goes on when its output is read, in {seen.unread[0]}"
+            return f"the model goes on computing while its output is read: {seen.unread[0]}"
         for operation in seen.operations:
             if operation.scalar_of_data:
-                return (
-                    f"the model lets Python read numbers of the data ({operation.name}), which may decide what it does"
-                )
+                return _read_by_python(operation.name)
         for escape in seen.escapes:
             if escape.of_data and escape.how in _NUMBERS:
-                return f"the model lets Python read numbers of the data ({escape.how}), which may decide what it does"
+                return _read_by_python(escape.how)
     return None
+
+
+def _read_by_python(how: str) -> str:
+    return f"Python reads numbers of the data ({how}), which may decide what the model does: keep them in tensors"
 
 
 def _last_first(wiring: Wiring) -> list[str]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import remove_spectral_norm, remove_weight_norm
 from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
-from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.spectral_norm import SpectralNorm, SpectralNormLoadStateDictPreHook
 from torch.nn.utils.weight_norm import WeightNorm
 
 from ..transaction import Undo
@@ -23,6 +23,15 @@ class Before:
     name: str
     kind: type[nn.Module]
     held: dict[str, Any]
+
+    def state(self) -> dict[str, Tensor]:
+        """The tensors that it had, those of a `state_dict`."""
+        hidden = self.held["_non_persistent_buffers_set"]
+        own = {**self.held["_parameters"], **{k: v for k, v in self.held["_buffers"].items() if k not in hidden}}
+        found = {name: tensor.detach() for name, tensor in own.items() if tensor is not None}
+        for child, module in self.held["_modules"].items():
+            found |= {f"{child}.{name}": tensor for name, tensor in module.state_dict().items()}
+        return found
 
     def put_back(self, model: nn.Module) -> None:
         """Let the module be that again."""
@@ -50,31 +59,41 @@ def materialize(model: nn.Module, undo: Undo) -> list[Before]:
     """
     found = []
     for name, module in list(model.named_modules()):
-        if isinstance(module, _PRODUCTS) and _is_computed(module):
-            before = Before(name, type(module), _copied(vars(module)))
+        if is_computed(module):
+            before = before_of(name, module)
             undo.add(partial(before.put_back, model))
             found.append(before)
-            _make_plain(module)
+            make_plain(module)
     return found
 
 
+def before_of(name: str, module: nn.Module) -> Before:
+    """What a module is, before it is made plain: the same objects in tables of their own."""
+    return Before(name, type(module), _copied(vars(module)))
+
+
 def _copied(held: dict[str, Any]) -> dict[str, Any]:
-    """The same objects in tables of their own."""
     return {key: value.copy() if isinstance(value, dict | set) else value for key, value in held.items()}
 
 
-def _is_computed(module: nn.Module) -> bool:
-    return is_parametrized(module) or any(True for _ in _old_hooks(module))
+def is_computed(module: nn.Module) -> bool:
+    """Whether a convolution or linear layer computes its weight, or its bias, in each call."""
+    return isinstance(module, _PRODUCTS) and (is_parametrized(module) or any(True for _ in _old_hooks(module)))
 
 
 def _old_hooks(module: nn.Module) -> Iterator[WeightNorm | SpectralNorm]:
     return (hook for hook in module._forward_pre_hooks.values() if isinstance(hook, WeightNorm | SpectralNorm))
 
 
-def _make_plain(module: nn.Module) -> None:
+def make_plain(module: nn.Module) -> None:
+    """Let a module hold, as plain parameters, what it computed."""
     for hook in list(_old_hooks(module)):
         remove = remove_weight_norm if isinstance(hook, WeightNorm) else remove_spectral_norm
         remove(module, hook.name)
+    # torch's function looks for this one unwrapped, and so leaves it: it would ask a state_dict for what is gone.
+    for key, wrapped in [*module._load_state_dict_pre_hooks.items()]:
+        if isinstance(getattr(wrapped, "hook", wrapped), SpectralNormLoadStateDictPreHook):
+            del module._load_state_dict_pre_hooks[key]
     if is_parametrized(module):
         # Not torch's remove_parametrizations, which writes into the parameters that have to come back.
         names = [name for name, _ in module.get_submodule("parametrizations").named_children()]

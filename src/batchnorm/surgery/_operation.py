@@ -55,13 +55,20 @@ class FoldOperation:
     def stash(self) -> Stash:
         """What it takes to undo what has been carried out."""
         kept = [
-            Replaced(*self._norms[change.norm], change.outcome, change.rest)
+            Replaced(*self._norms[change.norm], change.outcome, change.rest, self._taken_up_by(change))
             for change in self._plan.changes
             if change.outcome != "left" and change.rest is not None
         ]
         changed = {name: tensor for name, tensor in self._kept.items() if self._is_edited(name)}
         made = [name for name in self._made if find_tensor(self._model, name) is not None]
         return Stash(changed, made, kept, self._plan.plain)
+
+    def _taken_up_by(self, change: Change) -> tuple[str, ...]:
+        """The tensors into which a norm has gone, by way of other norms, too."""
+        names = [edit.weight for edit in change.edits]
+        for merge in change.merged:
+            names += self._taken_up_by(self._plan.of(merge.norm))
+        return tuple(dict.fromkeys(names))
 
     def _is_edited(self, name: str) -> bool:
         return any(name in edit.names for edit in _edits(self._plan.changes))

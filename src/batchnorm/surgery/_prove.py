@@ -144,8 +144,9 @@ def put_back_culprits(plan: Plan, agrees: Callable[[list[str]], bool], say: Call
                 cure="Remove randomness and memory of former calls from its forward.",
             )
         culprit = plan.of(active[_first_bad(active, agrees) - 1])
-        say(f"{culprit.norm}: with it {culprit.outcome}, the outputs differed or the model raised; it was put back")
-        _demote(plan, culprit.norm, f"with it {culprit.outcome}, the outputs differed or the model raised")
+        reason = f"with it {culprit.outcome}, the outputs differed or the model raised an error"
+        say(f"{culprit.norm}: {reason}; it was put back")
+        _demote(plan, culprit.norm, reason)
     return active
 
 
@@ -167,4 +168,4 @@ def _demote(plan: Plan, norm: str, reason: str) -> None:
     plan.of(norm).demote(reason)
     for change in plan.changes:
         if any(merge.norm == norm for merge in change.merged):
-            _demote(plan, change.norm, f"{norm}, into which it had gone, was put back")
+            _demote(plan, change.norm, f"the norm {norm}, into which it had gone, was put back")

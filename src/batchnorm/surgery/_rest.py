@@ -82,7 +82,7 @@ def rest_of(calls: list[NormCall]) -> Rest | str:
         nothing = module.activation is None and not isinstance(module, BatchNormAdd2d | BatchNormPool2d)
         return Rest(is_nothing=nothing, is_own=True)
     if any(len(call.call.args) + len(call.call.kwargs) > 1 or call.call.kwargs.keys() - {"input"} for call in calls):
-        return "it is called with more than its input, or by a name that only its own class knows"
+        return "it is called with more than one input, or with an argument that only its own class knows"
     if isinstance(module, _BatchNorm) and forward_of(module) in _STOCK:
         return Rest()
     found = [_observed(call) for call in calls]
@@ -95,7 +95,7 @@ def rest_of(calls: list[NormCall]) -> Rest | str:
 _STOCK = (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward)
 _OWN = (BatchNorm2d.forward, BatchNormAdd2d.forward, BatchNormPool2d.forward)
 _VARIES = "its forward does not always do the same"
-_MORE = "its forward does more than is known of"
+_MORE = "its forward does more than normalize and call its own modules one after the other"
 
 _NOTHING = {"aten.empty", "aten.detach", "aten.alias"}
 _ARITHMETIC = {"aten.add", "aten.sub", "aten.mul", "aten.div", "aten.rsqrt", "aten.sqrt", "aten.reciprocal", "aten.neg"}
@@ -116,14 +116,14 @@ def _observed(call: NormCall) -> Rest | str:
             affine = _is_affine(call)
         except Exception:  # the forward of somebody, given numbers that it does not expect
             affine = False
-        return Rest() if affine else "its forward is not its formula"
+        return Rest() if affine else "its forward does not compute the formula of batch norm"
     return _MORE
 
 
 def _chain(call: NormCall, norm: Normalization) -> Rest | str:
     """The activation of one of our layers, and the modules that the norm called one after the other behind it."""
     if norm.given["input"] != call.input or not _by_its_own_numbers(call, norm):
-        return "its forward normalizes something else than its input"
+        return "its forward normalizes something other than its input"
     activation = norm.activation
     if norm.does_more or activation != (getattr(call.call.module, "activation", None) if activation else None):
         return _MORE
@@ -145,7 +145,7 @@ def _children(call: NormCall, norm: Normalization) -> tuple[str, ...] | str:
         if not isinstance(inner.module, nn.Identity):
             name = names.get(id(inner.module))
             if name is None:
-                return "its forward calls a module that is not its own"
+                return "its forward calls a module that is not one of its own"
             children.append(name)
     return tuple(children) if present is not None and present == call.output else _MORE
 

@@ -9,9 +9,14 @@ from ..errors import InputError
 from ..nn import ScaleShift
 from ..norms import is_norm
 from ._carry_out import stashes_of
+from ._hidden import load_all, set_hidden
+from ._keep import mark_folds
+from ._materialize import Before, before_of, is_computed, make_plain
 from ._rest import Rest
 from ._stash import Replaced, Stash, tensor_of
 from ._state_form import (
+    BUFFERS,
+    PLAIN,
     MisfitError,
     NormState,
     OneFold,
@@ -53,23 +58,46 @@ def restore_fold(model: nn.Module, state: object, tensors: dict[str, Tensor]) ->
         >>> torch.equal(other(x), net(x)), unfold(other), torch.equal(other(x), before)
         (True, ('1',), True)
     """
-    prefix, folds = read_state(state, tensors)
-    own = own_tensors(tensors, prefix)
+    read = read_state(state, tensors)
+    prefix = read["prefix"]
+    own, buffers = own_tensors(tensors, prefix), behind(tensors, f"{prefix}{BUFFERS}")
     take_dtypes(model, own)
+    newest: Stash | None = None
     try:
-        for number, fold in enumerate(folds):
+        for number, fold in enumerate(read["folds"]):
             inner = model.get_submodule(fold["modules"][0])
-            stash = _restored(inner, fold, behind(tensors, f"{prefix}{number}."))
-            vars(inner)[STASH] = [*stashes_of(inner), stash]
+            plain = _made_plain(inner, fold, behind(tensors, f"{prefix}{PLAIN}{number}."))
+            newest = _restored(inner, fold, behind(tensors, f"{prefix}{number}."), plain)
+            vars(inner)[STASH] = [*stashes_of(inner), newest]
         take_dtypes(model, own)
         model.load_state_dict(own)
+        for name, buffer in buffers.items():
+            set_hidden(model, name, buffer)
+        mark_folds(model)
+        if newest is not None:
+            newest.trained = read.get("trained", [])
     except MisfitError:
         raise
     except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise misfit(error) from error
 
 
-def _restored(model: nn.Module, fold: OneFold, kept: dict[str, Tensor]) -> Stash:
+def _made_plain(model: nn.Module, fold: OneFold, held: dict[str, Tensor]) -> list[Before]:
+    """Make the modules plain whose weight was computed, with what they held, and return them as they were."""
+    found = []
+    for names in fold.get("plain", ()):
+        module = model.get_submodule(names[0])
+        if not is_computed(module):
+            raise misfit(f"the weight of {names[0]} is not computed in each call")
+        own = behind(held, f"{names[0]}.")
+        take_dtypes(module, own)
+        module.load_state_dict(own)
+        found.append(before_of(names[0], module))
+        make_plain(module)
+    return found
+
+
+def _restored(model: nn.Module, fold: OneFold, kept: dict[str, Tensor], plain: list[Before]) -> Stash:
     """Give a module the structure that it had after one fold, and return what undoes that."""
     of_norms = by_owner(kept, [norm["names"][0] for norm in fold["norms"]])
     norms = [_replace(model, norm, of_norms[norm["names"][0]]) for norm in fold["norms"]]
@@ -85,7 +113,7 @@ def _restored(model: nn.Module, fold: OneFold, kept: dict[str, Tensor]) -> Stash
         if not is_of_kind(before, present):
             raise misfit(f"{names[0]} has numbers like {present.dtype}, and had {before.dtype} before")
         changed[names[0]] = before.to(present.device)
-    return Stash(changed, [names[0] for names in fold["made"]], norms)
+    return Stash(changed, [names[0] for names in fold["made"]], norms, plain)
 
 
 def _replace(model: nn.Module, described: NormState, before: dict[str, Tensor]) -> Replaced:
@@ -95,7 +123,7 @@ def _replace(model: nn.Module, described: NormState, before: dict[str, Tensor]) 
     if not first or not is_norm(norm) or any(model.get_submodule(name) is not norm for name in described["names"]):
         raise misfit(f"{first or 'the model itself'} is no batch norm whose place could be taken")
     take_dtypes(norm, before)
-    norm.load_state_dict(before)
+    load_all(norm, before)
     mean = norm.get_buffer("running_mean")
     scale = mean if described["outcome"] == "scale-shifted" else None
     rest = Rest(described["is_nothing"], described["is_own"], tuple(described["children"]))

@@ -55,6 +55,11 @@ class Group:
         return torch.equal(self.channels, channels)
 
 
+def only(followed: Followed, reader: str) -> str:
+    """What would have to read an output that something else reads, as the end of a sentence."""
+    return f", not by {reader}" if followed.lost is not None and followed.lost.startswith("is read by ") else ""
+
+
 def weight_key(seen: Pass, product: Product) -> str:
     """What products with one weight have in common: its first name in the model."""
     names = seen.tensors.get(product.weight_value.storage)
@@ -78,7 +83,7 @@ def behind(unit: Unit, arrival: Arrival) -> Tensor | str:
         present = torch.unique(numbers)
         present = present[present >= 0].long()
         if bool((found[present] >= 0).any()):
-            return "its channels are spread over several of the norm's"
+            return "one channel of what feeds it goes to several of its own"
         found[present] = place
     return found
 
@@ -87,13 +92,13 @@ def before(arrival: Arrival) -> Tensor | str:
     """For each input channel of a product the channel of the norm that it is made of: a norm before a product."""
     product = arrival.unit
     if not isinstance(product, Product):
-        return "it is read by another norm"
+        return "another norm reads its output"
     if arrival.marks is None:
         return torch.arange(product.input.shape[product.in_axis], device="cpu")
     by_channel = arrival.marks.movedim(product.in_axis, 0).flatten(1)
     low, high = by_channel.amin(1), by_channel.amax(1)
     if not torch.equal(low, high):
-        return "an input channel is made of several of its channels"
+        return "one input channel of what reads it is made of several of its own"
     return low.long()
 
 

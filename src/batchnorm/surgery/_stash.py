@@ -8,8 +8,11 @@ from torch import Tensor, nn
 
 from ..errors import RefusedError
 from ..nn import ScaleShift
+from ._follow import follow, pairs_of, take_mode
+from ._marks import Mark
 from ._materialize import Before
 from ._rest import Rest
+from ._state_form import named_tensors
 from ._weights import owner_of
 
 
@@ -22,12 +25,14 @@ class Replaced:
         module: the norm itself.
         outcome: what became of it.
         rest: what it did besides normalizing.
+        weights: the tensors that took it up, by their names; none where that is not known, as in a file.
     """
 
     names: tuple[str, ...]
     module: nn.Module
     outcome: str
     rest: Rest
+    weights: tuple[str, ...] = ()
 
 
 class _Folds:
@@ -50,6 +55,8 @@ class Stash:
         made: the biases that were made.
         norms: the modules that were replaced.
         plain: modules whose weight was computed in each call, as they were.
+        marks: what the tensors of the model were when it had been folded, by which it is seen whether it was trained.
+        trained: the tensors that had been trained already when the folded model was written to a file.
         number: in the order of all folds: of two of them the later one is undone first.
     """
 
@@ -57,10 +64,13 @@ class Stash:
     made: list[str] = field(default_factory=list)
     norms: list[Replaced] = field(default_factory=list)
     plain: list[Before] = field(default_factory=list)
+    marks: dict[str, Mark] = field(default_factory=dict)
+    trained: list[str] = field(default_factory=list)
     number: int = field(default_factory=_Folds.next)
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         """Come back from a copy or a pickle; folds that follow are later than it, wherever it was made."""
+        self.marks, self.trained = {}, []  # pickles are older than these
         for name, value in state[1].items():
             setattr(self, name, value)
         _Folds.latest = max(_Folds.latest, self.number)
@@ -106,7 +116,10 @@ def _shape(model: nn.Module, name: str) -> torch.Size | None:
 
 
 def undo(model: nn.Module, stash: Stash) -> None:
-    """Give a model back what a stash holds."""
+    """Give a model back what a stash holds, where the model is now, in its dtypes and its modes."""
+    present = dict(named_tensors(model))
+    for replaced in stash.norms:
+        _let_follow(model, replaced, stash, present)
     with torch.no_grad():
         for name, tensor in stash.tensors.items():
             tensor_of(model, name).copy_(tensor)
@@ -118,6 +131,18 @@ def undo(model: nn.Module, stash: Stash) -> None:
             hang(model, name, replaced.module)
     for before in stash.plain:
         before.put_back(model)
+        names = [name for name in stash.marks if name.rpartition(".")[0] == before.name]
+        follow(model.get_submodule(before.name), [*pairs_of(names, stash.marks, present)])
+
+
+def _let_follow(model: nn.Module, replaced: Replaced, stash: Stash, present: dict[str, Tensor]) -> None:
+    """Let a norm be where those are, and as those are, that it had gone into."""
+    first = replaced.names[0]
+    stands = model.get_submodule(first)
+    own = [f"{first}.{name}" for name, _ in stands.named_buffers()]
+    weights = getattr(replaced, "weights", ()) or stash.tensors  # pickles are older than these
+    follow(replaced.module, [*pairs_of((*weights, *own), stash.marks, present)])
+    take_mode(replaced.module, stands)
 
 
 def find_tensor(model: nn.Module, name: str) -> Tensor | None:

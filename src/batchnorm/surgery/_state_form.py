@@ -1,14 +1,19 @@
 """In which form is a folded model written down, and is what a file says of that form?"""
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from torch import Tensor, nn
 
 from ..errors import InputError
 
-VERSION = 1
+VERSION = 2
+"""Of a state that says what the first version cannot: `plain`, `hidden`, `trained`. Others are still written as 1."""
 PREFIX = "unfold."
+BUFFERS = "buffers."
+"""Behind the prefix, before the names of the folded model's buffers that are not in its `state_dict`."""
+PLAIN = "plain."
+"""Behind the prefix, before a fold's number and the names of what modules held before they were made plain."""
 
 
 class NormState(TypedDict):
@@ -22,18 +27,27 @@ class NormState(TypedDict):
 
 
 class OneFold(TypedDict):
-    """One fold, everything by all its names: the folded module, the changed tensors, the new biases, the norms."""
+    """One fold, everything by all its names: the folded module, the changed tensors, the new biases, the norms.
+
+    `plain`: the modules whose weight had been computed in each call; `hidden`: what of the tensors that were replaced
+    was in no `state_dict`, by first names.
+    """
 
     modules: list[str]
     changed: list[list[str]]
     made: list[list[str]]
     norms: list[NormState]
+    plain: NotRequired[list[list[str]]]
+    hidden: NotRequired[list[str]]
 
 
 class FoldState(TypedDict):
+    """All folds. `trained`: tensors that had been trained since, when the model was written."""
+
     version: int
     prefix: str
     folds: list[OneFold]
+    trained: NotRequired[list[str]]
 
 
 def named_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -74,12 +88,14 @@ def is_of_kind(given: Tensor, present: Tensor) -> bool:
     return given.is_complex() == present.is_complex() and not present.is_floating_point()
 
 
-def read_state(state: object, tensors: dict[str, Tensor]) -> tuple[str, list[OneFold]]:
+def read_state(state: object, tensors: dict[str, Tensor]) -> FoldState:
     """Check that a state has the form that `fold_state` gives it, and speaks of no more than the tensors can bear."""
     from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
-    if isinstance(state, dict) and state.get("version", VERSION) != VERSION:
-        raise misfit(f"the state has version {str(state['version'])[:40]}, this batchnorm reads version {VERSION}")
+    if isinstance(state, dict) and state.get("version", VERSION) not in (1, VERSION):
+        raise misfit(
+            f"the state has version {str(state['version'])[:40]}, this batchnorm reads versions 1 and {VERSION}"
+        )
     try:
         read = check_type(state, FoldState, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
     except TypeCheckError as error:
@@ -90,7 +106,7 @@ def read_state(state: object, tensors: dict[str, Tensor]) -> tuple[str, list[One
         _check_names(fold)
     if (work := sum(_work(fold, len(tensors)) for fold in read["folds"])) > MOST_WORK:
         raise misfit(f"the state is damaged (it takes {work:,} steps to read, of {MOST_WORK:,} at most)")
-    return read["prefix"], read["folds"]
+    return read
 
 
 MOST_WORK = 5 * 10**6
@@ -98,13 +114,15 @@ MOST_WORK = 5 * 10**6
 
 
 def _work(fold: OneFold, tensors: int) -> int:
-    names = sum(map(len, [*fold["changed"], *fold["made"], *(norm["names"] for norm in fold["norms"])]))
+    things = [*fold["changed"], *fold["made"], *fold.get("plain", ()), *(norm["names"] for norm in fold["norms"])]
+    names = sum(map(len, things))
     return (len(fold["modules"]) + 1) * (tensors + names)
 
 
 def _check_names(fold: OneFold) -> None:
     """Raise if two things have one name."""
-    kinds = ([fold["modules"]], [*fold["changed"], *fold["made"]], [norm["names"] for norm in fold["norms"]])
+    modules = [*fold.get("plain", ()), *(norm["names"] for norm in fold["norms"])]
+    kinds = ([fold["modules"]], [*fold["changed"], *fold["made"]], modules)
     for things in kinds:
         names = [name for thing in things for name in thing]
         if len(set(names)) < len(names):

@@ -5,29 +5,35 @@ from torch import nn
 from ..errors import InputError, InputTypeError
 from ..transaction import all_or_nothing, all_steps, check_holds_weights, original, verb
 from ._carry_out import stashes_of
+from ._follow import freeze_as_train_does
+from ._keep import check_not_dropped
 from ._stash import check_fits, undo
+from ._trained import check_unchanged
 from ._twin import STASH
 
 
 @verb
-def unfold(model: nn.Module) -> tuple[str, ...]:
-    """Take every `fold` of a model back, bit for bit, in place: the norms stand where they stood.
+def unfold(model: nn.Module, *, discard: bool = False) -> tuple[str, ...]:
+    """Change a folded model back in place: every norm stands where it stood, and every weight has the bits it had.
 
-    The very modules and the very bits that were there come back. What the folded weights have learned since is lost.
-    The norms come back in the dtype and on the device that they had: move the model back first if it was moved; and in
-    evaluation, in which they were folded: call `model.train()` again before you train on.
+    The very modules and the very bits that were there come back, as the model is now: if it was moved or converted
+    meanwhile, weights and norms follow (a half has fewer bits); each norm takes the mode of what stood in its place, or
+    stays in evaluation if the model's own `train()` keeps it there; and if all weights that took norms up were frozen,
+    or thawed, since, the norms are, too. What is no part of a fold stays as it is now.
     All or nothing: whatever is raised, Ctrl-C included, the model is folded as before.
 
     Args:
         model: a model that `fold` has folded, or that has one inside.
+        discard: take it back also if the model was trained since; what the folded weights have learned is lost.
 
     Returns:
         The names of the norms that are there again.
 
     Raises:
         InputTypeError: no module.
-        InputError: nothing of the model is folded.
-        RefusedError: modules of it have been exchanged, or its weights sharded, since; then nothing is taken back.
+        InputError: nothing of the model is folded, or its originals were dropped.
+        RefusedError: the model was trained since it was folded, modules of it have been exchanged, or its weights
+            sharded; then nothing is taken back.
 
     Example:
         >>> import torch
@@ -46,6 +52,7 @@ def unfold(model: nn.Module) -> tuple[str, ...]:
     module, _ = original(model)
     folded = [(name, inner) for name, inner in module.named_modules() if STASH in vars(inner)]
     if not folded:
+        check_not_dropped(module)
         raise InputError(
             argument="model",
             expected="a model that was folded",
@@ -59,10 +66,14 @@ def unfold(model: nn.Module) -> tuple[str, ...]:
     for stash, _, inner in found:
         check_fits(inner, stash)
     found.sort(key=lambda entry: entry[0].number, reverse=True)
+    norms = [replaced.module for stash, _, _ in found for replaced in stash.norms]
     with all_or_nothing() as steps:
-        steps.add(*all_steps(module))
+        steps.add(*(step for part in (module, *norms) for step in all_steps(part)))
         for stash, _, inner in found:
+            if not discard:
+                check_unchanged(inner, stash)
             undo(inner, stash)
+        freeze_as_train_does(module, norms)
         for _, inner in folded:
             del vars(inner)[STASH]
     names = (f"{name}.{one.names[0]}".removeprefix(".") for stash, name, _ in found for one in stash.norms)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..wiring import Pass, Product, Value, Wiring, innermost
+from ..wiring import Pass, Product, Value, Wiring, innermost, short_name
 from ._edit import Shape
+from ._materialize import is_computed
 from ._uses_bias import uses_bias
 
 
@@ -35,7 +36,7 @@ def place_of(wiring: Wiring, products: Sequence[tuple[Pass, Product]]) -> Place 
     """
     places = {_place(wiring, seen, product) for seen, product in products}
     if len(places) != 1:
-        return "its weight is used in several ways"
+        return f"the weight of {products[0][1].where or 'a product'} is used in several ways"
     (place,) = places
     if isinstance(place, str):
         return place
@@ -48,14 +49,21 @@ def place_of(wiring: Wiring, products: Sequence[tuple[Pass, Product]]) -> Place 
 def _place(wiring: Wiring, seen: Pass, product: Product) -> Place | str:
     weight = _name_of(wiring, seen, product.weight_value)
     if weight is None:
-        return f"the weight of {product.where or 'a product'} is no parameter but computed anew in each call"
+        return _computed(wiring, product, "weight")
     bias = None
     if product.bias_value is not None:
         bias = _name_of(wiring, seen, product.bias_value)
         if bias is None:
-            return f"the bias of {product.where or 'a product'} is no parameter but computed anew in each call"
+            return _computed(wiring, product, "bias")
     shape = Shape(product.out_first, product.transposed, product.groups)
     return Place(weight, bias, _new_bias(wiring, seen, product) if bias is None else None, shape)
+
+
+def _computed(wiring: Wiring, product: Product, which: str) -> str:
+    """Say that a product's weight, or bias, is no tensor that the model holds, and what would make it one."""
+    known = is_computed(wiring.model.get_submodule(product.where))
+    cure = "pass materialize=True to make it plain" if known else "let the module hold it as a parameter"
+    return f"the {which} of {product.where or 'a product'} is computed in each call: {cure}"
 
 
 def _name_of(wiring: Wiring, seen: Pass, value: Value) -> str | None:
@@ -100,16 +108,16 @@ def _other_reader(wiring: Wiring, name: str, products: Sequence[tuple[Pass, Prod
     """Who else reads a tensor of the model, in any pass."""
     for seen in wiring.passes:
         if name not in seen.values:
-            return f"{name} is not always there"
+            return f"{name} is not there in every forward"
         storage = seen.values[name].storage
         known = {index for other, product in products if other is seen for index in product.events}
         for operation in seen.readers(storage):
             if operation.index not in known:
-                return f"{name} is read by {operation.name} in {innermost(seen, operation) or 'the model'}, too"
+                return f"{name} is also read by {short_name(operation)} in {innermost(seen, operation) or 'the model'}"
         if storage in seen.results or storage in seen.hooked:
-            return f"{name} is given to others"
+            return f"{name} is returned by the model, or given to a hook"
         if any(storage in escape.storages for escape in seen.escapes):
-            return f"the memory of {name} is given to others"
+            return f"the memory of {name} leaves torch"
     return None
 
 

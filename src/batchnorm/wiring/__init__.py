@@ -11,6 +11,7 @@ from ._follow import Arrival as Arrival
 from ._follow import Followed as Followed
 from ._influence import Influence as Influence
 from ._influence import influences as influences
+from ._movement import short_name as short_name
 from ._normalizations import NUMBERS as NUMBERS
 from ._normalizations import Normalization as Normalization
 from ._parts import Part as Part

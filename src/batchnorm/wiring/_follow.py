@@ -32,7 +32,7 @@ class Followed:
 
     Attributes:
         arrivals: the units that read it.
-        lost: why not all that read it are known, if it is so.
+        lost: why not everything that reads it is known, if it is so: what follows "the output ...".
     """
 
     unit: Unit
@@ -69,7 +69,7 @@ def follow(seen: Pass, at: dict[int, Unit], loose: dict[int, str], unit: Unit) -
         if reader is not None:
             found.lost = _arrive(found, marks, operation, reader)
         elif operation.index in loose:
-            found.lost = f"{loose[operation.index]} reads it in {_place(seen, operation)}"
+            found.lost = f"is read by {loose[operation.index]} in {_place(seen, operation)}"
         else:
             before = marks.storages
             problem = pass_on(marks, operation)
@@ -108,15 +108,15 @@ def _arrive(found: Followed, marks: Marks, operation: Operation, reader: Unit) -
     """Note a reader; say why if it does not read the tensor as its data."""
     name = reader.call.name if isinstance(reader, NormCall) else reader.where
     if touched(marks, operation) != {reader.input.storage}:
-        return f"{name or 'the model'} takes it as something else than its input"
+        return f"is taken by {name or 'the model'} as something other than its input"
     if reader.input.dtype != marks.dtype:
-        return f"{name or 'the model'} reads it as another dtype"
+        return f"is read by {name or 'the model'} as another dtype"
     if reader.input.storage in operation.writes:
-        return f"{name or 'the model'} writes into it"
+        return f"is overwritten by {name or 'the model'}"
     if isinstance(reader, NormCall) and _times(reader, marks) != 1:
-        return f"{name or 'the model'} takes it twice"
+        return f"is given to {name or 'the model'} twice"
     if found.arrivals and _kind(found.arrivals[0].unit) != _kind(reader):
-        return f"{_kind(found.arrivals[0].unit)[1]} and {name} read it"
+        return f"is read by {_named(found.arrivals[0].unit)} and by {_named(reader)}"
     if all(arrival.unit is not reader for arrival in found.arrivals):
         axis = reader.axis if isinstance(reader, NormCall) else reader.in_axis
         whole = marks.are_untouched(reader.input, axis)
@@ -129,6 +129,10 @@ def _kind(unit: Unit) -> tuple[str, str]:
     return ("norm", unit.name) if isinstance(unit, NormCall) else ("product", "products")
 
 
+def _named(unit: Unit) -> str:
+    return f"the norm {unit.name}" if isinstance(unit, NormCall) else unit.where or "the model"
+
+
 def _times(reader: NormCall, marks: Marks) -> int:
     return sum(value.storage in marks for value in values_in((reader.call.args, reader.call.kwargs)))
 
@@ -136,14 +140,14 @@ def _times(reader: NormCall, marks: Marks) -> int:
 def _seen_by_others(seen: Pass, marks: Marks) -> str | None:
     """Whether somebody has the tensor whose reading is not to be seen."""
     if seen.results & marks.storages:
-        return "the model returns it"
+        return "is returned by the model"
     for escape in seen.escapes:
         if escape.storages & marks.storages:
-            return f"its memory is given out by {escape.how}"
+            return f"leaves torch by {escape.how}()"
     for storage in marks.storages & seen.hooked.keys():
-        return f"a hook of {seen.hooked[storage] or 'the model'} sees it"
+        return f"is seen by a hook of {seen.hooked[storage] or 'the model'}"
     if seen.alive & marks.storages:
-        return "somebody keeps it"
+        return "is kept by something after the forward"
     return None
 
 

@@ -82,7 +82,7 @@ _POOLS = {
 
 
 def pass_on(marks: Marks, operation: Operation) -> str | None:
-    """Move the marks as an operator moved the elements, or say what it did instead."""
+    """Move the marks as an operator moved the elements, or say what follows "the output ..." instead."""
     if operation.name in _LOOKS_AT_THE_SHAPE:
         return None
     refusal = _refusal(marks, operation)
@@ -98,21 +98,26 @@ def pass_on(marks: Marks, operation: Operation) -> str | None:
     return _average(marks, operation, range(-count, 0), keep=True)
 
 
+def short_name(operation: Operation) -> str:
+    """How a user knows an operator: `add` for `aten.add`."""
+    return operation.name.removeprefix("aten.")
+
+
 def _refusal(marks: Marks, operation: Operation) -> str | None:
-    name = operation.name
+    name, short = operation.name, short_name(operation)
     if name not in _MOVES and name not in _POOLS and name != "aten.mean":
-        return f"{name} reads it"
+        return f"is read by {short}"
     touched = [value for value in operation.inputs if value.storage in marks]
     if any(value.dtype != marks.dtype for value in (*touched, *operation.outputs)):
-        return f"{name} changes its dtype"
+        return f"is converted to another dtype by {short}"
     if values_in(operation.kwargs):
-        return f"{name} writes it into another tensor"
+        return f"is written into another tensor by {short}"
     if name.startswith("aten.avg_pool"):
         given = arguments(operation)
         if given.get("divisor_override") is not None:
-            return f"{name} divides by a number of its own"
+            return f"is averaged with a divisor of its own by {short}"
         if any(given.get("padding") or ()) and given.get("count_include_pad"):
-            return f"{name} averages zeros in"
+            return f"is averaged with zeros (count_include_pad) by {short}"
     return None
 
 
@@ -120,7 +125,7 @@ def _move(marks: Marks, operation: Operation) -> str | None:
     """Let the operator itself move the marks."""
     kwargs = {key: value for key, value in operation.kwargs.items() if key not in _ABOUT_MEMORY}
     if any(not isinstance(leaf, _REPEATABLE) for leaf in tree_leaves((operation.args, kwargs))):
-        return f"{operation.name} takes what cannot be repeated"
+        return f"goes, with something that cannot be followed, into {short_name(operation)}"
     if operation.name == "aten.copy_":
         target, source = operation.args[0], operation.args[1]
         marks.put(target, _marks_of(marks, source).expand(target.shape))
@@ -150,6 +155,6 @@ def _average(marks: Marks, operation: Operation, dims: Sequence[int] | None, *, 
     axes = [*range(numbers.dim())] if dims is None else [*dims]
     low, high = numbers.amin(axes, keepdim=keep), numbers.amax(axes, keepdim=keep)
     if not torch.equal(low, high):
-        return f"{operation.name} mixes its channels"
+        return f"has its channels mixed by {short_name(operation)}"
     marks.put(output, low.expand(output.shape))
     return None
