@@ -45,18 +45,30 @@ def options_in(path, tree):
 
 
 def cuts_of(path, tree):
-    """Whether a message is looked into, cut or rewritten: `str(error).replace(...)`."""
+    """Whether a message is looked into, cut or rewritten: `str(error).replace(...)`, also by way of a name."""
+    said = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and is_message(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in {"removeprefix", "startswith", "endswith", "replace"}:
-            value = node.value
-            if (
-                isinstance(value, ast.Call)
-                and isinstance(value.func, ast.Name)
-                and value.func.id in {"str", "in_short"}
-            ):
-                said = ast.unparse(value)
-                if "error" in said:
-                    yield said, node.lineno
+        if not isinstance(node, ast.Attribute) or node.attr not in {
+            "removeprefix",
+            "startswith",
+            "endswith",
+            "replace",
+        }:
+            continue
+        if is_message(node.value) or (isinstance(node.value, ast.Name) and node.value.id in said):
+            yield ast.unparse(node), node.lineno
+
+
+def is_message(value):
+    """Whether it is the text of an exception."""
+    named = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in {"str", "in_short"}
+    return named and bool(value.args) and ast.unparse(value.args[0]) == "error"
 
 
 def verbs_in(path, tree):
@@ -77,7 +89,8 @@ def test_nobody_writes_the_verb_into_a_message():
 
 RULES = {
     "an option": (options_in, 'raise InputError("pass --model")'),
-    "a cut": (cuts_of, 'said = str(error).removeprefix("fold: ")'),
+    "a cut": (cuts_of, 'raise InputError(str(error).removeprefix("fold: "))'),
+    "a look by way of a name": (cuts_of, 'said = str(error)\nif said.startswith("fold"):\n    raise error'),
     "a verb": (verbs_in, 'raise ValueError(f"recalibrate: expected {one}")'),
 }
 

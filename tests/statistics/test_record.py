@@ -104,7 +104,10 @@ def test_a_norm_that_is_not_reached_and_has_no_average_keeps_what_it_had():
     model = make("mlp")
     before = {name: norm.running_mean.clone() for name, norm in norms(model).items()}
     record = recalibrate(model, images().split(1), method="exact", max_rounds=3, keep_partial=True)
-    assert record.skipped == {"bn3": "not reached within max_rounds", "bn4": "not reached within max_rounds"}
+    assert record.skipped == {
+        "bn3": "not reached before the rounds ran out",
+        "bn4": "not reached before the rounds ran out",
+    }
     assert torch.equal(norms(model)["bn3"].running_mean, before["bn3"])
     assert record.exact_depth == 2
 

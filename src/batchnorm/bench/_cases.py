@@ -73,10 +73,7 @@ class LayerCase:
                 hint = did_you_mean(str(got), known)
                 raise InputError(argument=name, expected=f"one of {', '.join(known)}", got=repr(got), cure=hint)
         if self.activation != "identity":
-            try:
-                check_activation(self.activation)
-            except (TypeError, ValueError) as error:
-                raise InputError(str(error)) from None
+            check_activation(self.activation)
         if (wrong := self._wrong_shape()) is not None:
             raise InputError(argument="shape", expected=wrong, got=str(self))
 
@@ -162,10 +159,7 @@ class Settings:
             if (got := getattr(self, name)) < 1:
                 raise InputError(argument=name, expected="an integer of at least 1", got=str(got))
         for route in (self.route, self.net_route):
-            try:
-                check_route(route)
-            except (TypeError, ValueError) as error:
-                raise InputError(str(error)) from None
+            check_route(route)
 
 
 def layer_cases(

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..errors import InputTypeError
 from ._names import unknown_name
 
 Activation = str | Callable[[Tensor], Tensor] | None
@@ -71,9 +72,13 @@ def check_activation(activation: Activation) -> None:
     elif isinstance(activation, type):
         # Calling a class makes an instance: the output would be a module instead of a tensor.
         name = activation.__name__
-        raise TypeError(f"activation: expected a module, got the class {name}. Make one: {name}().")
+        raise InputTypeError(
+            argument="activation", expected="a module", got=f"the class {name}", cure=f"Make one: {name}()."
+        )
     elif activation is not None and not callable(activation):
-        raise TypeError(
-            "activation: expected a name, a module or a function of one tensor, got "
-            f"{type(activation).__name__}. Names: {', '.join(ACTIVATIONS)}."
+        raise InputTypeError(
+            argument="activation",
+            expected="a name, a module or a function of one tensor",
+            got=type(activation).__name__,
+            cure=f"Names: {', '.join(ACTIVATIONS)}.",
         )

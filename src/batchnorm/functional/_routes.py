@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..errors import InputTypeError
 from ..kernels import cpu
 from ._arguments import Arguments
 from ._composed import composed
@@ -90,7 +91,9 @@ def check_route(route: str) -> None:
         TypeError: `route` is no name at all.
     """
     if not isinstance(route, str):
-        raise TypeError(f"route: expected a name, got {route!r}. Known: auto, {', '.join(ROUTES)}.")
+        raise InputTypeError(
+            argument="route", expected="a name", got=repr(route), cure=f"Known: auto, {', '.join(ROUTES)}."
+        )
     if route != "auto" and route not in ROUTES:
         raise unknown_name("route", route, ("auto", *ROUTES))
 

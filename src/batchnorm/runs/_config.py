@@ -182,8 +182,8 @@ def _unknown_route(name: str) -> Fault | None:
     """Return what is wrong with the name of a route; which there are is for `functional` to say."""
     try:
         check_route(name)
-    except ValueError as error:
-        return Fault(problem=str(error))
+    except InputError as error:
+        return error.fault
     return None
 
 

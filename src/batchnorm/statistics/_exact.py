@@ -152,7 +152,7 @@ class _Front:
             elif norm in self.averaged:
                 outcome.states[norm] = "average"
             else:
-                outcome.skipped[self.passes.norms[norm].name] = "not reached within max_rounds"
+                outcome.skipped[self.passes.norms[norm].name] = "not reached before the rounds ran out"
         outcome.written = [norm for norm in self.called if norm in outcome.states]
 
     def _in_a_loop(self) -> bool:
