@@ -69,7 +69,7 @@ class Fold:
         return 0
 
     def _run(self, watcher: FoldWatcher) -> RunFold:
-        if self.input:
+        if self.input and self.run_.exists():
             raise InputError("--input: is for a state_dict of your own net; a run is folded with its own test images")
         return fold_run(
             self.run_,

@@ -44,8 +44,11 @@ def build_own(name: str, offered: Mapping[str, Any], required: Mapping[str, Any]
 
 def _find(name: str) -> Callable[..., object]:
     module_name, _, function_name = name.partition(":")
-    if not all(part.isidentifier() for part in (*module_name.split("."), function_name)):
-        raise InputError(f"model: expected package.module:function, got {name!r}.")
+    is_file = module_name.endswith(".py")
+    if is_file or not all(part.isidentifier() for part in (*module_name.split("."), function_name)):
+        raise InputError(
+            f"model: expected package.module:function, got {name!r}.{_of_a_file(module_name, function_name)}"
+        )
     module = _imported(name, module_name)
     if not hasattr(module, function_name):
         public = tuple(entry for entry in vars(module) if not entry.startswith("_"))
@@ -61,6 +64,13 @@ def _find(name: str) -> Callable[..., object]:
         )
     checked: Callable[..., object] = function
     return checked
+
+
+def _of_a_file(path: str, function: str) -> str:
+    """Return the name of the module where the path of its file was given, as a sentence."""
+    module = path.removesuffix(".py").removeprefix("./").replace("\\", "/").replace("/", ".")
+    meant = all(part.isidentifier() for part in (*module.split("."), function))
+    return f" Did you mean '{module}:{function}'?" if meant else ""
 
 
 def _imported(name: str, module_name: str) -> ModuleType:
