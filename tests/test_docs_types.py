@@ -17,13 +17,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OWN = {
-    "model": "model: torch.nn.Module",
-    "example": "example: torch.Tensor",
-    "loader": "loader: Iterable[Any]",
-    "small": "def small() -> torch.nn.Module: ...",
+    "model": "model: torch.nn.Module = torch.nn.Identity()",
+    "example": "example = torch.ones(1)",
+    "loader": "loader: Iterable[Any] = []",
+    "small": "def small() -> torch.nn.Module:\n    return model",
 }
 """What stands for something of the reader's own, wherever a document does not define it."""
-STUB = "\n".join(["from collections.abc import Iterable", "from typing import Any", "import torch", *OWN.values(), ""])
+READERS = "\n".join(
+    ["from collections.abc import Iterable", "from typing import Any", "import torch", *OWN.values(), ""]
+)
 
 
 def blocks(text: str) -> str:
@@ -42,7 +44,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("blocks")
     for document in DOCUMENTS:
         (folder / f"{document.stem.lower()}_md.py").write_text(blocks(document.read_text(encoding="utf-8")))
-    (folder / "own.pyi").write_text(STUB)
+    (folder / "own.py").write_text(READERS)
     (folder / "mistakes.py").write_text("\n".join(["import batchnorm", "import torch", *MISTAKES, ""]))
     return folder
 

@@ -320,3 +320,8 @@ def test_a_pickle_with_code_in_it_is_never_run(batchnorm) -> None:
     said = batchnorm("fold", "bomb.pt", "--model", "own_nets:net", "--input", "1x1x9x9", "-o", "new")
     assert (said.code, "Nothing of it was run" in said.err) == (2, True)
     assert not Path("ran").exists()
+
+
+def test_a_checkpoint_that_is_not_there_is_said_to_be_missing_whatever_else_is_given(batchnorm) -> None:
+    said = batchnorm("fold", "nope.pt", "--model", "nets:small", "--input", "1x3x8x8", "-o", "folded.safetensors")
+    assert (said.code, "nope.pt: expected the folder of a run, found none" in said.err) == (2, True), said.err

@@ -55,3 +55,11 @@ def test_of_several_pictures_in_a_file_the_first_is_read_and_it_is_said(tmp_path
     read, notes = read_image(tmp_path / f"i.{suffix}", CARD)
     assert notes[0] == "the first of 3 pictures in it"
     assert torch.equal(read[0], torch.from_numpy(np.asarray(one).copy()))
+
+
+def test_a_file_that_is_no_image_is_refused_without_the_words_of_pillow(tmp_path) -> None:
+    (tmp_path / "i.png").write_text("no image")
+    with pytest.raises(
+        InputError, match=r"i\.png: cannot be read as an image \(it is of none of these kinds, or damag"
+    ):
+        read_image(tmp_path / "i.png", CARD)

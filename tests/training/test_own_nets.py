@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from batchnorm.errors import InputError
+from batchnorm.models import build
 from batchnorm.runs import fold_run, recalibrate_run
 from batchnorm.training import fit, resume
 
@@ -126,3 +127,13 @@ class WithoutFile(nn.Module):
 def test_what_a_forward_raised_is_named_with_its_type(few, quick) -> None:
     with pytest.raises(InputError, match=r"its forward raised FileNotFoundError: table\.bin$"):
         fit(quick, model=WithoutFile(), source=few)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("nets.py:small", "nets:small"), ("./zoo/nets.py:small", "zoo.nets:small")]
+)
+def test_the_path_of_a_file_in_the_place_of_a_module_is_told_with_the_module(given: str, meant: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"expected package\.module:function, got '{given}'\. Did you mean '{meant}'\?"
+    ):
+        build(given, num_classes=2, in_channels=1, image_size=8)

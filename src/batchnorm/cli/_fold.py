@@ -62,7 +62,7 @@ class Fold:
     def _run(self, watcher: FoldWatcher) -> RunFold:
         from ..surgery import FoldOptions
 
-        if self.input:
+        if self.input and self.run_.exists():
             raise InputError(
                 "is for a state_dict of your own net; a run is folded with its own test images", argument="input"
             )

@@ -68,8 +68,9 @@ def own_code(argument: str, name: str, *, meant: str = "function") -> Iterator[A
         Flatten(start_dim=1, end_dim=-1)
     """
     module_name, _, inside = name.partition(":")
-    if not all(part.isidentifier() for part in (*module_name.split("."), inside)):
-        raise InputError(argument=argument, expected=f"package.module:{meant}", got=repr(name))
+    if module_name.endswith(".py") or not all(part.isidentifier() for part in (*module_name.split("."), inside)):
+        cure = _of_a_file(module_name, inside)
+        raise InputError(argument=argument, expected=f"package.module:{meant}", got=repr(name), cure=cure)
     with _current_folder_importable():
         module = _imported(argument, name, module_name)
         if not hasattr(module, inside):
@@ -80,6 +81,13 @@ def own_code(argument: str, name: str, *, meant: str = "function") -> Iterator[A
                 cure=did_you_mean(inside, public),
             )
         yield getattr(module, inside)
+
+
+def _of_a_file(path: str, inside: str) -> str:
+    """Return the name of the module where the path of its file was given, as a sentence."""
+    module = path.removesuffix(".py").removeprefix("./").replace("\\", "/").replace("/", ".")
+    meant = all(part.isidentifier() for part in (*module.split("."), inside))
+    return f" Did you mean '{module}:{inside}'?" if meant else ""
 
 
 def _imported(argument: str, name: str, module_name: str) -> ModuleType:

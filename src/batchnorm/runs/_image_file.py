@@ -3,7 +3,7 @@
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ..errors import InputError
 from ..files import as_path, open_regular, refused
@@ -26,7 +26,7 @@ def open_image(path: Path | str) -> "tuple[Image.Image, Scale, int]":
     Raises:
         InputError: no such file, or none that can be read.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     if not as_path(path, "path").exists():
         raise InputError(f"{path}: there is no such image", cure="Check the path.")
@@ -35,7 +35,7 @@ def open_image(path: Path | str) -> "tuple[Image.Image, Scale, int]":
         refused(path, "cannot be read as an image", advice),
         open_regular(path) as file,
         warnings.catch_warnings(action="ignore"),  # about odd metadata, and of sizes that are checked here
-        Image.open(file, formats=FORMATS) as image,
+        _identified(file) as image,
     ):
         check_pixels(image.width, image.height)
         scale = Scale.of(image)
@@ -43,6 +43,15 @@ def open_image(path: Path | str) -> "tuple[Image.Image, Scale, int]":
         ImageOps.exif_transpose(image, in_place=True)
         first = image.copy()
         return first, scale, _pictures(image)
+
+
+def _identified(file: IO[bytes]) -> "Image.Image":
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        return Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError:  # its message shows the open file, not the path
+        raise ValueError("it is of none of these kinds, or damaged at its beginning") from None
 
 
 def _pictures(image: "Image.Image") -> int:
