@@ -19,7 +19,7 @@ from ._streams import warn
 
 @dataclass
 class Evaluate:
-    """Judge a run on the test images: loss, accuracy, each class, and how batch norm's modes differ.
+    """Evaluate a run: loss, accuracy, each class, and the gap between the norm modes.
 
     Example: batchnorm evaluate runs/first
     """
@@ -29,15 +29,15 @@ class Evaluate:
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's"""
     split: Literal["test", "train"] = "test"
-    """which images"""
+    """which images to evaluate on"""
     batch_size: int = 128
-    """of the pass by the batches' own statistics"""
+    """images per batch where batches normalize themselves"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the net, if it is your own"""
-    device: str = "auto"
+    """the function that builds the model, if it is your own"""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
-    png: Annotated[Path | None, arg(metavar="FILE.png")] = None
-    """where to draw the confusion matrix (beside the model)"""
+    png: Annotated[Path | None, arg(metavar="FILE.png", help_behavior_hint="(default: in the run's folder)")] = None
+    """draw the confusion matrix there"""
     json: bool = False
     """print one JSON object instead of tables"""
 

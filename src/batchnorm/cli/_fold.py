@@ -21,35 +21,35 @@ ARGUMENTS = ("out", "batch_size", "device", "threads")
 
 @dataclass
 class Fold:
-    """Put batch norm into the weights of a run, prove that nothing changes, and write it to a new file.
+    """Fold batch norm into a model's weights, check its outputs, write a new file.
 
     Example: batchnorm fold runs/first -o folded.safetensors
 
-    Example: batchnorm fold net.pt --model nets:small --input 1x3x224x224 -o folded.safetensors
+    Example: batchnorm fold net.pt --model m:f --input 1x3x32x32 -o f.safetensors
     """
 
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
-    """a run's folder, a model file, or a state_dict of your own net"""
+    """a run's folder, a model file, or a state_dict of your own model"""
     out: Annotated[Path | None, arg(metavar="FILE", aliases=["-o"])] = None
-    """write the folded net there; the run stays as it is"""
+    """write the folded model to FILE; RUN stays as it is"""
     overwrite: bool = False
-    """allow that FILE is replaced"""
+    """replace FILE if it exists"""
     verify: bool = True
-    """prove it on real and random inputs, and put back what differs"""
+    """check on real and random inputs that outputs stay the same"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's"""
     batch_size: Annotated[int, arg(metavar="N")] = FOLD_BATCH
-    """images of the proof, and of the batch that is timed"""
+    """images per batch of the check and of the timing"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the net, if it is your own"""
+    """the function that builds the model, if it is your own"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
-    """what your own net takes, one shape for each argument"""
-    device: str = "auto"
+    """what your own model takes: one shape per argument"""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch takes"""
+    """CPU threads; 0: as many as torch uses by default"""
     quiet: bool = False
-    """no progress"""
+    """show no progress"""
     json: bool = False
     """print one JSON object instead of tables"""
 
@@ -100,17 +100,17 @@ class Fold:
 
 @dataclass
 class Unfold:
-    """Give back the file that `batchnorm fold` was given, bit for bit; neither net nor code is needed.
+    """Restore every tensor as it was before folding; no model and no code is needed.
 
     Example: batchnorm unfold folded.safetensors -o model.safetensors
     """
 
     file: Annotated[Positional[Path], arg(metavar="FILE")]
-    """what `batchnorm fold` or `batchnorm train --fold` wrote"""
+    """written by `batchnorm fold` or `batchnorm train --fold`"""
     out: Annotated[Path | None, arg(metavar="FILE", aliases=["-o"])] = None
-    """where it goes; a state_dict may go to a .pt file"""
+    """write it to FILE (a state_dict also to .pt)"""
     overwrite: bool = False
-    """allow that it replaces a file"""
+    """replace FILE if it exists"""
 
     def run(self) -> int:
         """Write, say where, return 0."""

@@ -23,7 +23,7 @@ from ._streams import warn
 
 @dataclass
 class Predict:
-    """Say what a run sees in image files of any size and colour, or in test images of its own data.
+    """Classify image files, or test images of the run's data, with a trained model.
 
     Example: batchnorm predict runs/first shirt.png shoe.jpg
 
@@ -35,13 +35,13 @@ class Predict:
     images: Annotated[Positional[tuple[Path, ...]], arg(metavar="[IMAGE ...]")] = ()
     """image files"""
     test_images: Annotated[int, arg(metavar="N")] = 0
-    """take the first N test images of the run's data"""
+    """classify the first N test images of the run's data"""
     top: int = 3
-    """how many classes to name"""
+    """how many classes to show per image"""
     invert: bool = False
-    """swap dark and light (photographs on white)"""
+    """swap dark and light (for photographs on white)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the net, if it is your own"""
+    """the function that builds the model, if it is your own"""
     sheet: Annotated[Path | None, arg(metavar="FILE.png")] = None
     """draw all images with their predictions"""
     json: bool = False

@@ -21,53 +21,53 @@ from ._streams import warn
 
 @dataclass
 class Recalibrate:
-    """Set a run's running statistics to those of its training images; the former model is kept.
+    """Recompute running statistics from data; the previous model is kept.
 
     Example: batchnorm recalibrate runs/first --method exact --plot drift.png
 
-    Example: batchnorm recalibrate runs/first --data fashion-mnist --split test -o adapted.safetensors
+    Example: batchnorm recalibrate runs/first --split test -o adapted.safetensors
     """
 
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """a run's folder, or its model.safetensors"""
     method: Annotated[Literal["average", "exact"], arg(metavar="WORD")] = "average"
-    """average: one pass; exact: any batch size, a pass per layer"""
+    """average: one pass; exact: a pass per layer, any batch size"""
     variance: Annotated[Literal["unbiased", "biased"], arg(metavar="WORD")] = "unbiased"
-    """what is stored: unbiased, as in training, or biased"""
+    """which variance to store: unbiased (as training does), biased"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's"""
     split: Annotated[Literal["train", "test"], arg(metavar="WORD")] = "train"
-    """train, without images that were held out, or test"""
+    """train (without the validation images) or test"""
     augment: bool = True
     """vary the images as the training did"""
     batch_size: int = RECALIBRATION_BATCH
-    """images per batch; exact needs no large ones"""
+    """images per batch; exact does not depend on it"""
     max_samples: Annotated[int | None, arg(metavar="N")] = None
-    """at most so many images, drawn at random (all)"""
+    """use at most N images, drawn at random"""
     max_rounds: Annotated[int | None, arg(metavar="N")] = None
-    """at most so many passes of exact (as many as it needs)"""
+    """allow exact at most N passes"""
     keep_partial: bool = False
-    """keep what is exact when the passes run out"""
+    """keep what is exact if the passes run out"""
     include_frozen: bool = False
-    """give frozen norms new statistics, too"""
+    """also recompute the statistics of frozen norm layers"""
     tolerance: float = 1e-4
     """largest residual that counts as settled"""
     certify: bool = False
     """measure the residual after average, too"""
     out: Annotated[Path | None, arg(metavar="FILE", aliases=["-o"])] = None
-    """write the model there and leave the run alone"""
+    """write the model to FILE and leave the run as it is"""
     overwrite: bool = False
-    """allow that FILE is replaced"""
+    """replace FILE if it exists"""
     plot: Annotated[Path | None, arg(metavar="FILE")] = None
-    """draw how stale each layer was, as .svg or .png"""
+    """draw how stale each layer was (.svg or .png)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the net, if it is your own"""
-    device: str = "auto"
+    """the function that builds the model, if it is your own"""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch takes"""
+    """CPU threads; 0: as many as torch uses by default"""
     quiet: bool = False
-    """no progress"""
+    """show no progress"""
     json: bool = False
     """print one JSON object instead of the table"""
 

@@ -21,22 +21,24 @@ from ._streams import tell
 
 @dataclass
 class Train:
-    """Train a net and test it once, at the end; all that comes of it lies in the run's folder.
+    """Train a model, test it once at the end, and keep everything in a run folder.
 
     Example: batchnorm train --data fashion-mnist --epochs 3 --out runs/first
     """
 
     training: Annotated[OmitArgPrefixes[Options], arg(name="", help="")] = field(default_factory=Options)
     config: Annotated[Path | None, arg(metavar="FILE")] = None
-    """options from a TOML file; those given here go before"""
-    out: Annotated[Path | None, arg(metavar="FOLDER")] = None
-    """the new run's folder (runs/<time>-<model>-<data>)"""
+    """TOML file with options; the command line wins"""
+    out: Annotated[
+        Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/<time>-<model>-<data>)")
+    ] = None
+    """folder of the new run"""
     resume: Annotated[Path | None, arg(metavar="RUN")] = None
-    """go on with a run that was stopped"""
+    """continue a run that was stopped"""
     quiet: bool = False
-    """no progress"""
+    """show no progress"""
     json: bool = False
-    """the last line is the result as one JSON object"""
+    """print the result as one JSON object on the last line"""
     file_args: Annotated[dict[str, ModelArgument], Fixed, Suppress] = field(default_factory=dict)
     """the file's arguments of the net: tyro would make an option of each, and a net may have one that is called seed"""
 

@@ -17,7 +17,7 @@ from ._wiring_table import lines, wiring_table
 
 @dataclass
 class Wiring:
-    """Show what a run's net does: who made what, who read it, and what can be done with each norm.
+    """Show how a model's modules are connected, and which norm layers can be folded.
 
     Example: batchnorm wiring runs/first -o net.svg
     """
@@ -25,12 +25,12 @@ class Wiring:
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """a run's folder, or its model.safetensors"""
     out: Annotated[Path | None, arg(metavar="FILE.svg", aliases=["-o"])] = None
-    """draw the net there, too"""
+    """also draw the model"""
     batch_size: int = 2
-    """test images that the net is given"""
+    """test images to run the model on"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the net, if it is your own"""
-    device: str = "auto"
+    """the function that builds the model, if it is your own"""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     json: bool = False
     """print one JSON object instead of the table"""
