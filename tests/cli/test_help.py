@@ -31,7 +31,9 @@ def test_help_fits_one_screen_and_has_an_example(batchnorm, monkeypatch, command
 
 
 @pytest.mark.parametrize("command", [[], ["data"], *COMMANDS], ids=" ".join)
-def test_help_has_no_line_beyond_80_columns_and_no_row_without_words(batchnorm, monkeypatch, command: list[str]) -> None:
+def test_help_has_no_line_beyond_80_columns_and_no_row_without_words(
+    batchnorm, monkeypatch, command: list[str]
+) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = batchnorm(*command, "--help").out.splitlines()
     assert max(map(len, lines)) <= 80

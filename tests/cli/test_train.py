@@ -81,9 +81,11 @@ def test_on_a_terminal_there_is_a_bar(on_a_terminal, small) -> None:
     assert "test accuracy" in text
 
 
-def test_quiet_says_nothing(batchnorm, small) -> None:
+def test_quiet_hides_the_progress_and_not_the_result(batchnorm, small) -> None:
     said = batchnorm("train", "--epochs", 1, "--out", "run", "--quiet", *small)
-    assert (said.code, said.out, said.err) == (0, "", "")
+    (line,) = said.out.splitlines()
+    assert (said.code, said.err) == (0, "")
+    assert f"test accuracy {RunFolder.open('run').read_result().test_accuracy:.4f}" in line
 
 
 def test_the_default_folder_is_named_after_time_model_and_data(batchnorm, small) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from tyro.conf import Positional, arg
 
 from ..records import Evaluation, Scores, to_dict
-from ..runs import evaluate
+from ..runs import TrainConfig, evaluate, torch_settings
 from ._json import to_line
 from ._picture import check_picture
 from ._recalibration_tables import NONE
@@ -36,6 +36,8 @@ class Evaluate:
     """the function that builds the model, if it is your own"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
+    threads: int = 0
+    """CPU threads; 0: as many as torch uses by default"""
     png: Annotated[Path | None, arg(metavar="FILE.png", help_behavior_hint="(default: in the run's folder)")] = None
     """draw the confusion matrix there"""
     json: bool = False
@@ -46,14 +48,15 @@ class Evaluate:
         if self.png:
             check_picture("--png", self.png, reads=(self.run_,))
         console = Console(stderr=self.json)
-        evaluation = evaluate(
-            self.run_,
-            dataset=self.data,
-            split=self.split,
-            batch_size=self.batch_size,
-            model=self.model,
-            device=self.device,
-        )
+        with torch_settings(TrainConfig(device=self.device, threads=self.threads)):
+            evaluation = evaluate(
+                self.run_,
+                dataset=self.data,
+                split=self.split,
+                batch_size=self.batch_size,
+                model=self.model,
+                device=self.device,
+            )
         if self.json:
             print(to_line(to_dict(evaluation)))
         else:

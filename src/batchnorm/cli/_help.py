@@ -18,7 +18,7 @@ SWITCHED_OFF = {
     "tune_allocator": "let freed memory go back to the system at once (slower)",
     "verify": "do not check that the outputs stay the same",
 }
-"""What a flag such as `--no-flip` does; beside the field stands what the option means in Python and in a config file."""
+"""What a flag such as `--no-flip` does; the text beside the field says what the option means in Python and TOML."""
 
 WIDEST = 100
 """Characters of a line of text, also on a wider terminal."""
@@ -35,7 +35,8 @@ def plain_options() -> Iterator[None]:
         ...     tyro.cli(TrainConfig, args=["--no-flip"], config=(tyro.conf.FlagCreatePairsOff,)).flip
         False
     """
-    registry, asking = ConstructorRegistry(), []
+    registry = ConstructorRegistry()
+    asking: list[StructTypeInfo] = []
 
     @registry.struct_rule
     def rule(info: StructTypeInfo) -> StructConstructorSpec | None:

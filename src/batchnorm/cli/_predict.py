@@ -1,6 +1,6 @@
 """`batchnorm predict`."""
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +13,24 @@ from torch import Tensor, nn
 from tyro.conf import Positional, arg
 
 from .. import data
+from ..data import Split
 from ..errors import InputError
 from ..records import Prediction, to_dict
-from ..runs import FOLD_BATCH, TIMED_CALLS, ModelCard, load_run, milliseconds_in_turn, predict, read_image
+from ..runs import (
+    FOLD_BATCH,
+    TIMED_CALLS,
+    ModelCard,
+    TrainConfig,
+    classify_files,
+    device_of,
+    finite,
+    image_paths,
+    load_run,
+    milliseconds_in_turn,
+    predict,
+    refuse_if_all,
+    torch_settings,
+)
 from ._json import to_line
 from ._picture import check_picture
 from ._streams import warn
@@ -25,7 +40,7 @@ from ._streams import warn
 class Predict:
     """Classify image files, or test images of the run's data, with a trained model.
 
-    Example: batchnorm predict runs/first shirt.png shoe.jpg
+    Example: batchnorm predict runs/first shirt.png photos/
 
     Example: batchnorm predict runs/first --test-images 30 --sheet sheet.png
     """
@@ -33,7 +48,7 @@ class Predict:
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """a run's folder, or its model.safetensors"""
     images: Annotated[Positional[tuple[Path, ...]], arg(metavar="[IMAGE ...]")] = ()
-    """image files"""
+    """image files, and folders of them"""
     test_images: Annotated[int, arg(metavar="N")] = 0
     """classify the first N test images of the run's data"""
     top: int = 3
@@ -42,47 +57,70 @@ class Predict:
     """swap dark and light (for photographs on white)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """the function that builds the model, if it is your own"""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
+    """auto, cpu, cuda, cuda:1"""
+    threads: int = 0
+    """CPU threads; 0: as many as torch uses by default"""
     sheet: Annotated[Path | None, arg(metavar="FILE.png")] = None
     """draw all images with their predictions"""
     json: bool = False
     """print one JSON array instead of a table"""
 
     def run(self) -> int:
-        """Predict, print, draw, return 0."""
+        """Predict, print, draw; return 0, or 1 if an image has no prediction."""
         if self.test_images < 0:
             raise InputError(f"--test-images: expected an integer of at least 0, got {self.test_images}")
         if not self.images and not self.test_images:
             raise InputError("expected image files, or --test-images N; got neither")
+        files, skipped = image_paths(self.images)
         if self.sheet:
-            check_picture("--sheet", self.sheet, reads=(self.run_, *self.images))
-        net, card = load_run(self.run_, self.model)
-        pixels, names, notes, labels = self._read(card)
-        predictions = predict(net, card, pixels, names, top=self.top, notes=notes, labels=labels)
-        _refuse_what_is_not_finite(predictions)
+            check_picture("--sheet", self.sheet, reads=(self.run_, *files))
+        for said in skipped:
+            warn(f"note: {said}")
+        with torch_settings(TrainConfig(device=self.device, threads=self.threads)) as place:
+            net, card = load_run(self.run_, self.model)
+            return self._predict(net.to(place), card, files)
+
+    def _predict(self, net: nn.Module, card: ModelCard, files: list[Path]) -> int:
+        pairs = list(self._of_files(net, card, files))
+        test = self._test_images(card)
+        if test is not None:
+            pairs += zip(self._of_data(net, card, test), test.images, strict=True)
+        predictions = [prediction for prediction, _ in pairs]
+        refuse_if_all(predictions)
+        fine = [prediction for prediction in predictions if prediction.problem is None]
         if self.json:
             print(to_line([to_dict(prediction) for prediction in predictions]))
         else:
-            _print(predictions)
-            if labels:
-                _print_score(predictions, net, card.normalization.apply(pixels[:FOLD_BATCH]))
+            _print(fine)
+            if test is not None and not files:
+                _print_score(fine, net, card.normalization.apply(test.images[:FOLD_BATCH].to(device_of(net))))
+        for prediction in predictions:
+            if prediction.problem is not None:
+                warn(prediction.problem)
         if self.sheet:
-            self._draw(self.sheet, pixels, predictions, card)
-        return 0
+            shown = [pixels for prediction, pixels in pairs if prediction.problem is None and pixels is not None]
+            self._draw(self.sheet, torch.stack(shown), fine, card)
+        return int(len(fine) < len(predictions))
 
-    def _read(self, card: ModelCard) -> tuple[Tensor, list[str], list[tuple[str, ...]], list[int]]:
-        """Return the pixels of all images with their names, notes and, if all are known, labels."""
-        pairs = [read_image(path, card, invert=self.invert) for path in self.images]
-        pixels = [pair[0] for pair in pairs]
-        names, notes = [str(path) for path in self.images], [pair[1] for pair in pairs]
-        labels: list[int] = []
-        if self.test_images:
-            test = data.get(card.data).load("test")
-            count = min(self.test_images, len(test))
-            pixels += list(test.images[:count])
-            names += [f"test image {number}" for number in range(count)]
-            notes += [()] * count
-            labels = [] if self.images else test.labels[:count].tolist()
-        return torch.stack(pixels), names, notes, labels
+    def _of_files(
+        self, net: nn.Module, card: ModelCard, files: list[Path]
+    ) -> Iterator[tuple[Prediction, Tensor | None]]:
+        for prediction, pixels in classify_files(net, card, files, top=self.top, invert=self.invert):
+            yield prediction, pixels if self.sheet else None  # of a large folder not all fit into memory
+
+    def _test_images(self, card: ModelCard) -> Split | None:
+        """The first test images of the run's data, if they are asked for."""
+        if not self.test_images:
+            return None
+        test = data.get(card.data).load("test")
+        return test.subset(torch.arange(min(self.test_images, len(test))))
+
+    def _of_data(self, net: nn.Module, card: ModelCard, test: Split) -> list[Prediction]:
+        names = [f"test image {number}" for number in range(len(test))]
+        # Right and wrong are only said where all labels are known.
+        labels = [] if self.images else test.labels.tolist()
+        return [*map(finite, predict(net, card, test.images, names, top=self.top, labels=labels))]
 
     def _draw(self, path: Path, pixels: Tensor, predictions: list[Prediction], card: ModelCard) -> None:
         from ..report import contact_sheet
@@ -98,15 +136,6 @@ class Predict:
             titles=None if labels else [Path(entry.image).name for entry in predictions],
         )
         warn(f"contact sheet: {path}")
-
-
-def _refuse_what_is_not_finite(predictions: list[Prediction]) -> None:
-    for prediction in predictions:
-        if not all(map(math.isfinite, prediction.probabilities)):
-            raise RuntimeError(
-                f"{prediction.image}: the net's outputs are not finite, so they say nothing; "
-                "its weights have diverged, or it is your own and divides by zero"
-            )
 
 
 def _print_score(predictions: list[Prediction], net: nn.Module, batch: Tensor) -> None:

@@ -29,9 +29,9 @@ class Train:
     training: Annotated[OmitArgPrefixes[Options], arg(name="", help="")] = field(default_factory=Options)
     config: Annotated[Path | None, arg(metavar="FILE")] = None
     """TOML file with options; the command line wins"""
-    out: Annotated[
-        Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/<time>-<model>-<data>)")
-    ] = None
+    out: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/<time>-<model>-<data>)")] = (
+        None
+    )
     """folder of the new run"""
     resume: Annotated[Path | None, arg(metavar="RUN")] = None
     """continue a run that was stopped"""
@@ -80,7 +80,7 @@ class Train:
             else:
                 trained = fit(config, out=self.out or RunFolder.default_path(config), watcher=watcher)
         result = trained.result
-        if not self.quiet:
+        if not (self.quiet and self.json):  # the JSON says all of it
             tell(f"test accuracy {result.test_accuracy:.4f}, loss {result.test_loss:.4f}; the run is in {result.run}")
         if self.json:
             tell(to_line(to_dict(result)))

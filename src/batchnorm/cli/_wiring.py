@@ -8,7 +8,7 @@ from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..records import to_dict
-from ..runs import wiring_of_run
+from ..runs import TrainConfig, torch_settings, wiring_of_run
 from ._json import to_line
 from ._picture import check_picture
 from ._streams import warn
@@ -32,6 +32,8 @@ class Wiring:
     """the function that builds the model, if it is your own"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
+    threads: int = 0
+    """CPU threads; 0: as many as torch uses by default"""
     json: bool = False
     """print one JSON object instead of the table"""
 
@@ -39,7 +41,8 @@ class Wiring:
         """Run the net, print, draw, return 0."""
         if self.out:
             check_picture("--out", self.out, (".svg",), reads=(self.run_,))
-        record = wiring_of_run(self.run_, model=self.model, batch_size=self.batch_size, device=self.device)
+        with torch_settings(TrainConfig(device=self.device, threads=self.threads)):
+            record = wiring_of_run(self.run_, model=self.model, batch_size=self.batch_size, device=self.device)
         if self.out:
             from ..report import wiring_chart
 

@@ -100,7 +100,10 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The most probable classes of one image, most probable first, and what was done to the image before."""
+    """The most probable classes of one image, most probable first, and what was done to the image before.
+
+    Where there are none, `problem` says why: the file cannot be read, or the model's outputs are not finite.
+    """
 
     VERSION: ClassVar[int] = 1
 
@@ -109,3 +112,4 @@ class Prediction:
     probabilities: tuple[float, ...]
     notes: tuple[str, ...] = field(default=())
     label: str | None = None
+    problem: str | None = None

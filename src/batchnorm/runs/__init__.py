@@ -1,4 +1,4 @@
-"""Finished runs: their config, their files, and what is done with a trained net: judge, use, recalibrate, fold, look."""
+"""Finished runs: their config, their files, and what is done with a trained model."""
 
 from ._as_trained import augmentation_of as augmentation_of
 from ._as_trained import evaluation_batches as evaluation_batches
@@ -21,8 +21,9 @@ from ._fold_net import FOLD_BATCH as FOLD_BATCH
 from ._fold_net import FoldWatcher as FoldWatcher
 from ._fold_net import fold_and_judge as fold_and_judge
 from ._fold_run import fold_run as fold_run
-from ._model_file import ModelCard as ModelCard
+from ._image_paths import image_paths as image_paths
 from ._model_file import TRAINING_FORMAT as TRAINING_FORMAT
+from ._model_file import ModelCard as ModelCard
 from ._model_file import load_model as load_model
 from ._model_file import model_bytes as model_bytes
 from ._model_file import save_model as save_model
@@ -30,8 +31,12 @@ from ._new_file import write_new_file as write_new_file
 from ._output_file import check_output as check_output
 from ._pickle_file import pickle_bytes as pickle_bytes
 from ._pickle_file import read_pickle as read_pickle
-from ._predict import predict as predict
+from ._predict import device_of as device_of
 from ._predict import read_image as read_image
+from ._predict_run import classify_files as classify_files
+from ._predict_run import finite as finite
+from ._predict_run import predict as predict
+from ._predict_run import refuse_if_all as refuse_if_all
 from ._recalibrate_run import RecalibrationPlan as RecalibrationPlan
 from ._recalibrate_run import RunRecalibrationWatcher as RunRecalibrationWatcher
 from ._recalibrate_run import recalibrate_run as recalibrate_run

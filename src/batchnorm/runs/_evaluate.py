@@ -12,9 +12,9 @@ from ..errors import InputError
 from ..norms import is_norm
 from ..records import Evaluation
 from ..statistics import use_batch_statistics
+from ._as_trained import EVALUATION_BATCH
 from ._environment import pick_device
 from ._model_file import ModelCard, load_model
-from ._as_trained import EVALUATION_BATCH
 from ._run_folder import RunFolder, refuse_odd_name
 from ._scores import collect_outputs, score
 

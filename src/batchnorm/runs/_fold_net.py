@@ -9,10 +9,10 @@ from ..data import Batches, Split
 from ..errors import InputError
 from ..records import FoldReport, Judgement, RunFold
 from ..transaction import transaction
+from ._as_trained import evaluation_batches
 from ._config import TrainConfig
 from ._copy import copied
 from ._model_file import ModelCard
-from ._as_trained import evaluation_batches
 from ._scores import judge
 from ._timing import TIMED_CALLS, milliseconds_in_turn
 

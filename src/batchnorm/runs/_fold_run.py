@@ -9,13 +9,13 @@ from torch import nn
 from ..data import Source
 from ..errors import InputError
 from ..records import RunFold
+from ._as_trained import put
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._fold_net import FOLD_BATCH, FoldWatcher, fold_and_judge
 from ._model_file import load_model, model_bytes, refuse_folded
 from ._new_file import check_new_file, nothing_written, write_new_file
-from ._as_trained import put
 from ._run_folder import RunFolder
 
 

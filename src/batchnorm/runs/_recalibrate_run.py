@@ -13,11 +13,11 @@ from ..data import Augmentation, Source, SplitName
 from ..errors import InputError
 from ..records import RunRecalibration
 from ..statistics import RecalibrationWatcher, recalibrate
+from ._as_trained import augmentation_of, evaluation_batches, put
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
-from ._as_trained import augmentation_of, evaluation_batches, put
 from ._recalibrated_files import Destination
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
 from ._run_folder import RunFolder
