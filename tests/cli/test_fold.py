@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from batchnorm.cli import _fold
+from batchnorm.progress._fold import FoldLines
 from batchnorm.runs import RunFolder, load_model
 
 ONE = ["--threads", "1"]
@@ -196,7 +196,7 @@ def test_ctrl_c_is_one_line_and_writes_nothing(batchnorm, own, monkeypatch) -> N
     def interrupt(self: object, what: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_fold.Doing, "doing", interrupt)
+    monkeypatch.setattr(FoldLines, "doing", interrupt)
     said = batchnorm("fold", own, "-o", "new")
     assert (said.code, said.out) == (130, "")
     assert said.err == "batchnorm fold: interrupted: nothing was written\n"

@@ -8,12 +8,12 @@ from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
+from ..progress import FoldWatcher, watch_fold
 from ..records import RunFold, to_dict
-from ..runs import FOLD_BATCH, FoldWatcher, fold_checkpoint, fold_run, is_state_dict, unfold_file
+from ..runs import FOLD_BATCH, fold_checkpoint, fold_run, is_state_dict, unfold_file
 from ._fold_tables import lines, norms_table, stages_table
 from ._json import to_line
 from ._option_names import errors_in_options
-from ._streams import warn
 
 ARGUMENTS = ("out", "batch_size", "device", "threads")
 """Of the library, which here are options."""
@@ -55,8 +55,7 @@ class Fold:
 
     def run(self) -> int:
         """Fold, print, return 0."""
-        watcher = Notes() if self.quiet else Doing()
-        with errors_in_options(ARGUMENTS):
+        with watch_fold(quiet=self.quiet) as watcher, errors_in_options(ARGUMENTS):
             said = self._checkpoint(watcher) if is_state_dict(self.run_) else self._run(watcher)
         if self.json:
             print(to_line(to_dict(said)))
@@ -118,22 +117,6 @@ class Unfold:
             names = unfold_file(self.file, out=self.out, overwrite=self.overwrite)
         print(f"{len(names)} tensors, as they were before the norms were folded: {self.out}")
         return 0
-
-
-class Notes(FoldWatcher):
-    """Says only what the user should not miss."""
-
-    def note(self, message: str) -> None:
-        """Print the note."""
-        warn(f"note: {message}")
-
-
-class Doing(Notes):
-    """Says what begins, too."""
-
-    def doing(self, what: str) -> None:
-        """Print it on a line."""
-        warn(f"{what} ...")
 
 
 def _sizes(text: str) -> tuple[int, ...]:

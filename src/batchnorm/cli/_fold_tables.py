@@ -84,13 +84,3 @@ def proof_line(report: FoldReport) -> str:
     if proof.rounding is not None and proof.dtype != "float64":
         line += f", whose rounding alone makes {proof.rounding:.1e}"
     return line
-
-
-def summary_line(said: RunFold) -> str:
-    """Return one line for a training that ends with a fold."""
-    counts = {outcome: len(said.report.named(outcome)) for outcome in ("folded", "shift", "scale-shifted", "left")}
-    line = "folded: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    if said.before is not None and said.after is not None:
-        line += f"; test accuracy {said.before.accuracy:.4f} -> {said.after.accuracy:.4f}"
-    line += f"; {said.milliseconds_before:.3g} -> {said.milliseconds_after:.3g} ms for a batch of {said.batch_size}"
-    return line + (f"; written: {said.written}" if said.written else "")

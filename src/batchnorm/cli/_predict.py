@@ -15,6 +15,7 @@ from tyro.conf import Positional, arg
 from .. import data
 from ..data import Split
 from ..errors import InputError
+from ..progress import warn
 from ..records import Prediction, to_dict
 from ..runs import (
     FOLD_BATCH,
@@ -33,7 +34,6 @@ from ..runs import (
 )
 from ._json import to_line
 from ._picture import check_picture
-from ._streams import warn
 
 
 @dataclass

@@ -9,14 +9,13 @@ from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
+from ..progress import warn, watch_rounds
 from ..records import Recalibration, to_dict
 from ..runs import RECALIBRATION_BATCH, recalibrate_run
 from ._json import to_line
 from ._option_names import errors_in_options, in_options
 from ._picture import check_picture
-from ._recalibration_progress import watch_rounds
 from ._recalibration_tables import LEGEND, lines, norms_table
-from ._streams import warn
 
 
 @dataclass

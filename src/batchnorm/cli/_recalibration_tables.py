@@ -77,19 +77,6 @@ def certificate_line(record: Recalibration) -> str:
     )
 
 
-def summary_line(said: RunRecalibration) -> str:
-    """Return one line for a training that ends with a recalibration."""
-    record = said.recalibration
-    stale = sum(map(is_stale, record.norms))
-    line = f"recalibrated ({record.method}) by {record.samples:,} images in {record.seconds:.1f} s: "
-    line += f"{stale} of {len(record.norms)} norms were stale"
-    if record.certificate is not None:
-        line += f", {record.certificate.settled} are settled within {record.certificate.tolerance:g}"
-    if said.before is not None and said.after is not None:
-        line += f"; {said.judged_on} {_change(said.before, said.after)}"
-    return line
-
-
 def _change(before: Judgement, after: Judgement) -> str:
     losses = [NONE if one.loss is None else f"{one.loss:.4f}" for one in (before, after)]
     return f"loss {losses[0]} -> {losses[1]}, accuracy {before.accuracy:.4f} -> {after.accuracy:.4f}"

@@ -10,13 +10,12 @@ from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 
 from ..errors import InputError
 from ..models import is_builtin
+from ..progress import tell, watch_training
 from ..records import to_dict
 from ..runs import MAY_DIFFER, ModelArgument, RunFolder, TrainConfig, differences, read_config
 from ..training import fit, resume
 from ._json import to_line
 from ._options import Options
-from ._progress import watch
-from ._streams import tell
 
 
 @dataclass
@@ -71,7 +70,7 @@ class Train:
         """Train, print the result, return 0."""
         config = self.training.config()
         config = replace(config, model_args={**self.file_args, **config.model_args})
-        with watch(quiet=self.quiet) as watcher:
+        with watch_training(quiet=self.quiet) as watcher:
             if self.resume:
                 self._refuse_other_options(self.resume, config)
                 own = None if is_builtin(config.model) else config.model

@@ -7,11 +7,11 @@ from typing import Annotated
 from rich.console import Console
 from tyro.conf import Positional, arg
 
+from ..progress import warn
 from ..records import to_dict
 from ..runs import TrainConfig, torch_settings, wiring_of_run
 from ._json import to_line
 from ._picture import check_picture
-from ._streams import warn
 from ._wiring_table import lines, wiring_table
 
 

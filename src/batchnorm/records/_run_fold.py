@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from ._fold import FoldReport
 from ._run_recalibration import Judgement
+from ._summaries import fold_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,7 @@ class RunFold:
     sha256: str | None = None
     trained: Judgement | None = None
     milliseconds_trained: float | None = None
+
+    def summary(self) -> str:
+        """Return one line: how many norms folded, how the net did before and does now."""
+        return fold_line(self)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ._recalibration import Recalibration
+from ._summaries import recalibration_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,7 @@ class RunRecalibration:
     kept: str | None
     recalibration: Recalibration
     replaced: str | None = None
+
+    def summary(self) -> str:
+        """Return one line: how many norms were stale, how the net did before and does now."""
+        return recalibration_line(self)

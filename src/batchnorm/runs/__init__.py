@@ -1,5 +1,8 @@
 """Finished runs: their config, their files, and what is done with a trained model."""
 
+from ..progress import FoldWatcher as FoldWatcher
+from ..progress import RecalibrationPlan as RecalibrationPlan
+from ..progress import RunRecalibrationWatcher as RunRecalibrationWatcher
 from ._as_trained import augmentation_of as augmentation_of
 from ._as_trained import evaluation_batches as evaluation_batches
 from ._as_trained import put as put
@@ -18,7 +21,6 @@ from ._finite import nonfinite_entry as nonfinite_entry
 from ._fold_checkpoint import fold_checkpoint as fold_checkpoint
 from ._fold_checkpoint import load_folded as load_folded
 from ._fold_net import FOLD_BATCH as FOLD_BATCH
-from ._fold_net import FoldWatcher as FoldWatcher
 from ._fold_net import fold_and_judge as fold_and_judge
 from ._fold_run import fold_run as fold_run
 from ._image_paths import image_paths as image_paths
@@ -37,8 +39,6 @@ from ._predict_run import classify_files as classify_files
 from ._predict_run import finite as finite
 from ._predict_run import predict as predict
 from ._predict_run import refuse_if_all as refuse_if_all
-from ._recalibrate_run import RecalibrationPlan as RecalibrationPlan
-from ._recalibrate_run import RunRecalibrationWatcher as RunRecalibrationWatcher
 from ._recalibrate_run import recalibrate_run as recalibrate_run
 from ._recalibrated_files import Destination as Destination
 from ._recalibration_images import RECALIBRATION_BATCH as RECALIBRATION_BATCH

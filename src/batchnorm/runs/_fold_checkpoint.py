@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..files import in_short
 from ..models import build_own
+from ..progress import FoldWatcher, fold_shown
 from ..records import RunFold
 from ._config import TrainConfig
 from ._environment import torch_settings
-from ._fold_net import FoldWatcher, folded_copy, timed
+from ._fold_net import folded_copy, timed
 from ._model_file import CHECKPOINT_FORMAT
 from ._new_file import check_new_file, nothing_written, write_new_file
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
@@ -32,6 +33,7 @@ def fold_checkpoint(
     device: str = "auto",
     threads: int = 0,
     watcher: FoldWatcher | None = None,
+    progress: bool = False,
 ) -> RunFold:
     """Fold the net whose `state_dict` is in a file, and write it to a safetensors file that keeps what it was.
 
@@ -47,6 +49,7 @@ def fold_checkpoint(
         device: as in `TrainConfig`.
         threads: as in `TrainConfig`.
         watcher: hears what is done.
+        progress: show what is done on a terminal or in a notebook.
 
     Raises:
         InputError: the file, the net, the shapes or an option cannot be used.
@@ -55,9 +58,13 @@ def fold_checkpoint(
     """
     from ..surgery import fold_state
 
-    path, watcher = Path(path), watcher or FoldWatcher()
+    path = Path(path)
     target = check_new_file(out, path, overwrite=overwrite)
-    with nothing_written(), torch_settings(TrainConfig(device=device, threads=threads)) as place:
+    with (
+        nothing_written(),
+        torch_settings(TrainConfig(device=device, threads=threads)) as place,
+        fold_shown(watcher, progress=progress) as told,
+    ):
         tensors, metadata = read_state_dict(path)
         if model is None or not inputs:
             raise InputError(
@@ -66,12 +73,12 @@ def fold_checkpoint(
             )
         net, taken = _loaded(path, model, tensors)
         if taken:
-            watcher.note(f"every name in {path} begins with {taken!r}, of a wrapper; it was taken off")
+            told.note(f"every name in {path} begins with {taken!r}, of a wrapper; it was taken off")
         added = [name for name in net.state_dict() if name not in tensors]
         examples = _examples(inputs, net.to(place))
-        watcher.doing("folding")
+        told.doing("folding")
         folded, report = folded_copy(net, examples, verify=verify)
-        watcher.doing("timing")
+        told.doing("timing")
         said = timed(str(path), report, [net, folded], examples)
         state, kept = fold_state(folded)
         about = {

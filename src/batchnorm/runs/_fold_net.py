@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..data import Batches, Split
 from ..errors import InputError
+from ..progress import FoldWatcher
 from ..records import FoldReport, Judgement, RunFold
 from ..transaction import transaction
 from ._as_trained import evaluation_batches
@@ -18,16 +19,6 @@ from ._timing import TIMED_CALLS, milliseconds_in_turn
 
 FOLD_BATCH = 16
 """Images per batch of the proof and of the clock: a few, as where a net is used."""
-
-
-class FoldWatcher:
-    """Hears of what goes on while a net is folded; each method may be overridden, none needs to be."""
-
-    def doing(self, what: str) -> None:
-        """Hear what begins."""
-
-    def note(self, message: str) -> None:
-        """Hear something that the user should know, in one sentence."""
 
 
 def folded_copy(net: nn.Module, inputs: tuple[Tensor, ...], *, verify: bool) -> tuple[nn.Module, FoldReport]:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +11,9 @@ import torch
 from .. import data
 from ..data import Augmentation, Source, SplitName
 from ..errors import InputError
+from ..progress import RecalibrationPlan, RecalibrationWatcher, RunRecalibrationWatcher, run_recalibration_shown
 from ..records import RunRecalibration
-from ..statistics import RecalibrationWatcher, recalibrate
+from ..statistics import recalibrate
 from ._as_trained import augmentation_of, evaluation_batches, put
 from ._config import TrainConfig
 from ._environment import torch_settings
@@ -24,42 +25,6 @@ from ._run_folder import RunFolder
 from ._scores import judge
 
 Method = Literal["average", "exact"]
-
-
-@dataclass(frozen=True, slots=True)
-class RecalibrationPlan:
-    """What lies ahead when the recalibration of a run starts; `images` are those of one round."""
-
-    model: str
-    data: str
-    split: str
-    images: int
-    batches: int
-    augmented: bool
-    method: str
-    device: str
-
-    @classmethod
-    def of(
-        cls,
-        card: ModelCard,
-        source: Source,
-        split: str,
-        images: RecalibrationImages,
-        method: str,
-        device: torch.device,
-    ) -> "RecalibrationPlan":
-        """Put it together."""
-        return cls(
-            card.model, source.info.name, split, images.count, len(images), images.augmented, method, str(device)
-        )
-
-
-class RunRecalibrationWatcher(RecalibrationWatcher):
-    """Hears of every event of a run's recalibration; each method may be overridden, none needs to be."""
-
-    def started(self, plan: RecalibrationPlan) -> None:
-        """Hear what lies ahead, once, before the first round."""
 
 
 def recalibrate_run(
@@ -84,6 +49,7 @@ def recalibrate_run(
     device: str = "auto",
     threads: int = 0,
     watcher: RunRecalibrationWatcher | None = None,
+    progress: bool = False,
 ) -> RunRecalibration:
     """Give a trained run the statistics of its training images, judge it before and after, and write its model file.
 
@@ -113,6 +79,7 @@ def recalibrate_run(
         device: as in `TrainConfig`.
         threads: as in `TrainConfig`.
         watcher: hears of rounds, batches and notes.
+        progress: show a bar on a terminal or in a notebook.
 
     Raises:
         InputError: the run, the data or an option cannot be used.
@@ -131,7 +98,6 @@ def recalibrate_run(
         >>> sorted(path.name for path in folder.glob("*.safetensors"))
         ['model.before-recalibration.safetensors', 'model.safetensors']
     """
-    watcher = watcher or RunRecalibrationWatcher()
     _check(batch_size=batch_size, max_samples=max_samples)
     path = find_model_file(run)
     folder = RunFolder(path.parent) if (path.parent / "config.toml").is_file() else None
@@ -139,19 +105,18 @@ def recalibrate_run(
     known = folder.read_config() if folder else None
     config = known or TrainConfig()
     with contextlib.ExitStack() as held:
+        told = held.enter_context(run_recalibration_shown(watcher, progress=progress))
         if folder and destination.record:
             held.enter_context(folder.held())
             if not folder.result.exists():
-                watcher.note("the run is not finished: when it goes on, it replaces the model by one of its own")
+                told.note("the run is not finished: when it goes on, it replaces the model by one of its own")
         place = held.enter_context(torch_settings(replace(config, device=device, threads=threads)))
         with _said_plainly(limited=max_rounds is not None):
             net, card = load_model(path, model)
             refuse_folded(path, net)
             source = fitting_source(dataset or card.data, card, source)
             if known is None and augment:
-                watcher.note(
-                    "no config.toml lies beside the model, so how it varied its images is unknown: they are not"
-                )
+                told.note("no config.toml lies beside the model, so how it varied its images is unknown: they are not")
             images = _images(
                 source,
                 split,
@@ -161,7 +126,7 @@ def recalibrate_run(
                 batch_size=batch_size,
                 max_images=max_samples,
             )
-            watcher.started(RecalibrationPlan.of(card, source, split, images, method, place))
+            told.started(_plan(card, source, split, images, method, place))
             put(net, place, config)
             record = recalibrate(
                 net,
@@ -173,7 +138,7 @@ def recalibrate_run(
                 include_frozen=include_frozen,
                 tolerance=tolerance,
                 certify=certify,
-                watcher=watcher,
+                watcher=told,
             )
             former = put(load_model(path, model)[0], place, config)  # anew: not every net can be copied
             test = evaluation_batches(source.load("test"), card.normalization, config)
@@ -192,7 +157,7 @@ def recalibrate_run(
                 kept=None,
                 recalibration=record,
             )
-            _compare(said, watcher)
+            _compare(said, told)
             content = model_bytes(net, card)
         return destination.write(content, said)
 
@@ -243,6 +208,13 @@ def _images(
         epoch=config.epochs if config else 0,
         channels_last=(config or TrainConfig()).channels_last,
     )
+
+
+def _plan(
+    card: ModelCard, source: Source, split: str, images: RecalibrationImages, method: str, device: torch.device
+) -> RecalibrationPlan:
+    count, augmented = images.count, images.augmented
+    return RecalibrationPlan(card.model, source.info.name, split, count, len(images), augmented, method, str(device))
 
 
 def _compare(said: RunRecalibration, watcher: RecalibrationWatcher) -> None:

@@ -1,5 +1,6 @@
 """The statistics of a net whose training is done: computed anew before it is tested, if the config says so."""
 
+from ..progress import RecalibrationWatcher, Watcher
 from ..records import Judgement, RunRecalibration
 from ..runs import (
     RECALIBRATION_BATCH,
@@ -11,11 +12,10 @@ from ..runs import (
     judge,
     model_bytes,
 )
-from ..statistics import RecalibrationWatcher, recalibrate
+from ..statistics import recalibrate
 from ._checkpoint import save_checkpoint
 from ._messages import how_to_go_on
 from ._preparation import Job
-from ._watcher import Watcher
 
 
 def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..data import Batches, Source
 from ..errors import InputError
 from ..models import is_builtin
+from ..progress import StepReport, Watcher, training_shown
 from ..records import EpochRecord, TrainResult
 from ..runs import (
     ModelCard,
@@ -36,7 +37,6 @@ from ._going_on import last_checkpoint, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
 from ._preparation import Job, name_of, prepare
 from ._room import check_room
-from ._watcher import StepReport, Watcher
 
 
 class DivergenceError(RuntimeError):
@@ -60,6 +60,7 @@ def fit(
     model: nn.Module | str | None = None,
     source: Source | None = None,
     watcher: Watcher | None = None,
+    progress: bool = False,
 ) -> Trained:
     """Train a net, test it once at the end, and leave a run folder that can be evaluated, used and gone on with.
 
@@ -74,6 +75,7 @@ def fit(
         model: an own net, or its `package.module:function`, instead of `config.model`.
         source: own data instead of `config.data`.
         watcher: hears of every step and epoch.
+        progress: show a bar on a terminal or in a notebook.
 
     Raises:
         InputError: something that was given cannot be used; nothing has been written.
@@ -95,7 +97,8 @@ def fit(
         if folder:
             check_room(job, folder)
             held.enter_context(folder.created(config))
-        return _run(job, folder, stop, watcher or Watcher())
+        told = held.enter_context(training_shown(watcher, progress=progress))
+        return _run(job, folder, stop, told)
 
 
 def resume(
@@ -104,6 +107,7 @@ def resume(
     model: nn.Module | str | None = None,
     source: Source | None = None,
     watcher: Watcher | None = None,
+    progress: bool = False,
     tune_allocator: bool | None = None,
 ) -> Trained:
     """Go on with a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
@@ -114,6 +118,7 @@ def resume(
             choose which code runs.
         source: the own data that it was started with.
         watcher: hears of every step and epoch.
+        progress: show a bar on a terminal or in a notebook.
         tune_allocator: instead of the run's own option of that name; it changes no number.
 
     Raises:
@@ -137,8 +142,12 @@ def resume(
         model=name_of(model) or config.model,
         tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
     )
-    watcher = watcher or Watcher()
-    with listen_for_stop() as stop, torch_settings(config) as device, folder.held():
+    with (
+        listen_for_stop() as stop,
+        torch_settings(config) as device,
+        folder.held(),
+        training_shown(watcher, progress=progress) as told,
+    ):
         checkpoint = last_checkpoint(folder)
         job = prepare(config, device, None if isinstance(model, str) else model, source)
         if checkpoint:
@@ -146,10 +155,10 @@ def resume(
             refuse_older(folder, checkpoint, config)
             folder.complete_metrics(checkpoint.history)
             for difference in what_differs(job, checkpoint):
-                watcher.note(difference)
+                told.note(difference)
         if not folder.result.exists():
             check_room(job, folder)
-        return _run(job, folder, stop, watcher)
+        return _run(job, folder, stop, told)
 
 
 def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:

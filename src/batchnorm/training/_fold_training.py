@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from ..progress import Watcher
 from ..records import TrainResult
 from ..runs import RunFolder, fold_and_judge, model_bytes, write_new_file
 from ._preparation import Job
-from ._watcher import Watcher
 
 
 def fold_trained(job: Job, folder: RunFolder | None, result: TrainResult, watcher: Watcher) -> TrainResult:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import torch
 
 from ..models import is_builtin
+from ..progress import Plan, Watcher
 from ..runs import RunFolder
 from ._checkpoint import Checkpoint
 from ._preparation import Job
-from ._watcher import Plan, Watcher
 
 
 def announce(job: Job, watcher: Watcher) -> None:

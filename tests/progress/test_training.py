@@ -5,22 +5,20 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from batchnorm.cli import _progress
-from batchnorm.cli._progress import Bar, describe
-from batchnorm.training import Plan, StepReport
+from batchnorm.progress import Plan, StepReport
+from batchnorm.progress._training import Bar, describe
 
 PLAN = Plan("ConvBNNet", "fashion-mnist", "cpu", 421_642, 60_000, 12, 456, 0, 0)
 
 
 @pytest.fixture
-def draw(monkeypatch):
+def draw():
     """Draw the bar at a width, after the step that is given or before the first; return its line."""
 
     def drawn(width: int, report: StepReport | None = None) -> str:
         screen = StringIO()
         console = Console(file=screen, width=width, force_terminal=True, color_system=None)
-        monkeypatch.setattr(_progress, "Console", lambda: console)
-        bar = Bar()
+        bar = Bar(console)
         bar.started(PLAN)
         if report:
             bar.step(report)

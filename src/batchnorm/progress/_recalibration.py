@@ -1,29 +1,19 @@
 """How the recalibration of a run looks while it goes on: a bar on a terminal, a line per round elsewhere."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
-from ..runs import RecalibrationPlan, RunRecalibrationWatcher
-from ._streams import warn
+from ._drawn import WHOLE, FittingProgress
+from ._lines import warn
+from ._plans import RecalibrationPlan
+from ._watchers import RunRecalibrationWatcher
 
 
-@contextmanager
-def watch_rounds(*, quiet: bool, words: Callable[[str], str]) -> Iterator[RunRecalibrationWatcher]:
-    """Give the watcher that suits the standard error; the standard output is for the result.
-
-    Notes always come, as `words` puts them.
-    """
-    if quiet:
-        yield RoundNotes(words)
-    elif sys.stderr.isatty():
-        with RoundBar(words) as bar:
-            yield bar
-    else:
-        yield RoundLines(words)
+def as_it_is(message: str) -> str:
+    """Word a note for a caller in Python, to whom arguments are arguments."""
+    return message
 
 
 class RoundNotes(RunRecalibrationWatcher):
@@ -62,16 +52,14 @@ class RoundLines(RoundNotes):
 class RoundBar(RunRecalibrationWatcher):
     """A bar over the batches of the running round, and which round of how many it is."""
 
-    def __init__(self, words: Callable[[str], str]) -> None:
+    def __init__(self, console: Console, words: Callable[[str], str] = as_it_is) -> None:
         self.words = words
-        self.console = Console(stderr=True)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+        self.console = console
+        what, bar = TextColumn("{task.description}"), BarColumn(bar_width=None)
+        batches, time = MofNCompleteColumn(table_column=WHOLE), TimeElapsedColumn(table_column=WHOLE)
+        self.progress = FittingProgress(
+            *(what, bar, batches, time), dispensable=(time, batches, bar), console=console, transient=True
         )
-        self.progress = Progress(*columns, console=self.console, transient=True)
         self.task = self.progress.add_task("recalibrate", total=None)
         self.rounds = Rounds()
 
@@ -96,7 +84,7 @@ class RoundBar(RunRecalibrationWatcher):
     def batch(self, done: int, total: int | None, number: int) -> None:
         """Move the bar."""
         self.rounds.begins(number)
-        self.progress.update(self.task, completed=done, total=total, description=self.rounds.name())
+        self.progress.move(self.task, completed=done, total=total, description=self.rounds.name())
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""
