@@ -63,6 +63,7 @@ def lines(said: RunFold) -> Iterator[str]:
         f"{images}milliseconds: median of {said.calls} calls each, in turn, on {said.device} "
         f"with {said.threads} {'thread' if said.threads == 1 else 'threads'}"
     )
+    yield from said.timing_notes()
     yield proof_line(said.report)
     yield from (
         f"F.batch_norm runs in {name or 'the model'}, where no module could be replaced" for name in said.report.loose

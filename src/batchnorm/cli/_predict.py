@@ -16,20 +16,20 @@ from .. import data
 from ..data import Split
 from ..errors import InputError
 from ..progress import warn
-from ..records import Prediction, to_dict
+from ..records import Prediction, quartiles_text, to_dict, why_rough
 from ..runs import (
     FOLD_BATCH,
-    TIMED_CALLS,
     ModelCard,
     TrainConfig,
     classify_files,
     device_of,
     finite,
     image_paths,
+    load_and_cpus,
     load_run,
-    milliseconds_in_turn,
     predict,
     refuse_if_all,
+    times_in_turn,
     torch_settings,
 )
 from ._json import to_line
@@ -140,9 +140,16 @@ class Predict:
 
 def _print_score(predictions: list[Prediction], net: nn.Module, batch: Tensor) -> None:
     right = sum(prediction.label == prediction.classes[0] for prediction in predictions)
-    (milliseconds,) = milliseconds_in_turn([net], (batch,))
-    time = f"{milliseconds:.3g} ms for a batch of {len(batch)}, median of {TIMED_CALLS} calls"
-    print(f"{right} of {len(predictions)} right; {time}")
+    load, cpus = load_and_cpus()
+    (time,) = times_in_turn([net], (batch,))
+    quartiles = (time.lower, time.upper)
+    print(
+        f"{right} of {len(predictions)} right; {time.median:.3g} ms for a batch of {len(batch)} (median of "
+        f"{time.rounds} calls, quartiles {quartiles_text(quartiles)})"
+    )
+    rough = why_rough([(time.median, quartiles)], load, cpus)
+    if rough:
+        warn(f"note: {rough}")
 
 
 def _print(predictions: list[Prediction]) -> None:

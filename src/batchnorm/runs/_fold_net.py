@@ -15,7 +15,7 @@ from ._config import TrainConfig
 from ._copy import copied
 from ._model_file import ModelCard
 from ._scores import judge
-from ._timing import TIMED_CALLS, milliseconds_in_turn
+from ._timing import TIMED_CALLS, load_and_cpus, times_in_turn
 
 FOLD_BATCH = 16
 """Images per batch of the proof and of the clock: a few, as where a net is used."""
@@ -119,7 +119,9 @@ def timed(
         images: how many.
     """
     before, after, trained = [*judged, None, None, None][:3]
-    milliseconds = milliseconds_in_turn(nets, inputs)
+    load, cpus = load_and_cpus()
+    times = times_in_turn(nets, inputs)
+    quartiles = [(time.lower, time.upper) for time in times]
     return RunFold(
         run=run,
         data=data,
@@ -129,13 +131,18 @@ def timed(
         before=before,
         after=after,
         batch_size=len(inputs[0]) if inputs[0].dim() else 1,
-        milliseconds_before=milliseconds[0],
-        milliseconds_after=milliseconds[1],
+        milliseconds_before=times[0].median,
+        milliseconds_after=times[1].median,
         calls=TIMED_CALLS,
         device=str(inputs[0].device),
         threads=torch.get_num_threads(),
         trained=trained,
-        milliseconds_trained=milliseconds[2] if len(nets) > 2 else None,
+        milliseconds_trained=times[2].median if len(nets) > 2 else None,
+        quartiles_before=quartiles[0],
+        quartiles_after=quartiles[1],
+        quartiles_trained=quartiles[2] if len(nets) > 2 else None,
+        load=load,
+        cpus=cpus,
     )
 
 
