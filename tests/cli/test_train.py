@@ -332,3 +332,23 @@ def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(tmp_path, small, number: i
     assert "go on with: batchnorm train --resume run" in err
     assert "Traceback" not in err
     load_model(tmp_path / "run" / "model.safetensors")
+
+
+def test_overwrite_replaces_a_run(batchnorm, small) -> None:
+    options = ["--epochs", 1, "--out", "run", "--quiet", *small]
+    assert batchnorm("train", *options).code == 0
+    refused = batchnorm("train", "--seed", 4, *options)
+    assert refused.code == 2
+    said = batchnorm("train", "--seed", 4, "--overwrite", *options)
+    assert said.code == 0
+    assert "lies in run.replaced until this one ends" in said.err
+    assert RunFolder.open("run").read_config().seed == 4
+    assert [path.name for path in Path().iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("options", [["--resume", "run"], []])
+def test_overwrite_without_a_run_to_replace_is_a_mistake(batchnorm, run, options: list[str]) -> None:
+    Path("run").symlink_to(run)
+    said = batchnorm("train", "--overwrite", *options)
+    assert (said.code, said.out) == (2, "")
+    assert "--overwrite: is for the run that --out names" in said.err

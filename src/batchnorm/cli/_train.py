@@ -32,6 +32,8 @@ class Train:
         None
     )
     """folder of the new run"""
+    overwrite: bool = False
+    """replace the run in --out, once the new one has a model"""
     resume: Annotated[Path | None, arg(metavar="RUN")] = None
     """continue a run that was stopped"""
     quiet: bool = False
@@ -71,13 +73,16 @@ class Train:
         config = self.training.config()
         config = replace(config, model_args={**self.file_args, **config.model_args})
         with watch_training(quiet=self.quiet) as watcher:
+            if self.overwrite and (self.resume or not self.out):
+                raise InputError("--overwrite: is for the run that --out names")
             if self.resume:
                 self._refuse_other_options(self.resume, config)
                 own = None if is_builtin(config.model) else config.model
                 allocator = config.tune_allocator
                 trained = resume(self.resume, model=own, watcher=watcher, tune_allocator=allocator)
             else:
-                trained = fit(config, out=self.out or RunFolder.default_path(config), watcher=watcher)
+                out = self.out or RunFolder.default_path(config)
+                trained = fit(config, out=out, overwrite=self.overwrite, watcher=watcher)
         result = trained.result
         if not (self.quiet and self.json):  # the JSON says all of it
             tell(f"test accuracy {result.test_accuracy:.4f}, loss {result.test_loss:.4f}; the run is in {result.run}")

@@ -43,6 +43,8 @@ from ._recalibrate_run import recalibrate_run as recalibrate_run
 from ._recalibrated_files import Destination as Destination
 from ._recalibration_images import RECALIBRATION_BATCH as RECALIBRATION_BATCH
 from ._recalibration_images import RecalibrationImages as RecalibrationImages
+from ._replaced_run import in_place_of as in_place_of
+from ._replaced_run import plan_in_place_of as plan_in_place_of
 from ._run_folder import RunFolder as RunFolder
 from ._scores import collect_outputs as collect_outputs
 from ._scores import judge as judge

@@ -26,6 +26,7 @@ from ..runs import (
     listen_for_stop,
     loss_and_accuracy,
     nonfinite_entry,
+    plan_in_place_of,
     save_model,
     torch_settings,
 )
@@ -36,7 +37,7 @@ from ._freed_memory import keep_freed_memory
 from ._going_on import last_checkpoint, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
 from ._preparation import Job, name_of, prepare
-from ._room import check_room
+from ._room import check_room, folder_made
 
 
 class DivergenceError(RuntimeError):
@@ -57,6 +58,7 @@ def fit(
     config: TrainConfig | None = None,
     *,
     out: Path | str | None = None,
+    overwrite: bool = False,
     model: nn.Module | str | None = None,
     source: Source | None = None,
     watcher: Watcher | None = None,
@@ -72,6 +74,8 @@ def fit(
     Args:
         config: the options; `TrainConfig()` if left out.
         out: the folder of the run, new or empty; `None` writes nothing.
+        overwrite: allow that a run at `out` is replaced, and nothing else. It is moved aside, and goes when this
+            training ends with a model and a checkpoint; where it ends without them, it is put back.
         model: an own net, or its `package.module:function`, instead of `config.model`.
         source: own data instead of `config.data`.
         watcher: hears of every step and epoch.
@@ -91,13 +95,12 @@ def fit(
     given = config or TrainConfig()
     # The options that are saved are those that were effective.
     config = replace(given, model=name_of(model) or given.model, data=source.info.name if source else given.data)
-    folder = None if out is None else RunFolder.plan(out)
+    folder = None if out is None else plan_in_place_of(out) if overwrite else RunFolder.plan(out)
     with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
         job = prepare(config, device, None if isinstance(model, str) else model, source)
-        if folder:
-            check_room(job, folder)
-            held.enter_context(folder.created(config))
         told = held.enter_context(training_shown(watcher, progress=progress))
+        if folder:
+            held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
         return _run(job, folder, stop, told)
 
 
