@@ -12,6 +12,7 @@ from ..progress import FoldWatcher, watch_fold
 from ..records import RunFold, to_dict
 from ..runs import FOLD_BATCH, fold_checkpoint, fold_run, is_state_dict, unfold_file
 from ._fold_tables import lines, norms_table, stages_table
+from ._input_shapes import input_shapes
 from ._json import to_line
 from ._option_names import errors_in_options
 
@@ -87,7 +88,7 @@ class Fold:
         return fold_checkpoint(
             self.run_,
             model=self.model,
-            inputs=[_sizes(text) for text in self.input],
+            inputs=input_shapes(self.input),
             out=self.out,
             overwrite=self.overwrite,
             verify=self.verify,
@@ -117,10 +118,3 @@ class Unfold:
             names = unfold_file(self.file, out=self.out, overwrite=self.overwrite)
         print(f"{len(names)} tensors, as they were before the norms were folded: {self.out}")
         return 0
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    parts = text.lower().split("x")
-    if not all(part.isdecimal() and int(part) for part in parts):
-        raise InputError(f"--input: expected sizes such as 1x3x224x224, got {text!r}")
-    return tuple(map(int, parts))

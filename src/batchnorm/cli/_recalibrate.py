@@ -3,15 +3,16 @@
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
-from ..progress import warn, watch_rounds
-from ..records import Recalibration, to_dict
-from ..runs import RECALIBRATION_BATCH, recalibrate_run
+from ..progress import RunRecalibrationWatcher, warn, watch_rounds
+from ..records import Recalibration, RunRecalibration, to_dict
+from ..runs import RECALIBRATION_BATCH, is_state_dict, recalibrate_checkpoint, recalibrate_run
+from ._input_shapes import input_shapes
 from ._json import to_line
 from ._option_names import errors_in_options, in_options
 from ._picture import check_picture
@@ -24,17 +25,17 @@ class Recalibrate:
 
     Example: batchnorm recalibrate runs/first --method exact --plot drift.png
 
-    Example: batchnorm recalibrate runs/first --split test -o adapted.safetensors
+    Example: batchnorm recalibrate net.pt --model m:f --data fashion-mnist -o new.pt
     """
 
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
-    """a run's folder, or its model.safetensors"""
+    """a run's folder, a model file, or a state_dict of your own model"""
     method: Annotated[Literal["average", "exact"], arg(metavar="WORD")] = "average"
     """average: one pass; exact: a pass per layer, any batch size"""
     variance: Annotated[Literal["unbiased", "biased"], arg(metavar="WORD")] = "unbiased"
     """which variance to store: unbiased (as training does), biased"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's"""
+    """another data set than the run's; required for a state_dict"""
     split: Annotated[Literal["train", "test"], arg(metavar="WORD")] = "train"
     """train (without the validation images) or test"""
     augment: bool = True
@@ -61,6 +62,8 @@ class Recalibrate:
     """draw how stale each layer was (.svg or .png)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """the function that builds the model, if it is your own"""
+    input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
+    """what your own model takes, to be checked against the images"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
@@ -79,27 +82,8 @@ class Recalibrate:
         arguments = [field.name for field in fields(self)]
         words = partial(in_options, arguments=arguments)
         with watch_rounds(quiet=self.quiet, words=words) as watcher, errors_in_options(arguments):
-            said = recalibrate_run(
-                self.run_,
-                out=self.out,
-                overwrite=self.overwrite,
-                method=self.method,
-                variance=self.variance,
-                dataset=self.data,
-                split=self.split,
-                augment=self.augment,
-                batch_size=self.batch_size,
-                max_samples=self.max_samples,
-                max_rounds=self.max_rounds,
-                keep_partial=self.keep_partial,
-                include_frozen=self.include_frozen,
-                tolerance=self.tolerance,
-                certify=self.certify,
-                model=self.model,
-                device=self.device,
-                threads=self.threads,
-                watcher=watcher,
-            )
+            checkpoint = is_state_dict(self.run_)
+            said = self._of_checkpoint(watcher) if checkpoint else self._of_run(watcher)
         if self.plot:
             _draw(said.recalibration, self.plot)
         if self.json:
@@ -110,6 +94,47 @@ class Recalibrate:
             for line in (*LEGEND, *lines(said)):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
         return 0
+
+    def _of_run(self, watcher: RunRecalibrationWatcher) -> RunRecalibration:
+        if self.input:
+            raise InputError("is for a state_dict of your own net; a run takes its own images", argument="input")
+        return recalibrate_run(
+            self.run_,
+            out=self.out,
+            overwrite=self.overwrite,
+            dataset=self.data,
+            split=self.split,
+            augment=self.augment,
+            batch_size=self.batch_size,
+            max_samples=self.max_samples,
+            model=self.model,
+            device=self.device,
+            threads=self.threads,
+            watcher=watcher,
+            **self._statistics(),
+        )
+
+    def _of_checkpoint(self, watcher: RunRecalibrationWatcher) -> RunRecalibration:
+        return recalibrate_checkpoint(
+            self.run_,
+            model=self.model,
+            inputs=input_shapes(self.input),
+            dataset=self.data,
+            split=self.split,
+            out=self.out,
+            overwrite=self.overwrite,
+            batch_size=self.batch_size,
+            max_samples=self.max_samples,
+            device=self.device,
+            threads=self.threads,
+            watcher=watcher,
+            **self._statistics(),
+        )
+
+    def _statistics(self) -> dict[str, Any]:
+        """The options of `batchnorm.recalibrate`."""
+        names = ("method", "variance", "max_rounds", "keep_partial", "include_frozen", "tolerance", "certify")
+        return {name: getattr(self, name) for name in names}
 
 
 def _draw(record: Recalibration, path: Path) -> None:

@@ -7,9 +7,11 @@ from typing import Annotated
 from rich.console import Console
 from tyro.conf import Positional, arg
 
+from ..errors import InputError
 from ..progress import warn
-from ..records import to_dict
-from ..runs import TrainConfig, torch_settings, wiring_of_run
+from ..records import WiringRecord, to_dict
+from ..runs import TrainConfig, is_state_dict, torch_settings, wiring_of_checkpoint, wiring_of_run
+from ._input_shapes import input_shapes
 from ._json import to_line
 from ._picture import check_picture
 from ._wiring_table import lines, wiring_table
@@ -20,16 +22,20 @@ class Wiring:
     """Show how a model's modules are connected, and which norm layers can be folded.
 
     Example: batchnorm wiring runs/first -o net.svg
+
+    Example: batchnorm wiring net.pt --model m:f --input 1x3x224x224
     """
 
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
-    """a run's folder, or its model.safetensors"""
+    """a run's folder, a model file, or a state_dict of your own model"""
     out: Annotated[Path | None, arg(metavar="FILE.svg", aliases=["-o"])] = None
     """also draw the model"""
     batch_size: int = 2
     """test images to run the model on"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """the function that builds the model, if it is your own"""
+    input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
+    """what your own model takes: one shape per argument"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
@@ -41,8 +47,7 @@ class Wiring:
         """Run the net, print, draw, return 0."""
         if self.out:
             check_picture("--out", self.out, (".svg",), reads=(self.run_,))
-        with torch_settings(TrainConfig(device=self.device, threads=self.threads)):
-            record = wiring_of_run(self.run_, model=self.model, batch_size=self.batch_size, device=self.device)
+        record = self._of_checkpoint() if is_state_dict(self.run_) else self._of_run()
         if self.out:
             from ..report import wiring_chart
 
@@ -56,3 +61,18 @@ class Wiring:
             for line in lines(record):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
         return 0
+
+    def _of_run(self) -> WiringRecord:
+        if self.input:
+            raise InputError("is for a state_dict of your own net; a run is shown test images", argument="input")
+        with torch_settings(TrainConfig(device=self.device, threads=self.threads)):
+            return wiring_of_run(self.run_, model=self.model, batch_size=self.batch_size, device=self.device)
+
+    def _of_checkpoint(self) -> WiringRecord:
+        return wiring_of_checkpoint(
+            self.run_,
+            model=self.model,
+            inputs=input_shapes(self.input),
+            device=self.device,
+            threads=self.threads,
+        )

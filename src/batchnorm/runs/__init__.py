@@ -39,6 +39,7 @@ from ._predict_run import classify_files as classify_files
 from ._predict_run import finite as finite
 from ._predict_run import predict as predict
 from ._predict_run import refuse_if_all as refuse_if_all
+from ._recalibrate_checkpoint import recalibrate_checkpoint as recalibrate_checkpoint
 from ._recalibrate_run import recalibrate_run as recalibrate_run
 from ._recalibrated_files import Destination as Destination
 from ._recalibration_images import RECALIBRATION_BATCH as RECALIBRATION_BATCH
@@ -57,4 +58,5 @@ from ._timing import TIMED_CALLS as TIMED_CALLS
 from ._timing import load_and_cpus as load_and_cpus
 from ._timing import times_in_turn as times_in_turn
 from ._unfold_file import unfold_file as unfold_file
+from ._wiring_checkpoint import wiring_of_checkpoint as wiring_of_checkpoint
 from ._wiring_run import wiring_of_run as wiring_of_run

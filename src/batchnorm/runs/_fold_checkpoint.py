@@ -5,21 +5,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import InputError
 from ..files import in_short
-from ..models import build_own
 from ..progress import FoldWatcher, fold_shown
 from ..records import RunFold
+from ._checkpoint_net import examples_of, own_net
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._fold_net import folded_copy, timed
 from ._model_file import CHECKPOINT_FORMAT
 from ._new_file import check_new_file, nothing_written, write_new_file
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
-from ._state_dict import read_state_dict, take_off_wrappers
+from ._state_dict import read_state_dict
 
 
 def fold_checkpoint(
@@ -71,11 +70,11 @@ def fold_checkpoint(
                 f"{path}: is a state_dict of a net of your own; say which net it is for, and what it is called with: "
                 "--model PACKAGE.MODULE:FUNCTION --input 1x3x224x224"
             )
-        net, taken = _loaded(path, model, tensors)
+        net, taken = own_net(path, model, tensors)
         if taken:
             told.note(f"every name in {path} begins with {taken!r}, of a wrapper; it was taken off")
         added = [name for name in net.state_dict() if name not in tensors]
-        examples = _examples(inputs, net.to(place))
+        examples = examples_of(inputs, net.to(place))
         told.doing("folding")
         folded, report = folded_copy(net, examples, verify=verify)
         told.doing("timing")
@@ -115,29 +114,3 @@ def load_folded(path: Path | str, net: nn.Module) -> nn.Module:
         raise InputError(f"{path}: {in_short(error, 500).removeprefix('restore_fold: ')}") from error
     check_digest(Path(path), tensors, metadata)
     return net
-
-
-def _loaded(path: Path, model: str, tensors: dict[str, Tensor]) -> tuple[nn.Module, str]:
-    """Return the net with its weights, and what had to be taken off their names."""
-    from ..surgery import take_dtypes
-
-    net = build_own(model, {}, {}).eval()
-    taken = take_off_wrappers(tensors, net.state_dict())
-    try:
-        take_dtypes(net, tensors)
-        net.load_state_dict(tensors)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"{path}: does not fit the net of {model}: {_first_lines(error)}") from None
-    return net, taken
-
-
-def _first_lines(error: Exception, count: int = 4) -> str:
-    lines = [line.strip()[:300] for line in str(error).splitlines() if line.strip()]
-    said = lines[1:] or lines  # torch begins with a heading
-    return " ".join(said[:count]) + (" ..." if len(said) > count else "")
-
-
-def _examples(shapes: Sequence[Sequence[int]], net: nn.Module) -> tuple[Tensor, ...]:
-    """Random numbers of the net's own kind, on its device."""
-    home = next((tensor for tensor in net.parameters() if tensor.is_floating_point()), torch.zeros(()))
-    return tuple(torch.randn(*shape).to(home) for shape in shapes)

@@ -111,7 +111,7 @@ def recalibrate_run(
             if not folder.result.exists():
                 told.note("the run is not finished: when it goes on, it replaces the model by one of its own")
         place = held.enter_context(torch_settings(replace(config, device=device, threads=threads)))
-        with _said_plainly(limited=max_rounds is not None):
+        with said_plainly(limited=max_rounds is not None):
             net, card = load_model(path, model)
             refuse_folded(path, net)
             source = fitting_source(dataset or card.data, card, source)
@@ -157,13 +157,13 @@ def recalibrate_run(
                 kept=None,
                 recalibration=record,
             )
-            _compare(said, told)
+            compare(said, told)
             content = model_bytes(net, card)
         return destination.write(content, said)
 
 
 @contextlib.contextmanager
-def _said_plainly(*, limited: bool) -> Iterator[None]:
+def said_plainly(*, limited: bool) -> Iterator[None]:
     """Turn what `recalibrate` refuses into the caller's mistake; what a loader or a net raises passes through."""
     try:
         yield
@@ -217,7 +217,7 @@ def _plan(
     return RecalibrationPlan(card.model, source.info.name, split, count, len(images), augmented, method, str(device))
 
 
-def _compare(said: RunRecalibration, watcher: RecalibrationWatcher) -> None:
+def compare(said: RunRecalibration, watcher: RecalibrationWatcher) -> None:
     """Say it where the net has become worse.
 
     Raises:

@@ -55,9 +55,7 @@ def wiring_of_run(
         >>> [(norm.module, norm.outcome, norm.into) for norm in record.norms]
         [('bn1', 'folded', ('conv1',)), ('bn2', 'folded', ('conv2',))]
     """
-    from ..surgery import make_plan
     from ..wiring import trace
-    from ._wiring_rows import rows_of
 
     if type(batch_size) is not int or batch_size < 1:
         raise InputError(f"batch_size: expected an integer of at least 1, got {batch_size!r}")
@@ -65,13 +63,24 @@ def wiring_of_run(
     net, card = load_run(run, model)
     images, name, notes = _images(card, source, batch_size)
     wiring = trace(net.to(place), images.to(place))
+    shape = tuple(images.shape)
+    return record_of(wiring, run=str(run), model=model or card.model, data=name, shape=shape, notes=notes)
+
+
+def record_of(
+    wiring: "Wiring", *, run: str, model: str, data: str | None, shape: tuple[int, ...], notes: tuple[str, ...]
+) -> WiringRecord:
+    """Put down what a wiring comes to, and what could be done with its norms."""
+    from ..surgery import make_plan
+    from ._wiring_rows import rows_of
+
     plan = make_plan(wiring)
     rows, of_input = rows_of(wiring, plan)
     return WiringRecord(
-        run=str(run),
-        model=model or card.model,
-        data=name,
-        input=tuple(images.shape),
+        run=run,
+        model=model,
+        data=data,
+        input=shape,
         input_read_by=of_input,
         rows=rows,
         ways=len(wiring.passes),
