@@ -11,7 +11,7 @@ COMMANDS = [
     *(["train"], ["evaluate"], ["recalibrate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"]),
     *(["bench"], ["warmup"], ["fold"], ["unfold"], ["wiring"]),
 ]
-SCREEN_LINES, SCREEN_COLUMNS = 48, 100
+SCREEN_LINES, SCREEN_COLUMNS = 50, 100
 
 
 def kind_of(command: list[str]) -> type:

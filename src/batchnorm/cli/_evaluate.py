@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 
 from ..progress import warn
 from ..records import Evaluation, Scores, to_dict
-from ..runs import TrainConfig, evaluate, torch_settings
+from ..runs import TrainConfig, evaluate, torch_settings, trusting_norm
 from ._json import to_line
 from ._picture import check_picture
 from ._recalibration_tables import NONE
@@ -34,6 +34,8 @@ class Evaluate:
     """images per batch where batches normalize themselves"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """the function that builds the model, if it is your own"""
+    norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """the function that makes its norm layers, if they are your own"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
@@ -48,7 +50,7 @@ class Evaluate:
         if self.png:
             check_picture("--png", self.png, reads=(self.run_,))
         console = Console(stderr=self.json)
-        with torch_settings(TrainConfig(device=self.device, threads=self.threads)):
+        with torch_settings(TrainConfig(device=self.device, threads=self.threads)), trusting_norm(self.norm):
             evaluation = evaluate(
                 self.run_,
                 dataset=self.data,

@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 from ..errors import InputError
 from ..progress import FoldWatcher, watch_fold
 from ..records import RunFold, to_dict
-from ..runs import FOLD_BATCH, fold_checkpoint, fold_run, is_state_dict, unfold_file
+from ..runs import FOLD_BATCH, fold_checkpoint, fold_run, is_state_dict, trusting_norm, unfold_file
 from ._fold_tables import lines, norms_table, stages_table
 from ._input_shapes import input_shapes
 from ._json import to_line
@@ -43,6 +43,8 @@ class Fold:
     """images per batch of the check and of the timing"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """the function that builds the model, if it is your own"""
+    norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """the function that makes its norm layers, if they are your own"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
     """what your own model takes: one shape per argument"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
@@ -71,20 +73,23 @@ class Fold:
     def _run(self, watcher: FoldWatcher) -> RunFold:
         if self.input:
             raise InputError("--input: is for a state_dict of your own net; a run is folded with its own test images")
-        return fold_run(
-            self.run_,
-            out=self.out,
-            overwrite=self.overwrite,
-            verify=self.verify,
-            dataset=self.data,
-            model=self.model,
-            batch_size=self.batch_size,
-            device=self.device,
-            threads=self.threads,
-            watcher=watcher,
-        )
+        with trusting_norm(self.norm):
+            return fold_run(
+                self.run_,
+                out=self.out,
+                overwrite=self.overwrite,
+                verify=self.verify,
+                dataset=self.data,
+                model=self.model,
+                batch_size=self.batch_size,
+                device=self.device,
+                threads=self.threads,
+                watcher=watcher,
+            )
 
     def _checkpoint(self, watcher: FoldWatcher) -> RunFold:
+        if self.norm:
+            raise InputError("is for runs; a net of your own makes its norm layers itself", argument="norm")
         return fold_checkpoint(
             self.run_,
             model=self.model,

@@ -31,6 +31,7 @@ from ..runs import (
     refuse_if_all,
     times_in_turn,
     torch_settings,
+    trusting_norm,
 )
 from ._json import to_line
 from ._picture import check_picture
@@ -57,6 +58,8 @@ class Predict:
     """swap dark and light (for photographs on white)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """the function that builds the model, if it is your own"""
+    norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """the function that makes its norm layers, if they are your own"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
@@ -77,7 +80,7 @@ class Predict:
             check_picture("--sheet", self.sheet, reads=(self.run_, *files))
         for said in skipped:
             warn(f"note: {said}")
-        with torch_settings(TrainConfig(device=self.device, threads=self.threads)) as place:
+        with torch_settings(TrainConfig(device=self.device, threads=self.threads)) as place, trusting_norm(self.norm):
             net, card = load_run(self.run_, self.model)
             return self._predict(net.to(place), card, files)
 

@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 from ..errors import InputError
 from ..progress import RunRecalibrationWatcher, warn, watch_rounds
 from ..records import Recalibration, RunRecalibration, to_dict
-from ..runs import RECALIBRATION_BATCH, is_state_dict, recalibrate_checkpoint, recalibrate_run
+from ..runs import RECALIBRATION_BATCH, is_state_dict, recalibrate_checkpoint, recalibrate_run, trusting_norm
 from ._input_shapes import input_shapes
 from ._json import to_line
 from ._option_names import errors_in_options, in_options
@@ -62,6 +62,8 @@ class Recalibrate:
     """draw how stale each layer was (.svg or .png)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """the function that builds the model, if it is your own"""
+    norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """the function that makes its norm layers, if they are your own"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
     """what your own model takes, to be checked against the images"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
@@ -98,23 +100,26 @@ class Recalibrate:
     def _of_run(self, watcher: RunRecalibrationWatcher) -> RunRecalibration:
         if self.input:
             raise InputError("is for a state_dict of your own net; a run takes its own images", argument="input")
-        return recalibrate_run(
-            self.run_,
-            out=self.out,
-            overwrite=self.overwrite,
-            dataset=self.data,
-            split=self.split,
-            augment=self.augment,
-            batch_size=self.batch_size,
-            max_samples=self.max_samples,
-            model=self.model,
-            device=self.device,
-            threads=self.threads,
-            watcher=watcher,
-            **self._statistics(),
-        )
+        with trusting_norm(self.norm):
+            return recalibrate_run(
+                self.run_,
+                out=self.out,
+                overwrite=self.overwrite,
+                dataset=self.data,
+                split=self.split,
+                augment=self.augment,
+                batch_size=self.batch_size,
+                max_samples=self.max_samples,
+                model=self.model,
+                device=self.device,
+                threads=self.threads,
+                watcher=watcher,
+                **self._statistics(),
+            )
 
     def _of_checkpoint(self, watcher: RunRecalibrationWatcher) -> RunRecalibration:
+        if self.norm:
+            raise InputError("is for runs; a net of your own makes its norm layers itself", argument="norm")
         return recalibrate_checkpoint(
             self.run_,
             model=self.model,

@@ -9,10 +9,19 @@ from typing import Annotated
 from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 
 from ..errors import InputError
-from ..models import is_builtin
+from ..models import is_builtin, names_own_norm
 from ..progress import tell, watch_training
 from ..records import to_dict
-from ..runs import MAY_DIFFER, ModelArgument, RunFolder, TrainConfig, differences, read_config
+from ..runs import (
+    MAY_DIFFER,
+    ModelArgument,
+    RunFolder,
+    TrainConfig,
+    differences,
+    norm_in_file,
+    read_config,
+    trusting_norm,
+)
 from ..training import fit, resume
 from ._json import to_line
 from ._options import Options
@@ -50,6 +59,7 @@ class Train:
         ahead.add_argument("--config", type=Path)
         ahead.add_argument("--resume", type=Path)
         ahead.add_argument("--model")
+        ahead.add_argument("--norm")
         try:
             known, _ = ahead.parse_known_args(arguments)
         except ArgumentError:
@@ -61,6 +71,8 @@ class Train:
             if not is_builtin(config.model) and known.model is None:
                 # Only what the caller types may name code that runs: the config is a file like any other.
                 raise InputError(f"the run's net is your own; if you trust it, say so: --model {config.model}")
+            with trusting_norm(known.norm):
+                norm_in_file(config.norm)
             return cls._of(config)
         return cls._of(read_config(known.config)) if known.config else cls()
 
@@ -79,7 +91,8 @@ class Train:
                 self._refuse_other_options(self.resume, config)
                 own = None if is_builtin(config.model) else config.model
                 allocator = config.tune_allocator
-                trained = resume(self.resume, model=own, watcher=watcher, tune_allocator=allocator)
+                with trusting_norm(config.norm if names_own_norm(config.norm) else None):
+                    trained = resume(self.resume, model=own, watcher=watcher, tune_allocator=allocator)
             else:
                 out = self.out or RunFolder.default_path(config)
                 trained = fit(config, out=out, overwrite=self.overwrite, watcher=watcher)

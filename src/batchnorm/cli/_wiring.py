@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 from ..errors import InputError
 from ..progress import warn
 from ..records import WiringRecord, to_dict
-from ..runs import TrainConfig, is_state_dict, torch_settings, wiring_of_checkpoint, wiring_of_run
+from ..runs import TrainConfig, is_state_dict, torch_settings, trusting_norm, wiring_of_checkpoint, wiring_of_run
 from ._input_shapes import input_shapes
 from ._json import to_line
 from ._picture import check_picture
@@ -34,6 +34,8 @@ class Wiring:
     """test images to run the model on"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """the function that builds the model, if it is your own"""
+    norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """the function that makes its norm layers, if they are your own"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
     """what your own model takes: one shape per argument"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
@@ -65,10 +67,12 @@ class Wiring:
     def _of_run(self) -> WiringRecord:
         if self.input:
             raise InputError("is for a state_dict of your own net; a run is shown test images", argument="input")
-        with torch_settings(TrainConfig(device=self.device, threads=self.threads)):
+        with torch_settings(TrainConfig(device=self.device, threads=self.threads)), trusting_norm(self.norm):
             return wiring_of_run(self.run_, model=self.model, batch_size=self.batch_size, device=self.device)
 
     def _of_checkpoint(self) -> WiringRecord:
+        if self.norm:
+            raise InputError("is for runs; a net of your own makes its norm layers itself", argument="norm")
         return wiring_of_checkpoint(
             self.run_,
             model=self.model,

@@ -9,10 +9,16 @@ from ._exceptions import InputTypeError as InputTypeError
 from ._exceptions import MistakeError as MistakeError
 from ._exceptions import RefusedError as RefusedError
 from ._exceptions import in_verb as in_verb
+from ._exceptions import words_of as words_of
 from ._fault import Fault as Fault
+from ._fault import ForPython as ForPython
+from ._fault import Say as Say
+from ._fault import Sentence as Sentence
 from ._fault import Setting as Setting
 from ._fault import Words as Words
 from ._fault import in_python as in_python
+from ._fault import reworded as reworded
+from ._fault import worded as worded
 from ._near import did_you_mean as did_you_mean
 
 for _kind in (FaultError, MistakeError, InputError, InputTypeError, RefusedError):

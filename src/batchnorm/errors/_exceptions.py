@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from ._fault import Fault, Words
 
@@ -21,9 +21,24 @@ class FaultError(Exception):
         ('epochs: expected an integer of at least 1, got -1', 'epochs')
     """
 
-    def __init__(self, problem: Words = "", /, **parts: Any) -> None:
+    def __init__(self, problem: Words = "", **parts: Any) -> None:
         self.fault = Fault(problem=problem, **parts)
         super().__init__(problem)
+
+    @classmethod
+    def of(cls, *faults: Fault) -> Self:
+        """Make it of one fault, or of several, each of which is a line.
+
+        Example:
+            >>> raise InputError.of(Fault(argument="lr", problem="is not finite"), Fault(argument="seed", got="-1"))
+            Traceback (most recent call last):
+            batchnorm.errors.InputError: lr: is not finite
+            seed: , got -1
+        """
+        error = cls(tuple(part for fault in faults for part in ("\n", fault))[1:])
+        if len(faults) == 1:
+            error.fault = faults[0]
+        return error
 
     def __str__(self) -> str:
         return self.fault.text()
@@ -52,6 +67,17 @@ class InputTypeError(MistakeError, TypeError):
 
 class RefusedError(FaultError, RuntimeError):
     """What was asked could not be done, or not so that it would be right; everything is as it was before."""
+
+
+def words_of(error: BaseException) -> Words:
+    """Return what an exception says, to be said within another sentence.
+
+    Example:
+        >>> raise InputError(("net.pt: ", words_of(RefusedError(argument="out", expected="a file", got="a folder"))))
+        Traceback (most recent call last):
+        batchnorm.errors.InputError: net.pt: out: expected a file, got a folder
+    """
+    return error.fault if isinstance(error, FaultError) else str(error)
 
 
 @contextmanager

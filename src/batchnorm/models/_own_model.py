@@ -1,4 +1,4 @@
-"""A model of one's own, `package.module:function`: import it, call it, or say what is wrong."""
+"""Code of one's own, `package.module:name`: import it, call it, or say what is wrong."""
 
 import importlib
 import inspect
@@ -26,53 +26,67 @@ def build_own(name: str, offered: Mapping[str, Any], required: Mapping[str, Any]
         InputError: there is no such function, it does not take the arguments, it raises, or it
             returns no Module.
     """
-    with _current_folder_importable():
-        function = _find(name)
+    with own_code("model", name) as function:
+        if isinstance(function, nn.Module) or not callable(function):
+            raise InputError(
+                f"model {name!r}: expected a function that makes the model, got {kind_of(function)}. "
+                "Write a function that returns it."
+            )
         arguments = _arguments_for(name, function, offered, required)
         try:
             model = function(**arguments)
         except Exception as error:
-            raise InputError(f"model {name!r}: the function raised {_described(error)}") from error
+            raise InputError(f"model {name!r}: the function raised {described(error)}") from error
     if not isinstance(model, nn.Module):
         raise InputError(
             f"model {name!r}: expected a function that returns a torch.nn.Module, "
-            f"got {_kind(model)} from it. Let it return the model itself."
+            f"got {kind_of(model)} from it. Let it return the model itself."
         )
     return model
 
 
-def _find(name: str) -> Callable[..., object]:
-    module_name, _, function_name = name.partition(":")
-    if not all(part.isidentifier() for part in (*module_name.split("."), function_name)):
-        raise InputError(f"model: expected package.module:function, got {name!r}.")
-    module = _imported(name, module_name)
-    if not hasattr(module, function_name):
-        public = tuple(entry for entry in vars(module) if not entry.startswith("_"))
-        raise InputError(
-            f"model {name!r}: {module_name} ({module.__file__}) has no {function_name!r}."
-            + did_you_mean(function_name, public)
-        )
-    function = getattr(module, function_name)
-    if isinstance(function, nn.Module) or not callable(function):
-        raise InputError(
-            f"model {name!r}: expected a function that makes the model, got {_kind(function)}. "
-            "Write a function that returns it."
-        )
-    checked: Callable[..., object] = function
-    return checked
+@contextmanager
+def own_code(argument: str, name: str, *, meant: str = "function") -> Iterator[Any]:
+    """Import what `package.module:name` means; the current folder is importable inside the block.
+
+    Args:
+        argument: of whom the name is the value.
+        name: module and name in it; as with `python -m`, modules of the current folder come first.
+        meant: what the name should be one of.
+
+    Raises:
+        InputError: there is none.
+
+    Example:
+        >>> with own_code("model", "torch.nn:Flatten") as found:
+        ...     found()
+        Flatten(start_dim=1, end_dim=-1)
+    """
+    module_name, _, inside = name.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), inside)):
+        raise InputError(f"{argument}: expected package.module:{meant}, got {name!r}.")
+    with _current_folder_importable():
+        module = _imported(argument, name, module_name)
+        if not hasattr(module, inside):
+            public = tuple(entry for entry in vars(module) if not entry.startswith("_"))
+            raise InputError(
+                f"{argument} {name!r}: {module_name} ({getattr(module, '__file__', 'built in')}) has no {inside!r}."
+                + did_you_mean(inside, public)
+            )
+        yield getattr(module, inside)
 
 
-def _imported(name: str, module_name: str) -> ModuleType:
+def _imported(argument: str, name: str, module_name: str) -> ModuleType:
     try:
         return importlib.import_module(module_name)
     except Exception as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing and f"{module_name}.".startswith(f"{missing}."):
             raise InputError(
-                f"model {name!r}: there is no module {missing!r}, neither in {Path.cwd()} nor "
+                f"{argument} {name!r}: there is no module {missing!r}, neither in {Path.cwd()} nor "
                 "installed. Run from the folder that holds it, or install its package."
             ) from None
-        raise InputError(f"model {name!r}: importing {module_name} raised {_described(error)}") from error
+        raise InputError(f"{argument} {name!r}: importing {module_name} raised {described(error)}") from error
 
 
 def _arguments_for(
@@ -112,9 +126,11 @@ def _current_folder_importable() -> Iterator[None]:
             sys.path.remove(folder)
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
+    """Return an exception's type and words."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
+    """Return what to call something that is not what was expected."""
     return "None" if value is None else f"an object of type {type(value).__name__}"

@@ -31,6 +31,8 @@ from ._model_file import model_bytes as model_bytes
 from ._model_file import save_model as save_model
 from ._new_file import write_new_file as write_new_file
 from ._output_file import check_output as check_output
+from ._own_norm import norm_in_file as norm_in_file
+from ._own_norm import trusting_norm as trusting_norm
 from ._pickle_file import pickle_bytes as pickle_bytes
 from ._pickle_file import read_pickle as read_pickle
 from ._predict import device_of as device_of

@@ -38,7 +38,7 @@ class TrainConfig:
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
     norm: str = "batchnorm"
-    """batchnorm (ours), torch (torch's own) or none"""
+    """batchnorm (ours), torch, none, or package.module:function"""
     activation: str = "relu"
     """relu, silu, gelu, ..."""
     norm_place: Literal["before", "after"] = "before"

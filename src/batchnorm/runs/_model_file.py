@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..files import atomic_write, in_short, one_line, read_json, refused
 from ..models import TooLargeError, at_most, build, is_builtin
 from ._finite import nonfinite_entry
+from ._own_norm import norm_in_file
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
 
 FORMAT = "batchnorm.model"
@@ -56,8 +57,10 @@ class ModelCard:
                 f"the model file names {one_line(self.model)!r}, which is not a net of this package, and a file may "
                 f"not choose which code runs; if you trust it, say so: --model {one_line(self.model)}"
             )
+        norm = norm_in_file(self.arguments.get("norm"))
+        arguments = {**self.arguments, **({"norm": norm} if "norm" in self.arguments else {})}
         shape = {"num_classes": len(self.classes), "in_channels": self.in_channels, "image_size": self.image_size}
-        return build(model or self.model, **{**self.arguments, **shape})
+        return build(model or self.model, **{**arguments, **shape})
 
 
 def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
@@ -139,6 +142,8 @@ def _built(path: Path, card: ModelCard, model: str | None, tensors: Mapping[str,
     except InputError as error:
         misfit = isinstance(error.__cause__, TooLargeError)
         said = f"its weights do not fit {model or card.model}: {error.__cause__}" if misfit else in_short(error, 500)
+        if error.fault.cure:
+            raise InputError(f"{path}: {error.fault.problem}", cure=error.fault.cure) from error
         raise InputError(f"{path}: {said}") from error
 
 

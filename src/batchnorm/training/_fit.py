@@ -26,6 +26,7 @@ from ..runs import (
     listen_for_stop,
     loss_and_accuracy,
     nonfinite_entry,
+    norm_in_file,
     plan_in_place_of,
     save_model,
     torch_settings,
@@ -68,14 +69,12 @@ def fit(
 
     Torch's random state, threads and determinism are put back. The allocator's tuning (`batchnorm.tune_allocator`, on a
     CPU, unless `config.tune_allocator` is False) cannot be: from then on the process keeps its peak of memory. A given
-    `model` is trained in place, and keeps the route that was asked for; with `ema_decay` the returned net is its
-    average.
+    `model` is trained in place, and keeps the route asked for; with `ema_decay` the returned net is its average.
 
     Args:
         config: the options; `TrainConfig()` if left out.
         out: the folder of the run, new or empty; `None` writes nothing.
-        overwrite: allow that a run at `out` is replaced, and nothing else. It is moved aside, and goes when this
-            training ends with a model and a checkpoint; where it ends without them, it is put back.
+        overwrite: allow that a run at `out` is replaced; it comes back if this training ends without a checkpoint.
         model: an own net, or its `package.module:function`, instead of `config.model`.
         source: own data instead of `config.data`.
         watcher: hears of every step and epoch.
@@ -128,7 +127,7 @@ def resume(
         InputError: there is nothing to go on with, or it does not fit; further as `fit`.
 
     Example:
-        A finished run gives its result again; the test images are not looked at another time.
+        A finished run gives its result again.
 
         >>> import tempfile
         >>> folder = tempfile.mkdtemp()
@@ -140,9 +139,11 @@ def resume(
     config = folder.read_config()
     if model is None and not is_builtin(config.model):
         raise InputError(f"the run's net is no net of this package; if you trust it, say so: --model {config.model}")
+    norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
     config = replace(
         config,
         model=name_of(model) or config.model,
+        norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
         tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
     )
     with (
