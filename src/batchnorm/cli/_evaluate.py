@@ -19,7 +19,7 @@ from ._recalibration_tables import NONE
 
 @dataclass
 class Evaluate:
-    """Evaluate a run: loss, accuracy, each class, and the gap between the norm modes.
+    """Evaluate a run: loss, accuracy, each class, running against batch statistics.
 
     Example: batchnorm evaluate runs/first
     """
@@ -31,15 +31,15 @@ class Evaluate:
     split: Literal["test", "train"] = "test"
     """which images to evaluate on"""
     batch_size: int = 128
-    """images per batch where batches normalize themselves"""
+    """batch size when evaluating by batch statistics"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the function that builds the model, if it is your own"""
+    """function that builds the model, if it is your own"""
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the function that makes its norm layers, if they are your own"""
+    """function that makes its norm layers, if they are yours"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch uses by default"""
+    """CPU threads; 0: torch's default"""
     png: Annotated[Path | None, arg(metavar="FILE.png", help_behavior_hint="(default: in the run's folder)")] = None
     """draw the confusion matrix there"""
     json: bool = False

@@ -42,15 +42,15 @@ class Fold:
     batch_size: Annotated[int, arg(metavar="N")] = FOLD_BATCH
     """images per batch of the check and of the timing"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the function that builds the model, if it is your own"""
+    """function that builds the model, if it is your own"""
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the function that makes its norm layers, if they are your own"""
+    """function that makes its norm layers, if they are yours"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
     """what your own model takes: one shape per argument"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch uses by default"""
+    """CPU threads; 0: torch's default"""
     quiet: bool = False
     """show no progress"""
     json: bool = False

@@ -57,13 +57,13 @@ class Predict:
     invert: bool = False
     """swap dark and light (for photographs on white)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the function that builds the model, if it is your own"""
+    """function that builds the model, if it is your own"""
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the function that makes its norm layers, if they are your own"""
+    """function that makes its norm layers, if they are yours"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch uses by default"""
+    """CPU threads; 0: torch's default"""
     sheet: Annotated[Path | None, arg(metavar="FILE.png")] = None
     """draw all images with their predictions"""
     json: bool = False

@@ -61,15 +61,15 @@ class Recalibrate:
     plot: Annotated[Path | None, arg(metavar="FILE")] = None
     """draw how stale each layer was (.svg or .png)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the function that builds the model, if it is your own"""
+    """function that builds the model, if it is your own"""
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the function that makes its norm layers, if they are your own"""
+    """function that makes its norm layers, if they are yours"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
     """what your own model takes, to be checked against the images"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch uses by default"""
+    """CPU threads; 0: torch's default"""
     quiet: bool = False
     """show no progress"""
     json: bool = False

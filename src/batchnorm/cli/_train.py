@@ -42,7 +42,7 @@ class Train:
     )
     """folder of the new run"""
     overwrite: bool = False
-    """replace the run in --out, once the new one has a model"""
+    """replace the run in --out by the new one"""
     resume: Annotated[Path | None, arg(metavar="RUN")] = None
     """continue a run that was stopped"""
     quiet: bool = False

@@ -33,15 +33,15 @@ class Wiring:
     batch_size: int = 2
     """test images to run the model on"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the function that builds the model, if it is your own"""
+    """function that builds the model, if it is your own"""
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the function that makes its norm layers, if they are your own"""
+    """function that makes its norm layers, if they are yours"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
     """what your own model takes: one shape per argument"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch uses by default"""
+    """CPU threads; 0: torch's default"""
     json: bool = False
     """print one JSON object instead of the table"""
 

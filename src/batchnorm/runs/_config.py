@@ -92,7 +92,7 @@ class TrainConfig:
     device: str = "auto"
     """auto (a GPU where there is one), cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch uses by default"""
+    """CPU threads; 0: torch's default"""
     tune_allocator: bool = True
     """keep freed memory for the next step (CPU, glibc)"""
 
