@@ -20,8 +20,8 @@ class OwnNorm:
         InputError: there is no such function.
 
     Example:
-        >>> OwnNorm("torch.nn:BatchNorm2d")(8)
-        BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+        >>> OwnNorm("torch.nn:BatchNorm2d")(8).num_features
+        8
     """
 
     def __init__(self, name: str) -> None:
