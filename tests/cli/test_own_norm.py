@@ -38,6 +38,21 @@ def test_every_command_takes_a_run_with_own_norms_when_they_are_named_and_only_t
         assert batchnorm(*command, *NORM).code == 0, command
 
 
+def test_a_norm_of_ours_is_no_way_to_go_on_with_one_s_own(batchnorm, run) -> None:
+    said = batchnorm("train", "--resume", run, "--norm", "torch")
+    assert (said.code, said.out) == (2, "")
+    assert "these were given anew: norm" in said.err
+
+
+def test_a_run_with_own_norms_is_trained_recalibrated_and_folded_at_the_end(batchnorm, small, monkeypatch) -> None:
+    monkeypatch.delitem(sys.modules, "cli_layers", raising=False)
+    Path("cli_layers.py").write_text(LAYERS)
+    last = ["--recalibrate", "average", "--fold", "--val-fraction", 0.9]
+    said = batchnorm("train", *NORM, *last, "--epochs", 1, "--out", "own", "--json", *small)
+    assert (said.code, said.json["folded"]) == (0, 2)
+    assert batchnorm("evaluate", "own/folded.safetensors", *NORM, "--threads", 1).code == 0
+
+
 def test_a_name_of_no_norm_is_one_message(batchnorm, small) -> None:
     Path("cli_layers.py").write_text(LAYERS)
     said = batchnorm("train", "--norm", "cli_layers:Scald", "--out", "run", *small)

@@ -70,6 +70,7 @@ def test_a_recalibration_draws_a_bar_on_a_terminal(shown) -> None:
     assert "done" in text
 
 
+@pytest.mark.slow
 def test_a_training_and_what_follows_draw_on_a_terminal(shown) -> None:
     text = shown(FIT)
     for part in ("━", "img/s", "epoch 1/1", "round 1", "folding ..."):

@@ -71,7 +71,7 @@ class Train:
             if not is_builtin(config.model) and known.model is None:
                 # Only what the caller types may name code that runs: the config is a file like any other.
                 raise InputError(f"the run's net is your own; if you trust it, say so: --model {config.model}")
-            with trusting_norm(known.norm):
+            with trusting_norm(known.norm if names_own_norm(known.norm) else None):
                 norm_in_file(config.norm)
             return cls._of(config)
         return cls._of(read_config(known.config)) if known.config else cls()
