@@ -28,11 +28,11 @@ from ..bench import (
 )
 from ..errors import InputError, did_you_mean
 from ..files import atomic_write
-from ..progress import warn
 from ..report import Cells, benchmark_page, case_cells, family_name, shape_name, step_cells, summary_cells
 from ..runs import check_output
 from ..timings import Benchmark, benchmark_to_dict, benchmark_to_json
 from ._json import to_line
+from ._streams import warn
 
 FILES = ("bench.json", "bench.md")
 FEW_ROUNDS = 7

@@ -9,12 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 from tyro.conf import Positional, arg
 
-from ..progress import warn
 from ..records import Evaluation, Scores, to_dict
 from ..runs import TrainConfig, evaluate, torch_settings, trusting_norm
 from ._json import to_line
 from ._picture import check_picture
 from ._recalibration_tables import NONE
+from ._streams import warn
 
 
 @dataclass

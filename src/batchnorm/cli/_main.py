@@ -17,7 +17,6 @@ import tyro
 
 from .. import __version__
 from ..errors import InputError
-from ..progress import warn
 from ._bench import Bench
 from ._data import Fetch, List
 from ._evaluate import Evaluate
@@ -26,7 +25,7 @@ from ._help import listing, plain_options
 from ._info import Info
 from ._predict import Predict
 from ._recalibrate import Recalibrate
-from ._streams import dependable_streams
+from ._streams import dependable_streams, warn
 from ._train import Train
 from ._warmup import Warmup
 from ._wiring import Wiring

@@ -15,7 +15,6 @@ from tyro.conf import Positional, arg
 from .. import data
 from ..data import Split
 from ..errors import InputError
-from ..progress import warn
 from ..records import Prediction, quartiles_text, to_dict, why_rough
 from ..runs import (
     FOLD_BATCH,
@@ -35,6 +34,7 @@ from ..runs import (
 )
 from ._json import to_line
 from ._picture import check_picture
+from ._streams import warn
 
 
 @dataclass

@@ -9,7 +9,7 @@ from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
-from ..progress import RunRecalibrationWatcher, warn, watch_rounds
+from ..progress import RunRecalibrationWatcher, watch_rounds
 from ..records import Recalibration, RunRecalibration, to_dict
 from ..runs import RECALIBRATION_BATCH, is_state_dict, recalibrate_checkpoint, recalibrate_run, trusting_norm
 from ._input_shapes import input_shapes
@@ -17,6 +17,7 @@ from ._json import to_line
 from ._option_names import errors_in_options, in_options
 from ._picture import check_picture
 from ._recalibration_tables import LEGEND, lines, norms_table
+from ._streams import warn
 
 
 @dataclass

@@ -7,7 +7,9 @@ from contextlib import ExitStack, contextmanager
 from io import TextIOWrapper
 from typing import TextIO
 
-from ..progress import silence
+from ..progress import silence, tell, warn
+
+__all__ = ["dependable_streams", "silence", "tell", "warn"]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 
 from ..errors import InputError
 from ..models import is_builtin, names_own_norm
-from ..progress import tell, watch_training
+from ..progress import watch_training
 from ..records import to_dict
 from ..runs import (
     MAY_DIFFER,
@@ -25,6 +25,7 @@ from ..runs import (
 from ..training import fit, resume
 from ._json import to_line
 from ._options import Options
+from ._streams import tell
 
 
 @dataclass

@@ -8,12 +8,12 @@ from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
-from ..progress import warn
 from ..records import WiringRecord, to_dict
 from ..runs import TrainConfig, is_state_dict, torch_settings, trusting_norm, wiring_of_checkpoint, wiring_of_run
 from ._input_shapes import input_shapes
 from ._json import to_line
 from ._picture import check_picture
+from ._streams import warn
 from ._wiring_table import lines, wiring_table
 
 
