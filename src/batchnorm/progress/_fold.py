@@ -5,15 +5,18 @@ from rich.progress import TextColumn, TimeElapsedColumn
 
 from ._drawn import FittingProgress
 from ._lines import warn
-from ._watchers import FoldWatcher
+from ._watchers import FoldWatcher, Words
 
 
 class FoldNotes(FoldWatcher):
     """Says only what the user should not miss."""
 
+    def __init__(self, words: Words = str) -> None:
+        self.words = words
+
     def note(self, message: str) -> None:
         """Print the note."""
-        warn(f"note: {message}")
+        warn(f"note: {self.words(message)}")
 
 
 class FoldLines(FoldNotes):
@@ -27,7 +30,8 @@ class FoldLines(FoldNotes):
 class FoldBar(FoldWatcher):
     """What is being done, and for how long, in a line that goes when it is done."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, words: Words = str) -> None:
+        self.words = words
         self.console = console
         self.progress = FittingProgress(
             TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
@@ -50,4 +54,4 @@ class FoldBar(FoldWatcher):
 
     def note(self, message: str) -> None:
         """Print the note above the line."""
-        self.console.print(f"note: {message}", style="yellow", highlight=False, markup=False)
+        self.console.print(f"note: {self.words(message)}", style="yellow", highlight=False, markup=False)

@@ -1,25 +1,18 @@
 """How the recalibration of a run looks while it goes on: a bar on a terminal, a line per round elsewhere."""
 
-from collections.abc import Callable
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from ._drawn import WHOLE, FittingProgress
 from ._lines import warn
 from ._plans import RecalibrationPlan
-from ._watchers import RunRecalibrationWatcher
-
-
-def as_it_is(message: str) -> str:
-    """Word a note for a caller in Python, to whom arguments are arguments."""
-    return message
+from ._watchers import RunRecalibrationWatcher, Words
 
 
 class RoundNotes(RunRecalibrationWatcher):
     """Says only what the user should not miss."""
 
-    def __init__(self, words: Callable[[str], str]) -> None:
+    def __init__(self, words: Words = str) -> None:
         self.words = words
 
     def note(self, message: str) -> None:
@@ -30,7 +23,7 @@ class RoundNotes(RunRecalibrationWatcher):
 class RoundLines(RoundNotes):
     """Plain text, a line for each round that begins, for files and pipes."""
 
-    def __init__(self, words: Callable[[str], str]) -> None:
+    def __init__(self, words: Words = str) -> None:
         super().__init__(words)
         self.rounds = Rounds()
 
@@ -52,7 +45,7 @@ class RoundLines(RoundNotes):
 class RoundBar(RunRecalibrationWatcher):
     """A bar over the batches of the running round, and which round of how many it is."""
 
-    def __init__(self, console: Console, words: Callable[[str], str] = as_it_is) -> None:
+    def __init__(self, console: Console, words: Words = str) -> None:
         self.words = words
         self.console = console
         what, bar = TextColumn("{task.description}"), BarColumn(bar_width=None)

@@ -8,15 +8,18 @@ from ._drawn import NO_NUMBER, WHOLE, FittingProgress
 from ._lines import tell, warn
 from ._plans import Plan, StepReport
 from ._recalibration import Rounds, describe_rounds
-from ._watchers import Watcher
+from ._watchers import Watcher, Words
 
 
 class Notes(Watcher):
     """Says only what the user should not miss."""
 
+    def __init__(self, words: Words = str) -> None:
+        self.words = words
+
     def note(self, message: str) -> None:
         """Print the note on the standard error."""
-        warn(f"note: {message}")
+        warn(f"note: {self.words(message)}")
 
 
 class Lines(Notes):
@@ -47,7 +50,8 @@ class Lines(Notes):
 class Bar(Watcher):
     """A bar over all steps that are still ahead, with the running epoch's numbers; finished epochs stay above it."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, words: Words = str) -> None:
+        self.words = words
         self.console = console
         bar, steps = BarColumn(bar_width=None), MofNCompleteColumn(table_column=WHOLE)
         speed, left = TextColumn("{task.fields[speed]}"), TimeRemainingColumn(compact=True, table_column=WHOLE)
@@ -117,7 +121,7 @@ class Bar(Watcher):
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""
-        self.console.print(f"note: {message}", style="yellow", highlight=False, markup=False)
+        self.console.print(f"note: {self.words(message)}", style="yellow", highlight=False, markup=False)
 
 
 def describe(plan: Plan) -> str:

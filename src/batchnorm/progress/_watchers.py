@@ -1,5 +1,6 @@
 """What does long work tell while it goes on? It calls; a bar, a log or a notebook listens."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -72,6 +73,9 @@ class FoldWatcher:
     def note(self, message: str) -> None:
         """Hear something that the user should know, in one sentence."""
 
+
+Words = Callable[[str], str]
+"""How a note is put for its reader, to whom an argument may be an option."""
 
 Kind = TypeVar("Kind", bound=RecalibrationWatcher | FoldWatcher)
 
