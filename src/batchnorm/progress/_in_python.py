@@ -1,8 +1,9 @@
 """What does `progress=True` show: a bar where there is a terminal or a notebook, nothing elsewhere?"""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from typing import TypeVar
 
 from ._watchers import FoldWatcher, RecalibrationWatcher, RunRecalibrationWatcher, Watcher, together
@@ -13,18 +14,14 @@ Kind = TypeVar("Kind", bound=RecalibrationWatcher | FoldWatcher)
 @contextmanager
 def training_shown(watcher: Watcher | None, *, progress: bool) -> Iterator[Watcher]:
     """Give a watcher of a training that draws a bar, if there is to be one, and passes everything on to `watcher`."""
-    from ._training import Bar
-
-    with _shown(Watcher, watcher, Bar, progress=progress) as heard:
+    with _shown(Watcher, watcher, "_training.Bar", progress=progress) as heard:
         yield heard
 
 
 @contextmanager
 def recalibration_shown(watcher: RecalibrationWatcher | None, *, progress: bool) -> Iterator[RecalibrationWatcher]:
     """Do the same for the recalibration of a model."""
-    from ._recalibration import RoundBar
-
-    with _shown(RecalibrationWatcher, watcher, RoundBar, progress=progress) as heard:
+    with _shown(RecalibrationWatcher, watcher, "_recalibration.RoundBar", progress=progress) as heard:
         yield heard
 
 
@@ -33,32 +30,27 @@ def run_recalibration_shown(
     watcher: RunRecalibrationWatcher | None, *, progress: bool
 ) -> Iterator[RunRecalibrationWatcher]:
     """Do the same for the recalibration of a run."""
-    from ._recalibration import RoundBar
-
-    with _shown(RunRecalibrationWatcher, watcher, RoundBar, progress=progress) as heard:
+    with _shown(RunRecalibrationWatcher, watcher, "_recalibration.RoundBar", progress=progress) as heard:
         yield heard
 
 
 @contextmanager
 def fold_shown(watcher: FoldWatcher | None, *, progress: bool) -> Iterator[FoldWatcher]:
     """Do the same for folding a run or a checkpoint."""
-    from ._fold import FoldBar
-
-    with _shown(FoldWatcher, watcher, FoldBar, progress=progress) as heard:
+    with _shown(FoldWatcher, watcher, "_fold.FoldBar", progress=progress) as heard:
         yield heard
 
 
 @contextmanager
-def _shown(
-    kind: type[Kind], watcher: Kind | None, bar: Callable[..., AbstractContextManager[Kind]], *, progress: bool
-) -> Iterator[Kind]:
+def _shown(kind: type[Kind], watcher: Kind | None, bar: str, *, progress: bool) -> Iterator[Kind]:
     if progress:
         from rich.console import Console
 
         console = Console(stderr=True)
         # Not rich's own idea of a terminal: FORCE_COLOR, which many set for logs, would make one of a file.
         if sys.stderr.isatty() or console.is_jupyter:
-            with bar(console) as drawn:
+            file, _, name = bar.partition(".")
+            with getattr(import_module(f".{file}", __package__), name)(console) as drawn:
                 yield drawn if watcher is None else together(kind, watcher, drawn)
             return
     yield watcher or kind()
