@@ -16,7 +16,7 @@ from statistics import mean, stdev
 import torch
 
 from batchnorm import __version__
-from batchnorm.cli import watch
+from batchnorm.progress import watch_training
 from batchnorm.records import TrainResult
 from batchnorm.runs import RunFolder, TrainConfig, differences, read_config
 from batchnorm.training import fit, resume
@@ -34,7 +34,7 @@ def train(config: TrainConfig, folder: Path) -> TrainResult:
     done = run.read_result()
     if done:
         return done
-    with watch(quiet=False) as watcher:
+    with watch_training(quiet=False) as watcher:
         if run.config.exists():
             return resume(folder, watcher=watcher).result
         return fit(config, out=folder, watcher=watcher).result

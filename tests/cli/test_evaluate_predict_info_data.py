@@ -271,3 +271,60 @@ def test_a_broken_data_file_is_named(batchnorm, monkeypatch) -> None:
     assert "train-images-idx3-ubyte.gz" in said.err
     assert "Traceback" not in said.err
     assert not Path("run").exists()
+
+
+@pytest.fixture
+def photos() -> Path:
+    """A folder with two images, one damaged, and a text; made in the folder of the test."""
+    Path("photos").mkdir()
+    for name in ("b.png", "a.png"):
+        Image.new("L", (28, 28)).save(Path("photos") / name)
+    (Path("photos") / "bad.png").write_bytes(b"no image")
+    (Path("photos") / "notes.txt").write_text("none")
+    return Path("photos")
+
+
+def test_predict_takes_a_folder_and_goes_on_past_a_bad_file(batchnorm, run, photos, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    said = batchnorm("predict", run, "photos", "--sheet", "sheet.png")
+    assert said.code == 1
+    assert said.out.index("a.png") < said.out.index("b.png")
+    assert "bad.png" not in said.out
+    assert "photos/bad.png: cannot be read as an image" in said.err
+    assert "skipped 1 entry that is no image file (notes.txt)" in said.err
+    assert "Traceback" not in said.err
+    assert Path("sheet.png").exists()
+
+
+def test_predict_json_says_which_image_has_no_prediction_and_why(batchnorm, run, photos) -> None:
+    said = batchnorm("predict", run, "photos", "--json")
+    assert said.code == 1
+    assert [Path(one["image"]).name for one in said.json] == ["a.png", "b.png", "bad.png"]
+    assert [one["problem"] is None for one in said.json] == [True, True, False]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "wiring"])
+def test_threads_and_device_are_taken_and_put_back(batchnorm, run, command: str, monkeypatch) -> None:
+    taken = []
+    set_threads = torch.set_num_threads
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: (taken.append(count), set_threads(count)))
+    before = torch.get_num_threads()
+    extra = ["--test-images", 1] if command == "predict" else []
+    assert batchnorm(command, run, "--device", "cpu", "--threads", 3, *extra).code == 0
+    assert 3 in taken
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "wiring"])
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--device", "gpu", "device: expected auto, cpu"),
+        ("--threads", -1, "threads: expected an integer of at least 0"),
+    ],
+)
+def test_a_device_or_thread_count_that_cannot_be_is_a_mistake(batchnorm, run, command, option, value, message) -> None:
+    extra = ["--test-images", 1] if command == "predict" else []
+    said = batchnorm(command, run, option, value, *extra)
+    assert (said.code, said.out) == (2, "")
+    assert message in said.err

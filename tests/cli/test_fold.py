@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from batchnorm.cli import _fold
+from batchnorm.progress._fold import FoldLines
 from batchnorm.runs import RunFolder, load_model
 
 ONE = ["--threads", "1"]
@@ -96,7 +96,7 @@ def test_predict_counts_what_is_right_and_says_how_long_a_batch_takes(batchnorm,
     right = sum(answer["label"] == answer["classes"][0] for answer in answers)
     last = batchnorm("predict", folded, "--test-images", 20).out.splitlines()[-1]
     assert last.startswith(f"{right} of 20 right; ")
-    assert last.endswith(" ms for a batch of 16, median of 15 calls")
+    assert " ms for a batch of 16 (median of 15 calls, quartiles " in last
 
 
 def test_unfold_gives_back_the_model_of_the_run(batchnorm, run, folded) -> None:
@@ -199,7 +199,7 @@ def test_ctrl_c_is_one_line_and_writes_nothing(batchnorm, own, monkeypatch) -> N
     def interrupt(self: object, what: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_fold.Doing, "doing", interrupt)
+    monkeypatch.setattr(FoldLines, "doing", interrupt)
     said = batchnorm("fold", own, "-o", "new")
     assert (said.code, said.out) == (130, "")
     assert said.err == "batchnorm fold: interrupted: nothing was written\n"
@@ -325,3 +325,21 @@ def test_a_pickle_with_code_in_it_is_never_run(batchnorm) -> None:
 def test_a_checkpoint_that_is_not_there_is_said_to_be_missing_whatever_else_is_given(batchnorm) -> None:
     said = batchnorm("fold", "nope.pt", "--model", "nets:small", "--input", "1x3x8x8", "-o", "folded.safetensors")
     assert (said.code, "nope.pt: expected the folder of a run, found none" in said.err) == (2, True), said.err
+
+
+def test_milliseconds_come_with_quartiles_and_with_a_note_on_a_busy_machine(batchnorm, own, monkeypatch) -> None:
+    from batchnorm import bench
+
+    monkeypatch.setattr(bench, "machine_load", lambda: 1e4)
+    said = batchnorm("fold", own, "-o", "new.safetensors", "--quiet", "--no-verify", *ONE)
+    assert re.search(r"^quartiles: \S+ … \S+ \(before\), \S+ … \S+ \(folded\)$", said.out, re.MULTILINE)
+    assert "note: the machine was busy (load 10000.0 on " in said.out
+
+
+def test_predict_says_the_quartiles_and_that_the_machine_was_busy(batchnorm, run, monkeypatch) -> None:
+    from batchnorm import bench
+
+    monkeypatch.setattr(bench, "machine_load", lambda: 1e4)
+    said = batchnorm("predict", run, "--test-images", 3, *ONE)
+    assert re.search(r"ms for a batch of 3 \(median of 15 calls, quartiles \S+ … \S+\)", said.out)
+    assert "note: the machine was busy" in said.err

@@ -1,10 +1,24 @@
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import get_type_hints
+
 import pytest
+
+from batchnorm.cli import _main
+from batchnorm.cli._help import SWITCHED_OFF
 
 COMMANDS = [
     *(["train"], ["evaluate"], ["recalibrate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"]),
     *(["bench"], ["warmup"], ["fold"], ["unfold"], ["wiring"]),
 ]
-SCREEN_LINES, SCREEN_COLUMNS = 46, 100
+SCREEN_LINES, SCREEN_COLUMNS = 50, 100
+
+
+def kind_of(command: list[str]) -> type:
+    """The dataclass of a command."""
+    return _main.DATA_COMMANDS[command[1]] if command[0] == "data" else _main.COMMANDS[command[0]]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -16,6 +30,49 @@ def test_help_fits_one_screen_and_has_an_example(batchnorm, monkeypatch, command
     assert len(lines) <= SCREEN_LINES
     assert max(map(len, lines)) <= SCREEN_COLUMNS
     assert f"Example: batchnorm {' '.join(command)}" in said.out
+
+
+@pytest.mark.parametrize("command", [[], ["data"], *COMMANDS], ids=" ".join)
+def test_help_has_no_line_beyond_80_columns_and_no_row_without_words(monkeypatch, command: list[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    # tyro draws its frame where the encoding has this very name, which pytest's own stream spells otherwise.
+    with io.TextIOWrapper(io.BytesIO(), encoding="utf-8") as screen:
+        monkeypatch.setattr(sys, "stdout", screen)
+        assert _main.main([*command, "--help"]) == 0
+        lines = screen.buffer.getvalue().decode().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("│" in line for line in lines) == (len(command) > 0 and command != ["data"])
+    assert [line for line in lines if line.startswith("│") and not line.strip("│ ")] == []
+
+
+def flags_that_are_on(kind: type) -> Iterator[str]:
+    """The names of a command's boolean options that default to True, those of nested options too."""
+    hints = get_type_hints(kind)
+    for entry in fields(kind):
+        if is_dataclass(hints[entry.name]):
+            yield from flags_that_are_on(hints[entry.name])
+        elif entry.default is True:
+            yield entry.name
+
+
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [(command, flag) for command in COMMANDS for flag in flags_that_are_on(kind_of(command))],
+)
+def test_the_help_of_a_switched_off_flag_says_what_it_does(batchnorm, monkeypatch, command, flag: str) -> None:
+    monkeypatch.setenv("COLUMNS", str(SCREEN_COLUMNS))
+    option = f"--no-{flag.replace('_', '-')}"
+    (line,) = [line for line in batchnorm(*command, "--help").out.splitlines() if option in line]
+    assert SWITCHED_OFF[flag] in " ".join(line.split())
+    assert "True" not in line
+
+
+def test_a_flag_that_a_file_switched_off_says_what_switching_it_on_does(batchnorm, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("COLUMNS", str(SCREEN_COLUMNS))
+    (tmp_path / "c.toml").write_text("flip = false\n")
+    said = batchnorm("train", "--config", "c.toml", "--help").out
+    assert "--flip " in said
+    assert SWITCHED_OFF["flip"] not in said
 
 
 def test_the_help_names_every_route(batchnorm, monkeypatch) -> None:

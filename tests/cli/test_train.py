@@ -81,9 +81,11 @@ def test_on_a_terminal_there_is_a_bar(on_a_terminal, small) -> None:
     assert "test accuracy" in text
 
 
-def test_quiet_says_nothing(batchnorm, small) -> None:
+def test_quiet_hides_the_progress_and_not_the_result(batchnorm, small) -> None:
     said = batchnorm("train", "--epochs", 1, "--out", "run", "--quiet", *small)
-    assert (said.code, said.out, said.err) == (0, "", "")
+    (line,) = said.out.splitlines()
+    assert (said.code, said.err) == (0, "")
+    assert f"test accuracy {RunFolder.open('run').read_result().test_accuracy:.4f}" in line
 
 
 def test_the_default_folder_is_named_after_time_model_and_data(batchnorm, small) -> None:
@@ -330,3 +332,23 @@ def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(tmp_path, small, number: i
     assert "go on with: batchnorm train --resume run" in err
     assert "Traceback" not in err
     load_model(tmp_path / "run" / "model.safetensors")
+
+
+def test_overwrite_replaces_a_run(batchnorm, small) -> None:
+    options = ["--epochs", 1, "--out", "run", "--quiet", *small]
+    assert batchnorm("train", *options).code == 0
+    refused = batchnorm("train", "--seed", 4, *options)
+    assert refused.code == 2
+    said = batchnorm("train", "--seed", 4, "--overwrite", *options)
+    assert said.code == 0
+    assert "lies in run.replaced until this one ends" in said.err
+    assert RunFolder.open("run").read_config().seed == 4
+    assert [path.name for path in Path().iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("options", [["--resume", "run"], []])
+def test_overwrite_without_a_run_to_replace_is_a_mistake(batchnorm, run, options: list[str]) -> None:
+    Path("run").symlink_to(run)
+    said = batchnorm("train", "--overwrite", *options)
+    assert (said.code, said.out) == (2, "")
+    assert "--overwrite: is for the run that --out names" in said.err

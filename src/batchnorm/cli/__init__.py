@@ -1,4 +1,3 @@
 """The command line: one file per command, each a dataclass whose fields are its options."""
 
 from ._main import main as main
-from ._progress import watch as watch

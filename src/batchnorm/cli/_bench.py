@@ -42,39 +42,42 @@ BUSY = 0.5
 
 @dataclass
 class Bench:
-    """Time batch norm and what follows it: ours, PyTorch's, torch.compile's, a plain copy, in turn.
+    """Time batch norm: ours, PyTorch's, torch.compile's and a plain copy, in turn.
 
-    All shapes and whole training steps take about an hour, one shape a minute; see docs/benchmarks.md.
+    Everything takes about an hour, one shape a minute; see docs/benchmarks.md.
 
     Example: batchnorm bench --shape 32x64x112x112 --format nchw
     """
 
-    shape: Annotated[str | None, arg(metavar="NxCxHxW")] = None
-    """this tensor alone (the norms' of ResNet-50, ConvBNNet, ResNet-20)"""
+    shape: Annotated[
+        str | None,
+        arg(metavar="NxCxHxW", help_behavior_hint="(default: those of ResNet-50, ConvBNNet and ResNet-20)"),
+    ] = None
+    """time this input shape alone"""
     format: Annotated[str, arg(metavar="NAME")] = "both"
-    """nchw, channels_last or both"""
-    family: Annotated[str | None, arg(metavar="NAME")] = None
-    """bn+act, bn+add+act or bn+act+pool (all; for one shape bn+act)"""
+    """memory format: nchw, channels_last or both"""
+    family: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: all; with --shape bn+act)")] = None
+    """bn+act, bn+add+act or bn+act+pool"""
     dtype: Annotated[str, arg(metavar="NAME")] = "float32"
     """float32, float64 or bfloat16"""
     activation: Annotated[str, arg(metavar="NAME")] = "relu"
-    """behind the norm; identity for none"""
+    """activation after the norm layer; identity: none"""
     route: Annotated[str, arg(metavar="NAME")] = "fused"
-    """which of our routes the layers take"""
-    threads: Annotated[int | None, arg(metavar="INT")] = None
-    """torch's, in every arm (its default)"""
+    """implementation of our layers, see `batchnorm info`"""
+    threads: Annotated[int | None, arg(metavar="INT", help_behavior_hint="(default: torch's)")] = None
+    """CPU threads"""
     rounds: int = 15
-    """timed calls of every arm"""
+    """timed calls per implementation"""
     steps: bool = False
-    """whole training steps alone"""
+    """time only whole training steps"""
     no_steps: bool = False
-    """no whole training steps"""
+    """do not time whole training steps"""
     no_compile: bool = False
-    """leave torch.compile out, which is slow to start"""
+    """leave out torch.compile, which is slow to start"""
     out: Annotated[Path | None, arg(metavar="FOLDER")] = None
-    """write bench.json and bench.md there"""
+    """write bench.json and bench.md to FOLDER"""
     quiet: bool = False
-    """no progress"""
+    """show no progress"""
     json: bool = False
     """print the result as one JSON object"""
 

@@ -23,7 +23,7 @@ from ._printing import show
 
 @dataclass
 class List:
-    """Say which data sets there are, how large, and where they lie on this machine.
+    """List the data sets, their sizes, and where they are on this machine.
 
     Example: batchnorm data list
     """
@@ -82,17 +82,17 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 @dataclass
 class Fetch:
-    """Download a data set from its official address; a download that was cut off goes on.
+    """Download a data set from its official source; interrupted downloads resume.
 
     Example: batchnorm data fetch fashion-mnist
     """
 
     name: Annotated[Positional[str], arg(metavar="NAME")]
-    """a name of `batchnorm data list`"""
+    """a name from `batchnorm data list`"""
     to: Annotated[Path | None, arg(metavar="FOLDER")] = None
-    """put it into FOLDER/NAME; BATCHNORM_CACHE=FOLDER finds it there"""
+    """store it in FOLDER/NAME; set BATCHNORM_CACHE=FOLDER to use it"""
     quiet: bool = False
-    """no progress"""
+    """show no progress"""
 
     def run(self) -> int:
         """Fetch, say where it is, return 0."""

@@ -8,7 +8,7 @@ from rich.console import Console
 from tyro.conf import Positional, arg
 
 from ..records import Evaluation, to_dict
-from ..runs import confusion_picture, evaluate
+from ..runs import TrainConfig, confusion_picture, evaluate, torch_settings, trusting_norm
 from ._json import to_line
 from ._picture import check_picture
 from ._printing import show
@@ -17,7 +17,7 @@ from ._streams import warn
 
 @dataclass
 class Evaluate:
-    """Judge a run on the test images: loss, accuracy, each class, and how batch norm's modes differ.
+    """Evaluate a run: loss, accuracy, each class, running against batch statistics.
 
     Example: batchnorm evaluate runs/first
     """
@@ -27,15 +27,19 @@ class Evaluate:
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's, or package.module:source"""
     split: Literal["test", "train"] = "test"
-    """which images"""
+    """which images to evaluate on"""
     batch_size: int = 128
-    """of the pass by the batches' own statistics"""
+    """batch size when evaluating by batch statistics"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the net, if it is your own"""
-    device: str = "auto"
+    """function that builds the model, if it is your own"""
+    norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """function that makes its norm layers, if they are yours"""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
-    png: Annotated[Path | None, arg(metavar="FILE.png")] = None
-    """where to draw the confusion matrix (beside the model)"""
+    threads: int = 0
+    """CPU threads; 0: torch's default"""
+    png: Annotated[Path | None, arg(metavar="FILE.png", help_behavior_hint="(default: in the run's folder)")] = None
+    """draw the confusion matrix there"""
     json: bool = False
     """print one JSON object instead of tables"""
 
@@ -44,14 +48,15 @@ class Evaluate:
         if self.png:
             check_picture("png", self.png, reads=(self.run_,))
         console = Console(stderr=self.json)
-        evaluation = evaluate(
-            self.run_,
-            dataset=self.data,
-            split=self.split,
-            batch_size=self.batch_size,
-            model=self.model,
-            device=self.device,
-        )
+        with torch_settings(TrainConfig(device=self.device, threads=self.threads)), trusting_norm(self.norm):
+            evaluation = evaluate(
+                self.run_,
+                dataset=self.data,
+                split=self.split,
+                batch_size=self.batch_size,
+                model=self.model,
+                device=self.device,
+            )
         if self.json:
             print(to_line(to_dict(evaluation)))
         else:

@@ -7,52 +7,55 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from ..errors import InputError
+from ..progress import FoldWatcher, watch_fold
 from ..records import RunFold, to_dict
-from ..runs import FOLD_BATCH, FoldWatcher, fold_checkpoint, fold_run, is_state_dict, unfold_file
+from ..runs import FOLD_BATCH, fold_checkpoint, fold_run, is_state_dict, trusting_norm, unfold_file
+from ._input_shapes import input_shapes
 from ._json import to_line
 from ._printing import show
-from ._streams import warn
 from ._wording import told
 
 
 @dataclass
 class Fold:
-    """Put batch norm into the weights of a run, prove that nothing changes, and write it to a new file.
+    """Fold batch norm into a model's weights, check its outputs, write a new file.
 
     Example: batchnorm fold runs/first -o folded.safetensors
 
-    Example: batchnorm fold net.pt --model nets:small --input 1x3x224x224 -o folded.safetensors
+    Example: batchnorm fold net.pt --model m:f --input 1x3x32x32 -o f.safetensors
     """
 
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
-    """a run's folder, a model file, or a state_dict of your own net"""
+    """a run's folder, a model file, or a state_dict of your own model"""
     out: Annotated[Path | None, arg(metavar="FILE", aliases=["-o"])] = None
-    """write the folded net there; the run stays as it is"""
+    """write the folded model to FILE; RUN stays as it is"""
     overwrite: bool = False
-    """allow that FILE is replaced"""
+    """replace FILE if it exists"""
     verify: bool = True
-    """prove it on real and random inputs, and put back what differs"""
+    """check on real and random inputs that outputs stay the same"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's, or package.module:source"""
     batch_size: Annotated[int, arg(metavar="N")] = FOLD_BATCH
-    """images of the proof, and of the batch that is timed"""
+    """images per batch of the check and of the timing"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the net, if it is your own"""
+    """function that builds the model, if it is your own"""
+    norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """function that makes its norm layers, if they are yours"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
-    """what your own net takes, one shape for each argument"""
-    device: str = "auto"
+    """what your own model takes: one shape per argument"""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch takes"""
+    """CPU threads; 0: torch's default"""
     quiet: bool = False
-    """no progress"""
+    """show no progress"""
     json: bool = False
     """print one JSON object instead of tables"""
 
     def run(self) -> int:
         """Fold, print, return 0."""
-        watcher = Notes() if self.quiet else Doing()
-        said = self._checkpoint(watcher) if is_state_dict(self.run_) else self._run(watcher)
+        with watch_fold(quiet=self.quiet, words=told) as watcher:
+            said = self._checkpoint(watcher) if is_state_dict(self.run_) else self._run(watcher)
         if self.json:
             print(to_line(to_dict(said)))
             return 0
@@ -66,26 +69,29 @@ class Fold:
             raise InputError(
                 "is for a state_dict of your own net; a run is folded with its own test images", argument="input"
             )
-        return fold_run(
-            self.run_,
-            out=self.out,
-            overwrite=self.overwrite,
-            options=FoldOptions(verify=self.verify),
-            dataset=self.data,
-            model=self.model,
-            batch_size=self.batch_size,
-            device=self.device,
-            threads=self.threads,
-            watcher=watcher,
-        )
+        with trusting_norm(self.norm):
+            return fold_run(
+                self.run_,
+                out=self.out,
+                overwrite=self.overwrite,
+                options=FoldOptions(verify=self.verify),
+                dataset=self.data,
+                model=self.model,
+                batch_size=self.batch_size,
+                device=self.device,
+                threads=self.threads,
+                watcher=watcher,
+            )
 
     def _checkpoint(self, watcher: FoldWatcher) -> RunFold:
         from ..surgery import FoldOptions
 
+        if self.norm:
+            raise InputError("is for runs; a net of your own makes its norm layers itself", argument="norm")
         return fold_checkpoint(
             self.run_,
             model=self.model,
-            inputs=[_sizes(text) for text in self.input],
+            inputs=input_shapes(self.input),
             out=self.out,
             overwrite=self.overwrite,
             options=FoldOptions(verify=self.verify),
@@ -105,39 +111,16 @@ class Unfold:
     """
 
     file: Annotated[Positional[Path], arg(metavar="FILE")]
-    """what `batchnorm fold` or `batchnorm train --fold` wrote"""
+    """written by `batchnorm fold` or `batchnorm train --fold`"""
     out: Annotated[Path | None, arg(metavar="FILE", aliases=["-o"])] = None
-    """where it goes; a state_dict may go to a .pt file"""
+    """write it to FILE (a state_dict also to .pt)"""
     overwrite: bool = False
-    """allow that it replaces a file"""
+    """replace FILE if it exists"""
     discard: bool = False
-    """unfold also a model that was trained after it was folded; what it learned is lost"""
+    """unfold even if trained since; what it learned is lost"""
 
     def run(self) -> int:
         """Write, say where, return 0."""
         names = unfold_file(self.file, out=self.out, overwrite=self.overwrite, discard=self.discard)
         print(f"{len(names)} tensors, as they were before the norms were folded: {self.out}")
         return 0
-
-
-class Notes(FoldWatcher):
-    """Says only what the user should not miss."""
-
-    def note(self, message: str) -> None:
-        """Print the note."""
-        warn(f"note: {told(message)}")
-
-
-class Doing(Notes):
-    """Says what begins, too."""
-
-    def doing(self, what: str) -> None:
-        """Print it on a line."""
-        warn(f"{what} ...")
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    parts = text.lower().split("x")
-    if not all(part.isdecimal() and int(part) for part in parts):
-        raise InputError(argument="input", expected="sizes such as 1x3x224x224", got=repr(text))
-    return tuple(map(int, parts))

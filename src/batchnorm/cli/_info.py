@@ -20,7 +20,7 @@ SHOWN = ("torch", "numpy", "safetensors", "torchmetrics", "pillow", "rich", "tyr
 
 @dataclass
 class Info:
-    """Say what is here: versions, threads, devices, nets, data sets, CPU kernels, routes of batch norm.
+    """Show versions, threads, devices, models, data sets, CPU kernels and routes.
 
     Example: batchnorm info --json
     """

@@ -22,6 +22,7 @@ from ._bench import Bench
 from ._data import Fetch, List
 from ._evaluate import Evaluate
 from ._fold import Fold, Unfold
+from ._help import listing, plain_options
 from ._info import Info
 from ._predict import Predict
 from ._recalibrate import Recalibrate
@@ -42,7 +43,7 @@ class Command(Protocol):
 
 @dataclass
 class Data:
-    """The image data sets: list them, fetch one."""
+    """List or download image data sets."""
 
 
 COMMANDS: dict[str, type] = {
@@ -59,6 +60,9 @@ COMMANDS: dict[str, type] = {
     "warmup": Warmup,
 }
 DATA_COMMANDS: dict[str, type] = {"list": List, "fetch": Fetch}
+ABOUT = """Train, evaluate and use image classifiers with batch normalization.
+
+batchnorm --version shows the version."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,38 +113,34 @@ def read_arguments(arguments: list[str]) -> Command:
         InputError: a file that holds options cannot be used.
     """
     if arguments[:1] == ["data"]:
-        return _read("batchnorm data", Data, DATA_COMMANDS, arguments[1:])
-    about = type(
-        "About",
-        (),
-        {
-            "__doc__": "Train, evaluate and use image classifiers with batch normalization; "
-            "--version says which version this is."
-        },
-    )
-    return _read("batchnorm", about, COMMANDS, arguments)
+        return _read("batchnorm data", Data.__doc__ or "", DATA_COMMANDS, arguments[1:])
+    return _read("batchnorm", ABOUT, COMMANDS, arguments)
 
 
-def _read(prog: str, about: type, commands: dict[str, type], arguments: list[str]) -> Command:
-    if not arguments or arguments[0] not in commands:
-        _show_commands(prog, about, commands, arguments or ["--help"])
+def _read(prog: str, about: str, commands: dict[str, type], arguments: list[str]) -> Command:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(listing(prog, about, commands))
+        raise SystemExit(0)
+    if arguments[0] not in commands:
+        _refuse_unknown(prog, about, commands, arguments)
     name, kind = arguments[0], commands[arguments[0]]
     rest = ready(kind, arguments[1:])
     # The defaults of `train` may come from a file, which has to be read before the rest is.
     default = Train.with_defaults_from(rest) if kind is Train else tyro.MISSING_NONPROP
-    command: Command = tyro.cli(
-        kind,
-        prog=f"{prog} {name}",
-        description=cleandoc(kind.__doc__ or ""),
-        args=rest,
-        default=default,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    with plain_options():
+        command: Command = tyro.cli(
+            kind,
+            prog=f"{prog} {name}",
+            description=cleandoc(kind.__doc__ or ""),
+            args=rest,
+            default=default,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
     return command
 
 
-def _show_commands(prog: str, about: type, commands: dict[str, type], arguments: list[str]) -> None:
-    """Print the commands, or the one that was nearly meant, and leave."""
+def _refuse_unknown(prog: str, about: str, commands: dict[str, type], arguments: list[str]) -> None:
+    """Print the command that was nearly meant, and leave."""
     described: list[Any] = [
         Annotated[
             kind,
@@ -148,7 +148,7 @@ def _show_commands(prog: str, about: type, commands: dict[str, type], arguments:
         ]
         for name, kind in commands.items()
     ]
-    tyro.cli(reduce(or_, described), prog=prog, description=about.__doc__, args=arguments)
+    tyro.cli(reduce(or_, described), prog=prog, description=about, args=arguments)
     raise SystemExit(2)
 
 

@@ -14,14 +14,14 @@ class Options(TrainConfig):
     """`TrainConfig`, each option on one line of the help; the library itself does not need to know tyro."""
 
     model_args: Annotated[dict[str, ModelArgument], arg(metavar="K V ...")] = field(default_factory=dict)
-    """further arguments of the net: width 16"""
+    """further arguments of the model, e.g. width 16"""
     norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
-    """where the norm stands, before or after the activation"""
+    """norm layer before or after the activation"""
     schedule: Annotated[Literal["one-cycle", "cosine"], arg(metavar="WORD")] = "one-cycle"
-    """the way of lr: one-cycle or cosine"""
+    """learning-rate schedule: one-cycle or cosine"""
     recalibrate: Annotated[Literal["off", "average", "exact"], arg(metavar="WORD")] = "off"
-    """compute the statistics anew at the end: average, exact"""
-    route: Annotated[str, arg(metavar="NAME", help=f"of batch norm (ours): auto, {', '.join(ROUTES)}")] = "auto"
+    """recompute the statistics at the end: off, average, exact"""
+    route: Annotated[str, arg(metavar="NAME", help=f"our batch norm by: auto, {', '.join(ROUTES)}")] = "auto"
 
     @classmethod
     def of(cls, config: TrainConfig) -> "Options":

@@ -1,6 +1,6 @@
 """`batchnorm predict`."""
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,17 +9,25 @@ import torch
 from torch import Tensor, nn
 from tyro.conf import Positional, arg
 
-from ..errors import InputError, RefusedError, Setting
-from ..records import Prediction, predictions_table, to_dict
+from ..data import Split
+from ..errors import InputError, Setting
+from ..records import Prediction, predictions_table, quartiles_text, to_dict, why_rough
 from ..runs import (
     FOLD_BATCH,
-    TIMED_CALLS,
     ModelCard,
+    TrainConfig,
+    classify_files,
+    device_of,
+    finite,
     fitting_source,
+    image_paths,
+    load_and_cpus,
     load_run,
-    milliseconds_in_turn,
     predict,
-    read_image,
+    refuse_if_all,
+    times_in_turn,
+    torch_settings,
+    trusting_norm,
 )
 from ._json import to_line
 from ._picture import check_picture
@@ -29,9 +37,9 @@ from ._streams import warn
 
 @dataclass
 class Predict:
-    """Say what a run sees in image files of any size and colour, or in test images of its own data.
+    """Classify image files, or test images of the run's data, with a trained model.
 
-    Example: batchnorm predict runs/first shirt.png shoe.jpg
+    Example: batchnorm predict runs/first shirt.png photos/
 
     Example: batchnorm predict runs/first --test-images 30 --sheet sheet.png
     """
@@ -39,24 +47,30 @@ class Predict:
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """a run's folder, or its model.safetensors"""
     images: Annotated[Positional[tuple[Path, ...]], arg(metavar="[IMAGE ...]")] = ()
-    """image files"""
+    """image files, and folders of them"""
     test_images: Annotated[int, arg(metavar="N")] = 0
-    """take the first N test images of the run's data"""
+    """classify the first N test images of the run's data"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's, or package.module:source"""
     top: int = 3
-    """how many classes to name"""
+    """how many classes to show per image"""
     invert: bool = False
-    """swap dark and light (photographs on white)"""
+    """swap dark and light (for photographs on white)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the net, if it is your own"""
+    """function that builds the model, if it is your own"""
+    norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """function that makes its norm layers, if they are yours"""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
+    """auto, cpu, cuda, cuda:1"""
+    threads: int = 0
+    """CPU threads; 0: torch's default"""
     sheet: Annotated[Path | None, arg(metavar="FILE.png")] = None
     """draw all images with their predictions"""
     json: bool = False
     """print one JSON array instead of a table"""
 
     def run(self) -> int:
-        """Predict, print, draw, return 0."""
+        """Predict, print, draw; return 0, or 1 if an image has no prediction."""
         if self.test_images < 0:
             raise InputError(argument="test_images", expected="an integer of at least 0", got=str(self.test_images))
         if self.data and not self.test_images:
@@ -65,36 +79,56 @@ class Predict:
             )
         if not self.images and not self.test_images:
             raise InputError(expected=("image files, or ", Setting("test_images", "N")), got="neither")
+        files, skipped = image_paths(self.images)
         if self.sheet:
-            check_picture("sheet", self.sheet, reads=(self.run_, *self.images))
-        net, card = load_run(self.run_, self.model)
-        pixels, names, notes, labels = self._read(card)
-        predictions = predict(net, card, pixels, names, top=self.top, notes=notes, labels=labels)
-        _refuse_what_is_not_finite(predictions)
+            check_picture("sheet", self.sheet, reads=(self.run_, *files))
+        for said in skipped:
+            warn(f"note: {said}")
+        with torch_settings(TrainConfig(device=self.device, threads=self.threads)) as place, trusting_norm(self.norm):
+            net, card = load_run(self.run_, self.model)
+            return self._predict(net.to(place), card, files)
+
+    def _predict(self, net: nn.Module, card: ModelCard, files: list[Path]) -> int:
+        pairs = list(self._of_files(net, card, files))
+        test = self._test_images(card)
+        if test is not None:
+            pairs += zip(self._of_data(net, card, test), test.images, strict=True)
+        predictions = [prediction for prediction, _ in pairs]
+        refuse_if_all(predictions)
+        fine = [prediction for prediction in predictions if prediction.problem is None]
         if self.json:
             print(to_line([to_dict(prediction) for prediction in predictions]))
         else:
-            show(predictions_table(predictions))
-            if labels:
-                _print_score(predictions, net, card.normalization.apply(pixels[:FOLD_BATCH]))
+            if fine:
+                show(predictions_table(fine))
+            if test is not None and not files:
+                _print_score(fine, net, card.normalization.apply(test.images[:FOLD_BATCH].to(device_of(net))))
+        for prediction in predictions:
+            if prediction.problem is not None:
+                warn(prediction.problem)
         if self.sheet:
-            self._draw(self.sheet, pixels, predictions, card)
-        return 0
+            shown = [pixels for prediction, pixels in pairs if prediction.problem is None and pixels is not None]
+            self._draw(self.sheet, torch.stack(shown), fine, card)
+        return int(len(fine) < len(predictions))
 
-    def _read(self, card: ModelCard) -> tuple[Tensor, list[str], list[tuple[str, ...]], list[int]]:
-        """Return the pixels of all images with their names, notes and, if all are known, labels."""
-        pairs = [read_image(path, card, invert=self.invert) for path in self.images]
-        pixels = [pair[0] for pair in pairs]
-        names, notes = [str(path) for path in self.images], [pair[1] for pair in pairs]
-        labels: list[int] = []
-        if self.test_images:
-            test = fitting_source(card, self.data).load("test")
-            count = min(self.test_images, len(test))
-            pixels += list(test.images[:count])
-            names += [f"test image {number}" for number in range(count)]
-            notes += [()] * count
-            labels = [] if self.images else test.labels[:count].tolist()
-        return torch.stack(pixels), names, notes, labels
+    def _of_files(
+        self, net: nn.Module, card: ModelCard, files: list[Path]
+    ) -> Iterator[tuple[Prediction, Tensor | None]]:
+        for prediction, pixels in classify_files(net, card, files, top=self.top, invert=self.invert):
+            yield prediction, pixels if self.sheet else None  # of a large folder not all fit into memory
+
+    def _test_images(self, card: ModelCard) -> Split | None:
+        """The first test images of the run's data, if they are asked for."""
+        if not self.test_images:
+            return None
+        test = fitting_source(card, self.data).load("test")
+        return test.subset(torch.arange(min(self.test_images, len(test))))
+
+    def _of_data(self, net: nn.Module, card: ModelCard, test: Split) -> list[Prediction]:
+        names = [f"test image {number}" for number in range(len(test))]
+        # Right and wrong are only said where all labels are known.
+        labels = [] if self.images else test.labels.tolist()
+        return [*map(finite, predict(net, card, test.images, names, top=self.top, labels=labels))]
 
     def _draw(self, path: Path, pixels: Tensor, predictions: list[Prediction], card: ModelCard) -> None:
         from ..report import contact_sheet
@@ -112,17 +146,15 @@ class Predict:
         warn(f"contact sheet: {path}")
 
 
-def _refuse_what_is_not_finite(predictions: list[Prediction]) -> None:
-    for prediction in predictions:
-        if not all(map(math.isfinite, prediction.probabilities)):
-            raise RefusedError(
-                f"{prediction.image}: the net's outputs are not finite, so they say nothing: its weights have "
-                "diverged, or it is your own and divides by zero"
-            )
-
-
 def _print_score(predictions: list[Prediction], net: nn.Module, batch: Tensor) -> None:
     right = sum(prediction.label == prediction.classes[0] for prediction in predictions)
-    (milliseconds,) = milliseconds_in_turn([net], (batch,))
-    time = f"{milliseconds:.3g} ms for a batch of {len(batch)}, median of {TIMED_CALLS} calls"
-    print(f"{right} of {len(predictions)} right; {time}")
+    load, cpus = load_and_cpus()
+    (time,) = times_in_turn([net], (batch,))
+    quartiles = (time.lower, time.upper)
+    print(
+        f"{right} of {len(predictions)} right; {time.median:.3g} ms for a batch of {len(batch)} (median of "
+        f"{time.rounds} calls, quartiles {quartiles_text(quartiles)})"
+    )
+    rough = why_rough([(time.median, quartiles)], load, cpus)
+    if rough:
+        warn(f"note: {rough}")

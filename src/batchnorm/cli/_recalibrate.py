@@ -7,14 +7,16 @@ from typing import Annotated, Literal
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from ..errors import InputError, Setting
-from ..records import Recalibration, to_dict
-from ..runs import RECALIBRATION_BATCH, recalibrate_run
+from ..progress import RunRecalibrationWatcher, watch_rounds
+from ..records import Recalibration, RunRecalibration, to_dict
+from ..runs import RECALIBRATION_BATCH, is_state_dict, recalibrate_checkpoint, recalibrate_run, trusting_norm
 from ..statistics import RecalibrationOptions
+from ._input_shapes import input_shapes
 from ._json import to_line
 from ._picture import check_picture
 from ._printing import show
-from ._recalibration_progress import watch_rounds
 from ._streams import warn
+from ._wording import told
 
 
 @dataclass(frozen=True)
@@ -26,40 +28,44 @@ class Statistics(RecalibrationOptions):
 
 @dataclass
 class Recalibrate:
-    """Set a run's running statistics to those of its training images; the former model is kept.
+    """Recompute running statistics from data; the previous model is kept.
 
     Example: batchnorm recalibrate runs/first --method exact --plot drift.png
 
-    Example: batchnorm recalibrate runs/first --data fashion-mnist --split test -o adapted.safetensors
+    Example: batchnorm recalibrate net.pt --model m:f --data fashion-mnist -o new.pt
     """
 
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
-    """a run's folder, or its model.safetensors"""
+    """a run's folder, a model file, or a state_dict of your own model"""
     statistics: Annotated[OmitArgPrefixes[Statistics], arg(name="", help="")] = field(default_factory=Statistics)
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's, or package.module:source"""
     split: Annotated[Literal["train", "test"], arg(metavar="WORD")] = "train"
-    """train, without images that were held out, or test"""
+    """train (without the validation images) or test"""
     augment: bool = True
     """vary the images as the training did"""
     batch_size: int = RECALIBRATION_BATCH
-    """images per batch; exact needs no large ones"""
+    """images per batch; exact does not depend on it"""
     max_samples: Annotated[int | None, arg(metavar="N")] = None
-    """at most so many images, drawn at random (all)"""
+    """use at most N images, drawn at random"""
     out: Annotated[Path | None, arg(metavar="FILE", aliases=["-o"])] = None
-    """write the model there and leave the run alone"""
+    """write the model to FILE and leave the run as it is"""
     overwrite: bool = False
-    """allow that FILE is replaced"""
+    """replace FILE if it exists"""
     plot: Annotated[Path | None, arg(metavar="FILE")] = None
-    """draw how stale each layer was, as .svg or .png"""
+    """draw how stale each layer was (.svg or .png)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """the net, if it is your own"""
-    device: str = "auto"
+    """function that builds the model, if it is your own"""
+    norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
+    """function that makes its norm layers, if they are yours"""
+    input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
+    """what your own model takes, to be checked against the images"""
+    device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch takes"""
+    """CPU threads; 0: torch's default"""
     quiet: bool = False
-    """no progress"""
+    """show no progress"""
     json: bool = False
     """print one JSON object instead of the table"""
 
@@ -73,8 +79,22 @@ class Recalibrate:
                     argument="plot",
                     cure="Choose another.",
                 )
-        with watch_rounds(quiet=self.quiet) as watcher:
-            said = recalibrate_run(
+        with watch_rounds(quiet=self.quiet, words=told) as watcher:
+            checkpoint = is_state_dict(self.run_)
+            said = self._of_checkpoint(watcher) if checkpoint else self._of_run(watcher)
+        if self.plot:
+            _draw(said.recalibration, self.plot)
+        if self.json:
+            print(to_line(to_dict(said)))
+        else:
+            show(said)
+        return 0
+
+    def _of_run(self, watcher: RunRecalibrationWatcher) -> RunRecalibration:
+        if self.input:
+            raise InputError("is for a state_dict of your own net; a run takes its own images", argument="input")
+        with trusting_norm(self.norm):
+            return recalibrate_run(
                 self.run_,
                 out=self.out,
                 overwrite=self.overwrite,
@@ -89,13 +109,25 @@ class Recalibrate:
                 threads=self.threads,
                 watcher=watcher,
             )
-        if self.plot:
-            _draw(said.recalibration, self.plot)
-        if self.json:
-            print(to_line(to_dict(said)))
-        else:
-            show(said)
-        return 0
+
+    def _of_checkpoint(self, watcher: RunRecalibrationWatcher) -> RunRecalibration:
+        if self.norm:
+            raise InputError("is for runs; a net of your own makes its norm layers itself", argument="norm")
+        return recalibrate_checkpoint(
+            self.run_,
+            model=self.model,
+            inputs=input_shapes(self.input),
+            dataset=self.data,
+            split=self.split,
+            out=self.out,
+            overwrite=self.overwrite,
+            batch_size=self.batch_size,
+            max_samples=self.max_samples,
+            device=self.device,
+            options=self.statistics,
+            threads=self.threads,
+            watcher=watcher,
+        )
 
 
 def _draw(record: Recalibration, path: Path) -> None:

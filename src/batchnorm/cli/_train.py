@@ -9,7 +9,8 @@ from typing import Annotated
 from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 
 from ..errors import InputError, Setting
-from ..models import is_builtin
+from ..models import is_builtin, names_own_norm
+from ..progress import watch_training
 from ..records import to_dict
 from ..runs import (
     ANY_SOURCE,
@@ -20,34 +21,40 @@ from ..runs import (
     differences,
     foreign_net,
     is_named,
+    norm_in_file,
     read_config,
     source_in_file,
+    trusting_norm,
 )
 from ..training import fit, resume
 from ._json import to_line
 from ._options import Options
-from ._progress import watch
 from ._streams import tell
+from ._wording import told
 
 
 @dataclass
 class Train:
-    """Train a net and test it once, at the end; all that comes of it lies in the run's folder.
+    """Train a model, test it once at the end, and keep everything in a run folder.
 
     Example: batchnorm train --data fashion-mnist --epochs 3 --out runs/first
     """
 
     training: Annotated[OmitArgPrefixes[Options], arg(name="", help="")] = field(default_factory=Options)
     config: Annotated[Path | None, arg(metavar="FILE")] = None
-    """options from a TOML file; those given here go before"""
-    out: Annotated[Path | None, arg(metavar="FOLDER")] = None
-    """the new run's folder (runs/<time>-<model>-<data>)"""
+    """TOML file with options; the command line wins"""
+    out: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/<time>-<model>-<data>)")] = (
+        None
+    )
+    """folder of the new run"""
+    overwrite: bool = False
+    """replace the run in --out by the new one"""
     resume: Annotated[Path | None, arg(metavar="RUN")] = None
-    """go on with a run that was stopped"""
+    """continue a run that was stopped"""
     quiet: bool = False
-    """no progress"""
+    """show no progress"""
     json: bool = False
-    """the last line is the result as one JSON object"""
+    """print the result as one JSON object on the last line"""
     file_args: Annotated[dict[str, ModelArgument], Fixed, Suppress] = field(default_factory=dict)
     """the file's arguments of the net: tyro would make an option of each, and a net may have one that is called seed"""
 
@@ -59,6 +66,7 @@ class Train:
         ahead.add_argument("--resume", type=Path)
         ahead.add_argument("--model")
         ahead.add_argument("--data")
+        ahead.add_argument("--norm")
         try:
             known, _ = ahead.parse_known_args(arguments)
         except ArgumentError:
@@ -76,6 +84,8 @@ class Train:
                 raise foreign_net(config.model)
             if known.data is None:
                 source_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
+            with trusting_norm(known.norm if names_own_norm(known.norm) else None):
+                norm_in_file(config.norm)
             return cls._of(config)
         return cls._of(read_config(known.config)) if known.config else cls()
 
@@ -87,20 +97,24 @@ class Train:
         """Train, print the result, return 0."""
         config = self.training.config()
         config = replace(config, model_args={**self.file_args, **config.model_args})
-        with watch(quiet=self.quiet) as watcher:
+        with watch_training(quiet=self.quiet, words=told) as watcher:
+            if self.overwrite and (self.resume or not self.out):
+                raise InputError(("is for the run that ", Setting("out"), " names"), argument="overwrite")
             if self.resume:
                 self._refuse_other_options(self.resume, config)
-                trained = resume(
-                    self.resume,
-                    model=None if is_builtin(config.model) else config.model,
-                    source=None if is_named(config.data) else config.data,
-                    watcher=watcher,
-                    tune_allocator=config.tune_allocator,
-                )
+                with trusting_norm(config.norm if names_own_norm(config.norm) else None):
+                    trained = resume(
+                        self.resume,
+                        model=None if is_builtin(config.model) else config.model,
+                        source=None if is_named(config.data) else config.data,
+                        watcher=watcher,
+                        tune_allocator=config.tune_allocator,
+                    )
             else:
-                trained = fit(config, out=self.out or RunFolder.default_path(config), watcher=watcher)
+                out = self.out or RunFolder.default_path(config)
+                trained = fit(config, out=out, overwrite=self.overwrite, watcher=watcher)
         result = trained.result
-        if not self.quiet:
+        if not (self.quiet and self.json):  # the JSON says all of it
             tell(f"test accuracy {result.test_accuracy:.4f}, loss {result.test_loss:.4f}; the run is in {result.run}")
         if self.json:
             tell(to_line(to_dict(result)))

@@ -13,9 +13,9 @@ from ..errors import RefusedError
 
 @dataclass
 class Warmup:
-    """Compile the CPU kernels ahead, so that no first training step has to wait for them.
+    """Compile the CPU kernels in advance, so that no training has to wait for them.
 
-    They are kept in the cache folder; what is there already is only loaded.
+    They are stored in the cache folder; those already there are only loaded.
 
     Example: batchnorm warmup
 
@@ -23,10 +23,10 @@ class Warmup:
     """
 
     dtypes: tuple[Literal["float32", "bfloat16", "float64"], ...] = ("float32", "bfloat16")
-    """the dtypes of x to compile for"""
+    """input dtypes to compile for"""
 
     quiet: bool = False
-    """no progress"""
+    """show no progress"""
 
     def run(self) -> int:
         """Compile, say how many and where they are; return 0, or 1 without Numba."""

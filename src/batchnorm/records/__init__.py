@@ -39,6 +39,9 @@ from ._recalibration_cells import STALE as STALE
 from ._run_fold import RunFold as RunFold
 from ._run_recalibration import Judgement as Judgement
 from ._run_recalibration import RunRecalibration as RunRecalibration
+from ._spread import Quartiles as Quartiles
+from ._spread import quartiles_text as quartiles_text
+from ._spread import why_rough as why_rough
 from ._training import ClassScores as ClassScores
 from ._training import EpochRecord as EpochRecord
 from ._training import Evaluation as Evaluation

@@ -131,6 +131,7 @@ def _run_notes(said: "RunFold") -> Iterator[str]:
         f"{images}milliseconds: median of {said.calls} calls each, in turn, on {said.device} "
         f"with {counted(said.threads, 'thread')}"
     )
+    yield from said.timing_notes()
     yield proof_line(said.report.proof)
     yield from _notes(said.report)
     if said.written is not None:

@@ -139,7 +139,10 @@ class Evaluation(Shown):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Prediction(Shown):
-    """The most probable classes of one image, most probable first, and what was done to the image before."""
+    """The most probable classes of one image, most probable first, and what was done to the image before.
+
+    Where there are none, `problem` says why: the file cannot be read, or the model's outputs are not finite.
+    """
 
     VERSION: ClassVar[int] = 1
 
@@ -148,6 +151,7 @@ class Prediction(Shown):
     probabilities: tuple[float, ...]
     notes: tuple[str, ...] = field(default=())
     label: str | None = None
+    problem: str | None = None
 
     def tables(self) -> dict[str, Table]:
         """Return `"predictions"`, with one row."""

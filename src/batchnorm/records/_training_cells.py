@@ -67,7 +67,7 @@ def predictions_table(predictions: "Sequence[Prediction]") -> Table:
 def _prediction(record: "Prediction", *, known: bool) -> Iterator[Cell | str]:
     ranked = [f"{name} {value:.1%}" for name, value in zip(record.classes, record.probabilities, strict=False)]
     yield " ".join([record.image, *(f"({note})" for note in record.notes)])
-    yield ranked[0] if ranked else NONE
+    yield ranked[0] if ranked else Cell(record.problem or NONE, "bad")
     yield ", ".join(ranked[1:])
     if known:
         yield Cell(record.label or "", "good" if record.label in record.classes[:1] else "bad")

@@ -1,5 +1,8 @@
 """Finished runs: their config, their files, and what is done with a trained model."""
 
+from ..progress import FoldWatcher as FoldWatcher
+from ..progress import RecalibrationPlan as RecalibrationPlan
+from ..progress import RunRecalibrationWatcher as RunRecalibrationWatcher
 from ._as_trained import augmentation_of as augmentation_of
 from ._as_trained import evaluation_batches as evaluation_batches
 from ._as_trained import put as put
@@ -19,11 +22,11 @@ from ._finite import first_nonfinite as first_nonfinite
 from ._finite import nonfinite_entry as nonfinite_entry
 from ._fold_checkpoint import fold_checkpoint as fold_checkpoint
 from ._fold_net import FOLD_BATCH as FOLD_BATCH
-from ._fold_net import FoldWatcher as FoldWatcher
 from ._fold_net import fold_and_judge as fold_and_judge
 from ._fold_run import fold_run as fold_run
 from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
+from ._image_paths import image_paths as image_paths
 from ._known_names import OwnData as OwnData
 from ._model_file import TRAINING_FORMAT as TRAINING_FORMAT
 from ._model_file import ModelCard as ModelCard
@@ -39,16 +42,23 @@ from ._own_data import source_in_file as source_in_file
 from ._own_data import source_of as source_of
 from ._own_net import foreign_net as foreign_net
 from ._own_net import name_of as name_of
+from ._own_norm import norm_in_file as norm_in_file
+from ._own_norm import trusting_norm as trusting_norm
 from ._pickle_file import pickle_bytes as pickle_bytes
 from ._pickle_file import read_pickle as read_pickle
-from ._predict import predict as predict
+from ._predict import device_of as device_of
 from ._predict import read_image as read_image
-from ._recalibrate_run import RecalibrationPlan as RecalibrationPlan
-from ._recalibrate_run import RunRecalibrationWatcher as RunRecalibrationWatcher
+from ._predict_run import classify_files as classify_files
+from ._predict_run import finite as finite
+from ._predict_run import predict as predict
+from ._predict_run import refuse_if_all as refuse_if_all
+from ._recalibrate_checkpoint import recalibrate_checkpoint as recalibrate_checkpoint
 from ._recalibrate_run import recalibrate_run as recalibrate_run
 from ._recalibrated_files import Destination as Destination
 from ._recalibration_images import RECALIBRATION_BATCH as RECALIBRATION_BATCH
 from ._recalibration_images import RecalibrationImages as RecalibrationImages
+from ._replaced_run import in_place_of as in_place_of
+from ._replaced_run import plan_in_place_of as plan_in_place_of
 from ._run_folder import RunFolder as RunFolder
 from ._scores import collect_outputs as collect_outputs
 from ._scores import judge as judge
@@ -58,8 +68,10 @@ from ._stopping import StopRequest as StopRequest
 from ._stopping import TrainingInterrupted as TrainingInterrupted
 from ._stopping import listen_for_stop as listen_for_stop
 from ._timing import TIMED_CALLS as TIMED_CALLS
-from ._timing import milliseconds_in_turn as milliseconds_in_turn
+from ._timing import load_and_cpus as load_and_cpus
+from ._timing import times_in_turn as times_in_turn
 from ._unfold_file import unfold_file as unfold_file
+from ._wiring_checkpoint import wiring_of_checkpoint as wiring_of_checkpoint
 from ._wiring_run import wiring_of_run as wiring_of_run
 
 __all__ = [
@@ -79,9 +91,12 @@ __all__ = [
     "predict",
     "read_config",
     "read_image",
+    "recalibrate_checkpoint",
     "recalibrate_run",
+    "save_folded",
     "save_model",
     "unfold_file",
+    "wiring_of_checkpoint",
     "wiring_of_run",
     "write_config",
 ]

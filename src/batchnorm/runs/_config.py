@@ -38,15 +38,15 @@ class TrainConfig:
     """
 
     model: str = "ConvBNNet"
-    """see `batchnorm info`, or package.module:function"""
+    """a name from `batchnorm info`, or package.module:function"""
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
-    """further arguments of the net: width 16"""
+    """further arguments of the model, e.g. width 16"""
     norm: str = "batchnorm"
-    """batchnorm (ours), torch (torch's own) or none"""
+    """batchnorm (ours), torch, none, or package.module:function"""
     activation: str = "relu"
     """relu, silu, gelu, ..."""
     norm_place: Literal["before", "after"] = "before"
-    """where the norm stands, before or after the activation"""
+    """norm layer before or after the activation"""
     data: str = "fashion-mnist-mini"
     """data set, or package.module:source"""
     epochs: int = 12
@@ -56,47 +56,47 @@ class TrainConfig:
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with Nesterov momentum, or AdamW"""
     lr: float = 0.1
-    """highest learning rate"""
+    """peak learning rate"""
     momentum: float = 0.9
     """momentum of SGD, beta1 of AdamW (not batch norm's)"""
     weight_decay: float = 1e-4
-    """decay of the weights per step and unit of lr"""
+    """weight decay, as torch's optimizers define it"""
     decay_all: bool = False
-    """decay norm parameters and biases too"""
+    """also decay biases and norm layers' parameters"""
     schedule: Literal["one-cycle", "cosine"] = "one-cycle"
-    """the way of lr: one-cycle or cosine"""
+    """learning-rate schedule: one-cycle or cosine"""
     warmup: float = 0.2
-    """fraction of the training in which lr rises"""
+    """fraction of the training during which lr rises"""
     label_smoothing: float = 0.05
     """probability spread over the other classes"""
     clip_norm: float = 0.0
-    """largest gradient norm of a step; 0: no clipping"""
+    """clip gradients to this norm; 0: off"""
     ema_decay: float = 0.0
-    """keep an average of the weights, e.g. 0.999; 0: none"""
+    """decay of an average of the weights, e.g. 0.999; 0: off"""
     recalibrate: Literal["off", "average", "exact"] = "off"
-    """compute the statistics anew at the end: average, exact"""
+    """recompute the statistics at the end: off, average, exact"""
     fold: bool = False
-    """fold batch norm into the weights at the end, too"""
+    """also write a model with batch norm folded into its weights"""
     flip: bool = True
-    """mirror every other image"""
+    """mirror images at random"""
     shift: int = 0
-    """crop shifted by up to so many pixels"""
+    """shift images at random by up to this many pixels"""
     val_fraction: float = 0.05
-    """part of the training images held out; 0: train on all"""
+    """fraction of the images held out for validation"""
     seed: int = 0
-    """of weights, order and augmentation"""
+    """seed of weights, order and augmentation"""
     amp: Literal["off", "bf16"] = "off"
-    """automatic mixed precision"""
+    """mixed precision"""
     channels_last: bool = True
-    """memory format of images and weights"""
+    """keep images and weights in channels_last memory format"""
     route: str = "auto"
     """which implementation computes our batch norm; auto: as the net was built"""
     deterministic: bool = False
-    """only deterministic algorithms of torch"""
+    """use only deterministic algorithms of torch"""
     device: str = "auto"
     """auto (a GPU where there is one), cpu, cuda, cuda:1"""
     threads: int = 0
-    """CPU threads; 0: as many as torch takes"""
+    """CPU threads; 0: torch's default"""
     tune_allocator: bool = True
     """keep freed memory for the next step (CPU, glibc)"""
 

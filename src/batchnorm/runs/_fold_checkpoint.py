@@ -5,18 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
-
 from ..errors import ForPython, InputError, Setting
-from ..models import build_own
+from ..progress import FoldWatcher, fold_shown
 from ..records import RunFold
+from ._checkpoint_net import examples_of, own_net
 from ._config import TrainConfig
 from ._environment import torch_settings
-from ._fold_net import FoldWatcher, folded_copy, timed
+from ._fold_net import folded_copy, timed
 from ._folded_file import folded_bytes
 from ._new_file import check_new_file, nothing_written, write_new_file
-from ._state_dict import read_state_dict, take_off_wrappers
+from ._state_dict import read_state_dict
 
 if TYPE_CHECKING:
     from ..surgery import FoldOptions
@@ -33,6 +31,7 @@ def fold_checkpoint(
     device: str = "auto",
     threads: int = 0,
     watcher: FoldWatcher | None = None,
+    progress: bool = False,
 ) -> RunFold:
     """Fold the net whose `state_dict` is in a file, and write it to a safetensors file that keeps what it was.
 
@@ -48,15 +47,20 @@ def fold_checkpoint(
         device: as in `TrainConfig`.
         threads: as in `TrainConfig`.
         watcher: hears what is done.
+        progress: show what is done on a terminal or in a notebook.
 
     Raises:
         InputError: the file, the net, the shapes or an option cannot be used.
         RefusedError: the net does not give the same for the same input, so that nothing can be proved.
         OSError: the file cannot be written.
     """
-    path, watcher = Path(path), watcher or FoldWatcher()
+    path = Path(path)
     target = check_new_file(out, path, overwrite=overwrite)
-    with nothing_written(), torch_settings(TrainConfig(device=device, threads=threads)) as place:
+    with (
+        nothing_written(),
+        torch_settings(TrainConfig(device=device, threads=threads)) as place,
+        fold_shown(watcher, progress=progress) as told,
+    ):
         tensors, metadata = read_state_dict(path)
         if model is None or not inputs:
             raise InputError(
@@ -67,40 +71,14 @@ def fold_checkpoint(
                     ForPython(", inputs=[(1, 3, 224, 224)]", otherwise=(" ", Setting("input", "1x3x224x224"))),
                 ),
             )
-        net, taken = _loaded(path, model, tensors)
+        net, taken = own_net(path, model, tensors)
         if taken:
-            watcher.note(f"every name in {path} begins with {taken!r}, of a wrapper; it was taken off")
+            told.note(f"every name in {path} begins with {taken!r}, of a wrapper; it was taken off")
         added = [name for name in net.state_dict() if name not in tensors]
-        examples = _examples(inputs, net.to(place))
-        watcher.doing("folding")
+        examples = examples_of(inputs, net.to(place))
+        told.doing("folding")
         folded, report = folded_copy(net, examples, options)
-        watcher.doing("timing")
+        told.doing("timing")
         said = timed(str(path), report, [net, folded], examples)
         content = folded_bytes(folded, {"metadata": metadata, "added": added, "prefix": taken})
     return replace(said, written=str(target), sha256=write_new_file(target, content))
-
-
-def _loaded(path: Path, model: str, tensors: dict[str, Tensor]) -> tuple[nn.Module, str]:
-    """Return the net with its weights, and what had to be taken off their names."""
-    from ..surgery import take_dtypes
-
-    net = build_own(model, {}, {}).eval()
-    taken = take_off_wrappers(tensors, net.state_dict())
-    try:
-        take_dtypes(net, tensors)
-        net.load_state_dict(tensors)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"{path}: does not fit the net of {model}: {_first_lines(error)}") from None
-    return net, taken
-
-
-def _first_lines(error: Exception, count: int = 4) -> str:
-    lines = [line.strip()[:300] for line in str(error).splitlines() if line.strip()]
-    said = lines[1:] or lines  # torch begins with a heading
-    return " ".join(said[:count]) + (" ..." if len(said) > count else "")
-
-
-def _examples(shapes: Sequence[Sequence[int]], net: nn.Module) -> tuple[Tensor, ...]:
-    """Random numbers of the net's own kind, on its device."""
-    home = next((tensor for tensor in net.parameters() if tensor.is_floating_point()), torch.zeros(()))
-    return tuple(torch.randn(*shape).to(home) for shape in shapes)

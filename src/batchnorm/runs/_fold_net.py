@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..data import Batches, Split
 from ..errors import FaultError, InputError, RefusedError
 from ..files import one_line
+from ..progress import FoldWatcher
 from ..records import FoldReport, Judgement, RunFold
 from ..transaction import transaction
 from ._as_trained import evaluation_batches
@@ -17,23 +18,13 @@ from ._config import TrainConfig
 from ._copy import copied
 from ._model_file import ModelCard
 from ._scores import judge
-from ._timing import TIMED_CALLS, milliseconds_in_turn
+from ._timing import TIMED_CALLS, load_and_cpus, times_in_turn
 
 if TYPE_CHECKING:  # it takes a while to import, and most of what is done with runs needs none of it
     from ..surgery import FoldOptions
 
 FOLD_BATCH = 16
 """Images per batch of the proof and of the clock: a few, as where a net is used."""
-
-
-class FoldWatcher:
-    """Hears of what goes on while a net is folded; each method may be overridden, none needs to be."""
-
-    def doing(self, what: str) -> None:
-        """Hear what begins."""
-
-    def note(self, message: str) -> None:
-        """Hear something that the user should know, in one sentence."""
 
 
 def folded_copy(
@@ -134,7 +125,9 @@ def timed(
         images: how many.
     """
     before, after, trained = [*judged, None, None, None][:3]
-    milliseconds = milliseconds_in_turn(nets, inputs)
+    load, cpus = load_and_cpus()
+    times = times_in_turn(nets, inputs)
+    quartiles = [(time.lower, time.upper) for time in times]
     return RunFold(
         run=run,
         data=data,
@@ -144,13 +137,18 @@ def timed(
         before=before,
         after=after,
         batch_size=len(inputs[0]) if inputs[0].dim() else 1,
-        milliseconds_before=milliseconds[0],
-        milliseconds_after=milliseconds[1],
+        milliseconds_before=times[0].median,
+        milliseconds_after=times[1].median,
         calls=TIMED_CALLS,
         device=str(inputs[0].device),
         threads=torch.get_num_threads(),
         trained=trained,
-        milliseconds_trained=milliseconds[2] if len(nets) > 2 else None,
+        milliseconds_trained=times[2].median if len(nets) > 2 else None,
+        quartiles_before=quartiles[0],
+        quartiles_after=quartiles[1],
+        quartiles_trained=quartiles[2] if len(nets) > 2 else None,
+        load=load,
+        cpus=cpus,
     )
 
 

@@ -9,12 +9,13 @@ from torch import nn
 
 from ..data import Source
 from ..errors import InputError
+from ..progress import FoldWatcher, fold_shown
 from ..records import RunFold
 from ._as_trained import put
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
-from ._fold_net import FOLD_BATCH, FoldWatcher, fold_and_judge
+from ._fold_net import FOLD_BATCH, fold_and_judge
 from ._model_file import load_model, model_bytes, refuse_folded
 from ._new_file import check_new_file, nothing_written, write_new_file
 from ._run_folder import RunFolder
@@ -36,6 +37,7 @@ def fold_run(
     device: str = "auto",
     threads: int = 0,
     watcher: FoldWatcher | None = None,
+    progress: bool = False,
 ) -> RunFold:
     """Fold batch norm into the weights of a trained run, and write the net to a model file that keeps what it was.
 
@@ -56,6 +58,7 @@ def fold_run(
         device: as in `TrainConfig`.
         threads: as in `TrainConfig`.
         watcher: hears what is done.
+        progress: show what is done on a terminal or in a notebook.
 
     Raises:
         InputError: the run, the data, the net or an option cannot be used.
@@ -72,7 +75,6 @@ def fold_run(
         >>> said.report.named("folded"), said.after.accuracy == said.before.accuracy
         (('bn1', 'bn2'), True)
     """
-    watcher = watcher or FoldWatcher()
     if type(batch_size) is not int or batch_size < 1:
         raise InputError(argument="batch_size", expected="an integer of at least 1", got=repr(batch_size))
     path = find_model_file(run)
@@ -80,7 +82,11 @@ def fold_run(
     target = check_new_file(out, path, overwrite=overwrite, allowed=folder.folded)
     known = folder.read_config() if folder.config.is_file() else TrainConfig()
     config = replace(known, device=device, threads=threads)
-    with nothing_written(), torch_settings(config) as where:
+    with (
+        nothing_written(),
+        torch_settings(config) as where,
+        fold_shown(watcher, progress=progress) as told,
+    ):
         net, card = load_model(path, model)
         refuse_folded(path, net)
         own = fitting_source(card, dataset, source)
@@ -94,11 +100,11 @@ def fold_run(
             options=options,
             batch_size=batch_size,
             trained=_as_trained(path, folder, model, where, config),
-            watcher=watcher,
+            watcher=told,
         )
         content = model_bytes(folded, card)
-    if not any(norm.outcome != "left" for norm in said.report.norms):
-        watcher.note("no norm could be folded: the file holds the net as it is")
+        if not any(norm.outcome != "left" for norm in said.report.norms):
+            told.note("no norm could be folded: the file holds the net as it is")
     return replace(said, written=str(target), sha256=write_new_file(target, content))
 
 

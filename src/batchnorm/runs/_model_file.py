@@ -16,6 +16,7 @@ from ..files import as_path, atomic_write, in_short, one_line, read_json, refuse
 from ..models import TooLargeError, at_most, build, is_builtin
 from ._finite import nonfinite_entry
 from ._own_net import foreign_net, name_of, twin_of
+from ._own_norm import norm_in_file
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
 
 FORMAT = "batchnorm.model"
@@ -55,8 +56,10 @@ class ModelCard:
         """
         if model is None and not is_builtin(self.model):
             raise foreign_net(self.model)
+        norm = norm_in_file(self.arguments.get("norm"))
+        arguments = {**self.arguments, **({"norm": norm} if "norm" in self.arguments else {})}
         shape = {"num_classes": len(self.classes), "in_channels": self.in_channels, "image_size": self.image_size}
-        return build(model or self.model, **{**self.arguments, **shape})
+        return build(model or self.model, **{**arguments, **shape})
 
 
 def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:

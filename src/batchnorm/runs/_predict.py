@@ -1,5 +1,6 @@
-"""What a trained run says of image files."""
+"""What a trained model says of images, and how an image file becomes what the model takes."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tu
 
 
 @torch.no_grad()
-def predict(
+def classify(
     net: nn.Module,
     card: ModelCard,
     images: Tensor,
@@ -79,7 +80,7 @@ def predict(
     Args:
         net: in evaluation mode, from `load_run`.
         card: its card.
-        images: uint8 of shape (N, C, H, W).
+        images: uint8 of shape (N, C, H, W), on any device.
         names: what to call each image, N of them.
         top: how many classes; no more than there are.
         notes: what was done to each image before; N of them or none.
@@ -87,19 +88,11 @@ def predict(
 
     Raises:
         InputError: `top` is below 1.
-
-    Example:
-        >>> from batchnorm.data import Normalization
-        >>> from batchnorm.models import ConvBNNet
-        >>> card = ModelCard("ConvBNNet", {}, ("shoe", "shirt"), 1, 28, Normalization((0.3,), (0.4,)), "mine")
-        >>> black = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
-        >>> (prediction,) = predict(ConvBNNet(num_classes=2).eval(), card, black, ["black.png"])
-        >>> sorted(prediction.classes), round(sum(prediction.probabilities), 4)
-        (['shirt', 'shoe'], 1.0)
     """
     if top < 1:
         raise InputError(argument="top", expected="an integer of at least 1", got=str(top))
-    outputs = [net(card.normalization.apply(part)).float() for part in torch.split(images, EVALUATION_BATCH)]
+    parts = (part.to(device_of(net)) for part in torch.split(images, EVALUATION_BATCH))
+    outputs = [net(card.normalization.apply(part)).float() for part in parts]
     probabilities = torch.cat(outputs).softmax(1)
     values, places = probabilities.topk(min(top, len(card.classes)))
     return [
@@ -112,3 +105,9 @@ def predict(
         )
         for index, name in enumerate(names)
     ]
+
+
+def device_of(net: nn.Module) -> torch.device:
+    """Return where a model's first tensor lies; the CPU, if it has none."""
+    first = next(itertools.chain(net.parameters(), net.buffers()), None)
+    return torch.device("cpu") if first is None else first.device

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -11,8 +11,9 @@ from torch import nn
 from .. import data
 from ..data import Augmentation, Source, SplitName
 from ..errors import InputError, RefusedError
+from ..progress import RecalibrationPlan, RecalibrationWatcher, RunRecalibrationWatcher, run_recalibration_shown
 from ..records import RunRecalibration
-from ..statistics import RecalibrationOptions, RecalibrationWatcher, recalibrate
+from ..statistics import RecalibrationOptions, recalibrate
 from ._as_trained import augmentation_of, evaluation_batches, put
 from ._config import TrainConfig
 from ._environment import torch_settings
@@ -25,42 +26,6 @@ from ._run_folder import RunFolder
 from ._scores import judge
 
 DEFAULT_RECALIBRATION = RecalibrationOptions()
-
-
-@dataclass(frozen=True, slots=True)
-class RecalibrationPlan:
-    """What lies ahead when the recalibration of a run starts; `images` are those of one round."""
-
-    model: str
-    data: str
-    split: str
-    images: int
-    batches: int
-    augmented: bool
-    method: str
-    device: str
-
-    @classmethod
-    def of(
-        cls,
-        card: ModelCard,
-        source: Source,
-        split: str,
-        images: RecalibrationImages,
-        method: str,
-        device: torch.device,
-    ) -> "RecalibrationPlan":
-        """Put it together."""
-        return cls(
-            card.model, source.info.name, split, images.count, len(images), images.augmented, method, str(device)
-        )
-
-
-class RunRecalibrationWatcher(RecalibrationWatcher):
-    """Hears of every event of a run's recalibration; each method may be overridden, none needs to be."""
-
-    def started(self, plan: RecalibrationPlan) -> None:
-        """Hear what lies ahead, once, before the first round."""
 
 
 def recalibrate_run(
@@ -79,6 +44,7 @@ def recalibrate_run(
     device: str = "auto",
     threads: int = 0,
     watcher: RunRecalibrationWatcher | None = None,
+    progress: bool = False,
 ) -> RunRecalibration:
     """Give a trained run the statistics of its training images, judge it before and after, and write its model file.
 
@@ -104,6 +70,7 @@ def recalibrate_run(
         device: as in `TrainConfig`.
         threads: as in `TrainConfig`.
         watcher: hears of rounds, batches and notes.
+        progress: show a bar on a terminal or in a notebook.
 
     Raises:
         InputError: the run, the data or an option cannot be used.
@@ -123,7 +90,6 @@ def recalibrate_run(
         >>> sorted(path.name for path in folder.glob("*.safetensors"))
         ['model.before-recalibration.safetensors', 'model.safetensors']
     """
-    watcher = watcher or RunRecalibrationWatcher()
     _check(batch_size=batch_size, max_samples=max_samples)
     if split == "test" and out is None:
         raise needs_own_file(
@@ -135,10 +101,11 @@ def recalibrate_run(
     known = folder.read_config() if folder else None
     config = known or TrainConfig()
     with contextlib.ExitStack() as held:
+        told = held.enter_context(run_recalibration_shown(watcher, progress=progress))
         if folder and destination.record:
             held.enter_context(folder.held())
             if not folder.result.exists():
-                watcher.note("the run is not finished: when it goes on, it replaces the model by one of its own")
+                told.note("the run is not finished: when it goes on, it replaces the model by one of its own")
         place = held.enter_context(torch_settings(replace(config, device=device, threads=threads)))
         with nothing_changed():
             net, card = load_model(path, model)
@@ -149,9 +116,7 @@ def recalibrate_run(
                     f"the run's result is of {card.data}, and not of a model with statistics of others"
                 )
             if known is None and augment:
-                watcher.note(
-                    "no config.toml lies beside the model, so how it varied its images is unknown: they are not"
-                )
+                told.note("no config.toml lies beside the model, so how it varied its images is unknown: they are not")
             images = _images(
                 own,
                 split,
@@ -161,13 +126,13 @@ def recalibrate_run(
                 batch_size=batch_size,
                 max_images=max_samples,
             )
-            watcher.started(RecalibrationPlan.of(card, own, split, images, options.method, place))
+            told.started(_plan(card, own, split, images, options.method, place))
             put(net, place, config)
             record = recalibrate(
                 net,
                 images,
                 **asdict(options),
-                watcher=watcher,
+                watcher=told,
             )
             former = put(load_model(path, model)[0], place, config)  # anew: not every net can be copied
             test = evaluation_batches(own.load("test"), card.normalization, config)
@@ -186,11 +151,11 @@ def recalibrate_run(
                 kept=None,
                 recalibration=record,
             )
-            _compare(said, watcher)
+            compare(said, told)
             content = model_bytes(net, card)
             result = result_now(folder, said) if folder and destination.result else None
         if folder and destination.result:
-            note_outdated(folder, watcher)
+            note_outdated(folder, told)
         return destination.write(content, said, result)
 
 
@@ -235,7 +200,14 @@ def _images(
     )
 
 
-def _compare(said: RunRecalibration, watcher: RecalibrationWatcher) -> None:
+def _plan(
+    card: ModelCard, source: Source, split: str, images: RecalibrationImages, method: str, device: torch.device
+) -> RecalibrationPlan:
+    count, augmented = images.count, images.augmented
+    return RecalibrationPlan(card.model, source.info.name, split, count, len(images), augmented, method, str(device))
+
+
+def compare(said: RunRecalibration, watcher: RecalibrationWatcher) -> None:
     """Say it where the net has become worse.
 
     Raises:

@@ -1,19 +1,20 @@
 """How long does a batch take in each of several nets, under the same conditions?"""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from ..records import Timing
+
 TIMED_CALLS = 15
 _WARMUP = 3
 
 
-def milliseconds_in_turn(
-    nets: Sequence[nn.Module], inputs: tuple[Tensor, ...], calls: int = TIMED_CALLS
-) -> list[float]:
-    """Return the median milliseconds of a call of each net, called in the order A B A B.
+def times_in_turn(nets: Sequence[nn.Module], inputs: tuple[Tensor, ...], calls: int = TIMED_CALLS) -> list[Timing]:
+    """Return the median milliseconds of a call of each net with their quartiles, called in the order A B A B.
 
     Args:
         nets: in evaluation mode, all on the device of the inputs.
@@ -21,7 +22,7 @@ def milliseconds_in_turn(
         calls: that count, of each; a few before them compile and touch memory.
 
     Example:
-        >>> len(milliseconds_in_turn([nn.Identity(), nn.ReLU()], (torch.zeros(2),)))
+        >>> len(times_in_turn([nn.Identity(), nn.ReLU()], (torch.zeros(2),)))
         2
     """
     from ..bench import Arm, time_in_turn
@@ -32,8 +33,17 @@ def milliseconds_in_turn(
         _finish(inputs)
 
     arms = {str(number): Arm(partial(call, net)) for number, net in enumerate(nets)}
-    timings = time_in_turn(arms, rounds=calls, warmup=_WARMUP, sweep=lambda: None)
-    return [timing.median for timing in timings.values()]
+    return [*time_in_turn(arms, rounds=calls, warmup=_WARMUP, sweep=lambda: None).values()]
+
+
+def load_and_cpus() -> tuple[float | None, int]:
+    """Return how many processes of the machine wanted to run in the last minute, on average, and how many can.
+
+    To be asked before the clock runs, so that what is timed is not counted.
+    """
+    from ..bench import machine_load
+
+    return machine_load(), os.cpu_count() or 1
 
 
 def _finish(inputs: tuple[Tensor, ...]) -> None:

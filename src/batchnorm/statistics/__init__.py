@@ -1,13 +1,14 @@
 """Whose moments normalize, and who may move the running ones."""
 
+from ..progress import RecalibrationWatcher as RecalibrationWatcher
 from ._batch_statistics import use_batch_statistics as use_batch_statistics
 from ._batches import generators_of as generators_of
 from ._known_code import may_be_left as may_be_left
 from ._options import RecalibrationOptions as RecalibrationOptions
 from ._recalibrate import recalibrate as recalibrate
-from ._watcher import RecalibrationWatcher as RecalibrationWatcher
 
 __all__ = [
+    "RecalibrationOptions",
     "RecalibrationWatcher",
     "recalibrate",
     "use_batch_statistics",

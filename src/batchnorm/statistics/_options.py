@@ -33,15 +33,15 @@ class RecalibrationOptions:
     """
 
     method: Literal["average", "exact"] = "average"
-    """average: one pass; exact: any batch size, a pass per layer"""
+    """average: one pass; exact: a pass per layer, any batch size"""
     variance: Literal["unbiased", "biased"] = "unbiased"
-    """what is stored: unbiased, as in training, or biased"""
+    """which variance to store: unbiased (as training does), biased"""
     max_rounds: int | None = None
-    """at most so many passes of exact (as many as it needs)"""
+    """allow exact at most N passes"""
     keep_partial: bool = False
-    """keep what is exact when the passes run out"""
+    """keep what is exact if the passes run out"""
     include_frozen: bool = False
-    """give frozen norms new statistics, too"""
+    """also recompute the statistics of frozen norm layers"""
     tolerance: float = 1e-4
     """largest residual that counts as settled"""
     certify: bool = False

@@ -10,6 +10,7 @@ import torch
 from ..calls import Call
 from ..errors import ForPython, InputError
 from ..norms import BY_OPERATOR, Habits, Norm
+from ..progress import RecalibrationWatcher
 from ..transaction import RNGState, Transaction, rng_state, same_rng, transaction
 from ._batches import Batches
 from ._fingerprint import MODULUS, fingerprint_of
@@ -19,7 +20,6 @@ from ._measured import Measured, merge
 from ._meter import Behind, Meter
 from ._ranks import Ranks
 from ._tally import Tally
-from ._watcher import RecalibrationWatcher
 
 HALF = 1 << 32
 

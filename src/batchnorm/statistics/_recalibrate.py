@@ -10,6 +10,7 @@ from torch import nn
 
 from ..calls import ForwardFn, Reader
 from ..norms import Norm, find_norms
+from ..progress import RecalibrationWatcher, recalibration_shown
 from ..records import Recalibration
 from ..transaction import original, rng_state, transaction, verb
 from ._agreement import agree, prove_equal
@@ -23,7 +24,6 @@ from ._passes import Passes
 from ._ranks import Ranks
 from ._record import record_of
 from ._state import State
-from ._watcher import RecalibrationWatcher
 
 
 @verb
@@ -42,6 +42,7 @@ def recalibrate(
     certify: bool = False,
     group: dist.ProcessGroup | None = None,
     watcher: RecalibrationWatcher | None = None,
+    progress: bool = False,
 ) -> Recalibration:
     """Set the running statistics of every norm to the population statistics of its input over the loader's data.
 
@@ -77,6 +78,7 @@ def recalibrate(
         certify: measure the residual after `average`, too, at the price of one more pass.
         group: the processes that share the data, each with its own part; None: all, where torch.distributed runs.
         watcher: hears of rounds, batches and notes.
+        progress: show a bar on a terminal or in a notebook, in the first of several processes.
 
     Raises:
         InputError: no norm, no batch, data that are not finite, one value per channel (average), a loader that can
@@ -103,7 +105,12 @@ def recalibrate(
     start = time.perf_counter()
     device = _device(model)
     ranks = Ranks(group, device)
-    with ranks.telling(), torch.inference_mode(mode=False), torch.no_grad():
+    with (
+        ranks.telling(),
+        recalibration_shown(watcher, progress=progress and ranks.rank == 0) as told,
+        torch.inference_mode(mode=False),
+        torch.no_grad(),
+    ):
         options = RecalibrationOptions(method, variance, max_rounds, keep_partial, include_frozen, tolerance, certify)
         check_whole("max_samples", max_samples, least=1)
         check_given(model, loader, options, forward_fn)
@@ -114,7 +121,7 @@ def recalibrate(
             rng = rng_state([device], batches.generators)
             norms, habits = choose(change, batches, rng, ranks, outcome, include_frozen=options.include_frozen)
             change.evaluate()
-            passes = Passes(change, norms, habits, batches, ranks, rng, watcher or RecalibrationWatcher())
+            passes = Passes(change, norms, habits, batches, ranks, rng, told)
             state = State(norms, passes.layout, options.variance)
             for note in (*change.notes, *outcome.early):
                 note_of(passes, outcome, note)

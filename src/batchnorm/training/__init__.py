@@ -1,12 +1,12 @@
 """The training of a net: one config, one loop, one folder, and how a training goes on that was stopped."""
 
+from ..progress import Plan as Plan
+from ..progress import StepReport as StepReport
+from ..progress import Watcher as Watcher
 from ._fit import DivergenceError as DivergenceError
 from ._fit import Trained as Trained
 from ._fit import fit as fit
 from ._fit import resume as resume
-from ._watcher import Plan as Plan
-from ._watcher import StepReport as StepReport
-from ._watcher import Watcher as Watcher
 
 __all__ = [
     "DivergenceError",

@@ -1,6 +1,7 @@
 """The statistics of a net whose training is done: computed anew before it is tested, if the config says so."""
 
 from ..errors import RefusedError, words_of
+from ..progress import RecalibrationWatcher, Watcher
 from ..records import Judgement, RunRecalibration
 from ..runs import (
     RECALIBRATION_BATCH,
@@ -12,11 +13,10 @@ from ..runs import (
     judge,
     model_bytes,
 )
-from ..statistics import RecalibrationWatcher, recalibrate
+from ..statistics import recalibrate
 from ._checkpoint import save_checkpoint
 from ._messages import how_to_go_on
 from ._preparation import Job
-from ._watcher import Watcher
 from ._when_trained import when_trained
 
 

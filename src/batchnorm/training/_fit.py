@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..data import Batches, Source
 from ..errors import RefusedError
+from ..progress import StepReport, Watcher, training_shown
 from ..records import EpochRecord, TrainResult
 from ..runs import (
     ModelCard,
@@ -28,6 +29,8 @@ from ..runs import (
     loss_and_accuracy,
     name_of,
     nonfinite_entry,
+    norm_in_file,
+    plan_in_place_of,
     save_model,
     source_of,
     torch_settings,
@@ -40,8 +43,7 @@ from ._given import check_given, tells_options
 from ._going_on import data_of_run, last_checkpoint, name_in_run, refuse_older
 from ._messages import announce, how_to_go_on, what_differs, what_to_try
 from ._preparation import Job, in_hand, prepare
-from ._room import check_room
-from ._watcher import StepReport, Watcher
+from ._room import check_room, folder_made
 
 
 class DivergenceError(RefusedError):
@@ -63,23 +65,26 @@ def fit(
     config: TrainConfig | None = None,
     *,
     out: Path | str | None = None,
+    overwrite: bool = False,
     model: nn.Module | str | None = None,
     source: Source | str | None = None,
     watcher: Watcher | None = None,
+    progress: bool = False,
 ) -> Trained:
     """Train a net, test it once at the end, and leave a run folder that can be evaluated, used and gone on with.
 
     Torch's random state, threads and determinism are put back. The allocator's tuning (`batchnorm.tune_allocator`, on a
     CPU, unless `config.tune_allocator` is False) cannot be: from then on the process keeps its peak of memory. A given
-    `model` is trained in place, and keeps the route that was asked for; with `ema_decay` the returned net is its
-    average.
+    `model` is trained in place, and keeps the route asked for; with `ema_decay` the returned net is its average.
 
     Args:
         config: the options; `TrainConfig()` if left out.
         out: the folder of the run, new or empty; `None` writes nothing.
+        overwrite: allow that a run at `out` is replaced; it comes back if this training ends without a checkpoint.
         model: an own net, or its `package.module:function`, instead of `config.model`.
         source: own data, or their `package.module:source`, instead of `config.data`.
         watcher: hears of every step and epoch.
+        progress: show a bar on a terminal or in a notebook.
 
     Raises:
         InputError: something that was given cannot be used; nothing has been written.
@@ -98,13 +103,13 @@ def fit(
     # The options that are saved are those that were effective.
     own_data = source if source is None or isinstance(source, str) else found.info.name
     config = replace(given, model=name_of(model) or given.model, data=OwnData(own_data) if own_data else given.data)
-    folder = None if out is None else RunFolder.plan(out)
+    folder = None if out is None else plan_in_place_of(out) if overwrite else RunFolder.plan(out)
     with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
         job = prepare(config, device, model, found, in_hand(model=model, source=source))
+        told = held.enter_context(training_shown(watcher, progress=progress))
         if folder:
-            check_room(job, folder)
-            held.enter_context(folder.created(config))
-        return _run(job, folder, stop, watcher or Watcher())
+            held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
+        return _run(job, folder, stop, told)
 
 
 def resume(
@@ -113,6 +118,7 @@ def resume(
     model: nn.Module | str | None = None,
     source: Source | str | None = None,
     watcher: Watcher | None = None,
+    progress: bool = False,
     tune_allocator: bool | None = None,
 ) -> Trained:
     """Go on with a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
@@ -123,13 +129,14 @@ def resume(
             not one of this package, for a file must not choose which code runs.
         source: the own data that it was started with, or their `package.module:source`; needed likewise.
         watcher: hears of every step and epoch.
+        progress: show a bar on a terminal or in a notebook.
         tune_allocator: instead of the run's own option of that name; it changes no number.
 
     Raises:
         InputError: there is nothing to go on with, or it does not fit; further as `fit`.
 
     Example:
-        A finished run gives its result again; the test images are not looked at another time.
+        A finished run gives its result again.
 
         >>> import tempfile
         >>> folder = tempfile.mkdtemp()
@@ -140,14 +147,20 @@ def resume(
     check_given(model=model, watcher=watcher)
     folder = RunFolder.open(run)
     config = folder.read_config()
+    norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
     config = replace(
         config,
         model=name_in_run(config, model),
+        norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
         tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
     )
     found = data_of_run(config, source)
-    watcher = watcher or Watcher()
-    with listen_for_stop() as stop, torch_settings(config) as device, folder.held():
+    with (
+        listen_for_stop() as stop,
+        torch_settings(config) as device,
+        folder.held(),
+        training_shown(watcher, progress=progress) as told,
+    ):
         checkpoint = last_checkpoint(folder)
         job = prepare(config, device, model, found, in_hand(model=model, source=source))
         if checkpoint:
@@ -155,10 +168,10 @@ def resume(
             refuse_older(folder, checkpoint, config)
             folder.complete_metrics(checkpoint.history)
             for difference in what_differs(job, checkpoint):
-                watcher.note(difference)
+                told.note(difference)
         if not folder.result.exists():
             check_room(job, folder)
-        return _run(job, folder, stop, watcher)
+        return _run(job, folder, stop, told)
 
 
 def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:

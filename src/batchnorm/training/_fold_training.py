@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from ..errors import RefusedError, words_of
+from ..progress import Watcher
 from ..records import TrainResult
 from ..runs import RunFolder, fold_and_judge, model_bytes, write_new_file
 from ._preparation import Job
-from ._watcher import Watcher
 from ._when_trained import when_trained
 
 

@@ -4,8 +4,8 @@ import torch
 
 from ..allocator import tune_allocator
 from ..errors import Sentence, Setting
+from ..progress import Watcher
 from ..runs import TrainConfig
-from ._watcher import Watcher
 
 
 def keep_freed_memory(config: TrainConfig, device: torch.device, watcher: Watcher) -> None:

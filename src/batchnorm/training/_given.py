@@ -9,8 +9,8 @@ from typing import ParamSpec, TypeVar
 from torch import nn
 
 from ..errors import InputTypeError
+from ..progress import Watcher
 from ..runs import TrainConfig, near_option
-from ._watcher import Watcher
 
 Given = ParamSpec("Given")
 Value = TypeVar("Value")

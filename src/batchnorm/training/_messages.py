@@ -6,10 +6,10 @@ import torch
 
 from ..errors import Fault, Sentence, Setting
 from ..models import is_builtin
+from ..progress import Plan, Watcher
 from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
 from ._preparation import Job
-from ._watcher import Plan, Watcher
 
 
 def announce(job: Job, watcher: Watcher) -> None:

@@ -12,7 +12,7 @@ from .. import data
 from ..data import Batches, Normalization, Source
 from ..errors import InputError, Setting
 from ..files import in_short
-from ..models import build
+from ..models import OwnNorm, build, names_own_norm
 from ..records import EpochRecord
 from ..runs import MAY_DIFFER, ModelCard, TrainConfig, augmentation_of, evaluation_batches
 from ._checkpoint import Checkpoint, Position
@@ -210,6 +210,6 @@ def _net(config: TrainConfig, model: nn.Module | str | None, source: Source) -> 
         num_classes=len(info.classes),
         in_channels=info.in_channels,
         image_size=info.image_size,
-        **arguments,
+        **{**arguments, "norm": OwnNorm(config.norm) if names_own_norm(config.norm) else config.norm},
     )
     return net, arguments

@@ -1,27 +1,35 @@
-"""Has the disk room for the files of a run? Asked before the first step: at the end of an epoch it would be lost."""
+"""Where does a new run go, and has the disk room for it? Asked before the first step: later much would be lost."""
 
+import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
 from ..errors import InputError
-from ..runs import RunFolder
+from ..progress import Watcher
+from ..runs import RunFolder, in_place_of
 from ._preparation import Job
 
 SMALL_FILES = 1 << 20
 """Bytes for config, metrics, result, and what the formats add to the tensors."""
 
 
-def check_room(job: Job, folder: RunFolder) -> None:
-    """Raise unless the disk takes what the training will write, beside what lies in the folder already.
+def check_room(job: Job, folder: RunFolder, *, beside: bool = False) -> None:
+    """Raise unless the disk takes what the training will write, in the place of what lies in the folder already.
 
     A file is written whole before it replaces the older one, so that for a moment the largest one is there twice.
+
+    Args:
+        job: the training.
+        folder: of its run.
+        beside: what lies there stays until the training ends.
 
     Raises:
         InputError: it does not.
     """
-    needed = _bytes_of_run(job) - sum(file.stat().st_size for file in folder.files if file.is_file())
+    files = () if beside else folder.files
+    needed = _bytes_of_run(job) - sum(file.stat().st_size for file in files if file.is_file())
     nearest = next(place for place in (folder.path, *folder.path.absolute().parents) if place.exists())
     try:
         disk = shutil.disk_usage(nearest)
@@ -34,6 +42,22 @@ def check_room(job: Job, folder: RunFolder) -> None:
             argument="out",
             cure="Make room, or choose another folder.",
         )
+
+
+@contextlib.contextmanager
+def folder_made(job: Job, folder: RunFolder, watcher: Watcher, *, overwrite: bool) -> Iterator[None]:
+    """Make the folder of a new run, in the place of an old one if that is allowed, and hold it for the block.
+
+    Raises:
+        InputError: the disk has no room, or another process was faster, or trains in the old run.
+        OSError: the folder cannot be written.
+    """
+    check_room(job, folder, beside=overwrite)
+    with contextlib.ExitStack() as held:
+        if overwrite and (aside := held.enter_context(in_place_of(folder))):
+            watcher.note(f"the run that was in {folder.path} lies in {aside} until this one ends")
+        held.enter_context(folder.created(job.config))
+        yield
 
 
 def _bytes_of_run(job: Job) -> int:

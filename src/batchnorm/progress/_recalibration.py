@@ -1,44 +1,30 @@
 """How the recalibration of a run looks while it goes on: a bar on a terminal, a line per round elsewhere."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
-from ..runs import RecalibrationPlan, RunRecalibrationWatcher
-from ._streams import warn
-from ._wording import told
-
-
-@contextmanager
-def watch_rounds(*, quiet: bool) -> Iterator[RunRecalibrationWatcher]:
-    """Give the watcher that suits the standard error; the standard output is for the result.
-
-    Notes always come.
-    """
-    if quiet:
-        yield RoundNotes()
-    elif sys.stderr.isatty():
-        with RoundBar() as bar:
-            yield bar
-    else:
-        yield RoundLines()
+from ._drawn import WHOLE, FittingProgress
+from ._lines import warn
+from ._plans import RecalibrationPlan
+from ._watchers import RunRecalibrationWatcher, Words
 
 
 class RoundNotes(RunRecalibrationWatcher):
     """Says only what the user should not miss."""
 
+    def __init__(self, words: Words = str) -> None:
+        self.words = words
+
     def note(self, message: str) -> None:
         """Print the note."""
-        warn(f"note: {told(message)}")
+        warn(f"note: {self.words(message)}")
 
 
 class RoundLines(RoundNotes):
     """Plain text, a line for each round that begins, for files and pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Words = str) -> None:
+        super().__init__(words)
         self.rounds = Rounds()
 
     def started(self, plan: RecalibrationPlan) -> None:
@@ -59,15 +45,14 @@ class RoundLines(RoundNotes):
 class RoundBar(RunRecalibrationWatcher):
     """A bar over the batches of the running round, and which round of how many it is."""
 
-    def __init__(self) -> None:
-        self.console = Console(stderr=True)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+    def __init__(self, console: Console, words: Words = str) -> None:
+        self.words = words
+        self.console = console
+        what, bar = TextColumn("{task.description}"), BarColumn(bar_width=None)
+        batches, time = MofNCompleteColumn(table_column=WHOLE), TimeElapsedColumn(table_column=WHOLE)
+        self.progress = FittingProgress(
+            *(what, bar, batches, time), dispensable=(time, batches, bar), console=console, transient=True
         )
-        self.progress = Progress(*columns, console=self.console, transient=True)
         self.task = self.progress.add_task("recalibrate", total=None)
         self.rounds = Rounds()
 
@@ -92,11 +77,11 @@ class RoundBar(RunRecalibrationWatcher):
     def batch(self, done: int, total: int | None, number: int) -> None:
         """Move the bar."""
         self.rounds.begins(number)
-        self.progress.update(self.task, completed=done, total=total, description=self.rounds.name())
+        self.progress.move(self.task, completed=done, total=total, description=self.rounds.name())
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""
-        self.console.print(f"note: {told(message)}", style="yellow", highlight=False, markup=False)
+        self.console.print(f"note: {self.words(message)}", style="yellow", highlight=False, markup=False)
 
 
 class Rounds:

@@ -5,22 +5,22 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from batchnorm.cli import _progress
-from batchnorm.cli._progress import Bar, describe
-from batchnorm.training import Plan, StepReport
+from batchnorm.progress import Plan, StepReport
+from batchnorm.progress._fold import FoldNotes
+from batchnorm.progress._recalibration import RoundNotes
+from batchnorm.progress._training import Bar, Notes, describe
 
 PLAN = Plan("ConvBNNet", "fashion-mnist", "cpu", 421_642, 60_000, 12, 456, 0, 0)
 
 
 @pytest.fixture
-def draw(monkeypatch):
+def draw():
     """Draw the bar at a width, after the step that is given or before the first; return its line."""
 
     def drawn(width: int, report: StepReport | None = None) -> str:
         screen = StringIO()
         console = Console(file=screen, width=width, force_terminal=True, color_system=None)
-        monkeypatch.setattr(_progress, "Console", lambda: console)
-        bar = Bar()
+        bar = Bar(console)
         bar.started(PLAN)
         if report:
             bar.step(report)
@@ -65,3 +65,9 @@ def test_the_speed_goes_before_the_bar(draw) -> None:
 def test_one_epoch_of_one_step_is_not_in_the_plural() -> None:
     assert "1 epoch of 1 step, cpu" in describe(Plan("MLP", "mine", "cpu", 10, 64, 1, 1, 0, 0))
     assert "12 epochs of 456 steps, cpu" in describe(PLAN)
+
+
+@pytest.mark.parametrize("kind", [Notes, FoldNotes, RoundNotes])
+def test_notes_are_put_in_the_words_of_the_reader(kind, capsys) -> None:
+    kind(lambda message: message.replace("verify=False", "--no-verify")).note("not proved: verify=False")
+    assert capsys.readouterr().err == "note: not proved: --no-verify\n"

@@ -1,56 +1,25 @@
 """How a training looks on a terminal (a live bar), in a file (one line per epoch), or not at all."""
 
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Column, Table
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 
 from ..records import EpochRecord, RunFold, RunRecalibration
-from ..training import Plan, StepReport, Watcher
-from ._recalibration_progress import Rounds, describe_rounds
-from ._streams import tell, warn
-from ._wording import told
-
-NO_NUMBER = "–"  # noqa: RUF001 - a dash, not a minus
-"""What stands for a number until the first step has given one."""
-
-LEAST_BAR = 4
-
-
-@contextmanager
-def watch(*, quiet: bool) -> Iterator[Watcher]:
-    """Give the watcher that suits the standard output; notes come even when `quiet`.
-
-    They go to the standard error, or, where there is a bar, above it.
-    """
-    if quiet:
-        yield Notes()
-    elif sys.stdout.isatty():
-        with Bar() as bar:
-            yield bar
-    else:
-        yield Lines()
+from ._drawn import NO_NUMBER, WHOLE, FittingProgress
+from ._lines import tell, warn
+from ._plans import Plan, StepReport
+from ._recalibration import Rounds, describe_rounds
+from ._watchers import Watcher, Words
 
 
 class Notes(Watcher):
     """Says only what the user should not miss."""
 
+    def __init__(self, words: Words = str) -> None:
+        self.words = words
+
     def note(self, message: str) -> None:
         """Print the note on the standard error."""
-        warn(f"note: {told(message)}")
+        warn(f"note: {self.words(message)}")
 
 
 class Lines(Notes):
@@ -78,40 +47,18 @@ class Lines(Notes):
         tell(record.summary())
 
 
-class FittingProgress(Progress):
-    """Leaves out what a narrow terminal has no room for, the least important first, instead of cutting it."""
-
-    def __init__(self, console: Console) -> None:
-        whole = Column(no_wrap=True)
-        what = TextColumn("{task.description}")
-        bar, steps = BarColumn(bar_width=None), MofNCompleteColumn(table_column=whole)
-        numbers = TextColumn("{task.fields[numbers]}")
-        speed, left = TextColumn("{task.fields[speed]}"), TimeRemainingColumn(compact=True, table_column=whole)
-        self.all_columns: tuple[ProgressColumn, ...] = (what, bar, steps, numbers, speed, left)
-        self.dispensable: tuple[ProgressColumn, ...] = (speed, left, steps, bar)
-        super().__init__(*self.all_columns, console=console)
-
-    def make_tasks_table(self, tasks: Iterable[Task]) -> Table:
-        """Return the row of the columns that fit, whenever it is drawn: terminals change their width."""
-        tasks, columns, dispensable = list(tasks), list(self.all_columns), list(self.dispensable)
-        while dispensable and any(_width(columns, task) > self.console.width for task in tasks):
-            columns.remove(dispensable.pop(0))
-        self.columns = tuple(columns)
-        return super().make_tasks_table(tasks)
-
-
-def _width(columns: list[ProgressColumn], task: Task) -> int:
-    """Return the least width of a row: its texts, a bar of `LEAST_BAR`, a space after each but the last."""
-    cells = [column(task) for column in columns]
-    return sum(cell.cell_len if isinstance(cell, Text) else LEAST_BAR for cell in cells) + len(cells) - 1
-
-
 class Bar(Watcher):
     """A bar over all steps that are still ahead, with the running epoch's numbers; finished epochs stay above it."""
 
-    def __init__(self) -> None:
-        self.console = Console()
-        self.progress = FittingProgress(console=self.console)
+    def __init__(self, console: Console, words: Words = str) -> None:
+        self.words = words
+        self.console = console
+        bar, steps = BarColumn(bar_width=None), MofNCompleteColumn(table_column=WHOLE)
+        speed, left = TextColumn("{task.fields[speed]}"), TimeRemainingColumn(compact=True, table_column=WHOLE)
+        what, numbers = TextColumn("{task.description}"), TextColumn("{task.fields[numbers]}")
+        self.progress = FittingProgress(
+            *(what, bar, steps, numbers, speed, left), dispensable=(speed, left, steps, bar), console=console
+        )
         self.task: TaskID | None = None
         self.recalibration: TaskID | None = None
         self.rounds = Rounds()
@@ -140,7 +87,7 @@ class Bar(Watcher):
     def step(self, report: StepReport) -> None:
         """Move the bar."""
         if self.task is not None:
-            self.progress.update(
+            self.progress.move(
                 self.task,
                 completed=(report.epoch - 1) * self.steps + report.step,
                 description=f"epoch {report.epoch}/{self.epochs}",
@@ -162,7 +109,7 @@ class Bar(Watcher):
         self.rounds.begins(number)
         if self.recalibration is None:
             self.recalibration = self.progress.add_task("recalibration", total=total, numbers="", speed="")
-        self.progress.update(self.recalibration, completed=done, total=total, description=self.rounds.name())
+        self.progress.move(self.recalibration, completed=done, total=total, description=self.rounds.name())
 
     def recalibrated(self, record: RunRecalibration) -> None:
         """Print what came of it above the bar."""
@@ -174,7 +121,7 @@ class Bar(Watcher):
 
     def note(self, message: str) -> None:
         """Print the note above the bar."""
-        self.console.print(f"note: {told(message)}", style="yellow", highlight=False, markup=False)
+        self.console.print(f"note: {self.words(message)}", style="yellow", highlight=False, markup=False)
 
 
 def describe(plan: Plan) -> str:

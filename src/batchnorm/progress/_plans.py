@@ -1,0 +1,50 @@
+"""What lies ahead of a training or a recalibration, and how far has it come?"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What lies ahead when a training starts or goes on.
+
+    `images` are those of one epoch; `first_epoch` epochs and `first_step` steps of the next one are done already.
+    """
+
+    model: str
+    data: str
+    device: str
+    parameters: int
+    images: int
+    epochs: int
+    steps_per_epoch: int
+    first_epoch: int
+    first_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """The running epoch (counted from 1) after `step` steps; losses and accuracy (0…1): means over its images so far.
+
+    `loss` is what is minimized, with label smoothing; `plain_loss` the same without (`None` where it is not known).
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+    plain_loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecalibrationPlan:
+    """What lies ahead when the recalibration of a run starts; `images` are those of one round."""
+
+    model: str
+    data: str
+    split: str
+    images: int
+    batches: int
+    augmented: bool
+    method: str
+    device: str

@@ -1,0 +1,68 @@
+"""`recalibrate` and `wiring` of a state_dict of somebody's own net."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+CHECKPOINT_NET = """
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Conv2d(1, 4, 3, 2, bias=False), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(676, 10))
+"""
+
+
+@pytest.fixture
+def checkpoint(batchnorm, monkeypatch) -> list[str]:
+    """`net.pt`, a state_dict of a net in `checkpoint_net.py`, and how both are named."""
+    monkeypatch.delitem(sys.modules, "checkpoint_net", raising=False)
+    Path("checkpoint_net.py").write_text(CHECKPOINT_NET)
+    names: dict[str, object] = {}
+    exec(CHECKPOINT_NET, names)  # noqa: S102 - the text above
+    torch.save(names["net"]().state_dict(), "net.pt")
+    return ["net.pt", "--model", "checkpoint_net:net", "--threads", "1"]
+
+
+def test_a_state_dict_gets_the_statistics_of_a_named_set(batchnorm, checkpoint) -> None:
+    options = ["--data", "fashion-mnist-mini", "--max-samples", 500, "--input", "1x1x28x28"]
+    said = batchnorm("recalibrate", *checkpoint, *options, "-o", "new.pt")
+    assert said.code == 0
+    assert "written: new.pt" in said.out
+    assert "500 train images of fashion-mnist-mini, not augmented" in said.err
+    before, after = torch.load("net.pt", weights_only=True), torch.load("new.pt", weights_only=True)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"1.running_mean", "1.running_var"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-o", "new.pt"], "is a state_dict of a net of your own"),
+        (["--data", "fashion-mnist-mini"], "expected the name of a new file"),
+        (["--data", "fashion-mnist-mini", "-o", "new.pt", "--input", "1x3x28x28"], "the shape of the images of"),
+        (["--data", "fashion-mnist-mini", "-o", "new.pt", "--input", "1,1"], "sizes such as 1x3x224x224"),
+        (["--data", "fashion-mnst", "-o", "new.pt"], "fashion-mnist"),
+    ],
+)
+def test_a_state_dict_without_what_it_needs_is_one_message(batchnorm, checkpoint, options, message: str) -> None:
+    said = batchnorm("recalibrate", *checkpoint, *options, "--quiet")
+    assert (said.code, said.out) == (2, "")
+    assert message in said.err
+    assert "Traceback" not in said.err
+    assert not Path("new.pt").exists()
+
+
+def test_the_wiring_of_a_state_dict_is_shown_and_drawn(batchnorm, checkpoint) -> None:
+    said = batchnorm("wiring", *checkpoint, "--input", "2x1x28x28", "-o", "net.svg")
+    assert said.code == 0
+    assert "1 of 1 norms fold" in said.out
+    assert Path("net.svg").read_text().startswith("<")
+
+
+@pytest.mark.parametrize("command", ["wiring", "recalibrate"])
+def test_a_shape_beside_a_run_is_a_mistake(batchnorm, run, command: str) -> None:
+    said = batchnorm(command, run, "--input", "1x1x28x28")
+    assert (said.code, said.out) == (2, "")
+    assert "is for a state_dict of your own net" in said.err
