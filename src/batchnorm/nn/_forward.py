@@ -70,7 +70,11 @@ class Forward(Scripted, _BatchNorm):
 
     def _call(self, function: Callable[..., Tensor], input: Tensor, *others: Tensor, **own: object) -> Tensor:  # noqa: A002
         """`function` of `input`, of what else it takes, and of this layer's state, which it moves in training."""
-        self._check_input_dim(input)
+        try:
+            self._check_input_dim(input)
+        except AttributeError:
+            self._check_is_tensor(input)  # asked only when it failed: a call of a small layer takes few microseconds
+            raise
         counter = self._counter(input)
         if counter is not None:
             check_counter(counter)
@@ -112,15 +116,11 @@ class Forward(Scripted, _BatchNorm):
         if is_scripting():
             if input.dim() not in self.axes:
                 raise ValueError(f"expected an input of {self.axes} axes, got shape {input.size()}.")
-        elif not is_proxy(input) and self._axes_of(input) not in self.shapes:
+        elif not is_proxy(input) and input.dim() not in self.shapes:
             raise self._wrong_axes(input)
 
-    def _axes_of(self, input: Tensor) -> int:  # noqa: A002  # torch's name
-        try:
-            return input.dim()
-        except AttributeError:
-            check_given(type(self).__name__, f" of shape {' or '.join(self.shapes.values())}", input=input)
-            raise
+    def _check_is_tensor(self, input: object) -> None:  # noqa: A002  # torch's name
+        check_given(type(self).__name__, f" of shape {' or '.join(self.shapes.values())}", input=input)
 
     def _wrong_axes(self, input: Tensor) -> ValueError:  # noqa: A002  # torch's name
         return ValueError(

@@ -91,6 +91,8 @@ class BatchNormPool2d(Layer, torch.nn.BatchNorm2d):
             return node
         if not self._activates_later():
             return self._call(batch_norm_pool, input, kernel_size=self.kernel_size)
+        if not is_proxy(input):
+            self._check_is_tensor(input)
         self._check_input_dim(input)
         if not is_proxy(input):
             check_pool(input, self.kernel_size)  # batch_norm does not know of the pool, and would move statistics
