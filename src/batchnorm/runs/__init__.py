@@ -1,4 +1,4 @@
-"""Finished runs: their config, their files, and what is done with a trained model."""
+"""Work with finished runs: their config and files; evaluate, recalibrate, fold and use the trained model."""
 
 from ._as_trained import augmentation_of as augmentation_of
 from ._as_trained import evaluation_batches as evaluation_batches

@@ -1,4 +1,4 @@
-"""The training of a net: one config, one loop, one folder, and how a training goes on that was stopped."""
+"""Train an image classifier by a `TrainConfig` into a run folder, and resume a training that was stopped."""
 
 from ._fit import DivergenceError as DivergenceError
 from ._fit import Trained as Trained
