@@ -27,7 +27,7 @@ class TrainConfig:
 
     Raises:
         InputError: a value is out of range, or a name is unknown.
-        InputTypeError: an option does not exist; the message suggests a similar one, also for names from other libraries.
+        InputTypeError: an option does not exist; the message suggests a similar one, by other libraries' names too.
 
     Example:
         >>> TrainConfig(epochs=3, lr=0.05).schedule
