@@ -1,31 +1,34 @@
-"""Batch normalization for PyTorch: train with it, measure it, understand it, ship it.
+"""Batch norm for the PyTorch models that you already have: evaluate, recalibrate and fold it; layers and a trainer.
 
-Here is what is used most:
+The functions that most programs need:
 
-    recalibrate      compute running statistics anew from data
-    evaluate         loss and accuracy by running and by batch statistics
-    fold, unfold     put batch norm into the weights, and take it out again
-    trace            which module made which tensor, and who read it
-    fit, predict     train by a TrainConfig; classify images with what was trained
-    tune_allocator   keep freed memory for the next step
-    InputError       raised for an argument, a file or a model that cannot be used
+    recalibrate               recompute the running statistics of a model from data
+    evaluate                  loss and accuracy with running statistics and with batch statistics
+    fold, unfold              fold batch norm into the weights, and undo it
+    save_folded, load_folded  write a folded model to a file, and load it
+    drop_originals            free the memory that a folded model keeps for `unfold`
+    trace                     which module produced each tensor, and which ones used it
+    fit, predict              train an image classifier by a TrainConfig; classify images with it
+    tune_allocator            keep freed memory for the next training step
+    InputError                raised for an argument, a file or a model that cannot be used
 
-The rest is in modules, each opened when it is first asked for:
+All else is in modules, each imported when it is first used:
 
-    nn, functional   the layers; the functions that they are made of
-    models, data     image classifiers with any norm; data sets in memory
-    training, runs   the training loop; trained models and their files
-    statistics       whose moments normalize
+    nn, functional   the layers; the functions they are made of
+    models, data     image classifiers with any norm layer; image data sets
+    training, runs   the training loop; finished runs and their files
+    evaluation       types of the arguments of `evaluate`
+    statistics       recalibration; batch statistics inside a `with` block
     surgery          folding
-    wiring, norms    what a model did while it ran; which modules are batch norms
+    wiring, norms    what a model does while it runs; its batch norm layers
     calls            how a model is called with a batch or an example
-    transaction      a model changed for a while, and put back
+    transaction      change a model temporarily, and restore it
     bench            what batch norm costs
-    records, tables  results, written and read back; their cells
-    report           pictures of them
+    records, tables  results that can be written and read back; tables of them
+    report           pictures of results
     errors           exceptions that carry what is wrong as data
 
-`docs/api.md` lists what is in each of them; `__version__` is this library's.
+`docs/api.md` lists the contents of each module; `__version__` is the version of this library.
 """
 
 from importlib import import_module

@@ -116,13 +116,15 @@ THIS_PROCESS = Process()
 
 
 def tune_allocator(process: Process = THIS_PROCESS) -> AllocatorTuning:
-    """Let the process keep the large blocks that it frees, so that the next step need not ask the kernel for them.
+    """Keep freed memory in the process, so that the next training step need not ask the kernel for it again.
 
-    glibc maps every block over 32 MiB anew and gives it back when it is freed: each training step then meets a page
-    fault for every page of such an activation, which can cost more than the arithmetic. Afterwards freed blocks stay.
+    glibc maps every block of more than 32 MiB anew and gives it back when it is freed. So each training step meets a
+    page fault for every page of such an activation, which can cost more than the arithmetic. After this call, freed
+    blocks stay.
 
-    **One way.** It lasts until the process ends: glibc cannot be asked for the former values, and its thresholds, which
-    adapt themselves until somebody sets them, do not adapt any more. Children inherit it. Another call changes nothing.
+    **It cannot be undone.** It lasts until the process ends: glibc cannot be asked for the former values, and its
+    thresholds, which adapt themselves until a program sets them, no longer adapt. Child processes inherit it. Another
+    call changes nothing.
 
     **Memory.** The process keeps its peak: under a memory limit (a container, a batch system) that peak must fit, and
     it is not there for other processes. It may grow beyond the sum of what lives, as glibc's heap does for smaller

@@ -1,4 +1,4 @@
-"""What does batch norm cost? Layers and whole steps timed against PyTorch's; records out, nothing printed."""
+"""Measure what batch norm costs: layers and whole training steps, timed against PyTorch's. Nothing is printed."""
 
 from ._cache import Sweep as Sweep
 from ._cache import last_level_cache as last_level_cache

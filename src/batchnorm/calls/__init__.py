@@ -1,4 +1,4 @@
-"""How is a model called with what a caller or a loader gives, and what is in that?"""
+"""How a model is called with an example or a batch of a loader, and which tensors that contains."""
 
 from ._call import Call as Call
 from ._call import ForwardFn as ForwardFn

@@ -1,4 +1,4 @@
-"""Data sets as tensors in memory: where they come from, how they are cut and varied."""
+"""Load image data sets as tensors, normalize and augment the images, and split them into batches."""
 
 from ..files import cache_folder as cache_folder
 from ._augmentation import Augmentation as Augmentation

@@ -1,6 +1,6 @@
-"""What is wrong, as data: which verb, which argument, what was expected, what was got, and what to do next.
+"""Exceptions that carry as data which argument is wrong, what was expected, what was passed, and what to do next.
 
-Python reads it with arguments (`verify=False`), the command line with options (`--no-verify`); nobody rewrites text.
+In Python their messages name arguments (`verify=False`), on the command line options (`--no-verify`).
 """
 
 from ._exceptions import FaultError as FaultError

@@ -1,4 +1,4 @@
-"""Tensors in, tensors out: the four steps of batch normalization, and the functions made of them."""
+"""Batch normalization as functions of tensors: its four steps, and what is made of them."""
 
 from ._activation import ACTIVATIONS as ACTIVATIONS
 from ._activation import Activation as Activation

@@ -1,7 +1,7 @@
-"""Image classifiers with batch normalization, without it, or with any other norm in its place.
+"""Image classifiers in which the norm layer is an argument: this library's, PyTorch's, none, or your own.
 
-Every net takes the same first arguments `(num_classes, in_channels, image_size, width)` and the
-same keywords `norm`, `activation` and `norm_place`. `docs/models.md` shows them side by side.
+All of them take the same first arguments `(num_classes, in_channels, image_size, width)` and the same keywords `norm`,
+`activation` and `norm_place`. `docs/models.md` compares them.
 """
 
 from ._build import BuiltIn as BuiltIn

@@ -1,4 +1,4 @@
-"""The layers: they own weight, bias and running statistics, and hold no arithmetic."""
+"""PyTorch's batch norm layers, with an optional activation, residual or max-pool as the last step."""
 
 from ._add import BatchNormAdd2d as BatchNormAdd2d
 from ._layers import BatchNorm1d as BatchNorm1d

@@ -1,4 +1,4 @@
-"""Which modules are batch norms, what do they hold, what do they read, and who moves their statistics?"""
+"""Find the batch norm layers of a model, what they normalize, and whether training updates their statistics."""
 
 from ._find import Norm as Norm
 from ._find import find_norms as find_norms

@@ -1,8 +1,9 @@
-"""Plain data that is written to files and read back: what a training, a recalibration, a benchmark came to.
+"""Results of trainings, evaluations, recalibrations, folds and benchmarks: data to print, write and read back.
 
-Nothing here knows torch. A record is written as one JSON object that begins with its own name and version,
-so that a reader knows what it holds; reading looks the name up in `RECORDS`, so a file cannot name code.
-What a record comes to for a reader, in cells and words, stands in a file beside it.
+`print(record)` shows tables, `record.table()` is the first of them as data, `to_json` and `from_json` write and read.
+The JSON object of a record begins with its name and version. When it is read, the name is looked up in `RECORDS`, so
+that a file
+cannot choose which code runs. Nothing here imports torch.
 """
 
 from ._benchmark import Benchmark as Benchmark

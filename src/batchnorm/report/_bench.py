@@ -45,24 +45,21 @@ def benchmark_page(benchmark: Benchmark) -> str:
 
 
 def speed_section(benchmark: Benchmark, chart: str) -> str:
-    """Return the README's part about speed, in Markdown, without a heading.
+    """Return the README's part about speed, in Markdown, without a heading: one table, and where the rest is.
 
     Args:
         benchmark: what was measured.
         chart: the path of the chart, as the README's reader finds it.
     """
-    tuned = [row for row in benchmark.layers if row.allocator == "tuned"]
-    parts = [_setting(benchmark.conditions)]
-    if tuned:
-        parts += [
-            "Norm, activation and what follows, training forward and backward:",
-            summary_table(tuned).markdown(),
-            f"![How many times faster than PyTorch's calls, per shape and layout]({chart})",
-        ]
     steps = [row for row in benchmark.steps if row.allocator == "tuned"]
+    parts = [_setting(benchmark.conditions)]
     if steps:
-        parts += ["Whole training steps, each in its faster layout:", _short_step_table(steps).markdown()]
-        parts += step_sentences(benchmark.steps)
+        parts.append(_short_step_table(steps).markdown())
+    if benchmark.layers:
+        parts.append(
+            f"[The chart]({chart}) and [the whole benchmark](benchmarks/results/bench.md) show norm layers by themselves, "
+            "shape by shape."
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -110,7 +107,7 @@ def _step_sentence(tuned: StepRow, untuned: StepRow | None) -> str:
 
 
 def _short_step_table(rows: Iterable[StepRow]) -> Table:
-    columns = (Column("net", "left"), *(Column(f"{name}, ms") for name in STEP_KINDS.values()))
+    columns = (Column("net", "left"), *(Column(name) for name in STEP_KINDS.values()))
     lines = (
         (f"{row.net}, {row.batch} images {shape_text(row.image)}", *(_best(row, kind) for kind in STEP_KINDS))
         for row in rows
@@ -126,9 +123,9 @@ def _best(row: StepRow, kind: str) -> str:
 def _setting(conditions: Conditions) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in conditions.versions.items() if name != "batchnorm")
     return (
-        f"Medians of {conditions.rounds} rounds in turn on a CPU ({conditions.processor}, {conditions.threads} "
-        f"threads; {versions}), both sides with the tuned allocator. "
-        "All rows are in [benchmarks/results/bench.md](benchmarks/results/bench.md)."
+        "One training step (forward, backward, optimizer), in milliseconds, each net in its faster memory layout. Medians "
+        f"of {conditions.rounds} rounds in turn on a CPU ({conditions.processor}, {conditions.threads} threads; "
+        f"{versions}), all with the tuned allocator."
     )
 
 

@@ -1,4 +1,4 @@
-"""Finished runs: their config, their files, and what is done with a trained model."""
+"""Work with finished runs: their config and files; evaluate, recalibrate, fold and use the trained model."""
 
 from ..progress import FoldWatcher as FoldWatcher
 from ..progress import RecalibrationPlan as RecalibrationPlan

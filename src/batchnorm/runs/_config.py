@@ -21,13 +21,13 @@ ModelArgument = int | float | bool | str
 @tells_unknown_options
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a net is trained: which net on which images, by which rule, for how long.
+    """The options of a training: model, data, optimizer, learning-rate schedule, and what to do at the end.
 
-    Every value is checked when the object is made, all mistakes are named together.
+    All values are checked when the object is created, and all invalid ones are reported together.
 
     Raises:
-        InputError: a value is out of its range, or a name unknown.
-        InputTypeError: an option that there is not; the near one is named, by whatever name others have for it.
+        InputError: a value is out of range, or a name is unknown.
+        InputTypeError: an option does not exist; the message suggests a similar one, by other libraries' names too.
 
     Example:
         >>> TrainConfig(epochs=3, lr=0.05).schedule

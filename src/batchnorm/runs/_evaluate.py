@@ -103,18 +103,20 @@ def evaluate(
     forward_fn: Any = None,
     target_fn: Any = None,
 ) -> Evaluation | ModelEvaluation:
-    """Judge a run, or a model on a loader, by the running statistics and by each batch's own.
+    """Evaluate a run, or any model on a loader, with the running statistics and with the statistics of each batch.
 
-    `evaluate(run)` loads the model of a run and its data. The second pass takes the images in a fixed shuffled order in
-    batches of `batch_size`, as training did.
+    A model that does worse with its running statistics than with those of each batch is a case for `recalibrate`.
 
-    `evaluate(model, loader)` takes any model and any iterable of batches, `torch.utils.data.Dataset` and `DataLoader`
-    among them, and gives the loss (cross entropy over all samples) and the accuracy, or what `metric` says. A batch is
-    `(inputs, targets)`; the model is called with as many members as its forward needs. Data are moved to the model's
-    device. Afterwards the model, its modes, its gradients and the random state are what they were.
+    `evaluate(run)` loads the model and the data of a run. For batch statistics, the images come in a fixed shuffled
+    order in batches of `batch_size`, as in training.
 
-    All that differs between the passes is whose statistics normalize: dropout is off in all of them. A model without
-    norm layers, or with folded ones, is judged once, and the record says so.
+    `evaluate(model, loader)` takes any model and any iterable of batches, such as a `torch.utils.data.Dataset` or
+    `DataLoader`, and returns the loss (cross entropy over all samples) and the accuracy, or the values of `metric`. A
+    batch is `(inputs, targets)`; the model is called with as many of its members as its forward takes. Data are moved
+    to the model's device. Afterwards the model, its modes, its gradients and the random state are what they were.
+
+    The passes differ only in the statistics that normalize: dropout is off in all of them. A model without norm layers,
+    or with folded ones, is evaluated once, and the record says so.
 
     Args:
         run: a run's folder or its `model.safetensors`; or a model, in any mode. DistributedDataParallel (each process

@@ -17,10 +17,10 @@ from ._safetensors import check_digest, read_fold, read_safetensors, safetensors
 
 
 def save_folded(model: nn.Module, path: Path | str) -> None:
-    """Save a model that `fold` has folded, and what it was before, to one safetensors file, atomically.
+    """Save a folded model, together with what it was before, to one safetensors file, atomically.
 
     The file holds the folded tensors, all buffers (also those that a `state_dict` leaves out), the originals for
-    `unfold`, and which layers the model is made of. `load_folded` reads it. A file that is there already is replaced.
+    `unfold`, and which layers the model consists of. `load_folded` reads it. An existing file is replaced.
 
     Args:
         model: a folded model, or one with folded parts. It stays as it is.
@@ -83,10 +83,11 @@ def folded_bytes(model: nn.Module, before: Mapping[str, Any]) -> bytes:
 
 @verb
 def load_folded(path: Path | str, model: nn.Module) -> nn.Module:
-    """Load a file of `save_folded`, or of `batchnorm fold` for a net of your own, into a model that is not folded yet.
+    """Load a file of `save_folded`, or of `batchnorm fold` for your own model, into a model that is not folded yet.
 
-    In place, all or nothing: the model gets the structure, the tensors and the dtypes of the saved one, bit for bit, on
-    the devices that it is on, and is in evaluation mode. Whatever is raised, it is as before. Nothing in a file is run.
+    In place, all or nothing: the model gets the structure, the tensors and the dtypes of the saved model, bit for bit,
+    on the devices that it is on, and is put into evaluation mode. If anything is raised, it is as before. No code from
+    the file is run.
 
     Args:
         path: the file.

@@ -1,4 +1,4 @@
-"""Whose moments normalize, and who may move the running ones."""
+"""Recompute the running statistics of a model, or normalize by batch statistics inside a `with` block."""
 
 from ..progress import RecalibrationWatcher as RecalibrationWatcher
 from ._batch_statistics import use_batch_statistics as use_batch_statistics

@@ -12,18 +12,18 @@ from ..transaction import Attributes, attributes, block
 
 @block
 def use_batch_statistics(model: nn.Module) -> Iterator[None]:
-    """Let every batch norm normalize by its own batch inside the block, and update nothing.
+    """Normalize by the statistics of each batch inside a `with` block, and update no running statistics.
 
-    The output is that of training mode for the norms (frozen ones too, but for a class that knows
-    nothing of batches, such as torchvision's FrozenBatchNorm2d) and that of evaluation mode for all
-    the rest: dropout is off. No buffer is touched, no `num_batches_tracked` counts. When the block
-    ends, by whatever is raised, every module has its `training` and every norm its
-    `track_running_stats` back. Two modes that differ on the same images show statistics that do not
-    fit: the train/eval gap.
+    Use it to see how much the running statistics matter: if the outputs on the same images differ much from those of
+    evaluation mode, the running statistics do not fit the model (the train/eval gap).
 
-    The model is switched by its own `eval()`; the norms' flags are set on the norms themselves and not by
-    `train()`, which a frozen one may answer in its own way. They are the model's: do not run it from another
-    thread meanwhile.
+    Inside the block, norm layers compute what they compute in training mode (frozen ones too, except for a class that
+    knows nothing of batches, such as torchvision's FrozenBatchNorm2d), and everything else is in evaluation mode:
+    dropout is off. No buffer changes, not even `num_batches_tracked`. When the block ends, even by an exception, every
+    module has its `training` and every norm layer its `track_running_stats` back.
+
+    The model is switched by its own `eval()`. The flags of the norm layers are set directly and not by `train()`, which
+    a frozen one may override. They belong to the model: do not run it from another thread in the meantime.
 
     Args:
         model: any module; the ones that are its children when the block begins are meant.

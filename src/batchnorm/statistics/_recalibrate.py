@@ -44,23 +44,26 @@ def recalibrate(
     watcher: RecalibrationWatcher | None = None,
     progress: bool = False,
 ) -> Recalibration:
-    """Set the running statistics of every norm to the population statistics of its input over the loader's data.
+    """Recompute the running statistics of every norm layer from the data of a loader, with the weights as they are now.
 
-        average:  mean, var of the input of each norm, while every norm below normalizes by the batch at hand
-        exact:    mean, var of the input of each norm, while every norm below normalizes by its new statistics
+    Use it where running statistics do not fit the weights: after averaging, merging, pruning or quantizing them, after
+    training with small batches or for a short time, or for data of another kind.
 
-    Both are merged in float64 over all batches, each weighted by its count, with the variance between the batches.
-    `average` reads the data once. Its statistics are those of inputs that were normalized by batches: right for large
-    batches, and worse than none for tiny ones. `exact` does not depend on the batch size: it gives in
-    evaluation what training mode gives for all data as a single batch (up to rounding, with `variance="biased"`). It
-    reads the data once for each depth of the model, but only so far as the norm that is settled, and once more to
-    measure what is left, the certificate of the record.
+    average:  mean, var of the input of each norm layer, while the layers before it normalize by the current batch
+    exact:    mean, var of the input of each norm layer, while the layers before it normalize by their new statistics
 
-    In place, all or nothing: whatever is raised, by the loader, by the model or by Ctrl-C, the model, its modes, its
-    gradients and the random state are as before; afterwards they are as before but for the statistics. Dropout is
-    off, nothing else is trained, `num_batches_tracked` stays. A norm is any module with `running_mean` and
-    `running_var`: torch's, ours, torchvision's, timm's. Frozen norms, those that are never called, and those without
-    statistics are left alone and named in the record; so are those of which nobody knows what they normalize.
+    Both merge all batches in float64, each weighted by its count, with the variance between the batches. `average`
+    reads the data once. Its statistics are those of inputs that were normalized by batches: right for large batches,
+    and worse than none for tiny ones. `exact` does not depend on the batch size: evaluation then gives what training
+    mode gives for all data as a single batch (up to rounding, with `variance="biased"`). It reads the data once for
+    each depth of the model, each time only up to the layers that it settles, and once more to measure the error that is
+    left, for the certificate in the record.
+
+    In place, all or nothing: if the loader or the model raises, or Ctrl-C is pressed, the model, its modes, its
+    gradients and the random state are as before; otherwise only the statistics change. Dropout is off, nothing is
+    trained, and `num_batches_tracked` stays. A norm layer is any module with `running_mean` and `running_var`:
+    PyTorch's, this library's, torchvision's, timm's. Frozen ones, those that are never called, those without
+    statistics, and those whose input cannot be identified are left alone and named in the record.
 
     Args:
         model: in any mode. DistributedDataParallel, DataParallel and `torch.compile` are seen through.

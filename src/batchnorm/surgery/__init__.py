@@ -1,4 +1,4 @@
-"""Change a model in place, prove it, and say what changed."""
+"""Fold batch norm into the weights of a model, in place; verify the result, report it, and undo it."""
 
 from ._fold import fold as fold
 from ._keep import check_not_dropped as check_not_dropped

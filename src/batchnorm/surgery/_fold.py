@@ -30,18 +30,19 @@ def fold(
     materialize: bool = False,
     keep_originals: bool = True,
 ) -> FoldReport:
-    """Change a model in place: every batch norm goes into the weights of its neighbours, as far as that is exact.
+    """Fold every batch norm layer of a model into the weights of its neighbours, in place, wherever that is exact.
 
-        behind a product:  scale * (W x + b) + shift  =  (scale W) x + (scale b + shift)
-        before a product:  W (scale x + shift) + b    =  (W scale) x + (b + W shift)
+    after a product:   scale * (W x + b) + shift  =  (scale W) x + (scale b + shift)
+    before a product:  W (scale x + shift) + b    =  (W scale) x + (b + W shift)
 
     with scale = weight / sqrt(running_var + eps) and shift = bias - running_mean * scale, computed in float64 and
-    rounded once. Products are convolutions, transposed ones and linear layers of any class, and calls of
-    `F.conv2d` and the like with a parameter. The norm's input may reach it, and its output the product, by way of
-    anything that keeps the channels apart: views, padding that repeats, concatenation, shuffles, average pools. Which
-    product meets which norm is not read from the code but seen while the model runs; a norm whose neighbours are not
-    known for certain is not folded. It becomes a `ScaleShift`, one multiply-add for each element, or is left, and the
-    report says why. What a norm does besides (an activation, a pool, a residual) stays in its place.
+    rounded once. Products are convolutions, transposed convolutions and linear layers of any class, and calls of
+    `F.conv2d` and the like with a parameter. Between the norm layer and the product there may be anything that keeps
+    the channels apart: views, padding that repeats, concatenation, shuffles, average pools. Which product belongs to
+    which norm layer is not read from the code but observed while the model runs. A norm layer whose neighbours are not
+    known for certain is not folded: it becomes a `ScaleShift`, one multiply-add for each element, or stays as it is,
+    and the report gives the reason. What a norm layer does besides normalizing (an activation, a pool, a residual)
+    stays in its place.
 
     All or nothing: whatever is raised, Ctrl-C included, the model is as it was. `unfold` gives back every bit. Modes,
     `requires_grad`, devices, memory formats and hooks stay.

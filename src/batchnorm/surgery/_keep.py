@@ -14,7 +14,7 @@ from ._twin import DROPPED, STASH
 
 @verb
 def drop_originals(model: nn.Module) -> None:
-    """Let go of what a folded model keeps for `unfold`: half of its memory, and of its pickle.
+    """Free what a folded model keeps for `unfold`: about half of its memory, and of the size of its pickle.
 
     Args:
         model: a model that `fold` has folded, or that has one inside. It computes what it did, and can no longer be

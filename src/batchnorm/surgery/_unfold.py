@@ -14,13 +14,13 @@ from ._twin import STASH
 
 @verb
 def unfold(model: nn.Module, *, discard: bool = False) -> tuple[str, ...]:
-    """Change a folded model back in place: every norm stands where it stood, and every weight has the bits it had.
+    """Undo `fold` in place: every norm layer is back in its place, and every weight has the bits that it had before.
 
-    The very modules and the very bits that were there come back, as the model is now: if it was moved or converted
-    meanwhile, weights and norms follow (a half has fewer bits); each norm takes the mode of what stood in its place, or
-    stays in evaluation if the model's own `train()` keeps it there; and if all weights that took norms up were frozen,
-    or thawed, since, the norms are, too. What is no part of a fold stays as it is now.
-    All or nothing: whatever is raised, Ctrl-C included, the model is folded as before.
+    The original modules and bits are restored, in the state that the model has now. If it was moved or converted since,
+    weights and norm layers follow (a half has fewer bits). Each norm layer takes the mode of the module in its place,
+    or stays in evaluation if the model's own `train()` keeps it there. If all weights that absorbed norm layers have
+    been frozen or unfrozen since, so are the norm layers. Whatever is not part of a fold stays as it is now. All or
+    nothing: whatever is raised, Ctrl-C included, the model is folded as before.
 
     Args:
         model: a model that `fold` has folded, or that has one inside.

@@ -1,6 +1,6 @@
-"""What a record comes to, in cells and words; and how a terminal, a notebook, Markdown and CSV show them.
+"""Tables of results, and how a terminal, a notebook, Markdown and CSV show them.
 
-A table knows nothing of what it is about: `records` makes tables, whoever shows them renders them.
+A table knows nothing of its subject: `records` makes tables, and whatever shows them renders them.
 """
 
 from ._figures import NONE as NONE

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
 Mark = Literal["", "good", "warning", "bad", "faint"]
+"""What a cell is to the reader: nothing special, good, a warning, bad, or of little weight."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The training of a net: one config, one loop, one folder, and how a training goes on that was stopped."""
+"""Train an image classifier by a `TrainConfig` into a run folder, and resume a training that was stopped."""
 
 from ..progress import Plan as Plan
 from ..progress import StepReport as StepReport

@@ -71,7 +71,7 @@ def fit(
     watcher: Watcher | None = None,
     progress: bool = False,
 ) -> Trained:
-    """Train a net, test it once at the end, and leave a run folder that can be evaluated, used and gone on with.
+    """Train an image classifier, test it once at the end, and write a run folder that the other functions take.
 
     Torch's random state, threads and determinism are put back. The allocator's tuning (`batchnorm.tune_allocator`, on a
     CPU, unless `config.tune_allocator` is False) cannot be: from then on the process keeps its peak of memory. A given

@@ -1,4 +1,4 @@
-"""Change a model for a while, and put everything back, whatever is raised."""
+"""Change a model temporarily, and restore all of it, whatever is raised."""
 
 from ._attributes import Attributes as Attributes
 from ._attributes import attributes as attributes

@@ -1,4 +1,4 @@
-"""What a model did, seen while it ran. It changes nothing."""
+"""Trace what a model does while it runs: which module produced each tensor, and which ones used it."""
 
 from ._events import Escape as Escape
 from ._events import ModuleCall as ModuleCall

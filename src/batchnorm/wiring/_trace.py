@@ -27,11 +27,11 @@ _OTHER_CHANCES = (20231, 20232, 20233)
 
 @verb
 def trace(model: nn.Module, *example_inputs: object) -> Wiring:
-    """Run a model once for each example, and write down which module or function made which tensor, and who read it.
+    """Run a model once for each example, and record which module or function produced each tensor, and which used it.
 
-    One pass in evaluation mode, without gradients, that changes nothing: modes, buffers, hooks and the random state
-    are as before. A model that asks the data a question of yes or no (`if x.mean() > 0`) is run once more with the
-    other answer, so that both branches are seen; a model that draws random numbers is run with others, too.
+    The pass is in evaluation mode, without gradients, and changes nothing: modes, buffers, hooks and the random state
+    are as before. A model that branches on data (`if x.mean() > 0`) is run once more with the other answer, so that
+    both branches are seen; a model that draws random numbers is run again with others.
 
     Args:
         model: a module; in training mode it is traced as in evaluation. `torch.compile` is seen through.
