@@ -57,8 +57,8 @@ def speed_section(benchmark: Benchmark, chart: str) -> str:
         parts.append(_short_step_table(steps).markdown())
     if benchmark.layers:
         parts.append(
-            f"[The chart]({chart}) and [the whole benchmark](benchmarks/results/bench.md) show norm layers by themselves, "
-            "shape by shape."
+            f"[The chart]({chart}) and [the whole benchmark](benchmarks/results/bench.md) show norm layers by "
+            "themselves, shape by shape."
         )
     return "\n\n".join(parts) + "\n"
 
@@ -123,8 +123,8 @@ def _best(row: StepRow, kind: str) -> str:
 def _setting(conditions: Conditions) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in conditions.versions.items() if name != "batchnorm")
     return (
-        "One training step (forward, backward, optimizer), in milliseconds, each net in its faster memory layout. Medians "
-        f"of {conditions.rounds} rounds in turn on a CPU ({conditions.processor}, {conditions.threads} threads; "
+        "One training step (forward, backward, optimizer), in milliseconds, each net in its faster memory layout. "
+        f"Medians of {conditions.rounds} rounds in turn on a CPU ({conditions.processor}, {conditions.threads} threads; "
         f"{versions}), all with the tuned allocator."
     )
 
