@@ -28,14 +28,13 @@ def get(name: str) -> Source:
         'Ankle boot'
         >>> get("fashion")
         Traceback (most recent call last):
-        batchnorm.errors.InputError: data: unknown name 'fashion'. Did you mean 'fashion-mnist'...
+        batchnorm.errors.InputError: unknown data set 'fashion'; expected one of fashion-mnist-mini, ...
     """
     known = {source.info.name: source for source in available()}
     if name in known:
         return known[name]
     raise InputError(
-        f"unknown name {name!r}",
-        argument="data",
+        f"unknown data set {name!r}",
         expected=f"one of {', '.join(known)}",
         cure=did_you_mean(name, known),
     )
