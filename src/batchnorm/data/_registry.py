@@ -28,7 +28,7 @@ def get(name: str) -> Source:
         'Ankle boot'
         >>> get("fashion")
         Traceback (most recent call last):
-        batchnorm.errors.InputError: data: unknown name 'fashion'. Did you mean 'fashion-mnist'...
+        batchnorm.errors.InputError: unknown data set 'fashion'; expected one of fashion-mnist-mini, ...
     """
     if not isinstance(name, str):
         got = "None" if name is None else type(name).__name__
@@ -37,8 +37,7 @@ def get(name: str) -> Source:
     if name in known:
         return known[name]
     raise InputError(
-        f"unknown name {name!r}",
-        argument="data",
+        f"unknown data set {name!r}",
         expected=f"one of {', '.join(known)}",
         cure=did_you_mean(name, known),
     )
