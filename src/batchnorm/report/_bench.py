@@ -123,9 +123,9 @@ def _best(row: StepRow, kind: str) -> str:
 def _setting(conditions: Conditions) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in conditions.versions.items() if name != "batchnorm")
     return (
-        "One training step (forward, backward, optimizer), in milliseconds, each net in its faster memory layout. "
-        f"Medians of {conditions.rounds} rounds in turn on a CPU ({conditions.processor}, {conditions.threads} threads; "
-        f"{versions}), all with the tuned allocator."
+        "One training step (forward, backward, optimizer) in milliseconds, each net in its faster memory layout. "
+        f"Medians of {conditions.rounds} rounds in turn on a CPU ({conditions.processor}, {conditions.threads} "
+        f"threads; {versions}), all with the tuned allocator."
     )
 
 
