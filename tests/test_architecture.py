@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "allocator": set(),
     "errors": set(),
     "files": {"errors"},
-    "progress": {"records"},
+    "progress": {"files", "records"},
     "records": {"errors", "files", "tables"},
     "tables": set(),
     # the storeys, from below

@@ -59,7 +59,7 @@ class Recalibrate:
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """function that makes its norm layers, if they are yours"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
-    """what your own model takes, to be checked against the images"""
+    """shape of your own model's input, to check the images"""
     device: Annotated[str, arg(metavar="NAME")] = "auto"
     """auto, cpu, cuda, cuda:1"""
     threads: int = 0

@@ -5,6 +5,8 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
+from ..files import in_lines
+
 
 def silence(stream: TextIO) -> None:
     """Lead a stream that can no longer be written into nothing, with what it still holds."""
@@ -13,9 +15,12 @@ def silence(stream: TextIO) -> None:
 
 
 def warn(text: str) -> None:
-    """Print on the standard error; where that cannot be written there is nobody to tell."""
+    """Print on the standard error, without what steers a terminal: names of files and errors of others may hold it.
+
+    Where that cannot be written there is nobody to tell.
+    """
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(in_lines(text), file=sys.stderr, flush=True)
     except OSError:
         silence(sys.stderr)
 

@@ -3,8 +3,8 @@
 WIDE = 0.25
 """Of the median: where the quartiles are farther apart, the calls took unequally long."""
 
-Quartiles = tuple[float, ...]
-"""Two: the milliseconds that a quarter of the calls, and three quarters of them, stayed below."""
+Quartiles = tuple[float, float]
+"""The milliseconds that a quarter of the calls, and three quarters of them, stayed below."""
 
 
 def quartiles_text(quartiles: Quartiles) -> str:
