@@ -115,7 +115,7 @@ def resume(
     watcher: Watcher | None = None,
     tune_allocator: bool | None = None,
 ) -> Trained:
-    """Go on with a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
+    """Resume a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
 
     Args:
         run: its folder.

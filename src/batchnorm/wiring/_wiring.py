@@ -19,7 +19,7 @@ from ._units import NormCall, Unit, find_units
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Wiring:
-    """Which module or function made which tensor, and who read it, in one or several passes.
+    """Which module or function produced each tensor, and which used it, in one or several passes.
 
     Attributes:
         model: the module that ran, without `torch.compile` around it.
