@@ -11,7 +11,7 @@ from ._traced import is_proxy, module_node
 
 
 class Tail(Scripted):
-    """What a norm layer does after normalizing, and what is left of it when it is folded: residual, activation, max-pool.
+    """The steps of a norm layer after normalizing, kept when it is folded: residual, activation, max-pool.
 
         y = affine(input) + residual
         output = max_pool2d(activate(y, activation), kernel_size)

@@ -8,7 +8,7 @@ from ..statistics import RecalibrationWatcher
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What lies ahead when a training starts or resumes.
+    """What lies ahead when a training starts or goes on.
 
     `images` are those of one epoch; `first_epoch` epochs and `first_step` steps of the next one are done already.
     """
