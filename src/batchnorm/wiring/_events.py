@@ -38,7 +38,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """Stands for what cannot be followed: a tensor without memory of its own, or an object of another library."""
+    """Stands for what cannot be followed: a tensor without memory of its own, or an object of an unknown class."""
 
     kind: str
     is_tensor: bool = False
