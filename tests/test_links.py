@@ -25,7 +25,7 @@ def test_what_a_document_points_to_exists(document: Path) -> None:
 
 
 def places(text: str) -> set[str]:
-    """Return the names by which the headings of a page are linked to: lower case, hyphens for blanks, no punctuation."""
+    """Return the names by which the headings of a page are linked to: lower case, hyphens, no punctuation."""
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#+ +(.+?) *$", prose, flags=re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
