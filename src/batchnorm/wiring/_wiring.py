@@ -109,7 +109,7 @@ class Wiring:
             >>> wiring.record().norms[0].outcome
             'folded'
         """
-        # What can be done with a norm is for `surgery` to say, which stands above this room: asked when it is wanted.
+        # What can be done with a norm is for `surgery` to say, which imports this folder: asked when it is wanted.
         from ..surgery import wiring_record
 
         return wiring_record(self)
