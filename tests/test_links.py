@@ -24,6 +24,25 @@ def test_what_a_document_points_to_exists(document: Path) -> None:
     assert [target for target in there if not (document.parent / target).exists()] == []
 
 
+def places(text: str) -> set[str]:
+    """Return the names by which the headings of a page are linked to: lower case, hyphens, no punctuation."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ +(.+?) *$", prose, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_points_to_inside_a_page_is_a_heading_of_it(document: Path) -> None:
+    found = re.findall(r"\]\((?![a-z]+:)([^)\s#]*)#([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    pages = [(document.parent / page if page else document, place) for page, place in found]
+    assert [f"{page}#{place}" for page, place in pages if place not in places(page.read_text(encoding="utf-8"))] == []
+
+
+def test_a_heading_is_linked_to_by_its_words() -> None:
+    text = "# Ship it\n\n## `--json`, and more\n\n```python\n# no heading\n```\n"
+    assert places(text) == {"ship-it", "--json-and-more"}
+
+
 def test_a_link_and_a_picture_are_found() -> None:
     text = "[a](docs/a.md#part), ![b](b.png), [c](https://example.org), [d](#here)"
     assert targets(text) == ["docs/a.md", "b.png"]

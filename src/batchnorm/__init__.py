@@ -102,7 +102,7 @@ _FROM = {
     "trace": "wiring",
     "unfold": "surgery",
 }
-"""What is used most, and the room that it lives in. Type checkers read the imports above instead of the two tables."""
+"""What is used most, and the module that it is in. Type checkers read the imports above instead of the two tables."""
 
 __all__ = sorted(("InputError", "__version__", "tune_allocator", *_ROOMS, *_FROM))  # noqa: PLE0605  # it is a list
 
@@ -114,7 +114,7 @@ def __dir__() -> list[str]:
 if not TYPE_CHECKING:  # to a type checker it would make every name one that exists
 
     def __getattr__(name: str) -> object:
-        """Open a room when it is first asked for: the command line starts before torch is imported."""
+        """Import a module when it is first asked for: the command line starts before torch is imported."""
         if name in _ROOMS:
             return import_module(f".{name}", __name__)
         if name in _FROM:

@@ -72,7 +72,7 @@ def random_shift(images: Tensor, pixels: int, generator: torch.Generator) -> Ten
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which of the random changes are made, and how far.
+    """Which random changes are made to training images, and how large they are.
 
     Args:
         flip: mirror half of the images.

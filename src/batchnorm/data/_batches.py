@@ -19,7 +19,7 @@ from ._split import Split
 
 
 class Batches:
-    """A split, cut into batches of normalized images and their labels, as often as it is asked for.
+    """A split, cut into batches of normalized images and their labels, for any number of epochs.
 
     Args:
         split: the images, in memory.

@@ -20,7 +20,7 @@ _TIMEOUT_SECONDS = 30
 
 
 def fetch(name: str, *, destination: Path | str | None = None, on_progress: Progress | None = None) -> Path:
-    """Download a data set, check every file by SHA-256, and say in which folder it lies.
+    """Download a data set, check every file by SHA-256, and return its folder.
 
     Files that are there and sound are kept; a download that broke off goes on where it ended. A
     file takes its name only after its sum agreed. If two processes fetch at the same time, the

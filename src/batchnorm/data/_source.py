@@ -32,7 +32,7 @@ class Download:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a data set before a file is opened.
+    """What is known about a data set before any file is opened.
 
     Args:
         name: the name that `get` and `--data` take.
@@ -65,7 +65,7 @@ class DatasetInfo:
 
 
 class Source(Protocol):
-    """A data set: it says what it is and where it lies, and loads a split when asked.
+    """A data set: its description, its location, and a method that loads a split.
 
     This is all that training, evaluation and the command line know of data. A new kind of data (a
     folder of images, CIFAR) is a new class with these three members and an entry in `available`.

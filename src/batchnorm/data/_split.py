@@ -10,7 +10,7 @@ from ..errors import InputError, InputTypeError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images and their labels, as they lie in the files: nothing scaled, nothing normalized.
+    """Images and their labels as they are in the files, neither scaled nor normalized.
 
     Args:
         images: uint8 of shape (N, C, H, W).

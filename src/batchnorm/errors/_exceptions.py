@@ -48,11 +48,11 @@ class FaultError(Exception):
 
 
 class MistakeError(FaultError):
-    """The caller's: an argument, a file or a model that was handed in cannot be used. The command line exits with 2."""
+    """A mistake of the caller: an argument, a file or a model cannot be used. The command line exits with 2."""
 
 
 class InputError(MistakeError, ValueError):
-    """An argument, an option, a file or a model that was handed in cannot be used.
+    """An argument, an option, a file or a model that was passed cannot be used.
 
     Example:
         >>> raise InputError(argument="epochs", expected="an integer of at least 1", got="-1")
@@ -66,7 +66,7 @@ class InputTypeError(MistakeError, TypeError):
 
 
 class RefusedError(FaultError, RuntimeError):
-    """What was asked could not be done, or not so that it would be right; everything is as it was before."""
+    """The request could not be carried out, or not correctly; everything is as it was before."""
 
 
 def words_of(error: BaseException) -> Words:

@@ -7,7 +7,7 @@ from ..errors import InputError
 
 
 def cache_folder() -> Path:
-    """The folder under which the data sets that were fetched and the compiled kernels lie.
+    """The folder that holds downloaded data sets and compiled kernels.
 
     `BATCHNORM_CACHE` if set, else `XDG_CACHE_HOME/batchnorm`, else `~/.cache/batchnorm`. It need
     not exist.

@@ -34,7 +34,7 @@ _BY_NAME = {entry.name.casefold(): (entry, model) for entry, model in _MODELS.it
 
 
 def available() -> tuple[BuiltIn, ...]:
-    """Give the names that `build` knows, each with a line about the model.
+    """Return the names that `build` knows, each with a line about the model.
 
     Example:
         >>> [entry.name for entry in available()]
@@ -66,7 +66,7 @@ def build(
     norm_place: NormPlace = "before",
     **model_args: Any,
 ) -> nn.Module:
-    """Make the model that a name means: a model of this library, or a function of one's own.
+    """Build a model by its name: one of this library's, or a function of your own.
 
     A function of one's own, `package.module:function`, is imported (the current folder comes
     first) and called with those of the named arguments that its signature has, and with all of

@@ -175,7 +175,7 @@ def resnet20(
     activation: Activation = "relu",
     norm_place: NormPlace = "before",
 ) -> ResNet:
-    """Make the residual net of 20 layers for small images, shortcuts without parameters.
+    """Build the residual network of 20 layers for small images, with shortcuts without parameters.
 
     Args: as for `ResNet`; images of at least 4×4.
 
@@ -210,7 +210,7 @@ def resnet18(
     activation: Activation = "relu",
     norm_place: NormPlace = "before",
 ) -> ResNet:
-    """Make ImageNet's residual net of 18 layers, its stem one 3×3 convolution for small images.
+    """Build ImageNet's residual network of 18 layers, with one 3×3 convolution as its stem, for small images.
 
     Args: as for `ResNet`; images of at least 8×8.
 

@@ -10,7 +10,7 @@ from ._traced import is_proxy, module_node
 
 
 class ScaleShift(Scripted):
-    """One multiply-add per channel with frozen constants, and an activation: a norm in evaluation, for less.
+    """Multiply each channel by a constant, add another, activate: what a norm layer computes in evaluation.
 
         output = activate(input * scale + shift, activation)
 

@@ -11,7 +11,7 @@ from ._traced import is_proxy, module_node
 
 
 class Tail(Scripted):
-    """The steps behind the affine one, as `BatchNormAdd2d` and `BatchNormPool2d` have them.
+    """The steps of a norm layer after normalizing, kept when it is folded: residual, activation, max-pool.
 
         y = affine(input) + residual
         output = max_pool2d(activate(y, activation), kernel_size)

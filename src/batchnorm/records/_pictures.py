@@ -1,6 +1,6 @@
 """Who draws the picture that a record is asked for? `report`, which nothing opens before a picture is wanted.
 
-The one file of this room that looks upwards: `report` makes pictures of records, and a record is where its owner asks
+The one file of this folder that looks upwards: `report` makes pictures of records, and a record is where its owner asks
 for one. Inside functions only, so that importing never goes in a circle, nor reads what draws.
 """
 

@@ -13,7 +13,7 @@ from ._training_cells import epochs_table, predictions_table, result_table
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EpochRecord(Shown):
-    """One line of `metrics.jsonl`: what one epoch of training came to.
+    """One line of `metrics.jsonl`: the results of one epoch of training.
 
     Losses are means over images of the cross entropy; the training ones while the weights were moving. `train_loss` is
     what was minimized, with label smoothing; `train_plain_loss` is the same without, which can be compared with
@@ -41,7 +41,7 @@ class EpochRecord(Shown):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TrainResult(Shown):
-    """What a finished training came to; `batchnorm train --json` prints it as its last line.
+    """The results of a finished training; `batchnorm train --json` prints it as its last line.
 
     `test_accuracy` (0…1) and `test_loss` are of the test images, which are looked at once, at the end; `seconds`
     is the wall-clock time of the training itself, over all resumptions; `run` is the folder, `None` without one.
@@ -111,7 +111,7 @@ class Scores(Shown):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Evaluation(Shown):
-    """The same images judged twice: with the running statistics and with each batch's own.
+    """A model evaluated twice on the same images: with the running statistics and with each batch's own.
 
     `running` is what a user of the model gets. `batch` normalizes every batch of `batch_size` images by itself, as
     training did (`None` where the model has no batch norm, or is `folded`); the gap between the two is batch norm's

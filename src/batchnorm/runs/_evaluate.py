@@ -44,7 +44,7 @@ def find_model_file(run: Path | str) -> Path:
 
 
 def load_run(run: Path | str, model: nn.Module | str | None = None) -> tuple[nn.Module, ModelCard]:
-    """Load the trained net of a run folder or model file, in evaluation mode, with its card.
+    """Load the trained model of a run folder or model file, in evaluation mode, with its card.
 
     Args:
         run: the folder, or a `model.safetensors`.

@@ -33,7 +33,7 @@ def fold_checkpoint(
     watcher: FoldWatcher | None = None,
     progress: bool = False,
 ) -> RunFold:
-    """Fold the net whose `state_dict` is in a file, and write it to a safetensors file that keeps what it was.
+    """Fold the model whose `state_dict` is in a file, and write a safetensors file from which it can be unfolded.
 
     `load_folded` loads the file into the net, `unfold_file` gives back the checkpoint, bit for bit.
 

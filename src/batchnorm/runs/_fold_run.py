@@ -39,7 +39,7 @@ def fold_run(
     watcher: FoldWatcher | None = None,
     progress: bool = False,
 ) -> RunFold:
-    """Fold batch norm into the weights of a trained run, and write the net to a model file that keeps what it was.
+    """Fold batch norm into the weights of a trained run, and write a model file from which it can be unfolded.
 
     The proof and the clock take a batch of the run's test images, all of them judge the net before and after. The run
     itself is only read. What is written can be evaluated and used as any model file; `batchnorm.unfold` of what

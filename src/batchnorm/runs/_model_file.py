@@ -30,7 +30,7 @@ FOLDED_VERSION = 2
 
 @dataclass(frozen=True)
 class ModelCard:
-    """All that is needed, beside the weights, to use a trained net on an image.
+    """Everything besides the weights that is needed to use a trained model on an image.
 
     `model` and `arguments` rebuild the net; `classes` name its outputs; `normalization` holds the constants of the
     training images; `data` is the name of the set that they came from.
@@ -107,7 +107,7 @@ def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
 
 
 def load_model(path: Path | str, model: nn.Module | str | None = None) -> tuple[nn.Module, ModelCard]:
-    """Build the net that `path` describes, load its weights, and return it in evaluation mode with its card.
+    """Build the model that `path` describes, load its weights, and return it in evaluation mode with its card.
 
     A net that was folded comes back folded; `batchnorm.unfold` makes it what it was.
 

@@ -17,7 +17,7 @@ from ._model_file import ModelCard
 
 
 def read_image(path: Path | str, card: ModelCard, *, invert: bool = False) -> tuple[Tensor, tuple[str, ...]]:
-    """Read an image file as the pixels that the card's net takes, and say what had to be done for it.
+    """Read an image file as the pixels that the card's model takes, and say which conversions that took.
 
     The image is turned as its EXIF data say, converted to the net's colours (one channel: grey), and fitted into the
     net's square: scaled to it, with black bars beside it if it is not square. What is transparent becomes black; white

@@ -46,7 +46,7 @@ def recalibrate_run(
     watcher: RunRecalibrationWatcher | None = None,
     progress: bool = False,
 ) -> RunRecalibration:
-    """Give a trained run the statistics of its training images, judge it before and after, and write its model file.
+    """Recompute the statistics of a trained run from its training images, evaluate it before and after, and save it.
 
     The images are those that the run was trained with: without those that it held out, augmented as it was. The model
     of a run's folder is replaced, the former one stays beside it as `model.before-recalibration.safetensors`,

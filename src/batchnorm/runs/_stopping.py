@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """The training stopped because it was asked to; what it had is saved, and the message says how to go on."""
+    """The training was stopped on request; its state is saved, and the message says how to resume it."""
 
 
 @dataclass

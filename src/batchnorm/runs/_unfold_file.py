@@ -15,7 +15,7 @@ from ._safetensors import check_digest, lone_tensors, read_fold, read_safetensor
 def unfold_file(
     path: Path | str, *, out: Path | str | None, overwrite: bool = False, discard: bool = False
 ) -> tuple[str, ...]:
-    """Write the tensors that were there before `batchnorm fold`: every one bit for bit, under its name.
+    """Undo `batchnorm fold`: write the tensors that were there before, bit for bit, under their names.
 
     The tensors are the same, the file is not: it is written anew. Neither the model nor its code is needed. The model
     of a run becomes a model file; a checkpoint of one's own becomes a safetensors file, or, where `out` ends in .pt or

@@ -24,7 +24,7 @@ def wiring_of_run(
     source: Source | str | None = None,
     device: str = "auto",
 ) -> WiringRecord:
-    """Run a trained net on its first test images, and write down who made which tensor, and who read it.
+    """Run a trained model on its first test images, and record which module produced each tensor, and which used it.
 
     Nothing is changed, and nothing folded: what could be done with each norm is what `batchnorm.fold` would try,
     before its proof.

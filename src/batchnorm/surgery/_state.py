@@ -26,7 +26,7 @@ from ._twin import STASH
 
 
 def is_folded(model: nn.Module) -> bool:
-    """Whether `unfold` has something to take back.
+    """Whether a model has anything that `unfold` can undo.
 
     Example:
         >>> is_folded(nn.BatchNorm1d(2))

@@ -121,7 +121,7 @@ def resume(
     progress: bool = False,
     tune_allocator: bool | None = None,
 ) -> Trained:
-    """Go on with a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
+    """Resume a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
 
     Args:
         run: its folder.

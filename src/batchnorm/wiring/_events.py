@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A tensor as somebody saw it: a part of a storage, with a shape. Storages are counted from 0 in a trace."""
+    """A tensor as an operator saw it: a part of a storage, with a shape. Storages are counted from 0 in a trace."""
 
     storage: int
     shape: tuple[int, ...]
@@ -38,7 +38,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """Stands for what cannot be followed: a tensor without memory of its own, an object of somebody's."""
+    """Stands for what cannot be followed: a tensor without memory of its own, or an object of an unknown class."""
 
     kind: str
     is_tensor: bool = False
@@ -130,7 +130,7 @@ class ModuleCall:
 
 @dataclass(frozen=True, slots=True)
 class Escape:
-    """A tensor's memory that was given to somebody who is not torch."""
+    """A tensor's memory that was passed to code outside torch."""
 
     index: int
     how: str

@@ -19,7 +19,7 @@ from ._units import NormCall, Unit, find_units
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Wiring:
-    """Which module or function made which tensor, and who read it, in one or several passes.
+    """Which module or function produced each tensor, and which used it, in one or several passes.
 
     Attributes:
         model: the module that ran, without `torch.compile` around it.
@@ -109,7 +109,7 @@ class Wiring:
             >>> wiring.record().norms[0].outcome
             'folded'
         """
-        # What can be done with a norm is for `surgery` to say, which stands above this room: asked when it is wanted.
+        # What can be done with a norm is for `surgery` to say, which imports this folder: asked when it is wanted.
         from ..surgery import wiring_record
 
         return wiring_record(self)
