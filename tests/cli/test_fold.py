@@ -332,7 +332,7 @@ def test_milliseconds_come_with_quartiles_and_with_a_note_on_a_busy_machine(batc
 
     monkeypatch.setattr(bench, "machine_load", lambda: 1e4)
     said = batchnorm("fold", own, "-o", "new.safetensors", "--quiet", "--no-verify", *ONE)
-    assert re.search(r"^quartiles: \S+ … \S+ \(before\), \S+ … \S+ \(folded\)$", said.out, re.MULTILINE)
+    assert re.search(r"^quartiles: \S+ … \S+ \(as it was\), \S+ … \S+ \(folded\)$", said.out, re.MULTILINE)
     assert "note: the machine was busy (load 10000.0 on " in said.out
 
 
