@@ -16,6 +16,7 @@ The rest is in modules, each opened when it is first asked for:
     models, data     image classifiers with any norm; data sets in memory
     training, runs   the training loop; trained models and their files
     statistics       whose moments normalize
+    evaluation       a model judged on a loader
     surgery          folding
     wiring, norms    what a model did while it ran; which modules are batch norms
     calls            how a model is called with a batch or an example

@@ -96,7 +96,7 @@ def test_what_steers_a_terminal_is_not_printed(batchnorm) -> None:
     said = batchnorm("evaluate", "runs/\x1b[31mred\x1b]0;title\x07")
     assert (said.code, said.err) == (
         2,
-        "batchnorm evaluate: runs/red: expected the folder of a run, found none; check the path.\n",
+        "batchnorm evaluate: runs/red: expected the folder of a run, found none. Check the path.\n",
     )
 
 
@@ -105,7 +105,7 @@ def test_the_error_of_a_model_of_ones_own_comes_in_one_line_without_colours(batc
     said = batchnorm("train", "--model", "loud:net", "--out", "run")
     assert (said.code, said.err) == (
         2,
-        "batchnorm train: model 'loud:net': the function raised ValueError: red second\n",
+        "batchnorm train: --model: 'loud:net': the function raised ValueError: red second\n",
     )
 
 
@@ -114,5 +114,5 @@ def test_a_whole_model_in_the_place_of_a_state_dict_is_named_without_the_words_o
     said = batchnorm("fold", "whole.pt", "--model", "m:f", "--input", "1x2", "-o", "f.safetensors")
     assert said.code == 2
     assert "(it holds an object of torch.nn.modules.container.Sequential)" in said.err
-    assert "save its state_dict: torch.save(model.state_dict(), path)" in said.err
+    assert "Save the state_dict of a model, not the model: torch.save(model.state_dict(), path)." in said.err
     assert "\x1b" not in said.err

@@ -218,7 +218,7 @@ FILES = {
     "another format": (lambda path: path.write_bytes(b"no"), "expected a safetensors file"),
     "weights alone": (
         lambda path: save_file(three().state_dict(), path),
-        r"wrote, got another\. The state_dict of a folded model alone does not say what was folded: save_folded",
+        r"wrote, got another\. The state_dict of a folded model alone does not say what was folded\. Save the model",
     ),
     "a changed weight": (changed_tensor, "its contents are not those that were written"),
     "a norm that is none": (older_misfit, "2 is no batch norm whose place could be taken"),
@@ -264,7 +264,7 @@ def test_what_no_file_can_hold_is_refused_and_no_file_is_written(kind, path):
 
 
 def test_a_folder_that_is_not_there_is_named(path):
-    with pytest.raises(InputError, match=r"path: .*no is no folder that may be written"):
+    with pytest.raises(InputError, match=r"path: .*no is not a folder that can be written to"):
         save_folded(folded(three()), path.parent / "no" / "net.safetensors")
 
 

@@ -26,9 +26,9 @@ def get(name: str) -> Source:
     Example:
         >>> get("fashion-mnist-mini").info.classes[9]
         'Ankle boot'
-        >>> get("fashion")
+        >>> get("fashion")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        batchnorm.errors.InputError: data: unknown name 'fashion'. Did you mean 'fashion-mnist'...
+        batchnorm.errors.InputError: data: unknown name 'fashion'; expected one of fashion-mnist-mini, ... Did you mean 'fashion-mnist'...
     """
     if not isinstance(name, str):
         got = "None" if name is None else type(name).__name__

@@ -49,7 +49,7 @@ def activate(y: Tensor, activation: Activation = None) -> Tensor:
         tensor([0., 2.])
         >>> activate(torch.tensor([1.0]), "rleu")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        ValueError: activation: expected a known name, got 'rleu'. Did you mean 'relu' or ...
+        batchnorm.errors.InputError: activation: expected a known name, got 'rleu'. Did you mean 'relu' or ...
     """
     if activation is None:
         return y

@@ -72,10 +72,6 @@ class ModelEvaluation(Shown):
         """Return `"statistics"`: a row for each kind of statistics, and the gap."""
         return {"statistics": table_of(self)}
 
-    def __repr__(self) -> str:
-        numbers = ", ".join(f"{name}={value!r}" for name, value in self.running.items())
-        return f"<ModelEvaluation of {self.model} on {self.samples} samples: {numbers}>"
-
 
 def _difference(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other

@@ -1,4 +1,4 @@
-"""Outside the storeys: records and tensors in, pictures and pages out; never a model."""
+"""Records and tensors in, pictures and pages out; never a model."""
 
 from ._bench import DIRECTIONS as DIRECTIONS
 from ._bench import benchmark_page as benchmark_page

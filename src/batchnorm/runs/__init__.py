@@ -80,6 +80,7 @@ __all__ = [
     "read_config",
     "read_image",
     "recalibrate_run",
+    "save_folded",
     "save_model",
     "unfold_file",
     "wiring_of_run",

@@ -50,7 +50,7 @@ def unknown_name(option: str, value: str, model: str) -> Fault | None:
         return None if fits else _unknown(option, value, names, "package.module:source")
     if option == "device":
         fits = value in DEVICES or _NUMBERED.fullmatch(value) is not None
-        return None if fits else _unknown(option, value, DEVICES, "cuda:1")
+        return None if fits else _unknown(option, value, DEVICES, "cuda:<number>")
     # A net of the caller's own may have norms and activations that nobody here knows.
     known = {"norm": NORMS, "activation": (*ACTIVATIONS, "none")}.get(option, ()) if ":" not in model else ()
     return _unknown(option, value, known) if known and value not in known else None

@@ -8,6 +8,7 @@ from ._recalibrate import recalibrate as recalibrate
 from ._watcher import RecalibrationWatcher as RecalibrationWatcher
 
 __all__ = [
+    "RecalibrationOptions",
     "RecalibrationWatcher",
     "recalibrate",
     "use_batch_statistics",

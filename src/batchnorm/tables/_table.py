@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
 Mark = Literal["", "good", "warning", "bad", "faint"]
+"""How a cell is set off from the others."""
 
 
 @dataclass(frozen=True, slots=True)
