@@ -28,7 +28,7 @@ def get(name: str) -> Source:
         'Ankle boot'
         >>> get("fashion")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        batchnorm.errors.InputError: data: unknown name 'fashion'; expected one of fashion-mnist-mini, ... Did you mean 'fashion-mnist'...
+        batchnorm.errors.InputError: data: unknown name 'fashion'; expected one of ... Did you mean 'fashion-mnist'...
     """
     if not isinstance(name, str):
         got = "None" if name is None else type(name).__name__
