@@ -218,7 +218,7 @@ FILES = {
     "another format": (lambda path: path.write_bytes(b"no"), "expected a safetensors file"),
     "weights alone": (
         lambda path: save_file(three().state_dict(), path),
-        r"wrote, got another\. A state_dict of a folded model does not say what was folded; save it by save_folded",
+        r"wrote, got another\. The state_dict of a folded model alone does not say what was folded\. Save the model",
     ),
     "a changed weight": (changed_tensor, "its contents are not those that were written"),
     "a norm that is none": (older_misfit, "2 is no batch norm whose place could be taken"),

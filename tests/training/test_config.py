@@ -173,5 +173,5 @@ def test_differences_names_what_differs() -> None:
     "name", ["name", "num_classes", "in_channels", "image_size", "norm", "activation", "norm_place"]
 )
 def test_model_args_cannot_overrule_the_data_or_an_option(name: str) -> None:
-    with pytest.raises(InputError, match=f"^model_args: {name}: "):
+    with pytest.raises(InputError, match=f"^model_args: {name} (is|follows) "):
         TrainConfig(model_args={name: 1})

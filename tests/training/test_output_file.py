@@ -94,7 +94,7 @@ def test_another_file_in_the_folder_of_a_run_may_be_replaced(run) -> None:
     [
         (
             os.devnull,
-            f"out: expected the name of a file, got {os.devnull}, which is a device or a pipe. Choose another",
+            f"out: expected the name of a file, got {os.devnull}, which is a device or a pipe. Choose another.",
         ),
         ("pipe", "out: expected the name of a file, got pipe, which is a device or a pipe. Choose another."),
         ("circle", "out: circle cannot be made (Too many levels of symbolic links). Choose another."),

@@ -26,7 +26,7 @@ def get(name: str) -> Source:
     Example:
         >>> get("fashion-mnist-mini").info.classes[9]
         'Ankle boot'
-        >>> get("fashion")
+        >>> get("fashion")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         batchnorm.errors.InputError: unknown data set 'fashion'; expected one of fashion-mnist-mini, ...
     """

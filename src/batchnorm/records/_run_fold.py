@@ -59,7 +59,11 @@ class RunFold(Shown):
         """Return lines about how sure the milliseconds are: the quartiles, and why they are rough, if they are."""
         stages = (
             ("as trained", self.milliseconds_trained, self.quartiles_trained),
-            ("as it was" if self.milliseconds_trained is None else "recalibrated", self.milliseconds_before, self.quartiles_before),
+            (
+                "as it was" if self.milliseconds_trained is None else "recalibrated",
+                self.milliseconds_before,
+                self.quartiles_before,
+            ),
             ("folded", self.milliseconds_after, self.quartiles_after),
         )
         known = [(name, median, around) for name, median, around in stages if median is not None and around is not None]

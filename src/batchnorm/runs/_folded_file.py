@@ -146,7 +146,8 @@ def _what_else(path: Path, metadata: Mapping[str, str]) -> InputError:
         return InputError(f"{wanted}: the folded model of a run", cure="batchnorm.runs.load_run reads it.")
     return InputError(
         wanted,
-        cure="A state_dict of a folded model does not say what was folded; save it by save_folded(model, path).",
+        cure="The state_dict of a folded model alone does not say what was folded. "
+        "Save the model with save_folded(model, path).",
     )
 
 

@@ -19,6 +19,8 @@ from ._unfolded_tensors import unfolded_tensors as unfolded_tensors
 from ._wiring_record import wiring_record as wiring_record
 
 __all__ = [
+    "FoldOptions",
+    "drop_originals",
     "fold",
     "is_folded",
     "unfold",

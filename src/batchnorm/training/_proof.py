@@ -59,7 +59,9 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
             _forward(net, config, images[:1])
         except Exception as error:  # as above
             raise InputError(
-                f"this net cannot train on single images ({error})", argument="batch_size", cure="Use 2 or more."
+                f"this net cannot train on single images ({str(error).removesuffix('.')})",
+                argument="batch_size",
+                cure="Use 2 or more.",
             ) from error
     if config.ema_decay:
         _prove_averages(net)
