@@ -3,10 +3,10 @@
 from ..progress import Plan as Plan
 from ..progress import StepReport as StepReport
 from ..progress import Watcher as Watcher
-from ._fit import DivergenceError as DivergenceError
 from ._fit import Trained as Trained
 from ._fit import fit as fit
 from ._fit import resume as resume
+from ._step import DivergenceError as DivergenceError
 
 __all__ = [
     "DivergenceError",

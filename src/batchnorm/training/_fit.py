@@ -1,17 +1,13 @@
 """The training loop: one step, one epoch, the whole; how it starts, goes on and ends."""
 
 import contextlib
-import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from ..data import Batches, Source
-from ..errors import RefusedError
+from ..data import Source
 from ..progress import StepReport, Watcher, training_shown
 from ..records import EpochRecord, TrainResult
 from ..runs import (
@@ -21,14 +17,10 @@ from ..runs import (
     StopRequest,
     TrainConfig,
     TrainingInterrupted,
-    collect_outputs,
     evaluation_batches,
-    first_nonfinite,
     listen_for_stop,
     load_model,
-    loss_and_accuracy,
     name_of,
-    nonfinite_entry,
     norm_in_file,
     plan_in_place_of,
     save_model,
@@ -41,13 +33,10 @@ from ._fold_training import fold_trained
 from ._freed_memory import keep_freed_memory
 from ._given import check_given, tells_options
 from ._going_on import data_of_run, last_checkpoint, name_in_run, refuse_older
-from ._messages import announce, how_to_go_on, what_differs, what_to_try
+from ._messages import announce, how_to_go_on, what_differs
 from ._preparation import Job, in_hand, prepare
 from ._room import check_room, folder_made
-
-
-class DivergenceError(RefusedError):
-    """A loss or a weight stopped being finite; the message names the step, the place and what to try."""
+from ._step import judged, refuse_nonfinite, take_step
 
 
 @dataclass(frozen=True)
@@ -211,37 +200,11 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
     here, before, start = job.position, job.position.epoch_seconds, time.perf_counter()
     job.model.train()
     for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step):
-        _step(job, folder, images.to(job.device), labels.to(job.device))
+        take_step(job, folder, images.to(job.device), labels.to(job.device))
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds
         watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
         _stop_if_asked(job, folder, stop)
-
-
-def _step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) -> None:
-    """One update of the weights, and of the epoch's sums."""
-    config, here = job.config, job.position
-    with job.precision():
-        outputs = job.model(images)
-        loss = F.cross_entropy(outputs, labels, label_smoothing=config.label_smoothing)
-        plain = F.cross_entropy(outputs.detach(), labels) if config.label_smoothing else loss.detach()
-        value, plain_value = torch.stack([loss.detach(), plain]).tolist()
-        if not math.isfinite(value):
-            place = first_nonfinite(job.model, images)
-            raise DivergenceError.of(what_to_try(job, folder, f"the loss became {value}; first not finite: {place}"))
-    job.optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    if config.clip_norm:
-        nn.utils.clip_grad_norm_(job.model.parameters(), config.clip_norm)
-    job.optimizer.step()
-    job.scheduler.step()
-    if job.average is not None:
-        job.average.update_parameters(job.model)
-    here.step += 1
-    here.seen += len(labels)
-    here.loss += value * len(labels)
-    here.plain = None if here.plain is None else here.plain + plain_value * len(labels)
-    here.correct += int((outputs.argmax(1) == labels).sum())
 
 
 def _finish_epoch(job: Job, folder: RunFolder | None) -> None:
@@ -249,7 +212,7 @@ def _finish_epoch(job: Job, folder: RunFolder | None) -> None:
     here = job.position
     start = time.perf_counter()
     loss, accuracy = here.means()
-    val_loss, val_accuracy = _judge(job, folder, job.val, "validation") if job.val is not None else (None, None)
+    val_loss, val_accuracy = judged(job, folder, job.val, "validation") if job.val is not None else (None, None)
     seconds = here.epoch_seconds + time.perf_counter() - start
     job.history.append(
         EpochRecord(
@@ -268,28 +231,10 @@ def _finish_epoch(job: Job, folder: RunFolder | None) -> None:
     job.position = Position(epoch=here.epoch + 1, seconds=here.seconds + seconds)
 
 
-def _judge(job: Job, folder: RunFolder | None, batches: Batches, name: str) -> tuple[float, float]:
-    """Return loss and accuracy of the net to ship."""
-    # The last update is the only one whose weights no training loss has tried.
-    _refuse_nonfinite(job, folder)
-    loss, accuracy = loss_and_accuracy(*collect_outputs(job.best.eval(), batches, job.device))
-    if not math.isfinite(loss):
-        place = first_nonfinite(job.best, next(iter(batches))[0].to(job.device))
-        fault = f"the {name} loss became {loss}; first not finite: {place}"
-        raise DivergenceError.of(what_to_try(job, folder, fault))
-    return loss, accuracy
-
-
-def _refuse_nonfinite(job: Job, folder: RunFolder | None) -> None:
-    name = nonfinite_entry(job.model) or nonfinite_entry(job.best)
-    if name:
-        raise DivergenceError.of(what_to_try(job, folder, f"the last update made {name} infinite or NaN"))
-
-
 def _test(job: Job, folder: RunFolder | None) -> TrainResult:
     """Look at the test images, for the first and only time."""
     batches = evaluation_batches(job.source.load("test"), job.card.normalization, job.config)
-    loss, accuracy = _judge(job, folder, batches, "test")
+    loss, accuracy = judged(job, folder, batches, "test")
     return TrainResult(
         test_accuracy=accuracy,
         test_loss=loss,
@@ -309,7 +254,7 @@ def _test(job: Job, folder: RunFolder | None) -> TrainResult:
 
 def _save(job: Job, folder: RunFolder | None) -> None:
     """Write model, checkpoint and metrics, in an order in which a crash between two of them loses nothing."""
-    _refuse_nonfinite(job, folder)
+    refuse_nonfinite(job, folder)
     if folder:
         save_model(folder.model, job.best, job.card)
         save_checkpoint(folder.checkpoint, job.checkpoint())
