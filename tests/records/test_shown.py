@@ -1,5 +1,7 @@
 """Every record: printed it is its tables, in a notebook HTML, in a debugger one line."""
 
+from dataclasses import replace
+
 import pytest
 from rich.console import Console
 
@@ -63,6 +65,16 @@ def test_the_repr_counts_what_has_many_parts() -> None:
     record = simplest(RECORDS["Recalibration"])
     assert "norms=<1>" in repr(record)
     assert "certificate=<Certificate>" in repr(record)
+
+
+def test_the_repr_shows_a_few_numbers_with_their_names() -> None:
+    record = replace(simplest(RECORDS["ModelEvaluation"]), running={"loss": -0.5, "r2": None})
+    assert "running={'loss': -0.5, 'r2': None}" in repr(record)
+
+
+def test_the_repr_counts_many_numbers() -> None:
+    record = replace(simplest(RECORDS["ModelEvaluation"]), running={f"class {number}": 0.5 for number in range(5)})
+    assert "running=<5>" in repr(record)
 
 
 def test_a_table_is_had_by_its_name_and_the_first_without() -> None:

@@ -131,7 +131,9 @@ def test_a_module_of_another_shape_is_refused(trained, few) -> None:
 @pytest.mark.parametrize("model", [nn.Linear, 3, own_net])
 def test_what_is_no_net_is_refused(trained, few, quick, model: object) -> None:
     for verb in (lambda: evaluate(trained, model=model, source=few), lambda: fit(quick, model=model, source=few)):
-        with pytest.raises(InputTypeError, match=r"model: expected a torch\.nn\.Module, or 'package\.module:function'"):
+        with pytest.raises(
+            InputTypeError, match=r"model: expected a torch\.nn\.Module or package\.module:function, got"
+        ):
             verb()
 
 
@@ -170,8 +172,8 @@ def test_a_config_may_name_the_callers_own_data_and_no_file_is_believed(tmp_path
 
 
 WRONG_NAMES = {
-    "own_parts:fw": r"data 'own_parts:fw': own_parts .* has no 'fw'\. Did you mean 'few'\?",
-    "own_pars:few": "data 'own_pars:few': there is no module 'own_pars'",
+    "own_parts:fw": r"data: 'own_parts:fw': own_parts .* has no 'fw'\. Did you mean 'few'\?",
+    "own_pars:few": "data: 'own_pars:few': there is no module 'own_pars'",
     "own parts:few": r"data: expected package\.module:source, got 'own parts:few'",
     "own_parts:broken": "data: own_parts:broken: raised KeyError: 'no such folder'",
     "own_parts:needy": r"own_parts:needy: expected a function that needs no arguments, got \(folder: str\)",

@@ -8,6 +8,7 @@ import pytest
 import batchnorm
 from batchnorm.errors import InputError
 from batchnorm.runs import RunFolder, TrainConfig, recalibrate_run
+from batchnorm.statistics import RecalibrationOptions
 from batchnorm.training import resume
 
 from .runs import assert_same_bits, weights
@@ -23,7 +24,7 @@ def files(run: Path) -> dict[str, bytes]:
 def test_the_result_is_that_of_the_model_and_keeps_what_the_training_reached(run, few, times: int) -> None:
     trained = RunFolder.open(run).read_result()
     for method in ("average", "exact")[:times]:
-        record = recalibrate_run(run, source=few, method=method, threads=1)
+        record = recalibrate_run(run, source=few, options=RecalibrationOptions(method=method), threads=1)
     result = RunFolder.open(run).read_result()
     assert result == replace(
         trained,
@@ -37,7 +38,7 @@ def test_the_result_is_that_of_the_model_and_keeps_what_the_training_reached(run
 
 
 def test_a_run_that_was_recalibrated_since_resumes_to_the_model_of_its_result(run, few) -> None:
-    recalibrate_run(run, source=few, method="exact", threads=1)
+    recalibrate_run(run, source=few, options=RecalibrationOptions(method="exact"), threads=1)
     done = resume(run, source=few)
     assert_same_bits(done.model.state_dict(), weights(run))
     assert done.result == RunFolder.open(run).read_result()

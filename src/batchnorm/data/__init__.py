@@ -29,6 +29,7 @@ __all__ = [
     "available",
     "cache_folder",
     "fetch",
+    "from_datasets",
     "get",
     "random_flip",
     "random_shift",

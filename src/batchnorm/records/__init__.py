@@ -98,6 +98,7 @@ __all__ = [
     "epochs_table",
     "from_json",
     "predictions_table",
+    "read_record",
     "to_dict",
     "to_json",
 ]

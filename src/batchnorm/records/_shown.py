@@ -8,6 +8,9 @@ from typing import Any
 from ..errors import InputError
 from ..tables import Table
 
+MOST_NUMBERS = 4
+"""Of a dict that are shown in one line; `reprlib` shows no more."""
+
 
 class Shown:
     """A record that has tables: `print`, notebooks and rich's consoles show them, and its `repr` is one line."""
@@ -56,7 +59,13 @@ def _values(record: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _in_short(value: Any) -> str:
-    """A value in a few letters: what has parts is counted."""
+    """A value in a few letters: what has parts is counted, but for a few numbers by their names."""
+    if isinstance(value, dict) and len(value) <= MOST_NUMBERS and all(map(_is_plain, value.values())):
+        return short_repr(value)
     if isinstance(value, tuple | dict) and value:
         return f"<{len(value)}>"
     return f"<{type(value).__name__}>" if is_dataclass(value) else short_repr(value)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, int | float | str)

@@ -1,7 +1,7 @@
 """Which data are meant, and do they keep what a data set promises? Nothing is imported because a file says so."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,12 @@ def source_of(given: Source | str, argument: str = "data") -> Source:
     """
     if not isinstance(given, str):
         return _checked(given, argument)
-    return _imported(given, argument) if ":" in given else data.get(given)
+    if ":" in given:
+        return _imported(given, argument)
+    try:
+        return data.get(given)
+    except InputError as error:
+        raise InputError.of(replace(error.fault, argument=argument)) from None
 
 
 def source_in_file(name: str, *, typed: str = ANY_SOURCE) -> Source:

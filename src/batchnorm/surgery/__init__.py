@@ -22,8 +22,11 @@ __all__ = [
     "FoldOptions",
     "drop_originals",
     "fold",
+    "fold_state",
     "is_folded",
+    "restore_fold",
     "unfold",
+    "unfolded_tensors",
 ]
 
 

@@ -10,7 +10,7 @@ from ..wiring import Part, Pass, Wiring, values_in
 from ._make_plan import make_plan
 from ._plan import Plan
 
-NO_MODULE = "F.batch_norm in a forward: there is no module to replace"
+NO_MODULE = "F.batch_norm is called in a forward, where there is no module to replace: use a norm module instead"
 
 
 def wiring_record(
