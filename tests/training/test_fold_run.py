@@ -394,5 +394,5 @@ def test_load_folded_refuses_other_files_and_other_nets(own, trained) -> None:
         InputError, match=r"model: expected a model of the architecture that was saved to out\.safetensors"
     ):
         load_folded("out.safetensors", ConvBNNet())
-    with pytest.raises(InputError, match=r"a folded net of your own, .* batchnorm\.runs\.load_folded reads it"):
+    with pytest.raises(InputError, match=r"a folded net of your own, .* Read it with batchnorm\.runs\.load_folded\("):
         load_model("out.safetensors")

@@ -32,11 +32,11 @@ class NoInfo:
     [
         (
             {"source": [1, 2]},
-            r"source: expected a data set with info, locate and load, got an object of type list\. batchnorm\.data\.f",
+            r"source: expected a data set with info, locate and load, got an object of type list\. Make one of torch",
         ),
         (
             {"source": DataLoader(IMAGES)},
-            r"source: expected a data set .*, got an object of type DataLoader\. batchnorm",
+            r"source: expected a data set .*, got an object of type DataLoader\. Make one",
         ),
         ({"source": NoInfo}, r"source: .*, got the class NoInfo itself\. Make one: NoInfo\(\)\."),
         (

@@ -143,7 +143,7 @@ def _check_module(model: object) -> None:
 def _what_else(path: Path, metadata: Mapping[str, str]) -> InputError:
     wanted = f"{path}: expected a file that save_folded or `batchnorm fold CHECKPOINT` wrote, got another"
     if "fold" in metadata:
-        return InputError(f"{wanted}: the folded model of a run", cure="batchnorm.runs.load_run reads it.")
+        return InputError(f"{wanted}: the folded model of a run", cure="Read it with batchnorm.runs.load_run(path).")
     return InputError(
         wanted,
         cure="The state_dict of a folded model alone does not say what was folded. "

@@ -209,7 +209,7 @@ def _read_card(path: Path, metadata: dict[str, str]) -> ModelCard:
     if metadata.get("format") == CHECKPOINT_FORMAT:
         raise InputError(
             f"{path}: it holds a folded net of your own, without a card that says what its images and classes are",
-            cure="batchnorm.runs.load_folded reads it.",
+            cure="Read it with batchnorm.runs.load_folded(path, model).",
         )
     if metadata.get("format") != FORMAT:
         raise InputError(

@@ -182,8 +182,8 @@ def _cure(given: Any) -> str:
     if isinstance(given, type):
         return f"Make one: {given.__name__}()."
     if hasattr(given, "__getitem__") or hasattr(given, "__iter__"):
-        return "batchnorm.data.from_datasets(train, test) makes one of torch's data sets."
-    return "docs/data.md shows one."
+        return "Make one of torch's data sets: batchnorm.data.from_datasets(train, test)."
+    return "See docs/data.md for one."
 
 
 def _odd(info: DatasetInfo) -> tuple[str, str] | None:

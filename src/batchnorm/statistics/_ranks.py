@@ -104,7 +104,7 @@ class Ranks:
         except RuntimeError as error:
             self._over = True
             raise RankError(
-                "another process cannot be reached and may have died; nothing was changed here",
-                cure=f"torch says: {error}",
+                f"another process cannot be reached and may have died; nothing was changed here (torch: {error})",
+                cure="Start all processes again.",
             ) from error
         return [one.cpu() for one in received]
