@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..calls import Call
-from ..errors import FaultError, InputError, RefusedError
+from ..errors import FaultError, InputError, RefusedError, worded, words_of
 from ..files import one_line
 from ..norms import find_norms
 from ..statistics import generators_of, use_batch_statistics
@@ -133,7 +133,7 @@ def check_norms(model: nn.Module) -> None:
     try:
         find_norms(model, "evaluate")
     except ValueError as error:
-        raise NoBatchStatisticsError(str(error).removeprefix("evaluate: ")) from error
+        raise NoBatchStatisticsError(worded(words_of(error))) from error
 
 
 def _outputs(change: Transaction, example: Example, *, by_batch: bool) -> tuple[Any] | None:

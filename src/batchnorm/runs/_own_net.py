@@ -26,8 +26,9 @@ def name_of(model: nn.Module | str | None) -> str | None:
         return model
     if isinstance(model, nn.Module):
         return f"{type(model).__module__}:{type(model).__qualname__}"
-    got = f"the class {model.__name__} itself" if isinstance(model, type) else f"a {type(model).__name__}"
-    raise InputTypeError(argument="model", expected=f"a torch.nn.Module, or '{ANY_FUNCTION}'", got=got)
+    got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+    cure = "Make the model, and pass that." if callable(model) else ""
+    raise InputTypeError(argument="model", expected=f"a torch.nn.Module or {ANY_FUNCTION}", got=got, cure=cure)
 
 
 def foreign_net(name: str) -> InputError:
