@@ -31,7 +31,7 @@ def test_a_loader_that_hides_that_it_is_read_once_is_refused(net, batches) -> No
         (torch.zeros(4, 2, 5, 5), r"expected an iterable of batches, .* got a Tensor\. Put a single batch into a list"),
         ((torch.zeros(4, 2, 5, 5), torch.zeros(4)), "got a tuple of tensors"),
         ({"x": 1}, "got a dict"),
-        (3, "got a int"),
+        (3, "got an int"),
         (None, r"loader: expected the data, got None\. Pass them: evaluate\(model, loader\)"),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import batchnorm
 import batchnorm.nn
 from batchnorm.statistics import use_batch_statistics
 
@@ -134,6 +135,66 @@ def test_a_frozen_norm_takes_part_and_is_frozen_again_afterwards():
     with use_batch_statistics(norm):
         assert norm(x).mean().abs() < 1e-5
     assert not norm.training
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_evaluation_that_calls_eval_itself_gets_batch_statistics(kind):
+    model = make(kind)
+    with use_batch_statistics(model):
+        expected = model(images())
+        assert torch.equal(model.eval()(images()), expected)
+
+
+def test_a_forward_that_freezes_its_norm_gets_batch_statistics():
+    class Freezing(nn.BatchNorm2d):
+        def forward(self, x):
+            return super(Freezing, self.eval()).forward(x)
+
+    norm = Freezing(4)
+    with use_batch_statistics(norm):
+        assert norm(7 + torch.randn(8, 4, 5, 5)).mean().abs() < 1e-5
+
+
+def test_a_train_inside_the_block_moves_no_statistics_and_switches_all_else():
+    model = make("torch").eval()
+    before = flags(model)
+    with use_batch_statistics(model):
+        model.train()(images())
+        assert model[2].training
+        assert model[1].num_batches_tracked == 1  # the one of `make`
+    assert flags(model) == before
+
+
+def test_modes_can_be_switched_again_behind_the_block():
+    model = make()
+    with use_batch_statistics(model):
+        pass
+    assert not any(training for training, _ in flags(model.eval()))
+
+
+def test_a_copy_that_is_made_inside_the_block_can_be_switched():
+    model = make()
+    with use_batch_statistics(model):
+        copied = copy.deepcopy(model)
+        assert not copied[1].eval().training
+        assert model[1].training
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda model: batchnorm.recalibrate(model, [images()]),
+        lambda model: batchnorm.evaluate(model, [(images(), torch.zeros(6).long())]),
+        lambda model: batchnorm.fold(model, images()),
+    ],
+    ids=["recalibrate", "evaluate", "fold"],
+)
+def test_what_needs_running_statistics_is_refused_inside_the_block(verb):
+    model = make().eval()
+    with use_batch_statistics(model):
+        with pytest.raises(batchnorm.errors.RefusedError, match=r"one inside `with use_batch_statistics"):
+            verb(model)
+        assert model[1].training
 
 
 def test_a_norm_without_buffers_works_as_ever():

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from batchnorm.cli._progress import describe_epoch
 
+from batchnorm.progress._training import describe_epoch
 from batchnorm.records import EpochRecord, from_json, to_json
 from batchnorm.runs import TrainingInterrupted
 from batchnorm.training import StepReport, Watcher, fit, resume

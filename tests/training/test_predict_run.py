@@ -83,9 +83,9 @@ def test_files_beyond_one_batch_keep_their_order(run, tmp_path, monkeypatch) -> 
 @pytest.mark.parametrize(
     ("images", "kind", "message"),
     [
-        (["none.png"], InputError, "none.png: no such image"),
+        (["none.png"], InputError, "none.png: there is no such image"),
         ([], InputError, "images: expected the path of an image file"),
-        ([3], TypeError, "images: expected the path .* got a int"),
+        ([3], TypeError, "images: expected the path .* got an int"),
         (torch.zeros(1, 1, 28, 28), TypeError, "images: expected the path .* got a Tensor"),
         ("empty", InputError, "empty: expected a folder with image files"),
     ],
@@ -104,6 +104,6 @@ def test_pixels_beside_a_run_are_refused(run) -> None:
 
 def test_neither_a_run_nor_a_model_is_refused() -> None:
     with pytest.raises(
-        TypeError, match=r"net: expected a run's folder or model file, or a torch\.nn\.Module, got a int"
+        TypeError, match=r"net: expected a run's folder or model file, or a torch\.nn\.Module, got an int"
     ):
         predict(3, ["a.png"])

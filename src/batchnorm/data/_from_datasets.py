@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError, InputTypeError
+from ..errors import InputError, InputTypeError, its_type
 from ._pixels import pixels_of
 from ._source import DatasetInfo, Source, SplitName
 from ._split import Split
@@ -139,7 +139,7 @@ class _Datasets:
         raw = self._sets[split][index]
         sample = raw if self._pair is None else self._pair(raw)
         if not isinstance(sample, tuple | list) or len(sample) != 2:
-            got = f"a {type(sample).__name__}" + (f" of {len(sample)}" if hasattr(sample, "__len__") else "")
+            got = its_type(sample) + (f" of {len(sample)}" if hasattr(sample, "__len__") else "")
             raise InputTypeError(
                 argument=split,
                 expected="samples of (image, label)",
@@ -165,7 +165,7 @@ def _check(split: str, dataset: Any) -> None:
         raise InputTypeError(
             argument=split,
             expected="a data set with len(dataset) and dataset[i], as a map-style torch.utils.data.Dataset",
-            got=f"the class {dataset.__name__} itself" if isinstance(dataset, type) else f"a {type(dataset).__name__}",
+            got=f"the class {dataset.__name__} itself" if isinstance(dataset, type) else its_type(dataset),
             cure="Pass the data set that the DataLoader was made of." if hasattr(dataset, "dataset") else "",
         )
     if not len(dataset):

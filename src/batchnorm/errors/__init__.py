@@ -3,6 +3,8 @@
 In Python their messages name arguments (`verify=False`), on the command line options (`--no-verify`).
 """
 
+from ._article import its_type as its_type
+from ._article import with_article as with_article
 from ._exceptions import FaultError as FaultError
 from ._exceptions import InputError as InputError
 from ._exceptions import InputTypeError as InputTypeError

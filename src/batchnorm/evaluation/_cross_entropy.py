@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import InputError, InputTypeError, Setting
+from ..errors import InputError, InputTypeError, Setting, its_type
 
 IGNORED = -100
 """The class number by which torch's cross entropy leaves a place out."""
@@ -71,7 +71,7 @@ def _checked(outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
             raise InputTypeError(
                 f"cross entropy judges a model unless another metric is given, by {name}",
                 expected="a tensor",
-                got=f"a {type(value).__name__}",
+                got=its_type(value),
                 cure=_own("outputs.logits, targets" if name == "outputs" else "outputs, targets"),
             )
     if outputs.ndim < 2 or not outputs.is_floating_point() or outputs.shape[1] < 2:

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..calls import ForwardFn, Reader
-from ..errors import InputError, InputTypeError, Setting, in_verb
+from ..errors import InputError, InputTypeError, Setting, in_verb, its_type
 from ..norms import is_norm, without_statistics
 from ..records import ModelEvaluation
 from ..statistics import recalibrate
@@ -149,14 +149,14 @@ def _check_again(loader: Iterable[Any]) -> None:
         raise InputError(
             argument="loader",
             expected="a loader that can be read several times, for each kind of statistics judges the same samples",
-            got=f"a {type(loader).__name__}, which gives its batches once",
+            got=f"{its_type(loader)}, which gives its batches once",
             cure="Give the loader itself, or a list of its batches.",
         )
 
 
 def _check_function(argument: str, given: object, takes: str) -> None:
     if given is not None and not callable(given):
-        raise InputTypeError(argument=argument, expected=f"a function of {takes}", got=f"a {type(given).__name__}")
+        raise InputTypeError(argument=argument, expected=f"a function of {takes}", got=its_type(given))
 
 
 def _about_norms(norms: int, without: list[str], *, folded: bool) -> Iterator[str]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from ..calls import Call, Reader, mapped
-from ..errors import InputError, InputTypeError, Setting
+from ..errors import InputError, InputTypeError, Setting, its_type
 
 TargetFn = Callable[[Any], object]
 """A caller's own way to find the targets in a batch."""
@@ -84,7 +84,7 @@ def as_loader(loader: object, batch_size: int | None) -> Iterable[Any]:
         raise InputTypeError(
             argument="loader",
             expected="an iterable of batches, or a torch.utils.data.Dataset",
-            got=f"a {type(loader).__name__}" + (" of tensors" if _is_one_batch(loader) else ""),
+            got=its_type(loader) + (" of tensors" if _is_one_batch(loader) else ""),
             cure="Put a single batch into a list: [(inputs, targets)].",
         )
     if batch_size is not None:
@@ -103,10 +103,10 @@ def _is_one_batch(loader: object) -> bool:
 
 def _described(raw: object) -> str:
     if isinstance(raw, Mapping):
-        return f"a {type(raw).__name__} with {', '.join(map(repr, [*raw][:6])) or 'nothing in it'}"
+        return f"{its_type(raw)} with {', '.join(map(repr, [*raw][:6])) or 'nothing in it'}"
     if isinstance(raw, tuple | list):
-        return f"a {type(raw).__name__} of {len(raw)}"
-    return f"a {type(raw).__name__}"
+        return f"{its_type(raw)} of {len(raw)}"
+    return its_type(raw)
 
 
 def _example(raw: object) -> str:

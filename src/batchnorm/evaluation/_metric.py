@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor, nn
 
-from ..errors import InputError, InputTypeError
+from ..errors import InputError, InputTypeError, its_type
 from ._cross_entropy import CrossEntropy
 
 Metric = Callable[[Any, Any], Any] | object
@@ -43,7 +43,7 @@ def tally_of(metric: Any) -> Callable[[], Tally]:
     if _accumulates(metric):
         return partial(_Accumulated, metric)
     if not callable(metric):
-        raise _no_metric(f"a {type(metric).__name__}", "Leave it out for loss and accuracy.")
+        raise _no_metric(its_type(metric), "Leave it out for loss and accuracy.")
     if _reduction(metric) == "sum":
         raise InputError(
             argument="metric", expected="a mean over the batch", got='reduction="sum"', cure='Take reduction="mean".'
@@ -133,7 +133,7 @@ def _number(value: Any, name: str) -> float:
         value = value.item()
     if isinstance(value, int | float):
         return float(value)
-    got = f"a {type(value).__name__}" if value is not None else "None"
+    got = its_type(value)
     if isinstance(value, Tensor | np.ndarray):
         got += f" of shape {tuple(value.shape)}"
     raise InputTypeError(

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from ..errors import InputError
+from ..errors import InputError, with_article
 from ..files import in_short, one_line, read_json, read_text
 from ._benchmark import Benchmark
 from ._fold import FoldReport
@@ -112,7 +112,7 @@ def from_json(text: str, kind: type[Any] | None = None) -> Any:
         >>> from_json(line).train_accuracy
         0.8
     """
-    expected = _article("record" if kind is None else kind.__name__)
+    expected = with_article("record" if kind is None else kind.__name__)
     try:
         data = read_json(text)
     except (ValueError, RecursionError) as error:
@@ -174,7 +174,3 @@ def make_record(kind: type[Made], data: dict[str, Any]) -> Made:
         batchnorm.errors.InputError: an EpochRecord has the fields ...
     """
     return made(kind, data)
-
-
-def _article(name: str) -> str:
-    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

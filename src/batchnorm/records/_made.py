@@ -11,7 +11,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from ..errors import InputError
+from ..errors import InputError, with_article
 
 Made = TypeVar("Made")
 
@@ -44,8 +44,7 @@ def made(kind: type[Made], data: dict[str, Any]) -> Made:
     try:
         result: Made = _record(kind, data)
     except _Wrong as wrong:
-        article = "an" if kind.__name__[0] in "AEIOU" else "a"
-        raise InputError(f"{article} {kind.__name__} {wrong}") from None
+        raise InputError(f"{with_article(kind.__name__)} {wrong}") from None
     return result
 
 

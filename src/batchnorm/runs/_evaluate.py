@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..data import Batches, Source, SplitName
-from ..errors import InputError, InputTypeError
+from ..errors import InputError, InputTypeError, its_type
 from ..evaluation import ForwardFn, Metric, TargetFn, evaluate_model
 from ..files import as_path
 from ..norms import is_norm
@@ -185,7 +185,7 @@ def evaluate(
             )
         return evaluate_model(run, loader, batch_size=batch_size, **of_model)
     if not isinstance(run, str | Path):
-        got = "nothing" if run is None else f"a {type(run).__name__}"
+        got = "nothing" if run is None else its_type(run)
         raise InputTypeError(
             argument="run",
             expected="a run's folder, its model file, or a model and a loader",

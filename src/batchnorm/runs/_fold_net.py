@@ -16,6 +16,7 @@ from ..transaction import transaction
 from ._as_trained import evaluation_batches
 from ._config import TrainConfig
 from ._copy import copied
+from ._given_options import check_options
 from ._model_file import ModelCard
 from ._scores import judge
 from ._timing import TIMED_CALLS, load_and_cpus, times_in_turn
@@ -38,15 +39,18 @@ def folded_copy(
         options: of `batchnorm.fold`.
 
     Raises:
+        InputTypeError: the options are no `FoldOptions`.
         InputError: the net does not take the inputs, has no batch norm, or is refused by `batchnorm.fold`.
         RefusedError: it raises meanwhile, or does not give the same for the same input.
     """
     from ..surgery import FoldOptions, fold
 
+    options = FoldOptions() if options is None else options
+    check_options(options, FoldOptions)
     folded = copied(net)
     _check_runs(folded, inputs)
     try:
-        report = fold(folded, inputs, **asdict(options or FoldOptions()))
+        report = fold(folded, inputs, **asdict(options))
     except FaultError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:

@@ -10,7 +10,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError, InputTypeError
+from ..errors import InputError, InputTypeError, its_type
 from ..records import Prediction
 from ._as_trained import EVALUATION_BATCH
 from ._config import TrainConfig
@@ -91,7 +91,7 @@ def predict(net: Any, /, card: Any = None, images: Any = None, names: Any = None
         return classify(net, card, images, names, **options)
     if not isinstance(net, Path | str):
         raise InputTypeError(
-            argument="net", expected="a run's folder or model file, or a torch.nn.Module", got=f"a {type(net).__name__}"
+            argument="net", expected="a run's folder or model file, or a torch.nn.Module", got=its_type(net)
         )
     if names is not None or (card is not None and images is not None):
         raise InputTypeError("beside a run expected only the image files, got pixels or names too")
@@ -176,7 +176,7 @@ def _paths(images: object) -> list[Path | str]:
         paths = [*images]
     for path in paths:
         if not isinstance(path, Path | str):
-            raise InputTypeError(argument="images", expected=expected, got=f"a {type(path).__name__}")
+            raise InputTypeError(argument="images", expected=expected, got=its_type(path))
     if not paths:
         raise InputError(argument="images", expected=expected, got="none")
     return paths

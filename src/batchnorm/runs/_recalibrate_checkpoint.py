@@ -16,6 +16,7 @@ from ._as_trained import EVALUATION_BATCH
 from ._checkpoint_net import own_net
 from ._config import TrainConfig
 from ._environment import torch_settings
+from ._given_options import check_options
 from ._new_file import check_new_file, nothing_written, write_new_file
 from ._own_data import source_of
 from ._pickle_file import pickle_bytes
@@ -76,6 +77,7 @@ def recalibrate_checkpoint(
         OSError: the file cannot be written.
     """
     path = Path(path)
+    check_options(options, RecalibrationOptions)
     target = check_new_file(out, path, overwrite=overwrite)
     with (
         nothing_written(),

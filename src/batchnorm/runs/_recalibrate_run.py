@@ -18,6 +18,7 @@ from ._as_trained import augmentation_of, evaluation_batches, put
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
+from ._given_options import check_options
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
 from ._recalibrated_files import Destination
 from ._recalibrated_result import needs_own_file, note_outdated, result_now
@@ -91,6 +92,7 @@ def recalibrate_run(
         ['model.before-recalibration.safetensors', 'model.safetensors']
     """
     _check(batch_size=batch_size, max_samples=max_samples)
+    check_options(options, RecalibrationOptions)
     if split == "test" and out is None:
         raise needs_own_file(
             "statistics of the test images in a run's own model are a leak: it has seen what judges it"

@@ -22,6 +22,10 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
     dropout is off. No buffer changes, not even `num_batches_tracked`. When the block ends, even by an exception, every
     module has its `training` and every norm layer its `track_running_stats` back.
 
+    An evaluation function of your own may call `model.eval()` or `model.train()` inside the block: the norm layers stay
+    as they are, all else follows. What needs the running statistics (`recalibrate`, `fold`, `evaluate`) is
+    refused there.
+
     The model is switched by its own `eval()`. The flags of the norm layers are set directly and not by `train()`, which
     a frozen one may override. They belong to the model: do not run it from another thread in the meantime.
 
@@ -55,7 +59,7 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
         change.afterwards(_copies(own))
         change.evaluate(model)
         for module in norms:
-            change.set(module, "training", True)
+            change.keep_in_training(module)
             if module not in own:
                 # The one state of torch's layer that reads the batch alone although there are buffers.
                 change.set(module, "track_running_stats", False)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import ForPython, InputError, Setting
+from ..errors import ForPython, InputError, Setting, its_type
 from ..functional import exact_moments
 from ..norms import BY_OPERATOR, Habits, Norm, Normalizers
 from ._collect import Collector
@@ -165,7 +165,7 @@ class Meter:
         axis = axis if isinstance(axis, int) else 1
         if isinstance(x, Tensor) and x.dim() > max(1, axis) and x.shape[axis] == channels:
             return x.movedim(axis, 1)
-        got = f"the shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        got = f"the shape {tuple(x.shape)}" if isinstance(x, Tensor) else its_type(x)
         raise InputError(
             expected=f"the input of {self._norms[norm].name} to have the shape (N, {channels}, *)",
             got=f"{got} in batch {self.number}",

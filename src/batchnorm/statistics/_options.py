@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from ..errors import ForPython, InputError, InputTypeError, Setting, did_you_mean
+from ..errors import ForPython, InputError, InputTypeError, Setting, did_you_mean, its_type
 from ._no_loader import refuse_no_loader
 
 METHODS = ("average", "exact")
@@ -89,7 +89,7 @@ def _check_loader(loader: object, *, again: bool) -> None:
         raise InputError(
             argument="loader",
             expected="a loader that can be read several times",
-            got=f"a {type(loader).__name__}, which gives its batches only once",
+            got=f"{its_type(loader)}, which gives its batches only once",
             cure=("Pass the loader itself or a list of its batches, or use ", Setting("method", "average"), "."),
         )
 

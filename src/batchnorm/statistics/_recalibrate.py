@@ -12,7 +12,7 @@ from ..calls import ForwardFn, Reader
 from ..norms import Norm, find_norms
 from ..progress import RecalibrationWatcher, recalibration_shown
 from ..records import Recalibration
-from ..transaction import original, rng_state, transaction, verb
+from ..transaction import check_not_held, original, rng_state, transaction, verb
 from ._agreement import agree, prove_equal
 from ._average import average
 from ._batches import Batches
@@ -117,6 +117,7 @@ def recalibrate(
         options = RecalibrationOptions(method, variance, max_rounds, keep_partial, include_frozen, tolerance, certify)
         check_whole("max_samples", max_samples, least=1)
         check_given(model, loader, options, forward_fn)
+        check_not_held(model)
         find_norms(model)  # a lazy one is named before anything begins
         batches = Batches(loader, Reader(original(model)[0], "recalibrate", forward_fn), max_samples, device)
         with transaction(model) as change:

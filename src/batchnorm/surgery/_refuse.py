@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from ..errors import ForPython, InputError, InputTypeError
-from ..transaction import check_holds_weights, original
+from ..transaction import check_holds_weights, check_not_held, original
 
 
 def check_foldable(model: object) -> None:
@@ -13,7 +13,7 @@ def check_foldable(model: object) -> None:
     Raises:
         TypeError: no module.
         ValueError: in training mode, or inside DistributedDataParallel or DataParallel.
-        RefusedError: its weights are sharded (FSDP, DTensor, DeepSpeed).
+        RefusedError: its weights are sharded (FSDP, DTensor, DeepSpeed), or it is inside `use_batch_statistics`.
     """
     if not isinstance(model, nn.Module):
         raise InputTypeError(
@@ -29,6 +29,7 @@ def check_foldable(model: object) -> None:
                 got=f"one in {kind}, which holds on to the parameters that it was given",
                 cure=("Fold the module inside it, and wrap that again", ForPython(": fold(model.module, ...)", ".")),
             )
+    check_not_held(model)
     if original(model)[0].training:
         raise InputError(
             argument="model",

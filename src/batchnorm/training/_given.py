@@ -10,7 +10,7 @@ from torch import nn
 
 from ..errors import InputTypeError
 from ..progress import Watcher
-from ..runs import TrainConfig, near_option
+from ..runs import TrainConfig, name_of, near_option
 
 Given = ParamSpec("Given")
 Value = TypeVar("Value")
@@ -26,9 +26,7 @@ def check_given(*, config: object = None, model: object = None, watcher: object 
     """
     if config is not None and not isinstance(config, TrainConfig):
         raise _other("config", "a TrainConfig", config, _instead_of_a_config(config))
-    if model is not None and not isinstance(model, nn.Module | str):
-        cure = "Make the model, and pass that." if callable(model) else ""
-        raise _other("model", "a torch.nn.Module or package.module:function", model, cure)
+    name_of(model)  # type: ignore[arg-type]  # it refuses what is no model
     if watcher is not None and (isinstance(watcher, type) or not all(hasattr(watcher, name) for name in _HEARD)):
         raise _other("watcher", "a batchnorm.training.Watcher", watcher, "Derive a class from it, and pass an object.")
 

@@ -10,6 +10,7 @@ from ._rng import RNGState as RNGState
 from ._rng import rng_state as rng_state
 from ._rng import same_rng as same_rng
 from ._sharded import check_holds_weights as check_holds_weights
+from ._staying import check_not_held as check_not_held
 from ._transaction import Transaction as Transaction
 from ._transaction import transaction as transaction
 from ._undo import Undo as Undo

@@ -8,6 +8,7 @@ from torch import nn
 from ..errors import InputError
 from ._block import block
 from ._modes import Switch
+from ._staying import Staying
 from ._undo import Undo
 from ._verb import until_undone
 
@@ -31,6 +32,11 @@ class Attributes:
             # The module itself, so that nobody else gets its id.
             self._seen[id(module), name] = module
         setattr(module, name, value)
+
+    def keep_in_training(self, module: nn.Module) -> None:
+        """Set a module to training and let it stay there until the block ends, whatever `eval()` and `train()` say."""
+        self.set(module, "training", True)
+        self.set(module, "train", Staying(module))
 
     def afterwards(self, step: Callable[[], object]) -> None:
         """Run a step when the block ends, whatever is raised; an interrupt may let it run twice."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
-from ..errors import RefusedError
+from ..errors import RefusedError, its_type
 
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
@@ -66,7 +66,7 @@ def _save(tensor: Tensor) -> _Saved:
         raise RefusedError(
             argument="model",
             expected="modules that know their shapes",
-            got=f"a {type(tensor).__name__} held in a container, which has seen no batch yet",
+            got=f"{its_type(tensor)} held in a container, which has seen no batch yet",
             cure="Run one batch through the model first.",
         )
     version = None if tensor.is_inference() else tensor._version

@@ -19,6 +19,7 @@ from ._original import original
 from ._process import process_steps
 from ._rng import rng_state
 from ._sharded import check_holds_weights
+from ._staying import check_not_held
 from ._undo import Undo
 from ._verb import note
 
@@ -53,7 +54,11 @@ class Transaction:
         """Switch the model to evaluation by its own `eval()`, which may do more than set `training`.
 
         What stays in training mode then does so in the user's evaluation, too.
+
+        Raises:
+            RefusedError: norms are held in training, inside `use_batch_statistics`.
         """
+        check_not_held(self.module)
         self.module.eval()
 
     def train(self) -> None:
