@@ -166,7 +166,7 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_written(checkpoint, few, 
 
 def test_a_file_is_replaced_only_if_that_is_allowed(checkpoint, few) -> None:
     Path("new.pt").write_text("mine")
-    with pytest.raises(InputError, match="new.pt exists already"):
+    with pytest.raises(InputError, match=r"new\.pt exists already"):
         recalibrate_checkpoint("net.pt", model="checkpoint_nets:net", source=few, out="new.pt")
     assert Path("new.pt").read_text() == "mine"
     recalibrate_checkpoint("net.pt", model="checkpoint_nets:net", source=few, out="new.pt", overwrite=True)

@@ -21,6 +21,11 @@ from ._pass import Judged, NoBatchStatisticsError, Passes, check_norms
 
 Method = Literal["average", "exact"]
 
+_OTHER_SAMPLES = (
+    "the loader gave other values for the samples in each pass, by random numbers of its own: the rows are of "
+    "different data, and differ for that, too"
+)
+
 
 @verb
 def evaluate_model(
@@ -113,6 +118,7 @@ def _evaluated(
             *why_not,
             *(() if batch is None else _about_batches(running, batch)),
             *(("recalibrated by the very samples that judge: on others the model may do worse",) if by_itself else ()),
+            *((_OTHER_SAMPLES,) if passes.samples_differ else ()),
             *_about_outputs(running, asked.metric),
         ),
     )
