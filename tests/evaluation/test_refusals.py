@@ -85,3 +85,13 @@ def test_a_data_set_without_a_length_is_refused(net) -> None:
 
     with pytest.raises(InputTypeError, match=r"loader: expected a data set that knows its length, got an Endless with"):
         evaluate(net, Endless())
+
+
+def test_a_remedy_of_recalibrate_is_told_as_its_own(net, batches) -> None:
+    net.train()
+    for module in net.modules():
+        if hasattr(module, "running_mean"):
+            module.eval()
+    remedy = r"^recalibrate: .* pass include_frozen=True\. evaluate passes no such options on: recalibrate a copy of"
+    with pytest.raises(InputError, match=remedy):
+        evaluate(net, batches, recalibrated=True)
