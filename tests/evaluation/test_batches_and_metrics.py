@@ -226,3 +226,26 @@ def test_a_metric_that_raises_is_told_with_what_it_was_given(net, batches) -> No
 
 def test_a_metric_that_is_not_finite_is_none(net, batches) -> None:
     assert evaluate(net, batches, metric=lambda outputs, targets: float("inf")).running == {"metric": None}
+
+
+def test_a_loader_that_varies_its_samples_is_named(net, batches) -> None:
+    class Varied:
+        passes = 0
+
+        def __iter__(self):
+            self.passes += 1
+            return ((x + self.passes, y) for x, y in batches)
+
+    said = evaluate(net, Varied())
+    assert any("the loader gave other values for the samples in each pass" in note for note in said.notes)
+
+
+def test_the_order_of_the_samples_does_not_make_them_others(net, batches) -> None:
+    class Turned:
+        passes = 0
+
+        def __iter__(self):
+            self.passes += 1
+            return iter(batches[:: 1 if self.passes % 2 else -1])
+
+    assert not any("other values" in note for note in evaluate(net, Turned()).notes)

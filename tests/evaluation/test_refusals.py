@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.data import Dataset, Subset, TensorDataset
 
 from batchnorm import evaluate
 from batchnorm.errors import InputError, InputTypeError, RefusedError
@@ -70,3 +71,27 @@ def test_an_argument_of_the_other_form_is_refused(arguments: tuple, message: str
 def test_what_is_neither_run_nor_model_is_refused(given: object) -> None:
     with pytest.raises(InputTypeError, match="run: expected a run's folder, its model file, or a model and a loader"):
         evaluate(given)
+
+
+def test_a_data_set_of_no_samples_is_refused(net) -> None:
+    with pytest.raises(InputError, match="loader: expected at least one batch, got none"):
+        evaluate(net, Subset(TensorDataset(torch.zeros(3, 2)), []))
+
+
+def test_a_data_set_without_a_length_is_refused(net) -> None:
+    class Endless(Dataset[Tensor]):
+        def __getitem__(self, index: int) -> Tensor:
+            return torch.zeros(2, 5, 5)
+
+    with pytest.raises(InputTypeError, match=r"loader: expected a data set that knows its length, got an Endless with"):
+        evaluate(net, Endless())
+
+
+def test_a_remedy_of_recalibrate_is_told_as_its_own(net, batches) -> None:
+    net.train()
+    for module in net.modules():
+        if hasattr(module, "running_mean"):
+            module.eval()
+    remedy = r"^recalibrate: .* pass include_frozen=True\. evaluate passes no such options on: recalibrate a copy of"
+    with pytest.raises(InputError, match=remedy):
+        evaluate(net, batches, recalibrated=True)

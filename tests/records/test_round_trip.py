@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchnorm.errors import InputError
+from batchnorm.errors import InputError, InputTypeError
 from batchnorm.records import (
     RECORDS,
     Benchmark,
@@ -253,3 +253,19 @@ def test_a_record_of_before_is_read_with_the_defaults_of_younger_fields() -> Non
     data = json.loads(to_json(simplest(Evaluation)))
     del data["folded"]
     assert from_json(json.dumps(data), Evaluation).folded is False
+
+
+@pytest.mark.parametrize("write", [to_dict, to_json])
+def test_what_is_no_record_is_not_written(write) -> None:
+    with pytest.raises(InputTypeError, match=r"record: expected a record of batchnorm\.records, .* got a list"):
+        write([1])
+
+
+def test_what_holds_a_record_is_not_written_and_the_record_is_named() -> None:
+    with pytest.raises(InputTypeError, match=r"got a SimpleNamespace\. Pass its result: trained\.result"):
+        to_json(types.SimpleNamespace(result=simplest(Evaluation)))
+
+
+def test_what_is_no_text_is_not_read() -> None:
+    with pytest.raises(InputTypeError, match="text: expected the JSON of a record, got an int"):
+        from_json(3)

@@ -308,3 +308,9 @@ def test_the_loaded_model_is_in_evaluation_and_folded(path):
     other = load_folded(path, three().train())
     assert is_folded(other)
     assert not any(module.training for module in other.modules())
+
+
+def test_a_file_of_torch_save_is_told_what_to_save_instead(tmp_path) -> None:
+    torch.save(three().state_dict(), tmp_path / "net.pt")
+    with pytest.raises(InputError, match=r"does not say what was folded\. Save the model with save_folded"):
+        load_folded(tmp_path / "net.pt", three())

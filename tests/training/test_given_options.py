@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from batchnorm.errors import InputTypeError
-from batchnorm.runs import recalibrate_checkpoint, recalibrate_run
+from batchnorm.runs import fold_checkpoint, recalibrate_checkpoint, recalibrate_run, wiring_of_checkpoint
 from batchnorm.runs._fold_net import folded_copy
 
 
@@ -31,3 +31,21 @@ def test_options_of_a_fold_are_an_object_of_their_class() -> None:
         InputTypeError, match=r"options: expected a FoldOptions, got a dict\. Write options=FoldOptions"
     ):
         folded_copy(net, (torch.randn(2, 1, 5, 5),), {"verify": False})
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda: recalibrate_checkpoint("a.pt", model=nn.Linear(1, 1), dataset="fashion-mnist-mini", out="b.pt"),
+        lambda: fold_checkpoint("a.pt", model=nn.Linear(1, 1), inputs=[(1, 1)], out="b.safetensors"),
+        lambda: wiring_of_checkpoint("a.pt", model=nn.Linear(1, 1), inputs=[(1, 1)]),
+    ],
+    ids=["recalibrate", "fold", "wiring"],
+)
+def test_a_module_for_a_checkpoint_is_refused_with_the_verb_that_takes_modules(verb, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save(nn.Linear(1, 1).state_dict(), "a.pt")
+    with pytest.raises(
+        InputTypeError, match=r"model: expected 'package\.module:function', .* got a Linear\. Load the w"
+    ):
+        verb()

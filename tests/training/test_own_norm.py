@@ -178,7 +178,7 @@ def test_what_makes_no_norm_is_refused_before_anything_is_read_or_written(layers
 
 
 def test_build_itself_imports_nothing_by_a_norm_s_name(layers) -> None:
-    with pytest.raises(InputError, match="norm: expected one of batchnorm, torch, none; got 'own_layers:group'"):
+    with pytest.raises(InputError, match="norm: expected one of batchnorm, torch, none, got 'own_layers:group'"):
         build("ConvBNNet", num_classes=2, in_channels=1, image_size=28, norm="own_layers:group")
     assert not Path("imported").exists()
 

@@ -151,8 +151,6 @@ REFUSED = {
     "two inputs": ({"inputs": [(1, 1, 28, 28)] * 2}, "inputs: expected the shape of the images"),
     "another net": ({"model": "checkpoint_nets:features"}, "does not fit the net of checkpoint_nets:features"),
     "no place": ({"out": None}, "out: expected the name of a new file"),
-    "a method that is none": ({"method": "best"}, "method"),
-    "too few rounds": ({"method": "exact", "max_rounds": 1}, "max_rounds"),
 }
 
 
@@ -168,7 +166,7 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_written(checkpoint, few, 
 
 def test_a_file_is_replaced_only_if_that_is_allowed(checkpoint, few) -> None:
     Path("new.pt").write_text("mine")
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match=r"new\.pt exists already"):
         recalibrate_checkpoint("net.pt", model="checkpoint_nets:net", source=few, out="new.pt")
     assert Path("new.pt").read_text() == "mine"
     recalibrate_checkpoint("net.pt", model="checkpoint_nets:net", source=few, out="new.pt", overwrite=True)

@@ -1,7 +1,7 @@
 """What do a model's outputs come to by its running statistics, by each batch's own, and by recalibrated ones?"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..calls import ForwardFn, Reader
-from ..errors import InputError, InputTypeError, Setting, in_verb, its_type
+from ..errors import FaultError, InputError, InputTypeError, Setting, in_verb, its_type
 from ..norms import is_norm, without_statistics
 from ..records import ModelEvaluation
 from ..statistics import recalibrate
@@ -20,6 +20,12 @@ from ._metric import Metric, finite, tally_of
 from ._pass import Judged, NoBatchStatisticsError, Passes, check_norms
 
 Method = Literal["average", "exact"]
+
+_BY_ITSELF = " evaluate passes no such options on: recalibrate a copy of the model with them, and evaluate the copy."
+_OTHER_SAMPLES = (
+    "the loader gave other values for the samples in each pass, by random numbers of its own: the rows are of "
+    "different data, and differ for that, too"
+)
 
 
 @verb
@@ -92,7 +98,7 @@ def _evaluated(
         if tracked and asked.method:
             data = asked.loader if recalibration_loader is None else as_loader(recalibration_loader, None)
             recalibrated = passes.run(
-                before=partial(recalibrate, loader=data, method=asked.method, forward_fn=forward_fn)
+                before=partial(_recalibrate, loader=data, method=asked.method, forward_fn=forward_fn)
             )
     by_itself = recalibrated is not None and recalibration_loader is None
     return ModelEvaluation(
@@ -113,9 +119,21 @@ def _evaluated(
             *why_not,
             *(() if batch is None else _about_batches(running, batch)),
             *(("recalibrated by the very samples that judge: on others the model may do worse",) if by_itself else ()),
+            *((_OTHER_SAMPLES,) if passes.samples_differ else ()),
             *_about_outputs(running, asked.metric),
         ),
     )
+
+
+def _recalibrate(model: nn.Module, **options: Any) -> None:
+    """Recalibrate, for a while; a remedy that only `recalibrate` itself takes is told as one of its own."""
+    try:
+        recalibrate(model, **options)
+    except FaultError as error:
+        cure = error.fault.cure
+        if isinstance(cure, tuple) and any(isinstance(part, Setting) for part in cure):
+            error.fault = replace(error.fault, verb="recalibrate", cure=(*cure, _BY_ITSELF))
+        raise
 
 
 def _by_batch(passes: Passes, model: nn.Module) -> tuple[Judged | None, tuple[str, ...]]:

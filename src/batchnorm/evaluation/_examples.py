@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from ..calls import Call, Reader, mapped
 from ..errors import InputError, InputTypeError, Setting, its_type
+from ..statistics import fingerprint_of
 
 TargetFn = Callable[[Any], object]
 """A caller's own way to find the targets in a batch."""
@@ -20,11 +21,12 @@ BATCH_SIZE = 128
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One batch: the call of the model, what its outputs should be, and how many samples that is."""
+    """One batch: the call of the model, what its outputs should be, how many samples that is, and a hash of them."""
 
     call: Call
     targets: Any
     samples: int
+    fingerprint: int
 
 
 class Examples:
@@ -48,7 +50,7 @@ class Examples:
             targets = mapped(self._targets(raw), lambda tensor: tensor.to(self._device))
             samples = len(targets) if isinstance(targets, Tensor) and targets.ndim else call.samples
             if samples:
-                yield Example(call.to(self._device), targets, samples)
+                yield Example(call.to(self._device), targets, samples, fingerprint_of(call))
 
     def _targets(self, raw: Any) -> Any:
         if self._target_fn is not None:
@@ -77,7 +79,7 @@ def as_loader(loader: object, batch_size: int | None) -> Iterable[Any]:
     if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
         raise InputError(argument="batch_size", expected="an integer of at least 1", got=repr(batch_size))
     if isinstance(loader, Dataset):
-        shuffled = not isinstance(loader, IterableDataset)
+        shuffled = not isinstance(loader, IterableDataset) and _length(loader) > 0
         order = torch.Generator().manual_seed(0)
         return DataLoader(loader, batch_size or BATCH_SIZE, shuffle=shuffled, generator=order)
     if isinstance(loader, Tensor | str | Mapping) or not isinstance(loader, Iterable) or _is_one_batch(loader):
@@ -94,6 +96,17 @@ def as_loader(loader: object, batch_size: int | None) -> Iterable[Any]:
             cure="Leave it out, or make the loader with it.",
         )
     return loader
+
+
+def _length(dataset: Dataset[Any]) -> int:
+    if not hasattr(dataset, "__len__"):
+        raise InputTypeError(
+            argument="loader",
+            expected="a data set that knows its length",
+            got=f"{its_type(dataset)} without __len__",
+            cure="Define __len__, or derive it from torch.utils.data.IterableDataset.",
+        )
+    return len(dataset)
 
 
 def _is_one_batch(loader: object) -> bool:

@@ -12,7 +12,7 @@ from ..calls import Call
 from ..errors import FaultError, InputError, RefusedError, worded, words_of
 from ..files import one_line
 from ..norms import find_norms
-from ..statistics import generators_of, use_batch_statistics
+from ..statistics import MODULUS, generators_of, use_batch_statistics
 from ..transaction import Transaction, rng_state, same_rng, transaction
 from ._cross_entropy import are_probabilities
 from ._examples import Example, Examples
@@ -35,6 +35,7 @@ class Judged:
         not_finite: samples whose outputs are NaN or infinitely large.
         like_probabilities: all outputs were like those of a softmax.
         first: the outputs for the first batch, if they are a tensor.
+        fingerprint: of all samples, in whatever order.
         numbers: of the metric, by name.
     """
 
@@ -45,6 +46,7 @@ class Judged:
     not_finite: int = 0
     like_probabilities: bool = True
     first: Tensor | None = None
+    fingerprint: int = 0
     numbers: dict[str, float] = field(default_factory=dict)
 
     def take(self, outputs: Any, samples: int) -> None:
@@ -67,6 +69,9 @@ class Passes:
         loader: whose own generators are set back, too.
         make_tally: makes what judges the outputs of a pass.
         device: of the model.
+
+    Attributes:
+        samples_differ: whether the loader gave others in a later pass than in the first, such as augmented ones.
     """
 
     def __init__(
@@ -79,7 +84,8 @@ class Passes:
     ) -> None:
         self._model, self._examples, self._make_tally = model, examples, make_tally
         self._rng = rng_state([device], generators_of(loader))
-        self._samples: int | None = None
+        self._first: Judged | None = None
+        self.samples_differ = False
 
     def run(self, *, by_batch: bool = False, before: Callable[[nn.Module], object] | None = None) -> Judged:
         """Judge the model in evaluation, and put all of it back.
@@ -100,6 +106,7 @@ class Passes:
             change.evaluate()
             with use_batch_statistics(change.module) if by_batch else nullcontext():
                 for example in self._examples:
+                    done.fingerprint = (done.fingerprint + example.fingerprint) % MODULUS
                     outputs = _outputs(change, example, by_batch=by_batch)
                     if outputs is None:
                         done.single += example.samples
@@ -112,16 +119,17 @@ class Passes:
 
     def _check_same(self, done: Judged) -> None:
         given = done.samples + done.single
-        if self._samples is None:
+        if self._first is None:
             if not given:
                 raise InputError(argument="loader", expected="at least one batch", got="none")
-            self._samples = given
-        if given != self._samples:
+            self._first = done
+        if given != self._first.samples:
             raise RefusedError(
-                f"the loader gave {self._samples} samples in the first pass, and {given} in the next, which would "
-                "compare statistics on different data",
+                f"the loader gave {self._first.samples} samples in the first pass, and {given} in the next, which "
+                "would compare statistics on different data",
                 cure="Give one that gives the same samples every time, such as a list of batches.",
             )
+        self.samples_differ |= done.fingerprint != self._first.fingerprint
 
 
 def check_norms(model: nn.Module) -> None:

@@ -2,8 +2,7 @@
 
 `print(record)` shows tables, `record.table()` is the first of them as data, `to_json` and `from_json` write and read.
 The JSON object of a record begins with its name and version. When it is read, the name is looked up in `RECORDS`, so
-that a file
-cannot choose which code runs. Nothing here imports torch.
+that a file cannot choose which code runs. Nothing here imports torch.
 """
 
 from ._benchmark import Benchmark as Benchmark

@@ -61,7 +61,7 @@ class FoldReport(Shown):
         proof: None if none was asked for.
         parameters_before: numbers that were trained, and statistics.
         parameters_after: those of the folded model.
-        milliseconds_before: of one call with the first example, the mean of three before anything was changed; None
+        milliseconds_before: of one call with the first example, the median of three before anything was changed; None
             without a proof.
         milliseconds_after: the same of the folded model, afterwards: no comparison in turn.
     """

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from ..errors import InputError, with_article
+from ..errors import InputError, InputTypeError, its_type, with_article
 from ..files import in_short, one_line, read_json, read_text
 from ._benchmark import Benchmark
 from ._fold import FoldReport
@@ -52,11 +52,21 @@ Kind = TypeVar("Kind", bound=Record)
 def to_dict(record: Record) -> dict[str, Any]:
     """Return `record` as a dictionary of plain values that begins with its name and version.
 
+    Raises:
+        InputTypeError: it is no record.
+
     Example:
         >>> from batchnorm.records import Prediction
         >>> to_dict(Prediction("shoe.png", ("Sneaker",), (0.97,)))["record"]
         'Prediction'
     """
+    if type(record) not in RECORDS.values():
+        raise InputTypeError(
+            argument="record",
+            expected="a record of batchnorm.records, such as what evaluate or recalibrate return",
+            got=its_type(record),
+            cure="Pass its result: trained.result." if hasattr(record, "result") else "",
+        )
     return {"record": type(record).__name__, "version": record.VERSION, **asdict(record)}
 
 
@@ -69,6 +79,7 @@ def to_json(record: Record, *, lines: bool = False) -> str:
             files can be compared line by line; without, all of it is one line.
 
     Raises:
+        InputTypeError: it is no record.
         ValueError: a number is NaN or infinite.
     """
     data = to_dict(record)
@@ -104,6 +115,7 @@ def from_json(text: str, kind: type[Any] | None = None) -> Any:
         kind: which record is expected; without, any.
 
     Raises:
+        InputTypeError: `text` is no text.
         InputError: `text` is no JSON, holds another record or version, or has other fields, types or numbers.
 
     Example:
@@ -112,6 +124,8 @@ def from_json(text: str, kind: type[Any] | None = None) -> Any:
         >>> from_json(line).train_accuracy
         0.8
     """
+    if not isinstance(text, str):
+        raise InputTypeError(argument="text", expected="the JSON of a record", got=its_type(text))
     expected = with_article("record" if kind is None else kind.__name__)
     try:
         data = read_json(text)

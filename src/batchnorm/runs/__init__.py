@@ -95,6 +95,7 @@ __all__ = [
     "recalibrate_run",
     "save_folded",
     "save_model",
+    "trusting_norm",
     "unfold_file",
     "wiring_of_checkpoint",
     "wiring_of_run",

@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..errors import InputError, InputTypeError, its_type
 from ..models import build_own
 from ._state_dict import take_off_wrappers
 
 
-def own_net(path: Path, model: str, tensors: dict[str, Tensor]) -> tuple[nn.Module, str]:
+def own_net(path: Path, model: object, tensors: dict[str, Tensor]) -> tuple[nn.Module, str]:
     """Return the net with the weights of a checkpoint, in evaluation mode, and what had to be taken off their names.
 
     Args:
@@ -20,10 +20,18 @@ def own_net(path: Path, model: str, tensors: dict[str, Tensor]) -> tuple[nn.Modu
         tensors: what is in it; they get the names that they have in the net.
 
     Raises:
+        InputTypeError: `model` is no name, but a module, for one.
         InputError: the net cannot be built, or the weights do not fit it.
     """
     from ..surgery import take_dtypes
 
+    if not isinstance(model, str):
+        raise InputTypeError(
+            argument="model",
+            expected="'package.module:function', the name of the function that builds the model",
+            got=its_type(model),
+            cure="Load the weights into your model, and call batchnorm.recalibrate, fold or trace with it.",
+        )
     net = build_own(model, {}, {}).eval()
     taken = take_off_wrappers(tensors, net.state_dict())
     try:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from torch import nn
@@ -106,6 +107,8 @@ def load_folded(path: Path | str, model: nn.Module) -> nn.Module:
     _check_module(model)
     check_holds_weights(model, "load_folded")
     path, module = Path(path), original(model)[0]
+    if is_zipfile(path):  # what torch.save writes
+        raise _what_else(path, {})
     tensors, metadata = read_safetensors(path)
     if metadata.get("format") != CHECKPOINT_FORMAT:
         raise _what_else(path, metadata)

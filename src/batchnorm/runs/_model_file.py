@@ -150,6 +150,7 @@ def _built(
     # The mode first: a norm that has been folded away is out of reach of what comes later.
     if isinstance(model, nn.Module):
         return twin_of(model, tensors).eval()
+    _check_norm(path, card)
     try:
         if not model or is_builtin(model):
             # First by its sizes alone, which take no memory.
@@ -164,6 +165,15 @@ def _built(
         # What is wrong with the file's own arguments is told in its words; another net is for the reader to name.
         known = model is None and is_builtin(card.model)
         raise InputError((f"{path}: ", in_short(error, 500) if known else error.fault)) from error
+
+
+def _check_norm(path: Path, card: ModelCard) -> None:
+    """Ask first whether the norm layers may be the caller's own: what he has to say for it is not cut."""
+    if is_builtin(card.model):  # of another net that nobody names, that is said first
+        try:
+            norm_in_file(card.arguments.get("norm"))
+        except InputError as error:
+            raise InputError((f"{path}: ", error.fault)) from error
 
 
 def _load(path: Path, net: nn.Module, name: str, tensors: dict[str, torch.Tensor], metadata: Mapping[str, str]) -> None:

@@ -87,7 +87,7 @@ def recalibrate_checkpoint(
         tensors, metadata = read_state_dict(path)
         as_read = dict(tensors)
         found = _source(path, model, dataset, source)
-        net, taken = own_net(path, str(model), tensors)
+        net, taken = own_net(path, model, tensors)
         if taken:
             told.note(f"every name in {path} begins with {taken!r}, of a wrapper; the file that is written keeps it")
         _check_shapes(inputs, found)
@@ -97,7 +97,7 @@ def recalibrate_checkpoint(
             f"{found.info.name}, and not augmented"
         )
         # By a net of its own: one that counts its calls stays as it was read.
-        before = _judged(own_net(path, str(model), dict(as_read))[0].to(place), found, images, place)
+        before = _judged(own_net(path, model, dict(as_read))[0].to(place), found, images, place)
         told.started(_plan(str(model), found, split, images, options.method, place))
         held = _copies(net)
         record = recalibrate(net, images, **asdict(options), watcher=told)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from statistics import fmean
+from statistics import median
 
 import torch
 from torch import nn
@@ -134,8 +134,8 @@ def _milliseconds(model: nn.Module, example: Call) -> float:
     # Its default is one thread, whatever torch's is.
     timer = Timer("example.copied().run(model)", globals=names, num_threads=torch.get_num_threads())
     with transaction(model, scripts=True):
-        # Its own mean is computed on the default device.
-        return 1e3 * fmean(timer.timeit(_CALLS).times)
+        # The median, computed here: its own is computed on the default device.
+        return 1e3 * median(timer.timeit(1).times[0] for _ in range(_CALLS))
 
 
 def _dtype(model: nn.Module) -> str:

@@ -58,8 +58,7 @@ def unfold(model: nn.Module, *, discard: bool = False) -> tuple[str, ...]:
             expected="a model that was folded",
             got="one that holds nothing of what it was before",
             cure=(
-                "A state_dict has the folded weights alone; `batchnorm fold` writes files that keep what unfolding "
-                "needs."
+                "A state_dict has the folded weights alone; save_folded and `batchnorm fold` keep what unfolding needs."
             ),
         )
     found = [(stash, name, inner) for name, inner in folded for stash in stashes_of(inner)]

@@ -39,14 +39,26 @@ from ._room import check_room, folder_made
 from ._step import judged, refuse_nonfinite, take_step
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
-    """A finished training: the net (in evaluation mode, on its device), its card, its result and its epochs."""
+    """A finished training: the net (in evaluation mode, on its device), its card, its result and its epochs.
+
+    `print` and notebooks show its result.
+    """
 
     model: nn.Module
     card: ModelCard
     result: TrainResult
     history: tuple[EpochRecord, ...]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(model={type(self.model).__name__}, result={self.result!r})"
+
+    def __str__(self) -> str:
+        return str(self.result)
+
+    def _repr_html_(self) -> str:
+        return self.result._repr_html_()
 
 
 @tells_options
