@@ -10,6 +10,7 @@ from ..data import DatasetInfo, Source, Split, SplitName
 from ..errors import ForPython, InputError, InputTypeError, Setting
 from ..files import one_line
 from ..models import described, kind_of, own_code
+from ._known_names import unknown_data
 
 ANY_SOURCE = "package.module:source"
 _MEMBERS = ("info", "locate", "load")
@@ -37,7 +38,11 @@ def source_of(given: Source | str, argument: str = "data") -> Source:
     """
     if not isinstance(given, str):
         return _checked(given, argument)
-    return _imported(given, argument) if ":" in given else data.get(given)
+    if ":" in given:
+        return _imported(given, argument)
+    if fault := unknown_data(argument, given):
+        raise InputError.of(fault)
+    return data.get(given)
 
 
 def source_in_file(name: str, *, typed: str = ANY_SOURCE) -> Source:
