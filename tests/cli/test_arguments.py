@@ -1,5 +1,7 @@
 """Is what a user writes read as it was meant, or the word named that was?"""
 
+from pathlib import Path
+
 import pytest
 
 from batchnorm.cli._arguments import ready
@@ -61,3 +63,30 @@ def test_the_command_line_exits_with_2_and_one_line(batchnorm) -> None:
     said = batchnorm("train", "--learning-rate", "0.1")
     assert said.code == 2
     assert said.err == "batchnorm train: --learning-rate: there is no such option. Did you mean --lr?\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["evaluate", "RUN", "--data", "fashion-mnit"],
+            "--data: expected fashion-mnist-mini, fashion-mnist or package",
+        ),
+        (["train", "--norm", "bn"], "--norm: expected batchnorm, torch, none or package.module:function, got 'bn'"),
+        (["train", "--model-args", "name", "x"], "name is the name of the model, which --model gives"),
+        (
+            ["train", "--resume", "RUN", "--lr", "3"],
+            "--resume: a resumed run goes on with its own options. Leave out --lr.",
+        ),
+        (["evalate", "RUN"], "Did you mean 'evaluate'"),
+        (["data", "fetch", "fashion"], "batchnorm data fetch: "),
+        (["data", "fetch", "fashion-mnist", "--to", "file"], "--to: the folder file/fashion-mnist cannot be made"),
+    ],
+)
+def test_a_mistake_is_told_by_the_option_that_it_is_in(batchnorm, run, arguments: list[str], message: str) -> None:
+    Path("file").touch()
+    said = batchnorm(*(run if one == "RUN" else one for one in arguments))
+    assert (said.code, said.out) == (2, "")
+    assert message in said.err
+    assert "Traceback" not in said.err
+    assert not said.err.startswith("\n")

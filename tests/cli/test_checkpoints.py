@@ -57,7 +57,7 @@ def test_a_state_dict_without_what_it_needs_is_one_message(batchnorm, checkpoint
 def test_the_wiring_of_a_state_dict_is_shown_and_drawn(batchnorm, checkpoint) -> None:
     said = batchnorm("wiring", *checkpoint, "--input", "2x1x28x28", "-o", "net.svg")
     assert said.code == 0
-    assert "1 of 1 norms fold" in said.out
+    assert "1 of 1 norm folds" in said.out
     assert Path("net.svg").read_text().startswith("<")
 
 
@@ -66,3 +66,33 @@ def test_a_shape_beside_a_run_is_a_mistake(batchnorm, run, command: str) -> None
     said = batchnorm(command, run, "--input", "1x1x28x28")
     assert (said.code, said.out) == (2, "")
     assert "is for a state_dict of your own net" in said.err
+
+
+def test_a_state_dict_of_nan_is_not_folded(batchnorm, checkpoint) -> None:
+    tensors = torch.load("net.pt", weights_only=True)
+    torch.save(tensors | {"0.weight": torch.full_like(tensors["0.weight"], float("nan"))}, "net.pt")
+    said = batchnorm("fold", *checkpoint, "--input", "2x1x28x28", "-o", "new.safetensors", "--quiet")
+    assert (said.code, said.out) == (2, "")
+    assert "none of the net's outputs is finite, and '0.weight' of its state_dict is not finite either" in said.err
+    assert not Path("new.safetensors").exists()
+
+
+def test_a_folded_file_is_not_named_as_one_of_torch_save(batchnorm, checkpoint) -> None:
+    said = batchnorm("fold", *checkpoint, "--input", "2x1x28x28", "-o", "new.pt", "--quiet")
+    assert said.code == 2
+    assert "--out: expected a name ending in .safetensors, got new.pt. Use new.safetensors." in said.err
+    assert not Path("new.pt").exists()
+
+
+@pytest.mark.parametrize("verb", ["fold", "wiring"])
+def test_data_beside_a_state_dict_that_is_run_on_random_numbers_are_refused(batchnorm, checkpoint, verb: str) -> None:
+    out = ["-o", "new.safetensors"] if verb == "fold" else []
+    said = batchnorm(verb, *checkpoint, "--input", "2x1x28x28", *out, "--data", "fashion-mnist-mini")
+    assert said.code == 2
+    assert "--data: is for runs; a state_dict takes --input" in said.err
+
+
+def test_a_state_dict_where_a_run_is_wanted_is_sent_to_what_takes_one(batchnorm, checkpoint) -> None:
+    said = batchnorm("evaluate", "net.pt")
+    assert said.code == 2
+    assert "`batchnorm recalibrate`, `fold` and `wiring` take a state_dict" in said.err

@@ -41,7 +41,7 @@ def test_every_command_takes_a_run_with_own_norms_when_they_are_named_and_only_t
 def test_a_norm_of_ours_is_no_way_to_go_on_with_one_s_own(batchnorm, run) -> None:
     said = batchnorm("train", "--resume", run, "--norm", "torch")
     assert (said.code, said.out) == (2, "")
-    assert "these differ: norm" in said.err
+    assert "Leave out --norm." in said.err
 
 
 def test_a_run_with_own_norms_is_trained_recalibrated_and_folded_at_the_end(batchnorm, small, monkeypatch) -> None:

@@ -76,7 +76,7 @@ def test_the_rounds_and_their_time_are_announced_before_the_second_begins(batchn
 def test_quiet_says_only_the_result(batchnorm, own) -> None:
     said = batchnorm("recalibrate", own, "--quiet", *FAST)
     assert (said.code, said.err) == (0, "")
-    assert "no certificate: what is left is measured by `certify`" in said.out
+    assert "no certificate: the residual was not measured" in said.out
 
 
 def test_json_is_the_record_that_lies_in_the_folder(batchnorm, own) -> None:

@@ -63,7 +63,7 @@ def test_what_was_left_alone_the_notes_and_the_certificate_stand_below() -> None
 
 def test_without_a_certificate_it_is_said_how_to_get_one() -> None:
     assert replace(RECORD, certificate=None).table().notes[-1] == (
-        "no certificate: what is left is measured by `certify`; data 00, float32"
+        "no certificate: the residual was not measured; data 00, float32"
     )
 
 

@@ -330,7 +330,7 @@ def test_a_wiring_prints_as_a_table():
         "bn      BatchNorm2d  2x4x4x4  act               folds into conv",
         "act     ReLU ×2      2x4x4x4  head, (returned)",  # noqa: RUF001 - a multiplication sign
         "head    Linear       2x5      act",
-        "1 of 1 norms fold",
+        "1 of 1 norm folds",
     ]
 
 
@@ -338,7 +338,7 @@ def test_a_wiring_is_drawn_with_what_can_be_done_with_each_norm(tmp_path):
     wiring = trace(nn.Sequential(conv(), nn.BatchNorm2d(4)).eval(), X)
     text = wiring.svg(tmp_path / "net.svg")
     assert (tmp_path / "net.svg").read_text() == text + "\n"
-    assert "Sequential: 1 of 1 norms fold" in text
+    assert "Sequential: 1 of 1 norm folds" in text
     assert wiring._repr_html_() == text
 
 

@@ -1,5 +1,6 @@
 """`batchnorm data list` and `batchnorm data fetch`."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -102,7 +103,9 @@ class Fetch:
             DownloadColumn(),
             TransferSpeedColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True), disable=self.quiet) as progress:
+        with Progress(
+            *columns, console=Console(stderr=True), disable=self.quiet or not sys.stderr.isatty()
+        ) as progress:
             tasks: dict[str, TaskID] = {}
 
             def show(file: str, done: int, total: int) -> None:

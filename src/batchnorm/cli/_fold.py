@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from ..errors import InputError
+from ..errors import InputError, Setting
 from ..progress import FoldWatcher, watch_fold
 from ..records import RunFold, to_dict
 from ..runs import FOLD_BATCH, fold_checkpoint, fold_run, is_state_dict, trusting_norm, unfold_file
@@ -88,6 +88,8 @@ class Fold:
 
         if self.norm:
             raise InputError("is for runs; a net of your own makes its norm layers itself", argument="norm")
+        if self.data:
+            raise InputError(("is for runs; a state_dict takes ", Setting("input")), argument="data")
         return fold_checkpoint(
             self.run_,
             model=self.model,

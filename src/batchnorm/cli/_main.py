@@ -5,18 +5,16 @@ Exit codes: 0 done; 1 a failure; 2 the caller's mistake; 130 interrupted.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from importlib.metadata import version
 from inspect import cleandoc
-from operator import or_
-from typing import Annotated, Any, Protocol
+from typing import Protocol
 
 import tyro
 
 from .. import __version__
-from ..errors import FaultError, MistakeError
+from ..errors import FaultError, InputError, MistakeError, did_you_mean
 from ._arguments import ready
 from ._bench import Bench
 from ._data import Fetch, List
@@ -68,9 +66,16 @@ batchnorm --version shows the version."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    name = f"batchnorm {arguments[0]}" if arguments and arguments[0] in COMMANDS else "batchnorm"
+    name = " ".join(("batchnorm", *_command(arguments)))
     with dependable_streams():
         return _guarded(name, arguments)
+
+
+def _command(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the words that name the command."""
+    if list(arguments[:1]) == ["data"]:
+        return arguments[: 2 if len(arguments) > 1 and arguments[1] in DATA_COMMANDS else 1]
+    return [word for word in arguments[:1] if word in COMMANDS]
 
 
 def _guarded(name: str, arguments: list[str]) -> int:
@@ -109,8 +114,8 @@ def read_arguments(arguments: list[str]) -> Command:
     """Return the command that `arguments` ask for, with its options.
 
     Raises:
-        SystemExit: help was asked for (0), or an option or a command is misspelt (2); the text is printed.
-        InputError: a file that holds options cannot be used.
+        SystemExit: help was asked for (0), or an option is misspelt (2); the text is printed.
+        InputError: there is no such command, or a file that holds options cannot be used.
     """
     if arguments[:1] == ["data"]:
         return _read("batchnorm data", Data.__doc__ or "", DATA_COMMANDS, arguments[1:])
@@ -122,7 +127,7 @@ def _read(prog: str, about: str, commands: dict[str, type], arguments: list[str]
         print(listing(prog, about, commands))
         raise SystemExit(0)
     if arguments[0] not in commands:
-        _refuse_unknown(prog, about, commands, arguments)
+        raise _unknown(prog, arguments[0], commands)
     name, kind = arguments[0], commands[arguments[0]]
     rest = ready(kind, arguments[1:])
     # The defaults of `train` may come from a file, which has to be read before the rest is.
@@ -139,17 +144,10 @@ def _read(prog: str, about: str, commands: dict[str, type], arguments: list[str]
     return command
 
 
-def _refuse_unknown(prog: str, about: str, commands: dict[str, type], arguments: list[str]) -> None:
-    """Print the command that was nearly meant, and leave."""
-    described: list[Any] = [
-        Annotated[
-            kind,
-            tyro.conf.subcommand(name, description=cleandoc(kind.__doc__ or "").splitlines()[0]),
-        ]
-        for name, kind in commands.items()
-    ]
-    tyro.cli(reduce(or_, described), prog=prog, description=about, args=arguments)
-    raise SystemExit(2)
+def _unknown(prog: str, name: str, commands: Mapping[str, type]) -> InputError:
+    """Say that there is no such command, and name the one that was nearly meant."""
+    near = did_you_mean(name, commands) or f"{prog} --help describes them."
+    return InputError(f"there is no command {name!r}", expected=f"one of {', '.join(commands)}", cure=near)
 
 
 def _say(name: str, what: object, code: int) -> int:

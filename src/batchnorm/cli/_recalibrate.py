@@ -1,10 +1,10 @@
 """`batchnorm recalibrate`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import OmitArgPrefixes, Positional, arg
+from tyro.conf import Fixed, OmitArgPrefixes, Positional, Suppress, arg
 
 from ..errors import InputError, Setting
 from ..progress import RunRecalibrationWatcher, watch_rounds
@@ -21,8 +21,10 @@ from ._wording import told
 
 @dataclass(frozen=True)
 class Statistics(RecalibrationOptions):
-    """`RecalibrationOptions`, each option on one line of the help."""
+    """`RecalibrationOptions` but for the method, each option on one line of the help."""
 
+    # The parser shows a group last, whereas the method is what most users come for: it stands in front of all others.
+    method: Annotated[Literal["average", "exact"], Fixed, Suppress] = "average"
     max_rounds: Annotated[int | None, arg(metavar="N")] = None
 
 
@@ -38,6 +40,8 @@ class Recalibrate:
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """a run's folder, a model file, or a state_dict of your own model"""
     statistics: Annotated[OmitArgPrefixes[Statistics], arg(name="", help="")] = field(default_factory=Statistics)
+    method: Literal["average", "exact"] = "average"
+    """average: one pass; exact: a pass per layer, any batch size"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's, or package.module:source"""
     split: Annotated[Literal["train", "test"], arg(metavar="WORD")] = "train"
@@ -90,6 +94,9 @@ class Recalibrate:
             show(said)
         return 0
 
+    def _options(self) -> RecalibrationOptions:
+        return replace(self.statistics, method=self.method)
+
     def _of_run(self, watcher: RunRecalibrationWatcher) -> RunRecalibration:
         if self.input:
             raise InputError("is for a state_dict of your own net; a run takes its own images", argument="input")
@@ -98,7 +105,7 @@ class Recalibrate:
                 self.run_,
                 out=self.out,
                 overwrite=self.overwrite,
-                options=self.statistics,
+                options=self._options(),
                 dataset=self.data,
                 split=self.split,
                 augment=self.augment,
@@ -124,7 +131,7 @@ class Recalibrate:
             batch_size=self.batch_size,
             max_samples=self.max_samples,
             device=self.device,
-            options=self.statistics,
+            options=self._options(),
             threads=self.threads,
             watcher=watcher,
         )

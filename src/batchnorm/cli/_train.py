@@ -126,8 +126,9 @@ class Train:
         renamed = {"model": is_builtin(begun.model), "data": is_named(begun.data)}
         other = [name for name in differences(config, begun) if name not in MAY_DIFFER and renamed.get(name, True)]
         if other:
+            given = tuple(part for name in other for part in (", ", Setting(name)))[1:]
             raise InputError(
-                f"a resumed run goes on with its own options, but these differ: {', '.join(other)}", argument="resume"
+                "a resumed run goes on with its own options", argument="resume", cure=("Leave out ", *given, ".")
             )
         if self.out:
             raise InputError(

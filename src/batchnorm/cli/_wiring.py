@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from ..errors import InputError
+from ..errors import InputError, Setting
 from ..records import WiringRecord, to_dict
 from ..runs import TrainConfig, is_state_dict, torch_settings, trusting_norm, wiring_of_checkpoint, wiring_of_run
 from ._input_shapes import input_shapes
@@ -71,6 +71,8 @@ class Wiring:
     def _of_checkpoint(self) -> WiringRecord:
         if self.norm:
             raise InputError("is for runs; a net of your own makes its norm layers itself", argument="norm")
+        if self.data:
+            raise InputError(("is for runs; a state_dict takes ", Setting("input")), argument="data")
         return wiring_of_checkpoint(
             self.run_,
             model=self.model,

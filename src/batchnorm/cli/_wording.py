@@ -2,7 +2,14 @@
 
 from ..errors import Fault, FaultError, Sentence, Setting, worded
 
-NAMES = {"dataset": "--data", "source": "--data", "inputs": "--input", "run": "RUN", "path": "FILE"}
+NAMES = {
+    "dataset": "--data",
+    "source": "--data",
+    "inputs": "--input",
+    "run": "RUN",
+    "path": "FILE",
+    "destination": "--to",
+}
 """Arguments of the library that have another name here; the others are options of their own names."""
 OBJECTS = {"model", "loader", "example_inputs", "forward_fn", "group"}
 """Arguments of a verb that are objects in Python; a command makes them itself, and no option stands for them."""

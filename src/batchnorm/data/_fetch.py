@@ -36,7 +36,7 @@ def fetch(name: str, *, destination: Path | str | None = None, on_progress: Prog
         The folder with the files. Of a bundled data set: where it lies already.
 
     Raises:
-        InputError: an unknown name, or a data set that nobody offers for download.
+        InputError: an unknown name, a data set that nobody offers for download, or a folder that cannot be made.
         ConnectionError: the address cannot be reached or broke off; what came is kept.
         RuntimeError: what came is not the file that was expected.
         OSError: the folder cannot be written or the disk is full.
@@ -45,7 +45,11 @@ def fetch(name: str, *, destination: Path | str | None = None, on_progress: Prog
     if not source.info.downloads:
         return _located(source.locate(), name)
     folder = (cache_folder() if destination is None else Path(destination)) / name
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"the folder {folder} cannot be made ({error.strerror})"
+        raise InputError(problem, argument="destination", cure="Choose another.") from error
     try:
         for download in source.info.downloads:
             _fetch_file(download, folder / download.filename, on_progress or _silent)

@@ -81,7 +81,7 @@ def _costs(report: "FoldReport") -> str:
 def proof_line(proof: "FoldProof | None") -> str:
     """Return one sentence about how far the outputs are from what they were."""
     if proof is None:
-        return "not proved: `verify` was off"
+        return "not proved: the outputs were not compared"
     fine = "not proved in float64" if proof.error_float64 is None else f"{proof.error_float64:.1e} in float64"
     line = f"proof: outputs of {counted(proof.inputs, 'input')} differ by at most {fine}"
     if proof.dtype != "float64":

@@ -38,7 +38,7 @@ def norms_table(record: "Recalibration", *more: str) -> Table:
     )
     rows = tuple(tuple(_row(norm, record)) for norm in record.norms)
     batches = counted(record.batches, "batch", "batches")
-    title = f"{record.method}, {record.variance} variance, {record.samples:,} samples in {batches}"
+    title = f"{record.method}, {record.variance} variance, {counted(record.samples, 'sample')} in {batches}"
     return Table(columns, rows, title, (*LEGEND, *_notes(record), *more))
 
 
@@ -70,7 +70,7 @@ def certificate_line(record: "Recalibration") -> str:
     """Return one sentence about how exact the statistics are, as measured."""
     found = record.certificate
     if found is None:
-        return f"no certificate: what is left is measured by `certify`; data {record.fingerprint}, {record.dtype}"
+        return f"no certificate: the residual was not measured; data {record.fingerprint}, {record.dtype}"
     deep = "" if record.exact_depth is None else f", exact down to depth {record.exact_depth} of {record.depth}"
     return (
         f"certificate: {found.settled} of {found.norms} norms within {found.tolerance:g}{deep}; residual "

@@ -75,7 +75,7 @@ def headline(record: "WiringRecord") -> str:
         "become a scale-shift": record.count("scale-shifted"),
         "stay": record.count("left"),
     }
-    said = [f"{record.count('folded')} of {total} norms fold"]
+    said = [f"{record.count('folded')} of {total} {'norm folds' if total == 1 else 'norms fold'}"]
     return ", ".join([*said, *(f"{count} {words}" for words, count in rest.items() if count)])
 
 

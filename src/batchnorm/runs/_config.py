@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from ..errors import Fault, InputError, did_you_mean
+from ..errors import Fault, InputError, Setting, Words, did_you_mean
 from ..files import as_path, open_regular, refused
 from ..functional import check_route
 from ._known_names import OwnData, unknown_name
@@ -145,7 +145,7 @@ def _unfit_arguments(value: dict[str, ModelArgument]) -> Fault | None:
     """Return what is wrong with the arguments of a net, whatever the net."""
     for key in value:
         if key in RESERVED:
-            return Fault(argument="model_args", problem=f"{key} {RESERVED[key][0]}", cure=RESERVED[key][1])
+            return Fault(argument="model_args", problem=(f"{key} ", RESERVED[key][0]), cure=RESERVED[key][1])
     for key, given in value.items():
         if any(isinstance(word, str) and len(word) > LONGEST for word in (key, given)):
             return Fault(argument="model_args", expected=f"words of at most {LONGEST} characters", got=_shown(value))
@@ -239,8 +239,11 @@ MOST_LINES = 5
 _IN_WORDS = {"model_args": "dict of names and values, such as {'width': 8}"}
 _BY_THE_DATA = ("follows from the data", "Leave it out.")
 _AN_OPTION = ("is an option of the training, not a further argument of the net", "Pass it as the option of that name.")
-RESERVED = {
-    "name": ("is the name of the net, which the option model gives", "Give the argument of your net another name."),
+RESERVED: dict[str, tuple[Words, Words]] = {
+    "name": (
+        ("is the name of the model, which ", Setting("model"), " gives"),
+        "Give your model's argument another name.",
+    ),
     **dict.fromkeys(("num_classes", "in_channels", "image_size"), _BY_THE_DATA),
     **dict.fromkeys(("norm", "activation", "norm_place"), _AN_OPTION),
 }

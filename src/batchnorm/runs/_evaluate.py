@@ -256,7 +256,7 @@ def fitting_source(card: ModelCard, dataset: str | None = None, source: Source |
     if source is not None:
         found = source_of(source, "source")
     else:
-        found = source_in_file(card.data) if dataset is None else source_of(dataset)
+        found = source_in_file(card.data) if dataset is None else source_of(dataset, "dataset")
     info = found.info
     if (info.in_channels, info.image_size, info.classes) != (
         card.in_channels,

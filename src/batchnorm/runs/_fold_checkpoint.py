@@ -13,7 +13,7 @@ from ._config import TrainConfig
 from ._environment import torch_settings
 from ._fold_net import folded_copy, timed
 from ._folded_file import folded_bytes
-from ._new_file import check_new_file, nothing_written, write_new_file
+from ._new_file import check_new_file, nothing_written, refuse_pickle_name, write_new_file
 from ._state_dict import read_state_dict
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def fold_checkpoint(
     """
     path = Path(path)
     target = check_new_file(out, path, overwrite=overwrite)
+    refuse_pickle_name(target)
     with (
         nothing_written(),
         torch_settings(TrainConfig(device=device, threads=threads)) as place,
@@ -64,7 +65,7 @@ def fold_checkpoint(
         tensors, metadata = read_state_dict(path)
         if model is None or not inputs:
             raise InputError(
-                f"{path}: is a state_dict of a net of your own",
+                f"{path} is a state_dict of a net of your own",
                 cure=(
                     "Say which net it is for, and what that is called with: ",
                     Setting("model", "PACKAGE.MODULE:FUNCTION"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from ..calls import leaves_of
 from ..data import Batches, Split
 from ..errors import FaultError, InputError, RefusedError
 from ..files import one_line
@@ -16,6 +17,7 @@ from ..transaction import transaction
 from ._as_trained import evaluation_batches
 from ._config import TrainConfig
 from ._copy import copied
+from ._finite import nonfinite_entry
 from ._given_options import check_options
 from ._model_file import ModelCard
 from ._scores import judge
@@ -48,7 +50,9 @@ def folded_copy(
     options = FoldOptions() if options is None else options
     check_options(options, FoldOptions)
     folded = copied(net)
-    _check_runs(folded, inputs)
+    output = _run(folded, inputs)
+    if options.verify:
+        _refuse_no_number(folded, output)
     try:
         report = fold(folded, inputs, **asdict(options))
     except FaultError:
@@ -156,11 +160,23 @@ def timed(
     )
 
 
-def _check_runs(net: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+def _run(net: nn.Module, inputs: tuple[Tensor, ...]) -> object:
     shapes = ", ".join("x".join(map(str, tensor.shape)) for tensor in inputs)
     try:
         with torch.no_grad(), transaction(net, scripts=True):
-            net(*inputs)
+            return net(*inputs)
     except Exception as error:  # the caller's own net may raise anything
         said = f"{type(error).__name__}: {one_line(str(error), 500)}"
-        raise InputError(f"the net cannot take an input of {shapes}: {said}") from error
+        raise InputError(f"the net cannot take an input of {shapes}: {said}", argument="inputs") from error
+
+
+def _refuse_no_number(net: nn.Module, output: object) -> None:
+    """Refuse a net whose outputs say nothing: a file of it would look as if its norms could not be folded."""
+    tensors = [leaf for _, leaf in leaves_of(output).found if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+    if not tensors or any(bool(tensor.isfinite().any()) for tensor in tensors):
+        return
+    entry = nonfinite_entry(net)
+    where = f", and {entry!r} of its state_dict is not finite either" if entry else ""
+    raise InputError(
+        f"none of the net's outputs is finite{where}", cure="Take the weights of before the training diverged."
+    )

@@ -17,7 +17,7 @@ from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._fold_net import FOLD_BATCH, fold_and_judge
 from ._model_file import load_model, model_bytes, refuse_folded
-from ._new_file import check_new_file, nothing_written, write_new_file
+from ._new_file import check_new_file, nothing_written, refuse_pickle_name, write_new_file
 from ._run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def fold_run(
     path = find_model_file(run)
     folder = RunFolder(path.parent)
     target = check_new_file(out, path, overwrite=overwrite, allowed=folder.folded)
+    refuse_pickle_name(target)
     known = folder.read_config() if folder.config.is_file() else TrainConfig()
     config = replace(known, device=device, threads=threads)
     with (

@@ -45,15 +45,25 @@ def unknown_name(option: str, value: str, model: str) -> Fault | None:
         names = [entry.name for entry in models.available()]
         return None if models.is_builtin(value) else _unknown(option, value, names, "package.module:function")
     if option == "data":
-        names = [source.info.name for source in data.available()]
-        fits = isinstance(value, OwnData) or value in names
-        return None if fits else _unknown(option, value, names, "package.module:source")
+        return None if isinstance(value, OwnData) else unknown_data(option, value)
     if option == "device":
         fits = value in DEVICES or _NUMBERED.fullmatch(value) is not None
         return None if fits else _unknown(option, value, DEVICES, "cuda:<number>")
     # A net of the caller's own may have norms and activations that nobody here knows.
     known = {"norm": NORMS, "activation": (*ACTIVATIONS, "none")}.get(option, ()) if ":" not in model else ()
-    return _unknown(option, value, known) if known and value not in known else None
+    others = ("package.module:function",) if option == "norm" else ()
+    return _unknown(option, value, known, *others) if known and value not in known else None
+
+
+def unknown_data(argument: str, value: str) -> Fault | None:
+    """Return what is wrong with the name of a data set; `None` if there is one of this name.
+
+    Args:
+        argument: by which it was passed.
+        value: the name.
+    """
+    names = [source.info.name for source in data.available()]
+    return None if value in names else _unknown(argument, value, names, "package.module:source")
 
 
 def _unknown(option: str, value: str, known: Sequence[str], *others: str) -> Fault:

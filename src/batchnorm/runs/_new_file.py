@@ -10,6 +10,7 @@ from ..errors import InputError, Setting
 from ..files import atomic_write
 from ._output_file import check_output
 from ._run_folder import refuse_odd_name
+from ._safetensors import PICKLES
 from ._stopping import listen_for_stop
 
 
@@ -35,6 +36,17 @@ def check_new_file(out: Path | str | None, source: Path, *, overwrite: bool, all
     refuse_odd_name(Path(out), "out")
     check_output(out, reads=[source], overwrite=overwrite, allowed=allowed)
     return Path(out)
+
+
+def refuse_pickle_name(out: Path | str | None) -> None:
+    """Refuse a name that promises a file of `torch.save` where safetensors are written: torch.load could not read it.
+
+    Raises:
+        InputError: the name ends as those of torch.save do.
+    """
+    if out is not None and Path(out).suffix in PICKLES:
+        cure = f"Use {Path(out).with_suffix('.safetensors')}."
+        raise InputError(argument="out", expected="a name ending in .safetensors", got=str(out), cure=cure)
 
 
 def write_new_file(path: Path, content: bytes) -> str:

@@ -1,7 +1,7 @@
 """Which data are meant, and do they keep what a data set promises? Nothing is imported because a file says so."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from ..data import DatasetInfo, Source, Split, SplitName
 from ..errors import ForPython, InputError, InputTypeError, Setting
 from ..files import one_line
 from ..models import described, kind_of, own_code
+from ._known_names import unknown_data
 
 ANY_SOURCE = "package.module:source"
 _MEMBERS = ("info", "locate", "load")
@@ -39,10 +40,9 @@ def source_of(given: Source | str, argument: str = "data") -> Source:
         return _checked(given, argument)
     if ":" in given:
         return _imported(given, argument)
-    try:
-        return data.get(given)
-    except InputError as error:
-        raise InputError.of(replace(error.fault, argument=argument)) from None
+    if fault := unknown_data(argument, given):
+        raise InputError.of(fault)
+    return data.get(given)
 
 
 def source_in_file(name: str, *, typed: str = ANY_SOURCE) -> Source:

@@ -22,11 +22,9 @@ from ._own_data import source_of
 from ._pickle_file import pickle_bytes
 from ._recalibrate_run import DEFAULT_RECALIBRATION, compare
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
-from ._safetensors import DIGEST, lone_tensors
+from ._safetensors import DIGEST, PICKLES, lone_tensors
 from ._scores import judge
 from ._state_dict import read_state_dict
-
-PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
 
 
 def recalibrate_checkpoint(
@@ -153,7 +151,7 @@ def _source(path: Path, model: str | None, dataset: str | None, source: Source |
             f"{path} is a state_dict of a net of your own",
             cure=("Say which net it is for (", Setting("model"), ") and by which images (", Setting("dataset"), ")."),
         )
-    return source_of(str(dataset)) if source is None else source_of(source, "source")
+    return source_of(str(dataset), "dataset") if source is None else source_of(source, "source")
 
 
 def _check_shapes(inputs: Sequence[Sequence[int]], source: Source) -> None:

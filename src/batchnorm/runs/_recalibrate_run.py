@@ -20,6 +20,7 @@ from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
 from ._given_options import check_options
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
+from ._new_file import refuse_pickle_name
 from ._recalibrated_files import Destination
 from ._recalibrated_result import needs_own_file, note_outdated, result_now
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
@@ -100,6 +101,7 @@ def recalibrate_run(
     path = find_model_file(run)
     folder = RunFolder(path.parent) if (path.parent / "config.toml").is_file() else None
     destination = Destination.plan(path, folder, None if out is None else Path(out), overwrite=overwrite)
+    refuse_pickle_name(out)
     known = folder.read_config() if folder else None
     config = known or TrainConfig()
     with contextlib.ExitStack() as held:

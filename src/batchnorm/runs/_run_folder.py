@@ -90,7 +90,11 @@ class RunFolder:
             OSError: it cannot be written.
         """
         new = [place for place in (self.path, *self.path.absolute().parents) if not place.exists()]
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            problem = f"the folder {self.path} cannot be made ({error.strerror})"
+            raise InputError(problem, argument="out", cure="Choose another.") from error
         for place in reversed(new):
             sync_folder(place.parent)
         with self.held():

@@ -13,6 +13,12 @@ from ..files import open_regular, read_json, refused
 
 DIGEST = "sha256"
 """The entry of the metadata that holds the digest of all others and of the tensors."""
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
+"""How the names of files end that `torch.save` writes."""
+_NO_RUN = (
+    "It seems to be of torch.save: `batchnorm recalibrate`, `fold` and `wiring` take a state_dict of your own model; "
+    "in Python, evaluate(model, loader) takes the model."
+)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -26,7 +32,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     fault = "expected a safetensors file, and this is none or is cut off"
     if not path.exists():
         raise InputError(f"{path}: expected a model file, found none", cure="Check the path.")
-    with refused(path, fault, "Use a copy."):
+    with refused(path, fault, _NO_RUN if path.suffix in PICKLES else "Use a copy."):
         with open_regular(path):
             pass
         with safe_open(path, framework="pt") as file:
