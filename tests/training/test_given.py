@@ -9,9 +9,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from batchnorm.data import Split, get
-from batchnorm.errors import InputTypeError
+from batchnorm.errors import InputError, InputTypeError
 from batchnorm.models import build
-from batchnorm.runs import RunFolder, load_model, load_run, read_config, recalibrate_run
+from batchnorm.runs import RunFolder, TrainConfig, load_model, load_run, read_config, recalibrate_run, write_config
 from batchnorm.training import fit, resume
 
 IMAGES = TensorDataset(torch.zeros(4, 1, 28, 28), torch.zeros(4))
@@ -32,12 +32,17 @@ class NoInfo:
     [
         (
             {"source": [1, 2]},
-            r"source: expected an object with info, locate\(\) and load\(split\), got list without info",
+            r"source: expected a data set with info, locate and load, got an object of type list\. Make one of torch",
         ),
-        ({"source": DataLoader(IMAGES)}, r"source: expected an object .*, got DataLoader without info"),
-        ({"source": "cifar10"}, r"source: expected an object .*, got str without"),
-        ({"source": NoInfo}, r"source: .*, got the class NoInfo\. Make an object of it"),
-        ({"source": NoInfo()}, r"source: .*, got one whose info is str\. Let info be a batchnorm\.data\.DatasetInfo"),
+        (
+            {"source": DataLoader(IMAGES)},
+            r"source: expected a data set .*, got an object of type DataLoader\. Make one",
+        ),
+        ({"source": NoInfo}, r"source: .*, got the class NoInfo itself\. Make one: NoInfo\(\)\."),
+        (
+            {"source": NoInfo()},
+            r"source: expected info to be a batchnorm\.data\.DatasetInfo, got an object of t",
+        ),
         ({"config": {"epochs": 1}}, r"config: expected a TrainConfig, got dict\. Pass TrainConfig\(\*\*options\)"),
         ({"config": {}}, r"config: expected a TrainConfig, got dict"),
         ({"config": "c.toml"}, r"config: expected a TrainConfig, got str\. Read the file: .*read_config\(path\)"),
@@ -48,7 +53,7 @@ class NoInfo:
         ({"out": 3}, r"out: expected a path, got int$"),
         ({"epochs": 1}, r"epochs: fit has no such argument\. Pass TrainConfig\(epochs=\.\.\.\)\.$"),
         ({"learning_rate": 1}, r"learning_rate: fit has no such argument\. Did you mean TrainConfig\(lr=\.\.\.\)\?$"),
-        ({"sauce": 1}, r"sauce: fit has no such argument\. It takes config, out, model, source"),
+        ({"sauce": 1}, r"sauce: fit has no such argument\. It takes config, out, overwrite, model, source"),
     ],
 )
 def test_what_a_training_cannot_take_is_refused_with_the_next_step(given: dict[str, object], said: str) -> None:
@@ -75,8 +80,14 @@ def test_what_is_no_path_of_a_file_is_refused(verb) -> None:
         verb(None)
 
 
+def test_an_unknown_name_of_a_source_is_refused_by_the_argument_that_was_given() -> None:
+    with pytest.raises(InputError, match=r"^source: .*'cifar10'"):
+        fit(source="cifar10")
+
+
 def test_a_source_that_is_none_is_refused_where_a_run_is_resumed(tmp_path: Path) -> None:
-    with pytest.raises(InputTypeError, match=r"^source: expected an object"):
+    (tmp_path / "config.toml").write_text(write_config(TrainConfig()))
+    with pytest.raises(InputTypeError, match=r"^source: expected a data set with info, locate and load"):
         resume(tmp_path, source=[1])
 
 
