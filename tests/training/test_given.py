@@ -53,7 +53,7 @@ class NoInfo:
         ({"out": 3}, r"out: expected a path, got int$"),
         ({"epochs": 1}, r"epochs: fit has no such argument\. Pass TrainConfig\(epochs=\.\.\.\)\.$"),
         ({"learning_rate": 1}, r"learning_rate: fit has no such argument\. Did you mean TrainConfig\(lr=\.\.\.\)\?$"),
-        ({"sauce": 1}, r"sauce: fit has no such argument\. It takes config, out, model, source"),
+        ({"sauce": 1}, r"sauce: fit has no such argument\. It takes config, out, overwrite, model, source"),
     ],
 )
 def test_what_a_training_cannot_take_is_refused_with_the_next_step(given: dict[str, object], said: str) -> None:

@@ -253,3 +253,19 @@ def test_the_weights_of_a_run_of_objects_are_those_that_were_trained(tmp_path, f
     net = own_net()
     fit(TrainConfig(epochs=1, threads=1), out=tmp_path, model=net, source=few)
     assert_same_bits(load_run(tmp_path, own_net())[0].state_dict(), net.state_dict())
+
+
+def test_a_source_of_other_images_is_named_by_the_argument_that_gave_it(trained) -> None:
+    with pytest.raises(InputError, match=r"^source: expected 1x28x28 .*, got small, which has other images or classes"):
+        evaluate(trained, model=own_net(), source=Small())
+
+
+class Small:
+    """Images of another size."""
+
+    info = DatasetInfo("small", "", ("a", "b"), 1, 4, 2, 2, "", "", flippable=False)
+
+    def locate(self) -> None: ...
+
+    def load(self, split: str) -> Split:
+        return Split(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.arange(2))

@@ -29,7 +29,6 @@ from ._json import read_record as read_record
 from ._json import to_dict as to_dict
 from ._json import to_json as to_json
 from ._model_evaluation import ModelEvaluation as ModelEvaluation
-from ._numbers import Signed as Signed
 from ._recalibration import Certificate as Certificate
 from ._recalibration import NormRecalibration as NormRecalibration
 from ._recalibration import Numbers as Numbers
@@ -39,7 +38,6 @@ from ._recalibration_cells import STALE as STALE
 from ._run_fold import RunFold as RunFold
 from ._run_recalibration import Judgement as Judgement
 from ._run_recalibration import RunRecalibration as RunRecalibration
-from ._spread import Quartiles as Quartiles
 from ._spread import quartiles_text as quartiles_text
 from ._spread import why_rough as why_rough
 from ._training import ClassScores as ClassScores

@@ -67,7 +67,6 @@ from ._state_dict import is_state_dict as is_state_dict
 from ._stopping import StopRequest as StopRequest
 from ._stopping import TrainingInterrupted as TrainingInterrupted
 from ._stopping import listen_for_stop as listen_for_stop
-from ._timing import TIMED_CALLS as TIMED_CALLS
 from ._timing import load_and_cpus as load_and_cpus
 from ._timing import times_in_turn as times_in_turn
 from ._unfold_file import unfold_file as unfold_file

@@ -264,7 +264,7 @@ def fitting_source(card: ModelCard, dataset: str | None = None, source: Source |
         card.classes,
     ):
         raise InputError(
-            argument="dataset",
+            argument="dataset" if source is None else "source",
             expected=(
                 f"{card.in_channels}x{card.image_size}x{card.image_size} images of {len(card.classes)} classes, on "
                 f"which the net was trained ({card.data})"

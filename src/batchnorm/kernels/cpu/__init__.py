@@ -1,7 +1,6 @@
 """The CPU's kernels: batch norm with the steps that follow it, forward and backward, at the cost of a few copies."""
 
 from .._unusable import UnusableKernelsError as UnusableKernelsError
-from ._calls import Gradients as Gradients
 from ._calls import Running as Running
 from ._calls import backward as backward
 from ._calls import forward as forward
