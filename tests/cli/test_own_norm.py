@@ -33,7 +33,9 @@ def test_every_command_takes_a_run_with_own_norms_when_they_are_named_and_only_t
     ):
         unnamed = batchnorm(*command)
         assert (unnamed.code, unnamed.out) == (2, ""), command
-        assert "a file may not choose which code runs. If you trust it, say so: --norm cli_layers:Scaled." in unnamed.err
+        assert (
+            "a file may not choose which code runs. If you trust it, say so: --norm cli_layers:Scaled." in unnamed.err
+        )
         assert "Traceback" not in unnamed.err
         assert batchnorm(*command, *NORM).code == 0, command
 
