@@ -33,9 +33,17 @@ def test_every_command_takes_a_run_with_own_norms_when_they_are_named_and_only_t
     ):
         unnamed = batchnorm(*command)
         assert (unnamed.code, unnamed.out) == (2, ""), command
-        assert "a file may not choose which code runs" in unnamed.err
+        assert (
+            "a file may not choose which code runs. If you trust it, say so: --norm cli_layers:Scaled." in unnamed.err
+        )
         assert "Traceback" not in unnamed.err
         assert batchnorm(*command, *NORM).code == 0, command
+
+
+def test_a_norm_beside_a_run_that_has_none_of_its_own_is_refused_by_its_option(batchnorm, run, own) -> None:
+    said = batchnorm("evaluate", run, *NORM)
+    assert said.code == 2
+    assert "--norm: the norm layers are 'batchnorm'. Leave --norm out: it is for layers of your own." in said.err
 
 
 def test_a_norm_of_ours_is_no_way_to_go_on_with_one_s_own(batchnorm, run) -> None:

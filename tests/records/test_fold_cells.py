@@ -79,15 +79,15 @@ def test_the_proof_what_is_loose_notes_and_costs_stand_below() -> None:
         "F.batch_norm runs in block, where no module could be replaced",
         "F.batch_norm runs in the model, where no module could be replaced",
         "note: Parallel: the module inside is meant",
-        "parameters and statistics: 1,000 -> 960; one call: 2 -> 1.5 ms",
+        "parameters and statistics: 1,000 -> 960; one call: 2.00 -> 1.50 ms",
     )
 
 
 def test_a_run_has_its_stages_in_a_table_of_their_own() -> None:
     assert list(RUN.tables()) == ["norms", "stages"]
     assert [[cell.text for cell in row] for row in RUN.table("stages").cells] == [
-        ["as it was", "0.8000", "0.5000", "2"],
-        ["folded", "0.8000", "0.5000", "1.5"],
+        ["as it was", "0.8000", "0.5000", "2.00"],
+        ["folded", "0.8000", "0.5000", "1.50"],
     ]
 
 
@@ -104,5 +104,10 @@ def test_a_checkpoint_of_no_known_images_has_milliseconds_alone() -> None:
 
 def test_the_summary_of_a_run_is_one_line() -> None:
     assert RUN.summary() == (
-        "1 of 1 norm folded; test accuracy 0.8000 -> 0.8000; 2 -> 1.5 ms for a batch of 16; written: f"
+        "1 of 1 norm folded; test accuracy 0.8000 -> 0.8000; 2.00 -> 1.50 ms for a batch of 16; written: f"
     )
+
+
+def test_a_time_of_seconds_is_no_power_of_ten() -> None:
+    slow = replace(REPORT, milliseconds_before=1480.0, milliseconds_after=150.0)
+    assert "one call: 1480 -> 150 ms" in str(slow)

@@ -29,6 +29,7 @@ from ..runs import (
     torch_settings,
     trusting_norm,
 )
+from ..tables import milliseconds
 from ._json import to_line
 from ._picture import check_picture
 from ._printing import show
@@ -152,7 +153,7 @@ def _print_score(predictions: list[Prediction], net: nn.Module, batch: Tensor) -
     (time,) = times_in_turn([net], (batch,))
     quartiles = (time.lower, time.upper)
     print(
-        f"{right} of {len(predictions)} right; {time.median:.3g} ms for a batch of {len(batch)} (median of "
+        f"{right} of {len(predictions)} right; {milliseconds(time.median)} ms for a batch of {len(batch)} (median of "
         f"{time.rounds} calls, quartiles {quartiles_text(quartiles)})"
     )
     rough = why_rough([(time.median, quartiles)], load, cpus)

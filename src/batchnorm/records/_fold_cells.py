@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..tables import Cell, Column, Mark, Table, counted, decimals
+from ..tables import Cell, Column, Mark, Table, counted, decimals, milliseconds
 
 if TYPE_CHECKING:
     from ._fold import FoldedNorm, FoldProof, FoldReport
@@ -74,7 +74,7 @@ def _notes(report: "FoldReport") -> Iterator[str]:
 
 def _costs(report: "FoldReport") -> str:
     before, after = report.milliseconds_before, report.milliseconds_after
-    time = "" if before is None or after is None else f"; one call: {before:.3g} -> {after:.3g} ms"
+    time = "" if before is None or after is None else f"; one call: {milliseconds(before)} -> {milliseconds(after)} ms"
     return f"parameters and statistics: {report.parameters_before:,} -> {report.parameters_after:,}{time}"
 
 
@@ -105,8 +105,7 @@ def _stages_table(said: "RunFold") -> Table:
         Column(f"ms for a batch of {said.batch_size}"),
     )
     rows = tuple(
-        (name, *(_scores(scores) if judged else ()), f"{milliseconds:.3g}")
-        for name, scores, milliseconds in _stages(said)
+        (name, *(_scores(scores) if judged else ()), milliseconds(time)) for name, scores, time in _stages(said)
     )
     return Table(columns, rows, notes=tuple(_run_notes(said)))
 
@@ -143,5 +142,6 @@ def summary_line(said: "RunFold") -> str:
     line = counts(said.report)
     if said.before is not None and said.after is not None:
         line += f"; test accuracy {said.before.accuracy:.4f} -> {said.after.accuracy:.4f}"
-    line += f"; {said.milliseconds_before:.3g} -> {said.milliseconds_after:.3g} ms for a batch of {said.batch_size}"
+    before, after = milliseconds(said.milliseconds_before), milliseconds(said.milliseconds_after)
+    line += f"; {before} -> {after} ms for a batch of {said.batch_size}"
     return line + (f"; written: {said.written}" if said.written else "")

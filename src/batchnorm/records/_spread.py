@@ -1,5 +1,7 @@
 """How sure is a time that was measured, in words?"""
 
+from ..tables import milliseconds
+
 WIDE = 0.25
 """Of the median: where the quartiles are farther apart, the calls took unequally long."""
 
@@ -15,7 +17,7 @@ def quartiles_text(quartiles: Quartiles) -> str:
         '1.23 … 1.31'
     """
     lower, upper = quartiles
-    return f"{lower:.3g} … {upper:.3g}"
+    return f"{milliseconds(lower)} … {milliseconds(upper)}"
 
 
 def why_rough(times: list[tuple[float, Quartiles]], load: float | None, cpus: int | None) -> str | None:
@@ -31,7 +33,7 @@ def why_rough(times: list[tuple[float, Quartiles]], load: float | None, cpus: in
         >>> why_rough([(1.0, (0.9, 1.1))], load=3.25, cpus=2)
         'the machine was busy (load 3.2 on 2 CPUs): take the milliseconds for rough ones'
         >>> why_rough([(1.0, (0.9, 1.4))], load=None, cpus=2)
-        'the calls took unequally long (quartiles 0.9 … 1.4): take the milliseconds for rough ones'
+        'the calls took unequally long (quartiles 0.900 … 1.40): take the milliseconds for rough ones'
     """
     advice = "take the milliseconds for rough ones"
     if load is not None and cpus is not None and load > cpus:

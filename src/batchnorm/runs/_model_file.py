@@ -152,6 +152,10 @@ def _built(
         return twin_of(model, tensors).eval()
     _check_norm(path, card)
     try:
+        norm_in_file(card.arguments.get("norm"))  # whether it may be used is for the reader to say, in his words
+    except InputError as error:
+        raise InputError((f"{path}: ", error.fault)) from None
+    try:
         if not model or is_builtin(model):
             # First by its sizes alone, which take no memory.
             with torch.device("meta"), at_most(sum(map(torch.numel, tensors.values()))):
