@@ -99,7 +99,7 @@ def test_the_signature_still_shows_the_options() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("name", "is the name of the net, which the option model gives."),
+        ("name", "is the name of the model, which model gives."),
         ("image_size", "follows from the data. Leave it out."),
         ("norm", "is an option of the training, not a further argument of the net. Pass it"),
     ],

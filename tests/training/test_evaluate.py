@@ -85,6 +85,7 @@ def test_data_that_do_not_fit_the_net_are_refused(run, monkeypatch, few) -> None
     class Other:
         info = replace(few.info, name="other", classes=("x", "y"))
 
+    monkeypatch.setattr(data, "available", lambda: [Other()])
     monkeypatch.setattr(data, "get", lambda name: Other())
     with pytest.raises(
         InputError, match=r"dataset: expected 1x28x28 images of 10 classes, .* got other, which has other"
