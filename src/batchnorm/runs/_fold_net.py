@@ -164,7 +164,7 @@ def _run(net: nn.Module, inputs: tuple[Tensor, ...]) -> object:
             return net(*inputs)
     except Exception as error:  # the caller's own net may raise anything
         said = f"{type(error).__name__}: {one_line(str(error), 500)}"
-        raise InputError(f"the net cannot take an input of {shapes}: {said}", argument="inputs") from error
+        raise InputError(f"the net cannot take an input of {shapes}: {said}") from error
 
 
 def _refuse_no_number(net: nn.Module, output: object) -> None:
