@@ -328,3 +328,20 @@ def test_on_a_terminal_there_is_a_bar(on_a_terminal, own) -> None:
     assert "2 more rounds, " in text
     assert "round 3 of 3" in text
     assert "━" in text
+
+
+def test_the_method_stands_first_in_the_help_and_is_checked_with_the_other_options(batchnorm, run, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = batchnorm("recalibrate", "--help").out
+    assert text.index("--method") < text.index("--data") < text.index("--variance")
+    said = batchnorm("recalibrate", run, "--method", "exact", "--max-rounds", 1)
+    assert said.code == 2
+    assert "--max-rounds: expected an integer of at least 2" in said.err
+
+
+@pytest.mark.parametrize("verb", ["recalibrate", "fold"])
+def test_the_new_file_of_a_run_is_not_named_as_one_of_torch_save(batchnorm, run, verb: str) -> None:
+    said = batchnorm(verb, run, "-o", "new.pt", "--quiet")
+    assert (said.code, said.out) == (2, "")
+    assert "--out: expected a name ending in .safetensors, got new.pt. Use new.safetensors." in said.err
+    assert not Path("new.pt").exists()

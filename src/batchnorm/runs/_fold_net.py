@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ..calls import leaves_of
 from ..data import Batches, Split
 from ..errors import FaultError, InputError, RefusedError
 from ..files import one_line
@@ -45,14 +44,12 @@ def folded_copy(
         InputError: the net does not take the inputs, has no batch norm, or is refused by `batchnorm.fold`.
         RefusedError: it raises meanwhile, or does not give the same for the same input.
     """
-    from ..surgery import FoldOptions, fold
+    from ..surgery import NOT_FINITE, FoldOptions, fold
 
     options = FoldOptions() if options is None else options
     check_options(options, FoldOptions)
     folded = copied(net)
-    output = _run(folded, inputs)
-    if options.verify:
-        _refuse_no_number(folded, output)
+    _check_runs(folded, inputs)
     try:
         report = fold(folded, inputs, **asdict(options))
     except FaultError:
@@ -62,6 +59,8 @@ def folded_copy(
     if not report.norms:
         loose = f", though F.batch_norm is called in {', '.join(report.loose)}" if report.loose else ""
         raise InputError(f"the net has no batch norm that could be folded{loose}")
+    if any(norm.reason == NOT_FINITE for norm in report.norms):
+        raise _not_finite(net)
     return folded, report
 
 
@@ -160,23 +159,19 @@ def timed(
     )
 
 
-def _run(net: nn.Module, inputs: tuple[Tensor, ...]) -> object:
+def _check_runs(net: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     shapes = ", ".join("x".join(map(str, tensor.shape)) for tensor in inputs)
     try:
         with torch.no_grad(), transaction(net, scripts=True):
-            return net(*inputs)
+            net(*inputs)
     except Exception as error:  # the caller's own net may raise anything
         said = f"{type(error).__name__}: {one_line(str(error), 500)}"
-        raise InputError(f"the net cannot take an input of {shapes}: {said}", argument="inputs") from error
+        raise InputError(f"the net cannot take an input of {shapes}: {said}") from error
 
 
-def _refuse_no_number(net: nn.Module, output: object) -> None:
+def _not_finite(net: nn.Module) -> InputError:
     """Refuse a net whose outputs say nothing: a file of it would look as if its norms could not be folded."""
-    tensors = [leaf for _, leaf in leaves_of(output).found if isinstance(leaf, Tensor) and leaf.is_floating_point()]
-    if not tensors or any(bool(tensor.isfinite().any()) for tensor in tensors):
-        return
     entry = nonfinite_entry(net)
     where = f", and {entry!r} of its state_dict is not finite either" if entry else ""
-    raise InputError(
-        f"none of the net's outputs is finite{where}", cure="Take the weights of before the training diverged."
-    )
+    problem = f"none of the net's outputs is finite{where}"
+    return InputError(problem, cure="Take the weights of before the training diverged.")

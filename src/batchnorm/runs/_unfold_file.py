@@ -7,7 +7,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..files import in_short, read_json, refused
 from ._model_file import CHECKPOINT_FORMAT, FOLDED_VERSION, FORMAT, VERSION
-from ._new_file import check_new_file, nothing_written, write_new_file
+from ._new_file import check_new_file, nothing_written, refuse_pickle_name, write_new_file
 from ._pickle_file import pickle_bytes
 from ._safetensors import check_digest, lone_tensors, read_fold, read_safetensors, safetensors_bytes
 
@@ -44,6 +44,8 @@ def unfold_file(
         kind, version = metadata.get("format"), metadata.get("version")
         if kind != CHECKPOINT_FORMAT and (kind, version) != (FORMAT, str(FOLDED_VERSION)):
             raise InputError(f"{path}: expected a file that `batchnorm fold` wrote, got one in which nothing is folded")
+        if kind == FORMAT:
+            refuse_pickle_name(target)
         state = read_fold(path, metadata)
         try:
             before = unfolded_tensors(state, tensors)

@@ -1,5 +1,6 @@
 """Fold batch norm into the weights of a model, in place; verify the result, report it, and undo it."""
 
+from ._carry_out import NOT_FINITE as NOT_FINITE
 from ._fold import fold as fold
 from ._keep import check_not_dropped as check_not_dropped
 from ._keep import drop_originals as drop_originals

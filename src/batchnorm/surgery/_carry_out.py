@@ -20,6 +20,8 @@ from ._stash import Stash, tensor_of
 from ._twin import STASH, float64_twin
 
 _CALLS = 3
+NOT_FINITE = "none of the model's outputs is finite, so that nothing could be proved"
+"""Why the norms of such a model are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def carry_out_and_prove(model: nn.Module, plan: Plan, inputs: Sequence[Call], sa
             "the model returns nothing that could be compared: the proof is only of what it writes into its arguments"
         )
     if not gives_finite(own.outputs):
-        plan.leave_all("none of the model's outputs is finite, so that nothing could be proved")
+        plan.leave_all(NOT_FINITE)
     fine, rounding = _prove_in_float64(model, plan, own, said)
     own.exact = fine is None  # else it is known that only rounding can make a whole number another one
     before = _milliseconds(model, inputs[0])
