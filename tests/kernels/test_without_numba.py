@@ -85,9 +85,8 @@ def test_fused_asked_for_by_name_is_an_error_that_names_numba(found):
 def test_info_says_that_numba_is_missing_and_what_that_means(found):
     code, out, err = found["info"]
     assert (code, err) == (0, "")
-    assert (
-        "kernels    native route, for the CPU kernels need numba, which is not installed (pip install numba)\n" in out
-    )
+    said = "kernels native route, for the CPU kernels need numba, which is not installed (pip install numba)"
+    assert said in " ".join(out.split())
 
 
 def test_info_says_it_in_json_too(found):
@@ -172,9 +171,10 @@ def test_info_says_which_numba_there_is_which_threads_and_how_many_kernels_where
     for kernel in cpu.all_kernels()[:2]:
         (cpu.folder() / f"{kernel}.o").touch()
     assert main(["info"]) == 0
-    counted = f"2 of {len(cpu.all_kernels())} compiled in {cpu.folder()}"
-    line = f"kernels    numba {numba.__version__}, {cpu.team_name()}, {counted}\n"
-    assert line in capsys.readouterr().out
+    out = capsys.readouterr().out
+    counted = f"2 of {len(cpu.all_kernels())} compiled"
+    assert f"kernels numba {numba.__version__}, {cpu.team_name()}, {counted} " in " ".join(out.split())
+    assert f"\ncompiled kernels are in {cpu.folder()}\n" in out
 
 
 def test_warmup_says_that_nothing_can_be_kept(capsys, monkeypatch, tmp_path):
