@@ -9,8 +9,10 @@ from ..tables import Table
 def show(*results: Record | Table) -> None:
     """Print records or tables on the standard output: in colours and wrapped at a terminal."""
     console = Console()
-    for number, result in enumerate(results):
-        if number:
-            console.print()
-        # Without `crop`: a path that is longer than a line goes on in the next one, and can be copied.
-        console.print(result, crop=False)
+    with console.capture() as capture:
+        for number, result in enumerate(results):
+            if number:
+                console.print()
+            # Without `crop`: a path that is longer than a line goes on in the next one, and can be copied.
+            console.print(result, crop=False)
+    print("\n".join(line.rstrip(" ") for line in capture.get().splitlines()))
