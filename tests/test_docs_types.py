@@ -61,7 +61,7 @@ MISTAKES = {
 }
 """A line that is wrong, and a word that the checker must say of it."""
 TORCHS = ("--allow-untyped-calls", "--disable-error-code=import-untyped")
-"""Torch leaves `backward` and much of its exporters untyped, and some tools that a model is exported to have no types."""
+"""Torch leaves `backward` and much of its exporters untyped, and some of what a model is exported to has no types."""
 CHECKERS = {
     "mypy": ("--strict", *TORCHS, "--no-error-summary", "--config-file=", "."),
     "pyright": ("--pythonpath", sys.executable, "."),
