@@ -27,11 +27,12 @@ print("done")
 """
 FIT = """
 from batchnorm.runs import TrainConfig, fold_run, recalibrate_run
+from batchnorm.statistics import RecalibrationOptions
 from batchnorm.training import fit, resume
 config = TrainConfig(epochs=1, val_fraction=0.97, model_args={"width": 4}, threads=1)
 fit(config, out="run", progress=True)
 resume("run", progress=True)
-recalibrate_run("run", method="exact", progress=True)
+recalibrate_run("run", options=RecalibrationOptions(method="exact"), progress=True)
 fold_run("run", out="folded.safetensors", progress=True)
 """
 
