@@ -127,5 +127,6 @@ def test_other_arguments_on_each_rank_are_refused_on_all(run):
 @pytest.mark.slow
 def test_an_argument_that_one_rank_gets_wrong_ends_the_others(run):
     first, second = run(2, "refused by one")
-    assert first.startswith("ValueError: recalibrate: expected method")
-    assert "rank 0: ValueError: recalibrate: expected method" in second
+    assert first.startswith("InputError: recalibrate: method: expected 'average' or 'exact'")
+    assert "rank 0: InputError: " in second
+    assert "method: expected 'average' or 'exact'" in second
