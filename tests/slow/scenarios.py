@@ -17,5 +17,5 @@ def count_of(module: str, *arguments: object) -> str:
         check=False,
     )
     *faults, count = said.stdout.splitlines() or [said.stderr]
-    assert (faults, said.returncode) == ([], 0), said.stderr
+    assert (faults, said.returncode) == ([], 0), said.stdout + said.stderr
     return count
