@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import TypeVar
 
@@ -11,34 +11,28 @@ from ._watchers import FoldWatcher, RecalibrationWatcher, RunRecalibrationWatche
 Kind = TypeVar("Kind", bound=RecalibrationWatcher | FoldWatcher)
 
 
-@contextmanager
-def training_shown(watcher: Watcher | None, *, progress: bool) -> Iterator[Watcher]:
+def training_shown(watcher: Watcher | None, *, progress: bool) -> AbstractContextManager[Watcher]:
     """Give a watcher of a training that draws a bar, if there is to be one, and passes everything on to `watcher`."""
-    with _shown(Watcher, watcher, "_training.Bar", progress=progress) as heard:
-        yield heard
+    return _shown(Watcher, watcher, "_training.Bar", progress=progress)
 
 
-@contextmanager
-def recalibration_shown(watcher: RecalibrationWatcher | None, *, progress: bool) -> Iterator[RecalibrationWatcher]:
+def recalibration_shown(
+    watcher: RecalibrationWatcher | None, *, progress: bool
+) -> AbstractContextManager[RecalibrationWatcher]:
     """Do the same for the recalibration of a model."""
-    with _shown(RecalibrationWatcher, watcher, "_recalibration.RoundBar", progress=progress) as heard:
-        yield heard
+    return _shown(RecalibrationWatcher, watcher, "_recalibration.RoundBar", progress=progress)
 
 
-@contextmanager
 def run_recalibration_shown(
     watcher: RunRecalibrationWatcher | None, *, progress: bool
-) -> Iterator[RunRecalibrationWatcher]:
+) -> AbstractContextManager[RunRecalibrationWatcher]:
     """Do the same for the recalibration of a run."""
-    with _shown(RunRecalibrationWatcher, watcher, "_recalibration.RoundBar", progress=progress) as heard:
-        yield heard
+    return _shown(RunRecalibrationWatcher, watcher, "_recalibration.RoundBar", progress=progress)
 
 
-@contextmanager
-def fold_shown(watcher: FoldWatcher | None, *, progress: bool) -> Iterator[FoldWatcher]:
+def fold_shown(watcher: FoldWatcher | None, *, progress: bool) -> AbstractContextManager[FoldWatcher]:
     """Do the same for folding a run or a checkpoint."""
-    with _shown(FoldWatcher, watcher, "_fold.FoldBar", progress=progress) as heard:
-        yield heard
+    return _shown(FoldWatcher, watcher, "_fold.FoldBar", progress=progress)
 
 
 @contextmanager
