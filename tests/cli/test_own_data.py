@@ -99,7 +99,7 @@ def test_nothing_is_imported_because_a_file_says_so(batchnorm, trained) -> None:
     [
         ("own_imgs:few", "--data: 'own_imgs:few': there is no module 'own_imgs'"),
         ("own_images:fw", "has no 'fw'. Did you mean 'few'?"),
-        ("own_images:broken", "own_images:broken returned an object of type dict"),
+        ("own_images:broken", "own_images:broken returned a dict"),
         ("own_images:gone", "own_images:gone: raised FileNotFoundError: images/"),
         ("own_images:net", "expected a function that needs no arguments, got (num_classes)"),
     ],

@@ -194,7 +194,7 @@ MISTAKES = {
     "an unknown model argument": (["--model-args", "widht", "4"], "width"),
     "no such module": (["--model", "nowhere.at_all:net"], "nowhere"),
     "no such function": (["--model", "mine:nett"], "net"),
-    "no module returned": (["--model", "mine:no_net"], "which returns an object of type int"),
+    "no module returned": (["--model", "mine:no_net"], "which returns an int"),
     "a device that is not there": (["--device", "cuda:99"], "cuda:99"),
     "a batch of one for a net that cannot": (["--model", "MLP", "--batch-size", "1"], "Use 2 or more"),
     "a config that is not there": (["--config", "nowhere.toml"], "nowhere.toml"),

@@ -32,16 +32,16 @@ class NoInfo:
     [
         (
             {"source": [1, 2]},
-            r"source: expected a data set with info, locate and load, got an object of type list\. Make one of torch",
+            r"source: expected a data set with info, locate and load, got a list\. Make one of torch",
         ),
         (
             {"source": DataLoader(IMAGES)},
-            r"source: expected a data set .*, got an object of type DataLoader\. Make one",
+            r"source: expected a data set .*, got a DataLoader\. Make one",
         ),
         ({"source": NoInfo}, r"source: .*, got the class NoInfo itself\. Make one: NoInfo\(\)\."),
         (
             {"source": NoInfo()},
-            r"source: expected info to be a batchnorm\.data\.DatasetInfo, got an object of t",
+            r"source: expected info to be a batchnorm\.data\.DatasetInfo, got a str",
         ),
         ({"config": {"epochs": 1}}, r"config: expected a TrainConfig, got dict\. Pass TrainConfig\(\*\*options\)"),
         ({"config": {}}, r"config: expected a TrainConfig, got dict"),

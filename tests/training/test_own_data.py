@@ -209,9 +209,9 @@ NO_SOURCES = {
     "a list": (
         [1, 2],
         InputTypeError,
-        r"source: expected a data set with .* got an object of type list\..*from_datasets",
+        r"source: expected a data set with .* got a list\..*from_datasets",
     ),
-    "a loader": (DataLoader(TensorDataset(torch.zeros(4))), InputTypeError, "got an object of type DataLoader"),
+    "a loader": (DataLoader(TensorDataset(torch.zeros(4))), InputTypeError, "got a DataLoader"),
     "a class": (FewImages, InputTypeError, r"got the class FewImages itself\. Make one: FewImages\(\)"),
     "no info": (source(info={"name": "few"}), InputTypeError, r"expected info to be a batchnorm\.data\.DatasetInfo"),
     "no name": (source(info=info(name="")), InputError, "expected info with a name, got ''"),
@@ -220,7 +220,7 @@ NO_SOURCES = {
     "no split": (
         source(load=lambda name: [1]),
         InputError,
-        r"expected load\('train'\) to return a .*Split, got an obj",
+        r"expected load\('train'\) to return a .*Split, got a list",
     ),
     "other images": (source(load=lambda name: split(size=8)), InputError, "info says images of 1x28x28, .* 1x8x8"),
     "no image": (source(load=lambda name: split(0)), InputError, r"load\('train'\) gave no image"),

@@ -164,7 +164,7 @@ def test_a_run_without_own_norms_refuses_one(layers, few) -> None:
         ("own_layers:groop", "has no 'groop'. Did you mean 'group'"),
         ("no_layers:group", "there is no module 'no_layers'"),
         ("own_layers:", "norm: expected package.module:function, got 'own_layers:'"),
-        ("own_layers:layer", "norm: expected a function num_features -> nn.Module, got an object of type BatchNorm2d"),
+        ("own_layers:layer", "norm: expected a function num_features -> nn.Module, got a BatchNorm2d"),
         ("own_layers:breaks", "own_layers:breaks was called with 4 features and raised ValueError: no such size"),
         ("own_layers:nothing", "norm: expected a function that returns a torch.nn.Module, got None"),
         ("torch.nn:BatchNorm1d", "expected 2D or 3D input"),

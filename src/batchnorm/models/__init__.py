@@ -12,7 +12,6 @@ from ._conv_bn_net import ConvBNNet as ConvBNNet
 from ._mlp import MLP as MLP
 from ._own_model import build_own as build_own
 from ._own_model import described as described
-from ._own_model import kind_of as kind_of
 from ._own_model import own_code as own_code
 from ._own_norm import OwnNorm as OwnNorm
 from ._own_norm import names_own_norm as names_own_norm

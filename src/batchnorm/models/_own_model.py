@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from ..errors import InputError, did_you_mean
+from ..errors import InputError, did_you_mean, its_type
 from ..files import one_line
 
 
@@ -32,7 +32,7 @@ def build_own(name: str, offered: Mapping[str, Any], required: Mapping[str, Any]
             raise InputError(
                 argument="model",
                 expected="a function that makes the model",
-                got=f"{name!r}, which is {kind_of(function)}",
+                got=f"{name!r}, which is {its_type(function)}",
                 cure="Write a function that returns it.",
             )
         arguments = _arguments_for(name, function, offered, required)
@@ -44,7 +44,7 @@ def build_own(name: str, offered: Mapping[str, Any], required: Mapping[str, Any]
         raise InputError(
             argument="model",
             expected="a function that returns a torch.nn.Module",
-            got=f"{name!r}, which returns {kind_of(model)}",
+            got=f"{name!r}, which returns {its_type(model)}",
             cure="Let it return the model itself.",
         )
     return model
@@ -149,8 +149,3 @@ def described(error: Exception) -> str:
     """Return an exception's type and words."""
     said = one_line(str(error), 500)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
-
-
-def kind_of(value: object) -> str:
-    """Return what to call something that is not what was expected."""
-    return "None" if value is None else f"an object of type {type(value).__name__}"

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from ..errors import InputError
-from ._own_model import described, kind_of, own_code
+from ..errors import InputError, its_type
+from ._own_model import described, own_code
 
 
 class OwnNorm:
@@ -31,7 +31,7 @@ class OwnNorm:
                 raise InputError(
                     argument="norm",
                     expected="a function num_features -> nn.Module",
-                    got=f"{kind_of(function)} in {name}",
+                    got=f"{its_type(function)} in {name}",
                     cure="Write a function that makes the layer: every place needs one of its own.",
                 )
             self._function: Callable[..., Any] = function
@@ -52,7 +52,7 @@ class OwnNorm:
             raise InputError(
                 argument="norm",
                 expected="a function that returns a torch.nn.Module",
-                got=f"{kind_of(layer)} from {self.name}",
+                got=f"{its_type(layer)} from {self.name}",
                 cure="Let it return the layer.",
             )
         return layer

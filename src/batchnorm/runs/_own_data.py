@@ -7,9 +7,9 @@ from typing import Any
 
 from .. import data
 from ..data import DatasetInfo, Source, Split, SplitName
-from ..errors import ForPython, InputError, InputTypeError, Setting
+from ..errors import ForPython, InputError, InputTypeError, Setting, its_type
 from ..files import one_line
-from ..models import described, kind_of, own_code
+from ..models import described, own_code
 from ._known_names import unknown_data
 
 ANY_SOURCE = "package.module:source"
@@ -34,7 +34,7 @@ def source_of(given: Source | str, argument: str = "data") -> Source:
         1
         >>> source_of([1, 2], "source")
         Traceback (most recent call last):
-        batchnorm.errors.InputTypeError: source: expected a data set with info, locate and load, got an object of ...
+        batchnorm.errors.InputTypeError: source: expected a data set with info, locate and load, got a list. ...
     """
     if not isinstance(given, str):
         return _checked(given, argument)
@@ -102,7 +102,7 @@ class OwnSource:
         except Exception as error:  # somebody's code may raise anything
             raise self._fault(f"load({split!r}) raised {described(error)}") from error
         if not isinstance(got, Split):
-            raise self._fault(f"expected load({split!r}) to return a batchnorm.data.Split, got {kind_of(got)}")
+            raise self._fault(f"expected load({split!r}) to return a batchnorm.data.Split, got {its_type(got)}")
         info, shape = self.info, tuple(got.images.shape[1:])
         if shape != (info.in_channels, info.image_size, info.image_size):
             raise self._fault(
@@ -129,7 +129,7 @@ def _imported(name: str, argument: str) -> Source:
         if not callable(found):
             raise InputError(
                 f"{name}: expected a data set with info, locate and load, or a function that returns one, got "
-                f"{kind_of(found)}",
+                f"{its_type(found)}",
                 argument=argument,
             )
         return _checked(_made(found, name, argument), argument, where=f"{name} returned ")
@@ -161,7 +161,7 @@ def _checked(given: Any, argument: str, where: str = "") -> Source:
         return source
     missing = [member for member in _MEMBERS if not hasattr(given, member)]
     if missing or isinstance(given, type):
-        got = f"the class {given.__name__} itself" if isinstance(given, type) else kind_of(given)
+        got = f"the class {given.__name__} itself" if isinstance(given, type) else its_type(given)
         raise InputTypeError(
             argument=argument,
             expected="a data set with info, locate and load",
@@ -171,7 +171,7 @@ def _checked(given: Any, argument: str, where: str = "") -> Source:
     info = given.info
     if not isinstance(info, DatasetInfo):
         raise InputTypeError(
-            argument=argument, expected="info to be a batchnorm.data.DatasetInfo", got=where + kind_of(info)
+            argument=argument, expected="info to be a batchnorm.data.DatasetInfo", got=where + its_type(info)
         )
     if odd := _odd(info):
         raise InputError(argument=argument, expected=f"info with {odd[0]}", got=odd[1])
