@@ -68,32 +68,34 @@ def _refuse_other_word(given: str, options: frozenset[str]) -> None:
 
 def _in_pairs(arguments: Sequence[str]) -> Iterator[str]:
     """Let `width=8` stand for `width 8` behind `--model-args`, and every name have a value."""
-    waiting = iter(arguments)
     inside, key = False, ""
-    for argument in waiting:
+    for argument in _apart(arguments):
         if argument.startswith("--"):
             _refuse_key_alone(key)
-            option, _, first = argument.partition("=")
-            inside, key = _named(option) == _PAIRS, ""
-            if not inside:
-                yield argument
-                continue
-            yield option
-            if not first:
-                continue
-            argument = first  # noqa: PLW2901  # what stands behind the sign
-        if not inside or key:
+            inside, key = _named(argument) == _PAIRS, ""
+            yield argument
+        elif not inside or key:
             key = ""
             yield argument
-            continue
-        key, sign, value = argument.partition("=")
-        if not key.isidentifier():
-            raise InputError(argument=_PAIRS, expected="names and values, such as width 8", got=repr(argument))
-        yield key
-        if sign:
-            key = ""
-            yield value
+        else:
+            key, sign, value = argument.partition("=")
+            if not key.isidentifier():
+                raise InputError(argument=_PAIRS, expected="names and values, such as width 8", got=repr(argument))
+            yield key
+            if sign:
+                key = ""
+                yield value
     _refuse_key_alone(key)
+
+
+def _apart(arguments: Sequence[str]) -> Iterator[str]:
+    """Part `--model-args=width` into the option and what stands behind its sign; other options stay whole."""
+    for argument in arguments:
+        option, sign, first = argument.partition("=")
+        if sign and argument.startswith("--") and _named(option) == _PAIRS:
+            yield from (option, first) if first else (option,)
+        else:
+            yield argument
 
 
 def _refuse_key_alone(key: str) -> None:

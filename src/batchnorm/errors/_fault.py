@@ -77,8 +77,8 @@ def reworded(words: Words, change: Callable[[Setting], Words]) -> Words:
     if isinstance(words, ForPython):
         return replace(words, otherwise=reworded(words.otherwise, change))
     if isinstance(words, Fault):
-        parts = {name: reworded(getattr(words, name), change) for name in ("expected", "problem", "cure")}
-        return replace(words, **parts)  # type: ignore[arg-type]  # mypy takes them for any field
+        expected, problem, cure = (reworded(part, change) for part in (words.expected, words.problem, words.cure))
+        return replace(words, expected=expected, problem=problem, cure=cure)
     return words
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import ClassVar, Self
+from typing import ClassVar, Self, SupportsIndex
 
 import torch
 from torch import Tensor
@@ -119,8 +119,8 @@ class Forward(Scripted, _BatchNorm):
         elif not is_proxy(input) and input.dim() not in self.shapes:
             raise self._wrong_axes(input)
 
-    def _check_is_tensor(self, input: object) -> None:  # noqa: A002  # torch's name
-        check_given(type(self).__name__, f" of shape {' or '.join(self.shapes.values())}", input=input)
+    def _check_is_tensor(self, x: object) -> None:
+        check_given(type(self).__name__, f" of shape {' or '.join(self.shapes.values())}", input=x)
 
     def _wrong_axes(self, input: Tensor) -> ValueError:  # noqa: A002  # torch's name
         return ValueError(
@@ -167,9 +167,9 @@ def check_num_features(layer: str, num_features: object) -> None:
         InputTypeError: no integer.
         InputError: a negative one.
     """
-    if isinstance(num_features, bool) or not hasattr(num_features, "__index__"):
+    if isinstance(num_features, bool) or not isinstance(num_features, SupportsIndex):
         kind: type[InputTypeError | InputError] = InputTypeError
-    elif num_features < 0:  # type: ignore[operator]  # an integer, of Python, NumPy or torch
+    elif num_features.__index__() < 0:  # of Python, NumPy or torch
         kind = InputError
     else:
         return

@@ -95,11 +95,11 @@ class ScaleShift(Scripted):
         return ", ".join(found)
 
 
-def _axes_of(input: Tensor) -> int:  # noqa: A002  # torch's name
+def _axes_of(x: Tensor) -> int:
     try:
-        return input.dim()
+        return x.dim()
     except AttributeError:
-        check_given("ScaleShift", " of shape (N, C, *)", input=input)
+        check_given("ScaleShift", " of shape (N, C, *)", input=x)
         raise
 
 
