@@ -5,18 +5,12 @@ from rich.progress import TextColumn, TimeElapsedColumn
 
 from ._drawn import FittingProgress
 from ._lines import warn
+from ._notes import Drawing, Printing
 from ._watchers import FoldWatcher, Words
 
 
-class FoldNotes(FoldWatcher):
+class FoldNotes(Printing, FoldWatcher):
     """Says only what the user should not miss."""
-
-    def __init__(self, words: Words = str) -> None:
-        self.words = words
-
-    def note(self, message: str) -> None:
-        """Print the note."""
-        warn(f"note: {self.words(message)}")
 
 
 class FoldLines(FoldNotes):
@@ -27,31 +21,15 @@ class FoldLines(FoldNotes):
         warn(f"{what} ...")
 
 
-class FoldBar(FoldWatcher):
+class FoldBar(Drawing, FoldWatcher):
     """What is being done, and for how long, in a line that goes when it is done."""
 
     def __init__(self, console: Console, words: Words = str) -> None:
-        self.words = words
-        self.console = console
-        self.progress = FittingProgress(
-            TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
-        )
+        what, time = TextColumn("{task.description}"), TimeElapsedColumn()
+        super().__init__(console, FittingProgress(what, time, console=console, transient=True), words)
         self.task = self.progress.add_task("fold", total=None)
-
-    def __enter__(self) -> "FoldBar":
-        """Start drawing."""
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the terminal as it was, whatever was raised."""
-        self.progress.stop()
 
     def doing(self, what: str) -> None:
         """Show it."""
         self.progress.update(self.task, description=f"{what} ...")
         self.progress.refresh()
-
-    def note(self, message: str) -> None:
-        """Print the note above the line."""
-        self.console.print(f"note: {self.words(message)}", style="yellow", highlight=False, markup=False)

@@ -5,19 +5,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 
 from ._drawn import WHOLE, FittingProgress
 from ._lines import warn
+from ._notes import Drawing, Printing
 from ._plans import RecalibrationPlan
 from ._watchers import RunRecalibrationWatcher, Words
 
 
-class RoundNotes(RunRecalibrationWatcher):
+class RoundNotes(Printing, RunRecalibrationWatcher):
     """Says only what the user should not miss."""
-
-    def __init__(self, words: Words = str) -> None:
-        self.words = words
-
-    def note(self, message: str) -> None:
-        """Print the note."""
-        warn(f"note: {self.words(message)}")
 
 
 class RoundLines(RoundNotes):
@@ -42,28 +36,18 @@ class RoundLines(RoundNotes):
             warn(self.rounds.name())
 
 
-class RoundBar(RunRecalibrationWatcher):
+class RoundBar(Drawing, RunRecalibrationWatcher):
     """A bar over the batches of the running round, and which round of how many it is."""
 
     def __init__(self, console: Console, words: Words = str) -> None:
-        self.words = words
-        self.console = console
         what, bar = TextColumn("{task.description}"), BarColumn(bar_width=None)
         batches, time = MofNCompleteColumn(table_column=WHOLE), TimeElapsedColumn(table_column=WHOLE)
-        self.progress = FittingProgress(
+        progress = FittingProgress(
             *(what, bar, batches, time), dispensable=(time, batches, bar), console=console, transient=True
         )
+        super().__init__(console, progress, words)
         self.task = self.progress.add_task("recalibrate", total=None)
         self.rounds = Rounds()
-
-    def __enter__(self) -> "RoundBar":
-        """Start drawing."""
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the terminal as it was, whatever was raised."""
-        self.progress.stop()
 
     def started(self, plan: RecalibrationPlan) -> None:
         """Print what lies ahead."""
@@ -78,10 +62,6 @@ class RoundBar(RunRecalibrationWatcher):
         """Move the bar."""
         self.rounds.begins(number)
         self.progress.move(self.task, completed=done, total=total, description=self.rounds.name())
-
-    def note(self, message: str) -> None:
-        """Print the note above the bar."""
-        self.console.print(f"note: {self.words(message)}", style="yellow", highlight=False, markup=False)
 
 
 class Rounds:

@@ -5,21 +5,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 
 from ..records import EpochRecord, RunFold, RunRecalibration
 from ._drawn import NO_NUMBER, WHOLE, FittingProgress
-from ._lines import tell, warn
+from ._lines import tell
+from ._notes import Drawing, Printing
 from ._plans import Plan, StepReport
 from ._recalibration import Rounds, describe_rounds
 from ._watchers import Watcher, Words
 
 
-class Notes(Watcher):
+class Notes(Printing, Watcher):
     """Says only what the user should not miss."""
-
-    def __init__(self, words: Words = str) -> None:
-        self.words = words
-
-    def note(self, message: str) -> None:
-        """Print the note on the standard error."""
-        warn(f"note: {self.words(message)}")
 
 
 class Lines(Notes):
@@ -47,30 +41,20 @@ class Lines(Notes):
         tell(record.summary())
 
 
-class Bar(Watcher):
+class Bar(Drawing, Watcher):
     """A bar over all steps that are still ahead, with the running epoch's numbers; finished epochs stay above it."""
 
     def __init__(self, console: Console, words: Words = str) -> None:
-        self.words = words
-        self.console = console
         bar, steps = BarColumn(bar_width=None), MofNCompleteColumn(table_column=WHOLE)
         speed, left = TextColumn("{task.fields[speed]}"), TimeRemainingColumn(compact=True, table_column=WHOLE)
         what, numbers = TextColumn("{task.description}"), TextColumn("{task.fields[numbers]}")
-        self.progress = FittingProgress(
+        progress = FittingProgress(
             *(what, bar, steps, numbers, speed, left), dispensable=(speed, left, steps, bar), console=console
         )
+        super().__init__(console, progress, words)
         self.task: TaskID | None = None
         self.recalibration: TaskID | None = None
         self.rounds = Rounds()
-
-    def __enter__(self) -> "Bar":
-        """Start drawing."""
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the terminal as it was, whatever was raised."""
-        self.progress.stop()
 
     def started(self, plan: Plan) -> None:
         """Print what lies ahead and draw the bar."""
@@ -118,10 +102,6 @@ class Bar(Watcher):
     def folded(self, record: RunFold) -> None:
         """Print what came of folding above the bar."""
         self.console.print(record.summary(), highlight=False, markup=False)
-
-    def note(self, message: str) -> None:
-        """Print the note above the bar."""
-        self.console.print(f"note: {self.words(message)}", style="yellow", highlight=False, markup=False)
 
 
 def describe(plan: Plan) -> str:
