@@ -33,6 +33,18 @@ from ._steps import normalize as normalize
 from ._steps import scale_shift as scale_shift
 from ._torchscript import activate_in_script as activate_in_script
 from ._torchscript import channel_affine_in_script as channel_affine_in_script
+from .sources import BATCH as BATCH
+from .sources import RUNNING as RUNNING
+from .sources import Batch as Batch
+from .sources import Blend as Blend
+from .sources import Ghost as Ghost
+from .sources import Masked as Masked
+from .sources import Normalizer as Normalizer
+from .sources import Population as Population
+from .sources import Renorm as Renorm
+from .sources import Source as Source
+from .sources import State as State
+from .sources import as_source as as_source
 
 __all__ = [
     "ACTIVATIONS",

@@ -10,6 +10,7 @@ from ._activation import Activation
 from ._channels import HALF_TYPES, sizes_are_known
 from ._finish import check_finish
 from ._transforms import has_tangent
+from .sources import Source
 
 
 class Arguments(NamedTuple):
@@ -19,6 +20,9 @@ class Arguments(NamedTuple):
 
     `residual` has the shape of `x`; `pool` is the size and the stride of a max-pool's window, without
     padding, over the last two axes of `x` (N, C, H, W). None leaves the step out; never are both given.
+
+    `source` answers whose moments normalize; None stands for what `training` says alone: the batch's, or the running
+    ones. `mask` and `num_batches_tracked` are for sources that take them.
     """
 
     x: Tensor
@@ -32,6 +36,9 @@ class Arguments(NamedTuple):
     activation: Activation
     residual: Tensor | None = None
     pool: int | None = None
+    source: Source | str | None = None
+    mask: Tensor | None = None
+    num_batches_tracked: Tensor | None = None
 
 
 def check_options(a: Arguments) -> None:

@@ -5,6 +5,7 @@ from torch import Tensor
 from ._activation import Activation
 from ._arguments import Arguments
 from ._call import call
+from .sources import Source
 
 
 def batch_norm(
@@ -19,6 +20,9 @@ def batch_norm(
     *,
     activation: Activation = None,
     route: str = "auto",
+    moments: Source | str | None = None,
+    mask: Tensor | None = None,
+    num_batches_tracked: Tensor | None = None,
 ) -> Tensor:
     """Batch-normalize `x` (N, C, *) by channel: `torch.nn.functional.batch_norm`, and more.
 
@@ -43,17 +47,24 @@ def batch_norm(
             None.
         route: "auto" (see `route_table`), "composed", "native" or "fused". A route asked for by name
             is the one taken.
+        moments: whose moments normalize: a source of `batchnorm.nn` or its text ("ghost:32"); None for the batch's in
+            training and the running ones in evaluation.
+        mask: bool, True where a place is valid, (N, *) or (N, 1, *); for sources that take one (`Masked`), and for
+            these only.
+        num_batches_tracked: the updates so far, one integer as a tensor, for sources that read it (`Renorm`). It is not
+            changed.
 
     Statistics, weight and bias share one dtype: that of `x`, or float32 beside a half `x`.
 
     Raises:
         ValueError: one value per channel in training, one of the running statistics without the
-            other, `eps` out of range, an unknown activation or route.
+            other, `eps` out of range, an unknown activation or route, a text that is no source's; a mask of
+            another shape, or in training with fewer than two valid places.
         RuntimeError: evaluation without running statistics; a wrong number of channels, dtype or
             device; `route="fused"` where the kernels cannot be used (the message names the condition).
         TypeError: `x` is no tensor, `training` no bool, `momentum` neither number nor tensor
             without axes, `eps` no number, `route` no name, `activation` neither a name nor a module
-            or function.
+            or function, `moments` no source; a mask that is missing, not bool, or not taken.
 
     Example:
         >>> import torch
@@ -66,4 +77,7 @@ def batch_norm(
     Internal Covariate Shift", 2015.
     """
     tensors = (x, running_mean, running_var, weight, bias)
-    return call(batch_norm, tensors, Arguments(*tensors, training, momentum, eps, activation), route)
+    options = (training, momentum, eps, activation)
+    return call(
+        batch_norm, tensors, Arguments(*tensors, *options, None, None, moments, mask, num_batches_tracked), route
+    )

@@ -6,6 +6,7 @@ from ._activation import Activation
 from ._arguments import Arguments
 from ._call import call
 from ._finish import no_residual
+from .sources import Source
 
 
 def batch_norm_add(
@@ -21,6 +22,8 @@ def batch_norm_add(
     *,
     activation: Activation = "relu",
     route: str = "auto",
+    moments: Source | str | None = None,
+    num_batches_tracked: Tensor | None = None,
 ) -> Tensor:
     """Batch-normalize `x` (N, C, *) by channel, add `residual`, activate the sum.
 
@@ -43,6 +46,8 @@ def batch_norm_add(
         eps: added to the variance inside the square root.
         activation: applied to the sum; None for the sum itself.
         route: as for `batch_norm`.
+        moments: as for `batch_norm`; a source that takes a mask is refused.
+        num_batches_tracked: as for `batch_norm`.
 
     Raises:
         ValueError: as `batch_norm`.
@@ -61,5 +66,6 @@ def batch_norm_add(
     if residual is None:
         raise no_residual(residual)
     tensors = (running_mean, running_var, weight, bias)
-    arguments = Arguments(x, *tensors, training, momentum, eps, activation, residual)
+    options = (training, momentum, eps, activation)
+    arguments = Arguments(x, *tensors, *options, residual, None, moments, None, num_batches_tracked)
     return call(batch_norm_add, (x, residual, *tensors), arguments, route)

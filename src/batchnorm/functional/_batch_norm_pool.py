@@ -6,6 +6,7 @@ from ._activation import Activation
 from ._arguments import Arguments
 from ._call import call
 from ._finish import check_kernel_size
+from .sources import Source
 
 
 def batch_norm_pool(
@@ -21,6 +22,8 @@ def batch_norm_pool(
     activation: Activation = "relu",
     kernel_size: int = 2,
     route: str = "auto",
+    moments: Source | str | None = None,
+    num_batches_tracked: Tensor | None = None,
 ) -> Tensor:
     """Batch-normalize `x` (N, C, H, W) by channel, activate it, take the maximum of each window.
 
@@ -44,6 +47,8 @@ def batch_norm_pool(
         activation: applied before the pool; None for none.
         kernel_size: height, width and stride of the window, in pixels.
         route: as for `batch_norm`.
+        moments: as for `batch_norm`; a source that takes a mask is refused.
+        num_batches_tracked: as for `batch_norm`.
 
     Returns:
         (N, C, H // kernel_size, W // kernel_size), with the dtype and the memory format of `x`.
@@ -63,5 +68,6 @@ def batch_norm_pool(
     """
     check_kernel_size(kernel_size)  # here, too: to the routes None means no pool
     tensors = (x, running_mean, running_var, weight, bias)
-    arguments = Arguments(*tensors, training, momentum, eps, activation, None, kernel_size)
+    options = (training, momentum, eps, activation)
+    arguments = Arguments(*tensors, *options, None, kernel_size, moments, None, num_batches_tracked)
     return call(batch_norm_pool, tensors, arguments, route, kernel_size=kernel_size)

@@ -11,7 +11,8 @@ from ._arguments import Arguments, check_options, check_tensors
 from ._empty import check_empty, is_empty, of_nothing
 from ._finish import under_autocast
 from ._given import check_optional
-from ._routes import check_route, implementation
+from ._routes import check_route, compute
+from ._sourced import resolve
 
 
 def call(
@@ -28,6 +29,8 @@ def call(
     """
     if has_torch_function_variadic(*tensors):
         # Tensor subclasses, modes, and torch.fx, which records the call as one node.
+        named = {"moments": a.source, "mask": a.mask, "num_batches_tracked": a.num_batches_tracked}
+        own |= {name: value for name, value in named.items() if value is not None}
         options = {"activation": a.activation, **own, "route": route}
         result: Tensor = handle_torch_function(public, tensors, *tensors, a.training, a.momentum, a.eps, **options)
         return result
@@ -39,12 +42,14 @@ def call(
         check_empty(a)
         check_route(route)
         return of_nothing(a)
+    if a.source is not None or a.mask is not None:
+        a = resolve(a)
     try:
         check_tensors(a)
     except AttributeError:
         check_optional(public.__name__, **{name: getattr(a, name) for name in _TENSORS})  # asked only when it failed
         raise
-    return implementation(route, a)(a)
+    return compute(route, a)
 
 
 _TENSORS = ("running_mean", "running_var", "weight", "bias")

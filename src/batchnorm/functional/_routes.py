@@ -14,7 +14,9 @@ from ._composed import composed
 from ._fused import fused, pays, why_not
 from ._names import unknown_name
 from ._native import native
+from ._sourced import sourced
 from ._transforms import inside_transform
+from .sources import as_source
 
 Route = Callable[[Arguments], Tensor]
 
@@ -73,6 +75,20 @@ def implementation(route: str, arguments: Arguments) -> Route:
         return ROUTES[route]
     found = next(row.route for row in AUTO if row.holds(arguments))
     return _fused_or_native if found == "fused" else ROUTES[found]
+
+
+def compute(route: str, arguments: Arguments) -> Tensor:
+    """The output, by a route or by the one that the table chooses; a source of moments may be asked on the way.
+
+    Raises:
+        ValueError: an unknown name; the message has the near ones.
+        TypeError: `route` is no name at all.
+    """
+    source = arguments.source
+    if source is None:
+        return implementation(route, arguments)(arguments)
+    check_route(route)
+    return sourced(route, arguments, as_source(source), compute)
 
 
 def _fused_or_native(arguments: Arguments) -> Tensor:

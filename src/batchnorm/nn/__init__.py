@@ -1,6 +1,19 @@
 """PyTorch's batch norm layers, with an optional activation, residual or max-pool as the last step."""
 
+from batchnorm.functional import Batch as Batch
+from batchnorm.functional import Blend as Blend
+from batchnorm.functional import Ghost as Ghost
+from batchnorm.functional import Masked as Masked
+from batchnorm.functional import Normalizer as Normalizer
+from batchnorm.functional import Population as Population
+from batchnorm.functional import Renorm as Renorm
+from batchnorm.functional import Source as Source
+from batchnorm.functional import State as State
+
 from ._add import BatchNormAdd2d as BatchNormAdd2d
+from ._ghost import GhostBatchNorm1d as GhostBatchNorm1d
+from ._ghost import GhostBatchNorm2d as GhostBatchNorm2d
+from ._ghost import GhostBatchNorm3d as GhostBatchNorm3d
 from ._layers import BatchNorm1d as BatchNorm1d
 from ._layers import BatchNorm2d as BatchNorm2d
 from ._layers import BatchNorm3d as BatchNorm3d
@@ -9,20 +22,34 @@ from ._lazy import LazyBatchNorm2d as LazyBatchNorm2d
 from ._lazy import LazyBatchNorm3d as LazyBatchNorm3d
 from ._pool import BatchNormPool2d as BatchNormPool2d
 from ._scale_shift import ScaleShift as ScaleShift
+from ._set_moments import set_moments as set_moments
 from ._set_route import set_route as set_route
 from ._tail import Tail as Tail
 
 __all__ = [
+    "Batch",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
     "BatchNormAdd2d",
     "BatchNormPool2d",
+    "Blend",
+    "Ghost",
+    "GhostBatchNorm1d",
+    "GhostBatchNorm2d",
+    "GhostBatchNorm3d",
     "LazyBatchNorm1d",
     "LazyBatchNorm2d",
     "LazyBatchNorm3d",
+    "Masked",
+    "Normalizer",
+    "Population",
+    "Renorm",
     "ScaleShift",
+    "Source",
+    "State",
     "Tail",
+    "set_moments",
     "set_route",
 ]
 

@@ -1,6 +1,6 @@
 """BatchNormAdd2d: the norm that ends a residual block."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from batchnorm.functional import Activation, batch_norm_add
 
 from ._layers import Layer
 from ._scripted import is_scripting
+from ._takes import takes
 from ._traced import is_proxy, method_node, module_node
 
 
@@ -42,22 +43,9 @@ class BatchNormAdd2d(Layer, torch.nn.BatchNorm2d):
     shapes: ClassVar[dict[int, str]] = {4: "(N, C, H, W)"}
     own_step: ClassVar[str | None] = "the residual"
 
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,  # noqa: FBT001  # torch's signature
-        track_running_stats: bool = True,  # noqa: FBT001
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-        *,
-        bias: bool = True,
-        activation: Activation = "relu",
-        route: str = "auto",
-    ) -> None:
-        torchs = (num_features, eps, momentum, affine, track_running_stats, device, dtype)
-        super().__init__(*torchs, bias=bias, activation=activation, route=route)
+    @takes(Layer.__init__, activation="relu")
+    def __init__(self, num_features: int, *torchs: Any, activation: Activation = "relu", **options: Any) -> None:
+        super().__init__(num_features, *torchs, activation=activation, **options)
 
     def forward(  # type: ignore[override]
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import FunctionType
-from typing import ClassVar, Self, SupportsIndex
+from typing import Any, ClassVar, Self, SupportsIndex
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from batchnorm.functional import (
     Activation,
+    Source,
     batch_norm,
     check_activation,
     check_counter,
@@ -20,6 +21,7 @@ from batchnorm.functional import (
 
 from ..errors import InputError, InputTypeError
 from ._guard import GuardedEps
+from ._moments_of import MomentsOf, given_to
 from ._scripted import Scripted, is_scripting
 from ._traced import is_proxy, method_node, module_node
 
@@ -32,35 +34,60 @@ class Forward(Scripted, _BatchNorm):
     axes: ClassVar[tuple[int, ...]]  # how many an input may have, as TorchScript can read it
     own_step: ClassVar[str | None] = None  # what the layer does besides normalizing and activating
     eps = GuardedEps()
+    moments = MomentsOf()
+
+    def __init__(
+        self,
+        *torchs: Any,
+        activation: Activation = None,
+        route: str = "auto",
+        moments: Source | str | None = None,
+        **named: Any,
+    ) -> None:
+        super().__init__(*torchs, **named)  # torch's, which its lazy layers take without the first
+        check_activation(activation)
+        check_route(route)
+        self.activation: Activation = activation
+        self.route: str = route
+        self.moments = moments
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         if "shapes" in vars(cls):
             cls.axes = tuple(cls.shapes)
 
-    def _take_options(self, activation: Activation, route: str) -> None:
-        check_activation(activation)
-        check_route(route)
-        self.activation: Activation = activation
-        self.route: str = route
+    def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: A002  # torch's name, which callers may use
+        """Normalize, scale, shift and activate `input`; in training move the running statistics.
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
-        """Normalize, scale, shift and activate `input`; in training move the running statistics."""
+        `mask` is for a source of moments that takes one (`Masked`), and for no other.
+        """
         if is_scripting():
             return self._activated(self._by_torch(input))
-        node = module_node(self, Forward.forward, input) if is_proxy(input) else None
-        return self._activate(self._computed(input)) if node is None else node
+        if is_proxy(input):
+            node = module_node(self, Forward.forward, input, *(() if mask is None else (mask,)))
+            if node is not None:
+                return node
+        return self._activate(self._computed(input, mask))
 
     # torch's forward for TorchScript, which has no super(), and takes a method by the name that its function has.
     _by_torch = FunctionType(_BatchNorm.forward.__code__, _BatchNorm.forward.__globals__, "_by_torch")
 
-    def _computed(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name
+    def _computed(self, input: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: A002  # torch's name
         """What the function gives; a graph of torch.fx in which the layer is no node calls this."""
-        node = method_node(self, "_computed", input) if is_proxy(input) else None
-        return self._call(batch_norm, input) if node is None else node
+        if is_proxy(input):
+            node = method_node(self, "_computed", input, *(() if mask is None else (mask,)))
+            if node is not None:
+                return node
+        return self._call(batch_norm, input) if mask is None else self._call(batch_norm, input, mask=mask)
 
     def __prepare_scriptable__(self) -> Self:
         """What torch.jit.script asks for first: the layer, if it may run by the operator of torch."""
+        if given_to(self) is not None:
+            raise RuntimeError(
+                f"{type(self).__name__}: torch.jit.script compiles a layer to torch's operator, expected "
+                f"moments='batch', got {str(self.moments)!r}. Call batchnorm.nn.set_moments(model, 'batch') first, if "
+                "evaluation is all that is to be compiled."
+            )
         if self.route in ("auto", "native"):
             return self
         raise RuntimeError(
@@ -82,6 +109,9 @@ class Forward(Scripted, _BatchNorm):
         by_batch = self.training or (running_mean is None and running_var is None)
         if self.training and not self.track_running_stats:
             running_mean = running_var = None
+        source = self.__dict__.get("_source")
+        if source is not None:
+            own |= self._asks(source, running_mean)
         output = function(
             input,
             *others,
@@ -99,6 +129,12 @@ class Forward(Scripted, _BatchNorm):
         if counter is not None:
             counter.add_(1)  # afterwards: a batch that was refused has not been tracked
         return output
+
+    def _asks(self, source: Source, running_mean: Tensor | None) -> dict[str, object]:
+        """The source, as the function takes it; none where it would have to read statistics that there are not."""
+        if running_mean is None and (source.reads_running or not (self.training or source.takes_mask)):
+            return {}  # by the batch, as in torch: evaluation without statistics, and whoever switched them off
+        return {"moments": source, "num_batches_tracked": self.num_batches_tracked}
 
     def _activates_later(self) -> bool:
         """Whether the activation is called by the layer: a module, as one, so that its hooks run and a tracer sees it.
@@ -132,6 +168,9 @@ class Forward(Scripted, _BatchNorm):
         """`num_batches_tracked` if this call is to move the running statistics, else None."""
         if not self.training or not self.track_running_stats:
             return None
+        source = self.__dict__.get("_source")
+        if source is not None and not source.at(training=True).tracks:
+            return None
         if is_proxy(x):
             raise RuntimeError(
                 f"{type(self).__name__}: torch.fx records a layer in training mode as a call of one of the traced "
@@ -157,7 +196,10 @@ class Forward(Scripted, _BatchNorm):
         text: str = super().extra_repr()  # type: ignore[no-untyped-call]  # torch's
         if self.activation is not None and not isinstance(self.activation, torch.nn.Module):
             text += f", activation={self.activation!r}"
-        return text if self.route == "auto" else f"{text}, route={self.route!r}"
+        if self.route != "auto":
+            text += f", route={self.route!r}"
+        source = given_to(self)
+        return text if source is None else f"{text}, moments={str(source)!r}"
 
 
 def check_num_features(layer: str, num_features: object) -> None:

@@ -13,6 +13,10 @@ from typing import Final
 
 from torch.nn import Module
 
+from batchnorm.functional import RUNNING
+
+from ._moments_of import given_to
+
 _STATE: Final = {"weight", "bias", "running_mean", "running_var", "num_features", "momentum"} | {
     "state_dict",
     "load_state_dict",
@@ -110,6 +114,12 @@ def _loss(layer: Module) -> str | None:
         return (
             f"{lost} of this layer. Put a BatchNorm2d without activation in its place first, which takes its "
             f"state_dict, and do the rest behind it.{_IN_OUR_NETS}"
+        )
+    source = given_to(layer)
+    if source is not None and (layer.training or source.at(training=False) is not RUNNING):
+        return (
+            f"moments={str(source)!r} of this layer, by which it does not normalize as torch's does. Set layer.moments "
+            "= 'batch' first (batchnorm.nn.set_moments does it for a model), or evaluate (model.eval())."
         )
     if activation is not None:
         return (

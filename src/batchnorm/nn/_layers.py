@@ -4,13 +4,13 @@ from typing import ClassVar
 
 import torch
 
-from batchnorm.functional import Activation
+from batchnorm.functional import Activation, Source
 
 from ._forward import Forward, check_num_features
 
 
 class Layer(Forward):
-    """The constructor of the layers: torch's arguments in torch's order, then ours."""
+    """What the layers take: torch's arguments in torch's order, then ours."""
 
     def __init__(
         self,
@@ -25,10 +25,11 @@ class Layer(Forward):
         bias: bool = True,
         activation: Activation = None,
         route: str = "auto",
+        moments: Source | str | None = None,
     ) -> None:
         check_num_features(type(self).__name__, num_features)
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
-        self._take_options(activation, route)
+        torchs = (num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        super().__init__(*torchs, bias=bias, activation=activation, route=route, moments=moments)
 
 
 class BatchNorm1d(Layer, torch.nn.BatchNorm1d):
@@ -53,17 +54,20 @@ class BatchNorm1d(Layer, torch.nn.BatchNorm1d):
         activation: the last step: a name in `batchnorm.functional.ACTIVATIONS`, a module (which
             becomes the submodule `activation`) or a function of one tensor.
         route: "auto", "composed", "native" or "fused": see `batchnorm.functional.route_table`.
+        moments: whose moments normalize: a source such as `Ghost(32)`, or its text, "ghost:32"; None for those of the
+            batch in training, and the running ones in evaluation.
 
     Returns of a call:
         The output has the shape and the dtype of the input, and the strides of torch's output,
         unless the activation changes them.
 
     Raises:
-        ValueError: an unknown activation or route; in a call, an input of another number of axes,
+        ValueError: an unknown activation, route or source of moments; in a call, an input of another number of axes,
             or one value per channel in training.
-        TypeError: an activation or route of a type that is neither of these.
-        RuntimeError: in a call, an input with another number of channels, dtype or device, or one
-            that the kernels do not take with `route="fused"`.
+        TypeError: an activation, route or source of a type that is none of these; in a call, a mask where none is
+            taken, or none where one is.
+        RuntimeError: a source that reads running statistics, without these; in a call, an input with another number of
+            channels, dtype or device, or one that the kernels do not take with `route="fused"`.
 
     Example:
         >>> layer = BatchNorm1d(3, activation="relu")

@@ -5,42 +5,20 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import Module
 
-from batchnorm.functional import Activation, check_given
+from batchnorm.functional import check_given
 
 from ._forward import Forward
-from ._layers import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from ._layers import BatchNorm1d, BatchNorm2d, BatchNorm3d, Layer
+from ._takes import takes
 from ._traced import is_proxy
 
 
 class LazyLayer(Forward):
-    """The constructor of the three: that of the layers without `num_features`.
+    """What the three take: what the layers do, without `num_features`."""
 
-    torch's lazy constructor passes nothing on that it does not know, hence one of our own.
-    """
-
-    def __init__(
-        self,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,  # noqa: FBT001  # torch's signature, here and below
-        track_running_stats: bool = True,  # noqa: FBT001
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-        *,
-        bias: bool = True,
-        activation: Activation = None,
-        route: str = "auto",
-    ) -> None:
-        super().__init__(  # type: ignore[call-arg]  # the next class is torch's lazy one
-            eps=eps,
-            momentum=momentum,
-            affine=affine,
-            track_running_stats=track_running_stats,
-            device=device,
-            dtype=dtype,
-            bias=bias,
-        )
-        self._take_options(activation, route)
+    @takes(Layer.__init__, without="num_features")
+    def __init__(self, *torchs: Any, **options: Any) -> None:
+        super().__init__(*torchs, **options)
 
     def _infer_parameters(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> None:
         """The hook of torch, which waits for a tensor: what torch.fx traces with has no channels to count."""

@@ -1,6 +1,6 @@
 """BatchNormPool2d: the norm in front of a max-pool."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from batchnorm.functional import Activation, batch_norm, batch_norm_pool, check_
 
 from ._layers import Layer
 from ._scripted import is_scripting
+from ._takes import takes
 from ._traced import is_proxy, method_node, module_node
 
 
@@ -55,27 +56,23 @@ class BatchNormPool2d(Layer, torch.nn.BatchNorm2d):
     own_step: ClassVar[str | None] = "the max-pool"
     kernel_size: int
 
+    @takes(Layer.__init__, activation="relu", kernel_size=2)
     def __init__(
         self,
         num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,  # noqa: FBT001  # torch's signature
-        track_running_stats: bool = True,  # noqa: FBT001
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-        *,
-        bias: bool = True,
+        *torchs: Any,
         activation: Activation = "relu",
         kernel_size: int = 2,
-        route: str = "auto",
+        **options: Any,
     ) -> None:
         check_kernel_size(kernel_size)
-        torchs = (num_features, eps, momentum, affine, track_running_stats, device, dtype)
-        super().__init__(*torchs, bias=bias, activation=activation, route=route)
+        super().__init__(num_features, *torchs, activation=activation, **options)
         self.kernel_size = kernel_size
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name, which callers may use
+    def forward(  # type: ignore[override]
+        self,
+        input: Tensor,  # noqa: A002  # torch's name, which callers may use
+    ) -> Tensor:
         """Normalize, scale, shift, activate and pool `input`."""
         if is_scripting():
             return F.max_pool2d(self._activated(self._by_torch(input)), self.kernel_size)
@@ -85,7 +82,7 @@ class BatchNormPool2d(Layer, torch.nn.BatchNorm2d):
     def _pooled(self, y: Tensor) -> Tensor:
         return F.max_pool2d(y, self.kernel_size) if self._activates_later() else y
 
-    def _computed(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name
+    def _computed(self, input: Tensor) -> Tensor:  # type: ignore[override]  # noqa: A002  # see forward
         node = method_node(self, "_computed", input) if is_proxy(input) else None
         if node is not None:
             return node

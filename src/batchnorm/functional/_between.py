@@ -1,0 +1,63 @@
+"""What stands between the moments of a batch and its output, if a source makes something else of them?
+
+    own = moments of x;  mean, invstd = source.normalizer(own, state, eps)
+    y = finish((x - mean) * invstd * weight + bias)
+
+Two sweeps with vectors (C,) between them. What the gradient's sums bring back to the batch's moments is the derivative
+of `normalizer`, which torch takes: no source writes it down.
+"""
+
+import torch
+from torch import Tensor
+
+from ..kernels import in_output_format
+from ._arguments import Arguments
+from ._channels import per_channel, widen
+from ._finish import finish
+from ._moments import Moments, batch_moments
+from ._running import move_inside_transform, update_running_stats
+from ._steps import affine
+from ._transforms import inside_transform
+from .sources import Normalizer, Source, State
+
+
+def between(route: str, a: Arguments, source: Source) -> Tensor:
+    """The output of a call whose source normalizes by something else than the batch's own moments."""
+    own = batch_moments(a.x)
+    given = source.normalizer(own, state_of(a), a.eps)
+    y = (_in_two if route == "native" else _in_four)(a, given)
+    track(a, source, own)
+    return finish(in_output_format(y.to(a.x.dtype), a.x), a.activation, a.residual, a.pool)
+
+
+def _in_four(a: Arguments, given: Normalizer) -> Tensor:
+    """The steps as they are written."""
+    x = (a.x - per_channel(given.mean, a.x, "mean")) * per_channel(given.invstd, a.x, "invstd")
+    return affine(x, a.weight, a.bias)
+
+
+def _in_two(a: Arguments, given: Normalizer) -> Tensor:
+    """Two of torch's operators; not one, x * scale + shift, which cancels where the mean is large."""
+    scale = given.invstd if a.weight is None else given.invstd * a.weight
+    distance = a.x - per_channel(given.mean, a.x, "mean")
+    if a.bias is None:
+        return distance * per_channel(scale, a.x, "weight")
+    bias = widen(a.bias).to(distance.dtype)
+    return torch.addcmul(per_channel(bias, a.x, "bias"), distance, per_channel(scale, a.x, "weight"))
+
+
+def state_of(a: Arguments) -> State:
+    """What a source may read, as it is before the batch moves it: copies, for a graph may keep them."""
+    kept = (a.running_mean, a.running_var, a.num_batches_tracked)
+    return State(*(None if values is None else values.detach().clone() for values in kept))
+
+
+def track(a: Arguments, source: Source, own: Moments) -> None:
+    """Let the running statistics see what the source says that they see: the one place where a source moves them."""
+    if not a.training or a.running_mean is None or a.running_var is None:
+        return
+    seen = source.tracked(own)
+    if seen is own and inside_transform() and not isinstance(a.momentum, Tensor):
+        move_inside_transform(a.x, a.running_mean, a.running_var, a.momentum)
+    elif seen is not None:
+        update_running_stats(a.running_mean, a.running_var, seen, a.momentum)

@@ -1,0 +1,135 @@
+"""How is a batch normalized that has padding? By the valid places alone, whatever stands in the others."""
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError, InputTypeError, RefusedError
+from ..kernels import in_output_format, sizes_are_symbolic
+from ._activation import activate
+from ._arguments import Arguments
+from ._between import state_of, track
+from ._channels import per_channel, reduced_dims, widen
+from ._moments import Moments
+from ._steps import affine
+from ._transforms import inside_transform
+from .sources import Masked, Source
+
+Take = Callable[[str, Arguments], Tensor]
+
+
+def check_mask(a: Arguments, source: Source) -> None:
+    """Refuse a mask that is missing, not taken, or none for this batch.
+
+    Raises:
+        InputTypeError: a mask where none is taken, none where one is; no tensor of bool.
+        InputError: a mask of another shape, or on another device.
+        RefusedError: a residual or a pool, of which padding would have to be known, too.
+    """
+    if not source.takes_mask:
+        if a.mask is not None:
+            raise InputTypeError(
+                argument="mask",
+                expected=f"None, for moments={str(source)!r} takes no mask",
+                got="one",
+                cure="Take moments='masked' to normalize the valid places alone.",
+            )
+        return
+    if a.residual is not None or a.pool is not None:
+        step = "a residual" if a.residual is not None else "a pool"
+        raise RefusedError(
+            argument="moments",
+            problem=f"{str(source)!r} cannot be combined with {step}, which would mix valid places and padding",
+            cure="Take batch_norm (a layer: BatchNorm2d), and write that step behind it.",
+        )
+    if not isinstance(a.mask, Tensor) or a.mask.dtype is not torch.bool:
+        got = f"a tensor of {a.mask.dtype}" if isinstance(a.mask, Tensor) else type(a.mask).__name__
+        raise InputTypeError(
+            argument="mask",
+            expected="a tensor of bool, True where a place is valid",
+            got="None" if a.mask is None else got,
+            cure="To normalize every place take moments='batch'." if a.mask is None else "Convert it: mask.bool().",
+        )
+    n, _, *spatial = a.x.shape if a.x.dim() > 1 else (len(a.x), 0)
+    if tuple(a.mask.shape) not in ((n, *spatial), (n, 1, *spatial)):
+        raise InputError(
+            argument="mask",
+            expected=f"the shape {(n, *spatial)} or {(n, 1, *spatial)} beside x {tuple(a.x.shape)}",
+            got=str(tuple(a.mask.shape)),
+        )
+    if a.mask.device != a.x.device:
+        raise InputError(
+            argument="mask",
+            expected=f"a mask on the device of x, {a.x.device}",
+            got=str(a.mask.device),
+            cure="Move it with .to(x.device).",
+        )
+
+
+def masked(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
+    """The output of a call with a mask; `take` computes those without one that it is made of."""
+    mask, fill = cast(Tensor, a.mask), cast(Masked, source).fill
+    valid = mask.reshape(a.x.shape[0], 1, *a.x.shape[2:])
+    x = torch.where(valid, a.x, 0)  # what stands in the padding must not meet a gradient of 0: NaN times 0 is NaN
+    plain = a._replace(x=x, source=None, mask=None, num_batches_tracked=None)
+    if not a.training:
+        y = take(route, plain)
+    elif route == "composed" or _counts_are_unknown(x):
+        y = _by_sums(plain, source, valid)
+    else:
+        _check_count(int(valid.sum()), a)
+        y = _by_places(route, plain, valid, take)
+    return torch.where(valid, y, a.x.detach() if fill is None else fill)
+
+
+def _counts_are_unknown(x: Tensor) -> bool:
+    """Whether the valid places cannot be counted or taken out: a graph would be one for their number."""
+    return sizes_are_symbolic(x) or inside_transform()
+
+
+def _check_count(count: int, a: Arguments) -> None:
+    if count < 2:
+        raise InputError(
+            argument="mask",
+            expected="more than 1 valid place when training, for one value per channel has no variance",
+            got=str(count),
+            cure="Leave such batches out, or evaluate (model.eval()).",
+        )
+
+
+def _by_sums(a: Arguments, source: Source, valid: Tensor) -> Tensor:
+    """Sums over the valid places; how many there are need not be known."""
+    own = masked_moments(a.x, valid)
+    if not _counts_are_unknown(a.x):
+        _check_count(int(own.count), a)
+    mean, invstd = source.normalizer(own, state_of(a), a.eps)
+    x_hat = (a.x - per_channel(mean, a.x, "mean")) * per_channel(invstd, a.x, "invstd")
+    y = in_output_format(affine(x_hat, a.weight, a.bias).to(a.x.dtype), a.x)
+    track(a, source, own)
+    return activate(y, a.activation)
+
+
+def masked_moments(x: Tensor, valid: Tensor) -> Moments:
+    """Mean and biased variance of the valid places of `x` (N, C, *), which is 0 in the others; `valid` is (N, 1, *).
+
+    The count is a tensor; of nothing it is 0, with a mean and a variance of 0.
+    """
+    x, count = widen(x), valid.sum()
+    share = 1 / count.clamp(min=1).to(x.dtype)
+    mean = x.sum(reduced_dims(x)) * share
+    distance = torch.where(valid, x - per_channel(mean, x, "mean"), 0)
+    return Moments(mean, distance.square().sum(reduced_dims(x)) * share, count)
+
+
+def _by_places(route: str, a: Arguments, valid: Tensor, take: Take) -> Tensor:
+    """The valid places as a batch (M, C) of their own, which a route normalizes as any other, and back."""
+    named = a.activation if isinstance(a.activation, str) else None  # others may look at the shape
+    rows = a.x.movedim(1, -1)
+    places = valid.flatten().nonzero().squeeze(1)
+    chosen = rows.reshape(-1, rows.shape[-1]).index_select(0, places)
+    y = take(route, a._replace(x=chosen, activation=named))
+    full = y.new_zeros(len(valid.flatten()), y.shape[1]).index_copy(0, places, y)
+    y = in_output_format(full.reshape(rows.shape).movedim(-1, 1), a.x)
+    return y if named else activate(y, a.activation)

@@ -1,0 +1,54 @@
+"""How does a call that names a source of moments go? By the way without one where that gives the same, else by its own.
+
+A batch may be cut, each part by itself (`_slices`), it may have padding (`_masked`), or its own moments are not what
+normalizes it: then something that a source computes of them stands between two sweeps (`_between`).
+"""
+
+from math import prod
+
+from torch import Tensor
+
+from ._arguments import Arguments, one_value
+from ._between import between
+from ._masked import Take, check_mask, masked
+from ._slices import sliced
+from .sources import BATCH, RUNNING, Source, as_source
+
+
+def resolve(a: Arguments) -> Arguments:
+    """The arguments with the source that answers in this mode; None where `training` says all there is to say.
+
+    Raises:
+        ValueError, TypeError: `moments` is no source, or the text of none; a mask that is missing, or not taken.
+        RuntimeError: the source reads running statistics, and there are none.
+    """
+    named = as_source(a.source)
+    check_mask(a, named)
+    if named.reads_running and (a.running_mean is None or a.running_var is None):
+        raise RuntimeError(
+            f"batch_norm: moments={str(named)!r} reads running_mean and running_var, expected both, got None. Pass "
+            "them (a layer: track_running_stats=True), or take another source."
+        )
+    source = named.at(training=a.training)
+    if source is RUNNING or source is BATCH:
+        return a._replace(source=None, training=source is BATCH)
+    return a._replace(source=source)
+
+
+def sourced(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
+    """The output of a call with a source; `take` computes the calls without one that it may be made of."""
+    if source.takes_mask:
+        return masked(route, a, source, take)
+    inner = prod(a.x.shape[2:])
+    sizes = source.sizes(a.x.shape[0], inner)
+    if min(sizes) * inner == 1 and a.training:
+        raise one_value(a.x)
+    if len(sizes) > 1:
+        return sliced(route, a, source, sizes)
+    return take(route, a._replace(source=None)) if is_plain(source) else between(route, a, source)
+
+
+def is_plain(source: Source) -> bool:
+    """Whether the moments that a source is given normalize, and are tracked."""
+    kind = type(source)
+    return kind.normalizer is Source.normalizer and kind.tracked is Source.tracked
