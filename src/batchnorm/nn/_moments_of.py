@@ -10,8 +10,8 @@ from ..errors import RefusedError
 class MomentsOf:
     """The attribute `moments` of a layer: a source, which may be given as its text.
 
-    What it keeps, `_source` in `__dict__`, is None for the batch: then nothing is asked in a call, and TorchScript, which
-    reads every attribute, finds none that it has no type for.
+    What it keeps, `_source` in `__dict__`, is None for the batch: then nothing is asked in a call, and TorchScript,
+    which reads every attribute, finds none that it has no type for.
     """
 
     def __get__(self, layer: Module | None, owner: type[Module] | None = None) -> Source:
