@@ -11,8 +11,10 @@ from ._arguments import Arguments, check_options, check_tensors
 from ._empty import check_empty, is_empty, of_nothing
 from ._finish import under_autocast
 from ._given import check_optional
-from ._routes import check_route, compute
+from ._routes import check_route, compute, compute_unwatched
 from ._sourced import resolve
+from ._unwatched import is_unwatched
+from ._usual import is_usual
 
 
 def call(
@@ -34,6 +36,8 @@ def call(
         options = {"activation": a.activation, **own, "route": route}
         result: Tensor = handle_torch_function(public, tensors, *tensors, a.training, a.momentum, a.eps, **options)
         return result
+    if is_unwatched() and is_usual(a):
+        return compute_unwatched(route, a)
     if a.residual is not None:
         a = a._replace(residual=under_autocast(a.x, a.residual))
     check_activation(a.activation)

@@ -61,6 +61,9 @@ FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_EVALUATED = 1 << 18, 1 << 19, 1 << 20
 Measured: benchmarks/results/bench.md. Below them the calls cost more than the memory."""
 
 
+FEWEST = min(FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_EVALUATED)
+
+
 def pays(a: Arguments) -> bool:
     """Whether the kernels are faster than torch's operators for an x of this size and layout."""
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # torch's gap

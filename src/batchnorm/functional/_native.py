@@ -23,7 +23,7 @@ def native(a: Arguments) -> Tensor:
 
 
 def _operator(a: Arguments, running_mean: Tensor | None, running_var: Tensor | None, momentum: float) -> Tensor:
-    cudnn = torch.backends.cudnn.enabled
+    cudnn = not a.x.is_cpu and torch.backends.cudnn.enabled
     statistics = (running_mean, running_var, a.training, momentum, a.eps)
     return torch.batch_norm(a.x, a.weight, a.bias, *statistics, cudnn)
 

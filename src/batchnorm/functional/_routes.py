@@ -11,7 +11,7 @@ from ..errors import InputTypeError
 from ..kernels import cpu
 from ._arguments import Arguments
 from ._composed import composed
-from ._fused import fused, pays, why_not
+from ._fused import FEWEST, fused, pays, why_not
 from ._names import unknown_name
 from ._native import native
 from ._sourced import sourced
@@ -89,6 +89,13 @@ def compute(route: str, arguments: Arguments) -> Tensor:
         return implementation(route, arguments)(arguments)
     check_route(route)
     return sourced(route, arguments, as_source(source), compute)
+
+
+def compute_unwatched(route: str, arguments: Arguments) -> Tensor:
+    """`compute` for a usual call that nobody looks at: most of the table's questions are answered then."""
+    if route == "auto" and arguments.x.numel() < FEWEST:
+        return native(arguments)
+    return compute(route, arguments)
 
 
 def _fused_or_native(arguments: Arguments) -> Tensor:

@@ -109,7 +109,7 @@ def check_counter(num_batches_tracked: Tensor) -> None:
     Raises:
         RuntimeError: it came from outside of a grad, vjp or jvp.
     """
-    if inside_transform():
+    if torch._C._functorch.maybe_current_level() is not None and inside_transform():
         with _reason_for("num_batches_tracked"):
             num_batches_tracked.add_(0)
 

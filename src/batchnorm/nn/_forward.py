@@ -63,11 +63,17 @@ class Forward(Scripted, _BatchNorm):
         """
         if is_scripting():
             return self._activated(self._by_torch(input))
+        if type(input) is Tensor and mask is None:  # the usual call, in few steps
+            output, activation = self._call(batch_norm, input), self.activation
+            return output if activation is None or type(activation) is str else self._activate(output)
+        return self._traced_or_computed(input, *(() if mask is None else (mask,)))
+
+    def _traced_or_computed(self, input: Tensor, *mask: Tensor) -> Tensor:  # noqa: A002
         if is_proxy(input):
-            node = module_node(self, Forward.forward, input, *(() if mask is None else (mask,)))
+            node = module_node(self, Forward.forward, input, *mask)
             if node is not None:
                 return node
-        return self._activate(self._computed(input, mask))
+        return self._activate(self._computed(input, *mask))
 
     # torch's forward for TorchScript, which has no super(), and takes a method by the name that its function has.
     _by_torch = FunctionType(_BatchNorm.forward.__code__, _BatchNorm.forward.__globals__, "_by_torch")
@@ -98,31 +104,37 @@ class Forward(Scripted, _BatchNorm):
     def _call(self, function: Callable[..., Tensor], input: Tensor, *others: Tensor, **own: object) -> Tensor:  # noqa: A002
         """`function` of `input`, of what else it takes, and of this layer's state, which it moves in training."""
         try:
-            self._check_input_dim(input)
+            if type(input) is not Tensor:
+                self._check_input_dim(input)
+            elif input.dim() not in self.shapes:
+                raise self._wrong_axes(input)
         except AttributeError:
             self._check_is_tensor(input)  # asked only when it failed: a call of a small layer takes few microseconds
             raise
-        counter = self._counter(input)
-        if counter is not None:
-            check_counter(counter)
-        running_mean, running_var = self.running_mean, self.running_var
+        running_mean, running_var = self._statistics()
         by_batch = self.training or (running_mean is None and running_var is None)
-        if self.training and not self.track_running_stats:
-            running_mean = running_var = None
-        source = self.__dict__.get("_source")
+        counter = None
+        if self.training:
+            if self.track_running_stats:
+                counter = self._counter(input)
+            else:
+                running_mean = running_var = None
+        source, activation = self.__dict__.get("_source"), self.activation
         if source is not None:
             own |= self._asks(source, running_mean)
+        parameters = self._parameters
         output = function(
             input,
             *others,
             running_mean,
             running_var,
-            self.weight,
-            self.bias,
+            # A look into the dictionary is quicker than the attribute; who replaces it takes it out of there.
+            parameters["weight"] if "weight" in parameters else self.weight,
+            parameters["bias"] if "bias" in parameters else self.bias,
             by_batch,
-            self._momentum(counter, running_mean),
+            self.momentum if self.momentum is not None else self._average(counter, running_mean),
             self.__dict__["eps"],  # past the guard, which is for others and would break a graph
-            activation=None if self._activates_later() else self.activation,
+            activation=activation if type(activation) is str or not self._activates_later() else None,
             route=self.route,
             **own,
         )
@@ -164,27 +176,34 @@ class Forward(Scripted, _BatchNorm):
             f"got {tuple(input.shape)}. {_LAYERS.get(input.dim(), 'Add the missing axes first')}."
         )
 
+    def _statistics(self) -> tuple[Tensor | None, Tensor | None]:
+        """The running statistics, both or none."""
+        buffers = self._buffers
+        if "running_mean" in buffers and "running_var" in buffers:
+            return buffers["running_mean"], buffers["running_var"]
+        return self.running_mean, self.running_var
+
     def _counter(self, x: Tensor) -> Tensor | None:
-        """`num_batches_tracked` if this call is to move the running statistics, else None."""
-        if not self.training or not self.track_running_stats:
-            return None
+        """`num_batches_tracked` if this call in training is to move the running statistics, else None."""
         source = self.__dict__.get("_source")
         if source is not None and not source.at(training=True).tracks:
             return None
-        if is_proxy(x):
+        if type(x) is not Tensor and is_proxy(x):
             raise RuntimeError(
                 f"{type(self).__name__}: torch.fx records a layer in training mode as a call of one of the traced "
                 "model's modules, expected the layer among them, got one that is the model itself or is not in it. "
                 "Trace a model that has it, e.g. torch.nn.Sequential(layer), or call layer.eval() first."
             )
-        return self.num_batches_tracked
+        counter = self._buffers["num_batches_tracked"] if "num_batches_tracked" in self._buffers else None
+        counter = self.num_batches_tracked if counter is None else counter
+        if counter is not None:
+            check_counter(counter)
+        return counter
 
-    def _momentum(self, counter: Tensor | None, running_mean: Tensor | None) -> float | Tensor:
-        if self.momentum is not None:
-            return self.momentum
-        if counter is None or running_mean is None:
-            return 0.0
-        return cumulative_momentum(counter, running_mean)
+    @staticmethod
+    def _average(counter: Tensor | None, running_mean: Tensor | None) -> float | Tensor:
+        """The momentum of a layer that averages all batches."""
+        return 0.0 if counter is None or running_mean is None else cumulative_momentum(counter, running_mean)
 
     def _get_name(self) -> str:
         """What a printed model calls the layer: torch's of the same name must not look the same."""

@@ -1,0 +1,45 @@
+"""Is this one of the usual calls, of which there is nothing to ask? Most are, and a small layer feels each question.
+
+What says no is not wrong: it is asked everything, and is then told what is wrong, or goes its way.
+"""
+
+import torch
+from torch import Tensor
+
+from ._activation import ACTIVATIONS
+from ._arguments import Arguments
+from ._unwatched import PLAIN
+
+_DTYPES = (torch.float32, torch.float64)
+
+
+def is_usual(a: Arguments) -> bool:
+    """Whether a few of their properties tell that all checks of these arguments would pass: types, sizes, dtypes."""
+    x, mean, var, weight, bias, training, momentum, eps, activation, residual, pool, source, mask, _ = a
+    if type(x) not in PLAIN or type(training) is not bool or type(momentum) is not float or type(eps) is not float:
+        return False
+    if not (residual is None and pool is None and source is None and mask is None and eps > 0):
+        return False
+    if activation is not None and (type(activation) is not str or activation not in ACTIVATIONS):
+        return False
+    if mean is None or var is None:
+        if mean is not var or not training:
+            return False
+    if not _fit(x, (mean, var, weight, bias)):
+        return False
+    return mean is None or var is None or not (mean.requires_grad or var.requires_grad)
+
+
+def _fit(x: Tensor, tensors: tuple[Tensor | None, ...]) -> bool:
+    """Whether statistics and parameters are of the dtype of x, on its device, and have a value for each channel."""
+    dtype, cpu, device, size = x.dtype, x.is_cpu, x.get_device(), x.shape[1:2]
+    if dtype not in _DTYPES or not (cpu or x.is_cuda) or len(size) == 0:
+        return False
+    for values in tensors:
+        if values is None:
+            continue
+        if type(values) not in PLAIN or values.dtype is not dtype or values.shape != size:
+            return False
+        if values.is_cpu is not cpu or values.get_device() != device:
+            return False
+    return x.numel() > size[0]
