@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 _functorch = torch._C._functorch
-_tracing_state = torch._C._get_tracing_state  # type: ignore[attr-defined]  # torch's stubs lack it
+_tracing_state = torch._C._get_tracing_state
 
 
 def is_unwatched() -> bool:

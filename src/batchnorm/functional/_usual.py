@@ -3,6 +3,8 @@
 What says no is not wrong: it is asked everything, and is then told what is wrong, or goes its way.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -15,19 +17,18 @@ _DTYPES = (torch.float32, torch.float64)
 
 def is_usual(a: Arguments) -> bool:
     """Whether a few of their properties tell that all checks of these arguments would pass: types, sizes, dtypes."""
-    x, mean, var, weight, bias, training, momentum, eps, activation, residual, pool, source, mask, _ = a
+    given: tuple[Any, ...] = a  # their types are what is asked
+    x, mean, var, weight, bias, training, momentum, eps, activation, residual, pool, source, mask, _ = given
     if type(x) not in PLAIN or type(training) is not bool or type(momentum) is not float or type(eps) is not float:
         return False
     if not (residual is None and pool is None and source is None and mask is None and eps > 0):
         return False
     if activation is not None and (type(activation) is not str or activation not in ACTIVATIONS):
         return False
-    if mean is None or var is None:
-        if mean is not var or not training:
-            return False
-    if not _fit(x, (mean, var, weight, bias)):
+    missing = mean is None or var is None
+    if (missing and (mean is not var or not training)) or not _fit(x, (mean, var, weight, bias)):
         return False
-    return mean is None or var is None or not (mean.requires_grad or var.requires_grad)
+    return missing or not (mean.requires_grad or var.requires_grad)
 
 
 def _fit(x: Tensor, tensors: tuple[Tensor | None, ...]) -> bool:

@@ -1,6 +1,6 @@
 """What do all layers do when they are called? They hand their state to a function of `functional`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, ClassVar, Self, SupportsIndex
 
@@ -122,15 +122,13 @@ class Forward(Scripted, _BatchNorm):
         source, activation = self.__dict__.get("_source"), self.activation
         if source is not None:
             own |= self._asks(source, running_mean)
-        parameters = self._parameters
         output = function(
             input,
             *others,
             running_mean,
             running_var,
-            # A look into the dictionary is quicker than the attribute; who replaces it takes it out of there.
-            parameters["weight"] if "weight" in parameters else self.weight,
-            parameters["bias"] if "bias" in parameters else self.bias,
+            _held(self, self._parameters, "weight"),
+            _held(self, self._parameters, "bias"),
             by_batch,
             self.momentum if self.momentum is not None else self._average(counter, running_mean),
             self.__dict__["eps"],  # past the guard, which is for others and would break a graph
@@ -178,10 +176,7 @@ class Forward(Scripted, _BatchNorm):
 
     def _statistics(self) -> tuple[Tensor | None, Tensor | None]:
         """The running statistics, both or none."""
-        buffers = self._buffers
-        if "running_mean" in buffers and "running_var" in buffers:
-            return buffers["running_mean"], buffers["running_var"]
-        return self.running_mean, self.running_var
+        return _held(self, self._buffers, "running_mean"), _held(self, self._buffers, "running_var")
 
     def _counter(self, x: Tensor) -> Tensor | None:
         """`num_batches_tracked` if this call in training is to move the running statistics, else None."""
@@ -194,8 +189,7 @@ class Forward(Scripted, _BatchNorm):
                 "model's modules, expected the layer among them, got one that is the model itself or is not in it. "
                 "Trace a model that has it, e.g. torch.nn.Sequential(layer), or call layer.eval() first."
             )
-        counter = self._buffers["num_batches_tracked"] if "num_batches_tracked" in self._buffers else None
-        counter = self.num_batches_tracked if counter is None else counter
+        counter = _held(self, self._buffers, "num_batches_tracked")
         if counter is not None:
             check_counter(counter)
         return counter
@@ -219,6 +213,14 @@ class Forward(Scripted, _BatchNorm):
             text += f", route={self.route!r}"
         source = given_to(self)
         return text if source is None else f"{text}, moments={str(source)!r}"
+
+
+def _held(layer: _BatchNorm, held: Mapping[str, Tensor | None], name: str) -> Tensor | None:
+    """An attribute of a layer, by a look into where torch keeps it: that is quicker. Who replaces it takes it out."""
+    if name in held:
+        return held[name]
+    found: Tensor | None = getattr(layer, name)
+    return found
 
 
 def check_num_features(layer: str, num_features: object) -> None:
