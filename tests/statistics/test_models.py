@@ -9,9 +9,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import batchnorm.nn
 from batchnorm import recalibrate
+from batchnorm.measuring import Layout
+from batchnorm.measuring._meter import Behind, Meter
 from batchnorm.norms import Habits, Norm
-from batchnorm.statistics._layout import Layout
-from batchnorm.statistics._meter import Behind, Meter
 
 from .oracle import errors, images, inputs, make, moments, norms, picture, population, stale
 from .test_who_moves import FixedBatchNorm2d

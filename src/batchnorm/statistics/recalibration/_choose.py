@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from ..errors import InputError, Setting
-from ..norms import Habits, Norm, find_norms, habits_of, without_statistics
-from ..transaction import RNGState, Transaction, same_rng
-from ._batches import Batches
+from ...errors import InputError, Setting
+from ...measuring import Batches
+from ...norms import Habits, Norm, find_norms, habits_of, without_statistics
+from ...ranks import Ranks
+from ...transaction import RNGState, Transaction, same_rng
 from ._outcome import Outcome
-from ._ranks import Ranks
 
 
 def choose(

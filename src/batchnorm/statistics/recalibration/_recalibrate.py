@@ -8,20 +8,19 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from ..calls import ForwardFn, Reader
-from ..norms import Norm, find_norms
-from ..progress import RecalibrationWatcher, recalibration_shown
-from ..records import Recalibration
-from ..transaction import check_not_held, original, rng_state, transaction, verb
+from ...calls import ForwardFn, Reader
+from ...measuring import Batches, Passes
+from ...norms import Norm, find_norms
+from ...progress import RecalibrationWatcher, recalibration_shown
+from ...ranks import Ranks
+from ...records import Recalibration
+from ...transaction import check_not_held, original, rng_state, transaction, verb
 from ._agreement import agree, prove_equal
 from ._average import average
-from ._batches import Batches
 from ._choose import choose
 from ._exact import exact
 from ._options import RecalibrationOptions, check_given, check_whole
 from ._outcome import Outcome, note_of, round_of
-from ._passes import Passes
-from ._ranks import Ranks
 from ._record import record_of
 from ._state import State
 

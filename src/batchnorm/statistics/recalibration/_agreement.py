@@ -5,9 +5,9 @@ import hashlib
 import torch
 from torch import Tensor
 
-from ..errors import InputError, RefusedError
+from ...errors import InputError, RefusedError
+from ...measuring import Passes
 from ._outcome import Outcome, note_of
-from ._passes import Passes
 from ._state import State
 
 

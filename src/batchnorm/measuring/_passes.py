@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 import torch
 
-from ..calls import Call
+from ..calls import MODULUS, Call, fingerprint_of
 from ..errors import ForPython, InputError
 from ..norms import BY_OPERATOR, Habits, Norm
 from ..progress import RecalibrationWatcher
+from ..ranks import Ranks
 from ..transaction import RNGState, Transaction, rng_state, same_rng, transaction
 from ._batches import Batches
-from ._fingerprint import MODULUS, fingerprint_of
 from ._known_code import may_be_left
 from ._layout import Layout
 from ._measured import Measured, merge
 from ._meter import Behind, Meter
-from ._ranks import Ranks
 from ._tally import Tally
 
 HALF = 1 << 32

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..errors import ForPython, InputError
-from ..records import Round
-from ._measured import Distance
-from ._passes import Pass, Passes
+from ...errors import ForPython, InputError
+from ...measuring import Distance, Pass, Passes
+from ...records import Round
 
 NormState = Literal["exact", "average", "unsettled"]
 

@@ -1,7 +1,7 @@
 """One pass in which every norm normalizes by the batch: the moments of all batches, merged."""
 
+from ...measuring import Pass, Passes
 from ._outcome import Outcome, note_of, round_of, who_was_called
-from ._passes import Pass, Passes
 from ._state import State
 
 

@@ -4,13 +4,12 @@ import math
 
 import torch
 
-from ..errors import RefusedError, Sentence, Setting
+from ...errors import RefusedError, Sentence, Setting
+from ...measuring import Pass, Passes, distance
 from ._average import begin
 from ._depths import Level
-from ._measured import distance
 from ._options import RecalibrationOptions
 from ._outcome import Outcome, note_of, round_of, who_was_called, worst
-from ._passes import Pass, Passes
 from ._plan import Plan, plan
 from ._repeats import REPEATS, check_repeats
 from ._state import State

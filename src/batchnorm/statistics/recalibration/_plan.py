@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from ..norms import BY_OPERATOR, OPERATORS
-from ..transaction import same_rng, transaction
-from ..wiring import Influence, influences, one_pass
-from ..wiring import Pass as SeenPass
+from ...measuring import Pass, Passes
+from ...norms import BY_OPERATOR, OPERATORS
+from ...transaction import same_rng, transaction
+from ...wiring import Influence, influences, one_pass
+from ...wiring import Pass as SeenPass
 from ._depths import Level, by_depth, in_order
-from ._passes import Pass, Passes
 
 
 @dataclass(frozen=True, slots=True)
