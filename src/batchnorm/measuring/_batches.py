@@ -31,6 +31,11 @@ class Batches:
         """Whether the model is called with the batches as they are, by nobody's own `forward_fn`."""
         return self._reader.forward_fn is None
 
+    @property
+    def verb(self) -> str:
+        """For whom it is read."""
+        return self._reader.verb
+
     def begin(self, rng: RNGState) -> Call | None:
         """Begin the first pass from a random state, and return its first batch; None if there is none.
 

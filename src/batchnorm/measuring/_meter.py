@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import ForPython, InputError, Setting, its_type
+from ..errors import ForPython, InputError, Words, its_type
 from ..functional import exact_moments
 from ..norms import BY_OPERATOR, Habits, Norm, Normalizers
 from ._collect import Collector
@@ -26,8 +26,9 @@ class Meter:
     """Hooks for the inputs of all norms, for one pass in evaluation mode.
 
     `measured`: the norms whose inputs are read; the others only count as called. `by_batch`: let each of them normalize
-    by the batch: the mean and the biased variance are written into its buffers before it reads them. `single`: where
-    a batch has one value per channel, and so no variance, let the norm take what its buffers hold instead of raising.
+    by the batch: the mean and the biased variance are written into its buffers before it reads them. `refuse_single`:
+    what to do instead of giving it a batch with one value per channel, and so no variance; `None`: let it take what its
+    buffers hold.
     `checked`: the norms whose input must be finite. `stop`: the call, counted within a forward, behind which it is
     left, as long as the norms were called in the order `expected`.
 
@@ -46,7 +47,7 @@ class Meter:
         measured: Sequence[int],
         checked: Sequence[int] = (),
         by_batch: bool = False,
-        single: bool = False,
+        refuse_single: Words | None = None,
         stop: int | None = None,
         expected: Sequence[int] = (),
     ) -> None:
@@ -59,7 +60,7 @@ class Meter:
         self._norms, self._habits, self._layout = norms, habits, layout
         self._by_operator = {norm for norm, habit in enumerate(habits) if habit.reads == BY_OPERATOR}
         self._measured, self._checked = set(measured), set(checked)
-        self._by_batch, self._single = by_batch, single
+        self._by_batch, self._refuse_single = by_batch, refuse_single
         self._stop, self._expected = stop, tuple(expected)
         self._limit = _largest(norms, layout).to(device)
         self.begin(0)
@@ -172,7 +173,7 @@ class Meter:
         )
 
     def _check_buffers(self, norm: int, module: nn.Module) -> None:
-        """Raise where a norm is called with other statistics than those that are to be written."""
+        """Raise where a norm is called with other statistics than its own."""
         if self._norms[norm].held_by(module)[0] is not self._norms[norm].mean:
             raise InputError(
                 argument="model",
@@ -181,7 +182,7 @@ class Meter:
                     f"others in batch {self.number}, as given by torch.func.functional_call or by a train() that "
                     "exchanges them"
                 ),
-                cure="Recalibrate a model that holds them itself.",
+                cure="Use a model that holds them itself.",
             )
 
     def _unheard(self, norm: int) -> InputError:
@@ -197,17 +198,11 @@ class Meter:
 
     def _leave(self, norm: int) -> None:
         """Let the norm take the statistics that it has: the old ones, or those of the batch before."""
-        if not self._single:
+        if self._refuse_single is not None:
             raise InputError(
                 expected="more than one value per channel",
                 got=f"one for {self._norms[norm].name} in batch {self.number}, which has no variance",
-                cure=(
-                    "Use larger batches, ",
-                    ForPython("drop a short last one (drop_last=True), "),
-                    "or use ",
-                    Setting("method", "exact"),
-                    ", which takes any batch size.",
-                ),
+                cure=self._refuse_single,
             )
         if self._trusted is None:
             self._trusted = len(self._order)

@@ -9,7 +9,7 @@ from ...measuring import Pass, Passes, distance
 from ._average import begin
 from ._depths import Level
 from ._options import RecalibrationOptions
-from ._outcome import Outcome, note_of, round_of, who_was_called, worst
+from ._outcome import Outcome, round_of, who_was_called, worst
 from ._plan import Plan, plan
 from ._repeats import REPEATS, check_repeats
 from ._state import State
@@ -47,7 +47,7 @@ class _Front:
     def begin(self) -> None:
         """Run the first pass, ask for the depths, and settle what has no norm below."""
         everyone = range(len(self.passes.norms))
-        meter = self.passes.meter(everyone, checked=everyone, by_batch=True, single=True)
+        meter = self.passes.meter(everyone, checked=everyone, by_batch=True)
         self.passes.watches_chance = True
         self.first = self.passes.run(meter)
         self.called = who_was_called(self.passes, self.outcome, self.first)
@@ -60,7 +60,7 @@ class _Front:
         self._note_single()
         self.plan = plan(self.passes, self.first, self.called)
         for note in self.plan.notes:
-            note_of(self.passes, self.outcome, note)
+            self.outcome.note(note)
         if not self.plan.levels[0].loops:
             self.state.write(self.first.measured, self.plan.levels[0].norms)
             self.settled += self.plan.levels[0].norms
@@ -101,9 +101,7 @@ class _Front:
         wrong = self.wrong()
         self.plan = self.plan.sequential()
         place = min(place for place, level in enumerate(self.plan.levels) if level.norms[0] in wrong)
-        note_of(
-            self.passes,
-            self.outcome,
+        self.outcome.note(
             f"{self._names(wrong)}: one forward did not show all that their inputs depend on; settled one "
             "after the other instead",
         )
@@ -125,9 +123,7 @@ class _Front:
         place = min(place for place, level in enumerate(self.plan.levels) if {*level.norms} & {*wrong})
         self.plan = self.plan.together(place)
         self.settled = [norm for level in self.plan.levels[:place] for norm in level.norms]
-        note_of(
-            self.passes,
-            self.outcome,
+        self.outcome.note(
             f"{self._names(wrong)}: the input depends on the norm's own statistics, through what the model keeps from "
             "batch to batch; settled in several rounds",
         )
@@ -209,7 +205,7 @@ class _Front:
             stop = self.plan.stop((*level.norms, *self._probe()))
             seconds += rest + self.first.meter.seconds_until(stop)
         rounds = needed - self.passes.done if allowed is None else min(needed, allowed) - self.passes.done
-        self.passes.watcher.planned(rounds, seconds)
+        self.outcome.watcher.planned(rounds, seconds)
 
     def _out_of_rounds(self) -> None:
         if not self.options.keep_partial:
@@ -220,14 +216,12 @@ class _Front:
                 cure=("Allow more, or pass ", _PARTIAL, "."),
             )
         limit = Setting("max_rounds", self.options.max_rounds)
-        note_of(self.passes, self.outcome, Sentence(limit, " reached: kept what is settled so far"))
+        self.outcome.note(Sentence(limit, " reached: kept what is settled so far"))
 
     def _note_single(self) -> None:
         single = [norm for norm in self.called if self.first.single_calls[norm]]
         if single:
-            note_of(
-                self.passes,
-                self.outcome,
+            self.outcome.note(
                 f"batches had one value per channel for {self._names(single)}: there the first round took the "
                 "statistics it had",
             )

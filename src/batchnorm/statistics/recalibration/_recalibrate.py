@@ -20,7 +20,7 @@ from ._average import average
 from ._choose import choose
 from ._exact import exact
 from ._options import RecalibrationOptions, check_given, check_whole
-from ._outcome import Outcome, note_of, round_of
+from ._outcome import Outcome, round_of
 from ._record import record_of
 from ._state import State
 
@@ -106,7 +106,7 @@ def recalibrate(
     """
     start = time.perf_counter()
     device = _device(model)
-    ranks = Ranks(group, device)
+    ranks = Ranks(group, device, "recalibrate")
     with (
         ranks.telling(),
         recalibration_shown(watcher, progress=progress and ranks.rank == 0) as told,
@@ -120,14 +120,14 @@ def recalibrate(
         find_norms(model)  # a lazy one is named before anything begins
         batches = Batches(loader, Reader(original(model)[0], "recalibrate", forward_fn), max_samples, device)
         with transaction(model) as change:
-            outcome = Outcome()
+            outcome = Outcome(told)
             rng = rng_state([device], batches.generators)
             norms, habits = choose(change, batches, rng, ranks, outcome, include_frozen=options.include_frozen)
             change.evaluate()
-            passes = Passes(change, norms, habits, batches, ranks, rng, told)
+            passes = Passes(change, norms, habits, batches, ranks, rng, told.batch)
             state = State(norms, passes.layout, options.variance)
             for note in (*change.notes, *outcome.early):
-                note_of(passes, outcome, note)
+                outcome.note(note)
             agree(passes, state, outcome, options)
             if options.method == "exact":
                 exact(passes, state, outcome, options)
