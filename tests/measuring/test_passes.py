@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from batchnorm.calls import Reader
-from batchnorm.measuring import Batches, Layout, Passes
+from batchnorm.measuring import Batches, Layout, Passes, Question
 from batchnorm.measuring._meter import Behind, Meter
 from batchnorm.norms import Habits, Norm, find_norms
 from batchnorm.ranks import Ranks
@@ -48,7 +48,7 @@ def measure(net, batches, heard=lambda *batch: None, **asked):
         given = Batches(batches, Reader(net, "measure"), None, CPU)
         ranks = Ranks(None, CPU, "measure")
         passes = Passes(change, norms, [Habits()] * len(norms), given, ranks, rng_state(), heard)
-        return passes.layout, passes.run(passes.meter(range(len(norms)), **asked))
+        return passes.layout, passes.run(Question(range(len(norms)), **asked))
 
 
 def test_the_moments_are_those_of_all_that_each_norm_was_given(net, batches):
@@ -85,7 +85,7 @@ def test_what_to_do_about_a_batch_without_a_variance_is_said_by_who_asks(net):
 
 def test_a_forward_in_another_order_is_not_left_before_its_end():
     norms = [Norm(str(k), (nn.Identity(),), torch.zeros(1), torch.ones(1)) for k in range(3)]
-    meter = Meter(norms, [Habits()] * 3, Layout(norms), torch.device("cpu"), measured=(), stop=2, expected=(0, 1, 2))
+    meter = Meter(norms, [Habits()] * 3, Layout(norms), CPU, Question((), stop=2, expected=(0, 1, 2)))
     call = [meter.hook(norm) for norm in range(3)]
     for norm in (0, 1):
         call[norm](nn.Identity(), (), {})

@@ -9,6 +9,7 @@ from ._measured import Statistics as Statistics
 from ._measured import distance as distance
 from ._passes import Pass as Pass
 from ._passes import Passes as Passes
+from ._question import Question as Question
 
 __all__ = [
     "Batches",
@@ -17,6 +18,7 @@ __all__ = [
     "Measured",
     "Pass",
     "Passes",
+    "Question",
     "Statistics",
     "distance",
     "may_be_left",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..calls import MODULUS, Call, fingerprint_of
-from ..errors import ForPython, InputError, Words
+from ..errors import ForPython, InputError
 from ..norms import BY_OPERATOR, Habits, Norm
 from ..ranks import Ranks, exchange
 from ..transaction import RNGState, Transaction, rng_state, same_rng, transaction
@@ -17,6 +17,7 @@ from ._known_code import may_be_left
 from ._layout import Layout
 from ._measured import Measured, merge
 from ._meter import Behind, Meter
+from ._question import Question
 from ._tally import Tally
 
 HALF = 1 << 32
@@ -74,40 +75,18 @@ class Passes:
         self._writes: bool | None = None
         self._total = batches.total
 
-    def meter(
-        self,
-        measured: Sequence[int],
-        *,
-        checked: Sequence[int] = (),
-        by_batch: bool = False,
-        refuse_single: Words | None = None,
-        stop: int | None = None,
-        expected: Sequence[int] = (),
-    ) -> Meter:
-        """Make the meter of a pass; the arguments are its own."""
-        device = self.norms[0].mean.device
-        return Meter(
-            self.norms,
-            self.habits,
-            self.layout,
-            device if device.type != "mps" else torch.device("cpu"),  # which has no float64
-            measured=measured,
-            checked=checked,
-            by_batch=by_batch,
-            refuse_single=refuse_single,
-            stop=stop,
-            expected=expected,
-        )
-
-    def run(self, meter: Meter) -> Pass:
-        """Read all batches once. The samples' fingerprint is taken in the first pass alone.
+    def run(self, question: Question) -> Pass:
+        """Ask it while all batches are read once. The samples' fingerprint is taken in the first pass alone.
 
         What the model keeps from batch to batch (a hidden state, a counter) is put back at the end, so that every pass
         begins with the same. Code that is known keeps nothing, and need not wait for that.
 
         Raises:
-            InputError: what `Meter` refuses; no rank got a batch.
+            InputError: the input of a norm cannot be measured; no rank got a batch.
         """
+        device = self.norms[0].mean.device
+        device = device if device.type != "mps" else torch.device("cpu")  # mps has no float64
+        meter = Meter(self.norms, self.habits, self.layout, device, question)
         self.done += 1
         start = time.perf_counter()
         again = nullcontext(self.change) if self.may_stop else transaction(self.change.module)

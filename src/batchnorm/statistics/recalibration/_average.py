@@ -1,7 +1,7 @@
 """One pass in which every norm normalizes by the batch: the moments of all batches, merged."""
 
 from ...errors import ForPython, Setting
-from ...measuring import Pass, Passes
+from ...measuring import Pass, Passes, Question
 from ._outcome import Outcome, round_of, who_was_called
 from ._state import State
 
@@ -18,7 +18,7 @@ _SINGLE = (
 def average(passes: Passes, state: State, outcome: Outcome) -> None:
     """Write the population statistics of each norm's input, where every batch is normalized by its own below."""
     everyone = range(len(passes.norms))
-    first = passes.run(passes.meter(everyone, checked=everyone, by_batch=True, refuse_single=_SINGLE))
+    first = passes.run(Question(everyone, checked=everyone, by_batch=True, refuse_single=_SINGLE))
     called = who_was_called(passes, outcome, first)
     begin(passes, state, outcome, first, called)
     state.write(first.measured, called)

@@ -5,7 +5,7 @@ import math
 import torch
 
 from ...errors import RefusedError, Sentence, Setting
-from ...measuring import Pass, Passes, distance
+from ...measuring import Pass, Passes, Question, distance
 from ._average import begin
 from ._depths import Level
 from ._options import RecalibrationOptions
@@ -47,9 +47,8 @@ class _Front:
     def begin(self) -> None:
         """Run the first pass, ask for the depths, and settle what has no norm below."""
         everyone = range(len(self.passes.norms))
-        meter = self.passes.meter(everyone, checked=everyone, by_batch=True)
         self.passes.watches_chance = True
-        self.first = self.passes.run(meter)
+        self.first = self.passes.run(Question(everyone, checked=everyone, by_batch=True))
         self.called = who_was_called(self.passes, self.outcome, self.first)
         begin(self.passes, self.state, self.outcome, self.first, self.called)
         # Before anything is written: a norm that took its own statistics goes on with them.
@@ -80,7 +79,7 @@ class _Front:
     def certify(self) -> None:
         """Measure once more, with all that is written."""
         stop = self.plan.stop(tuple(self.called))
-        done = self.passes.run(self.passes.meter(self.called, stop=stop, expected=self.plan.order))
+        done = self.passes.run(Question(self.called, stop=stop, expected=self.plan.order))
         self._check_repeats(done)
         self.residual = self.state.residual(done.measured)
         self.outcome.last = self.certified = done
@@ -111,7 +110,7 @@ class _Front:
 
     def repeats(self) -> bool:
         """Whether the model computes the same once more; else nothing can be settled."""
-        again = self.passes.run(self.passes.meter(self.called))
+        again = self.passes.run(Question(self.called))
         before, now = (done.measured.stored("biased") for done in (self.certified, again))
         apart = torch.cat([*distance(before, now, self.state.eps)])
         self.steady = bool((apart.nan_to_num() <= REPEATS).all())
@@ -172,8 +171,8 @@ class _Front:
         """Collect and write one level; whether it was right before."""
         probe = self._probe()
         stop = self.plan.stop((*level.norms, *probe))
-        meter = self.passes.meter((*level.norms, *probe), checked=level.norms, stop=stop, expected=self.plan.order)
-        done = self.passes.run(meter)
+        question = Question((*level.norms, *probe), checked=level.norms, stop=stop, expected=self.plan.order)
+        done = self.passes.run(question)
         self._check_repeats(done)
         residual = self.state.residual(done.measured)
         right = self.state.settled(done.measured, self.options.tolerance / 10)

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import nn
 
 from ...calls import ForwardFn, Reader
-from ...measuring import Batches, Passes
+from ...measuring import Batches, Passes, Question
 from ...norms import Norm, find_norms
 from ...progress import RecalibrationWatcher, recalibration_shown
 from ...ranks import Ranks
@@ -158,7 +158,7 @@ def _device(model: object) -> torch.device:
 
 
 def _measure(passes: Passes, state: State, outcome: Outcome) -> None:
-    done = passes.run(passes.meter(outcome.written))
+    done = passes.run(Question(outcome.written))
     outcome.last = done
     residual = state.residual(done.measured)
     outcome.rounds.append(round_of(passes, done, "certificate", None, outcome.written, residual))
