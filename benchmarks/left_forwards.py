@@ -7,7 +7,7 @@ each that is completed. A net is left where all of its modules are PyTorch's, th
 import zoo
 
 from batchnorm import __version__
-from batchnorm.statistics import may_be_left
+from batchnorm.measuring import may_be_left
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
-"""Do all imports inside the package go down? The picture is in docs/architecture.md."""
+"""Do imports inside the package only go down, and is all imported that may be? The picture is docs/architecture.md."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -8,62 +9,29 @@ from typing import NamedTuple
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "batchnorm"
+PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
+ROW = re.compile(r"\| `(?P<room>\w+)` \| (?P<storey>outside|door|\d+) \|.*\| (?P<others>[^|]+) \|")
 
-OUTSIDE = {"allocator", "errors", "files", "progress", "records", "tables", "_version"}
-"""Standard library only (and rich, where a terminal is written to); everybody may import them."""
 
-MAY_IMPORT = {
-    # outside
-    "_version": set(),
-    "allocator": set(),
-    "errors": set(),
-    "files": {"errors"},
-    "progress": {"files", "records"},
-    "records": {"errors", "files", "tables"},
-    "tables": set(),
-    # the storeys, from below
-    "kernels": OUTSIDE,
-    "functional": OUTSIDE | {"kernels"},
-    "transaction": {"errors"},
-    "calls": {"errors"},
-    "nn": OUTSIDE | {"functional"},
-    "data": OUTSIDE | {"functional"},
-    "models": OUTSIDE | {"functional", "nn"},
-    "norms": {"errors", "calls", "functional", "nn", "transaction"},
-    "wiring": OUTSIDE | {"calls", "functional", "norms", "transaction"},
-    "statistics": OUTSIDE | {"calls", "functional", "norms", "transaction", "wiring"},
-    "surgery": OUTSIDE | {"calls", "functional", "nn", "norms", "transaction", "wiring"},
-    "evaluation": OUTSIDE | {"calls", "norms", "statistics", "surgery", "transaction"},
-    "runs": OUTSIDE
-    | {
-        "functional",
-        "bench",
-        "data",
-        "evaluation",
-        "models",
-        "norms",
-        "statistics",
-        "surgery",
-        "transaction",
-        "wiring",
-    },
-    "training": OUTSIDE
-    | {"functional", "nn", "norms", "data", "models", "bench", "runs"}
-    | {"statistics", "surgery", "transaction", "wiring"},
-    "bench": OUTSIDE | {"functional", "nn", "models"},
-    # outside again: pictures of records, never of models; and the one who may know everybody
-    "report": OUTSIDE,
-    "cli": OUTSIDE
-    | {"kernels", "functional", "nn", "data", "models", "runs", "statistics", "training", "bench", "report", "__init__"}
-    | {"surgery", "transaction", "wiring"},
-    # the doors
-    "__main__": {"cli"},
-    "__init__": OUTSIDE
-    | {"functional", "nn", "data", "models", "runs", "statistics", "training", "bench"}
-    | {"calls", "evaluation", "norms", "surgery", "transaction", "wiring"}
-    | {"report"},  # opened for whoever asks, and used by nothing in there
-}
-"""Who may import whom: a folder, or a file at the top, and what it may import besides itself."""
+class Place(NamedTuple):
+    """Where a room stands, and which others it may import."""
+
+    storey: str
+    may_import: frozenset[str]
+
+
+def places(page):
+    """The rooms in the table of storeys: folders, and files at the top."""
+    rows = (ROW.fullmatch(line) for line in page.read_text(encoding="utf-8").splitlines())
+    return {row["room"]: Place(row["storey"], frozenset(re.findall(r"`(\w+)`", row["others"]))) for row in rows if row}
+
+
+PLACES = places(PAGE)
+MAY_IMPORT = {room: place.may_import for room, place in PLACES.items()}
+"""Who may import whom besides itself, as the page says: one table for whoever reads and for these tests."""
+
+LIGHT = {"allocator", "errors", "files", "progress", "records", "tables", "_version"}
+"""Rooms that need the standard library only (and rich, where a terminal is written to)."""
 
 
 ASKED_ABOVE = {
@@ -122,19 +90,37 @@ def targets(node, home, package):
 def faults(package):
     """What is wrong with the imports of a package, one line each."""
     found = []
-    for file, line, room, target, late in imports(package):
-        other = room_of(target)
-        if not is_room(package, other):
-            other = "__init__"  # a name of the top package
-        if late and (file, other) in ASKED_ABOVE and not any(is_private(part) for part in target[1:]):
+    for one in imports(package):
+        file, line, room, target, _ = one
+        other = imported_room(package, one)
+        if is_asked_above(one, other):
             continue
         if room not in MAY_IMPORT:
-            found.append(f"{file}:{line}: {room} has no storey; add it to MAY_IMPORT")
+            found.append(f"{file}:{line}: {room} has no storey; add it to the table of docs/architecture.md")
         elif other != room and other not in MAY_IMPORT[room]:
             found.append(f"{file}:{line}: {room} must not import {other}")
         elif other != room and any(is_private(part) for part in target[1:]):
             found.append(f"{file}:{line}: {'.'.join(target)} is private to {other}")
     return found
+
+
+def unused(package):
+    """What a room may import by the table, and does not, one line each."""
+    found = ((one, imported_room(package, one)) for one in imports(package))
+    used = {(one.room, other) for one, other in found if not is_asked_above(one, other)}
+    may = {(room, other) for room, others in MAY_IMPORT.items() for other in others}
+    return sorted(f"{room} does not import {other}" for room, other in may - used)
+
+
+def imported_room(package, one):
+    """The room that an import is of: the top itself, for a name of the package."""
+    other = room_of(one.target)
+    return other if is_room(package, other) else "__init__"
+
+
+def is_asked_above(one, other):
+    """Whether it is one of the imports that go up."""
+    return one.late and (one.file, other) in ASKED_ABOVE and not any(is_private(part) for part in one.target[1:])
 
 
 def is_private(name):
@@ -149,10 +135,28 @@ def test_imports_only_go_down():
     assert faults(PACKAGE) == []
 
 
-def test_every_room_has_a_storey():
-    assert {room_of(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")} <= set(
-        MAY_IMPORT
-    )
+def test_every_room_has_a_storey_and_there_is_no_other():
+    assert {room_of(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")} == {*PLACES}
+
+
+def test_all_that_may_be_imported_is_imported():
+    assert unused(PACKAGE) == []
+
+
+@pytest.mark.parametrize("room", [room for room, place in PLACES.items() if place.storey.isdigit()])
+def test_a_room_stands_right_above_the_highest_that_it_imports(room):
+    below = [int(PLACES[other].storey) for other in MAY_IMPORT[room] if PLACES[other].storey.isdigit()]
+    assert int(PLACES[room].storey) == max(below, default=-1) + 1
+
+
+@pytest.mark.parametrize("room", [room for room, place in PLACES.items() if place.storey == "outside"])
+def test_what_stands_outside_imports_nothing_of_the_storeys(room):
+    assert {PLACES[other].storey for other in MAY_IMPORT[room]} <= {"outside"}
+
+
+def test_only_a_door_imports_a_door():
+    doors = {room for room, place in PLACES.items() if place.storey == "door"}
+    assert {room for room, others in MAY_IMPORT.items() if others & doors} <= doors
 
 
 @pytest.mark.parametrize(("file", "room"), ASKED_ABOVE)
@@ -161,11 +165,11 @@ def test_every_room_that_may_be_asked_above_is_asked(file, room):
 
 
 def test_only_the_command_line_and_the_door_may_import_reports():
-    assert [room for room, others in MAY_IMPORT.items() if "report" in others] == ["cli", "__init__"]
+    assert {room for room, others in MAY_IMPORT.items() if "report" in others} == {"cli", "__init__"}
 
 
-@pytest.mark.parametrize("name", sorted(OUTSIDE))
-def test_what_stands_outside_needs_the_standard_library_alone(name):
+@pytest.mark.parametrize("name", sorted(LIGHT))
+def test_what_everybody_may_import_needs_the_standard_library_alone(name):
     files = [PACKAGE / f"{name}.py"] if (PACKAGE / f"{name}.py").is_file() else [*(PACKAGE / name).rglob("*.py")]
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
     roots = {
@@ -196,7 +200,7 @@ FORBIDDEN = {
     "the top": ("nn/_a.py", "from batchnorm import __version__", "must not import __init__"),
     "private file": ("nn/_a.py", "from ..functional._b import f", "is private to functional"),
     "private name": ("nn/_a.py", "from ..functional import _f", "is private to functional"),
-    "private to the command line": ("cli/_a.py", "from ..nn._b import f", "is private to nn"),
+    "private to the command line": ("cli/_a.py", "from ..runs._b import f", "is private to runs"),
     "asked above, but not late": ("records/_pictures.py", "from ..report import draw", "must not import report"),
     "asked above by another file": ("records/_a.py", "def f():\n    from ..report import g", "must not import report"),
     "asked above for what is private": (
@@ -211,7 +215,7 @@ ALLOWED = {
     "asked above": ("records/_pictures.py", "def f():\n    from ..report import draw"),
     "itself": ("nn/_a.py", "from ._b import f"),
     "itself, absolute": ("nn/_a.py", "from batchnorm.nn._b import f"),
-    "the version": ("training/_a.py", "from .._version import __version__"),
+    "the version": ("bench/_a.py", "from .._version import __version__"),
     "other packages": ("functional/_a.py", "import torch.nn"),
     "the command line": ("cli/_a.py", "from ..report import draw\nfrom batchnorm import __version__"),
 }
@@ -221,7 +225,7 @@ def house(folder, file, text):
     """A small package with the rooms of ours, and one file of that text."""
     package = folder / "batchnorm"
     for room in MAY_IMPORT:
-        path = package / f"{room}.py" if room in {*OUTSIDE, "__init__", "__main__"} - {"records"} else package / room
+        path = package / f"{room}.py" if room in {*LIGHT, "__init__", "__main__"} - {"records"} else package / room
         (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
         if path.suffix:
             path.touch()
@@ -242,3 +246,15 @@ def test_a_forbidden_import_is_found(case, tmp_path):
 @pytest.mark.parametrize("case", ALLOWED)
 def test_an_allowed_import_is_no_fault(case, tmp_path):
     assert faults(house(tmp_path, *ALLOWED[case])) == []
+
+
+def test_what_may_be_imported_and_is_not_is_found(tmp_path):
+    found = unused(house(tmp_path, "nn/_a.py", "from ..functional import f"))
+    assert "nn does not import errors" in found
+    assert "nn does not import functional" not in found
+
+
+def test_what_is_asked_above_is_no_use_of_a_permission(tmp_path, monkeypatch):
+    monkeypatch.setitem(MAY_IMPORT, "records", MAY_IMPORT["records"] | {"report"})
+    found = unused(house(tmp_path, *ALLOWED["asked above"]))
+    assert "records does not import report" in found

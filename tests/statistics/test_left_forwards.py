@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from batchnorm import recalibrate
-from batchnorm.statistics import may_be_left
+from batchnorm.measuring import may_be_left
 
 from ..surgery.test_zoo import zoo
 

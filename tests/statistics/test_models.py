@@ -9,9 +9,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import batchnorm.nn
 from batchnorm import recalibrate
-from batchnorm.norms import Habits, Norm
-from batchnorm.statistics._layout import Layout
-from batchnorm.statistics._meter import Behind, Meter
 
 from .oracle import errors, images, inputs, make, moments, norms, picture, population, stale
 from .test_who_moves import FixedBatchNorm2d
@@ -277,20 +274,6 @@ def test_the_order_of_calls_is_that_of_evaluation():
     assert "in evaluation the model calls its norms in another order" in record.notes[0]
     assert {norm.name: norm.depth for norm in record.norms} == {"a": 1, "c": 2, "b": 3}
     assert record.certificate.settled == 3
-
-
-def test_a_forward_in_another_order_is_not_left_before_its_end():
-    norms = [Norm(str(k), (nn.Identity(),), torch.zeros(1), torch.ones(1)) for k in range(3)]
-    meter = Meter(norms, [Habits()] * 3, Layout(norms), torch.device("cpu"), measured=(), stop=2, expected=(0, 1, 2))
-    call = [meter.hook(norm) for norm in range(3)]
-    for norm in (0, 1):
-        call[norm](nn.Identity(), (), {})
-    with pytest.raises(Behind, match=r"^$"):
-        call[2](nn.Identity(), (), {})
-    meter.begin(2)
-    for norm in (1, 1, 2, 0):
-        call[norm](nn.Identity(), (), {})
-    assert meter.calls == [2, 3, 2]
 
 
 @pytest.mark.parametrize("grad", [True, False])

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from batchnorm import recalibrate
+from batchnorm.measuring import _passes
 from batchnorm.records import to_json
-from batchnorm.statistics import RecalibrationWatcher, _passes
+from batchnorm.statistics import RecalibrationWatcher
 
 from .oracle import errors, images, make, norms, population
 

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from batchnorm import recalibrate
 from batchnorm.models import ResNet
-from batchnorm.statistics._depths import Level, by_depth, in_order
+from batchnorm.statistics.recalibration._depths import Level, by_depth, in_order
 
 from .oracle import errors, images, moments, picture, population, stale
 

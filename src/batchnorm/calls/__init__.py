@@ -2,6 +2,8 @@
 
 from ._call import Call as Call
 from ._call import ForwardFn as ForwardFn
+from ._fingerprint import MODULUS as MODULUS
+from ._fingerprint import fingerprint_of as fingerprint_of
 from ._leaves import MOST_OF_ITERATOR as MOST_OF_ITERATOR
 from ._leaves import Closed as Closed
 from ._leaves import Leaves as Leaves

@@ -46,7 +46,7 @@ class Reader:
     """
 
     def __init__(self, model: nn.Module, verb: str, forward_fn: ForwardFn | None = None) -> None:
-        self._verb = verb
+        self.verb = verb
         self.forward_fn = forward_fn
         self._signature = _signature(model)
         self._room = _room(self._signature)
@@ -65,7 +65,7 @@ class Reader:
         if given and _holds_tensors(given[0]):
             return Call((*given,), {})
         raise InputTypeError(
-            verb=self._verb,
+            verb=self.verb,
             argument="loader",
             expected=(
                 "batches that are a tensor, a tuple or list with the tensor first, a dict of keyword arguments, or an "
@@ -106,13 +106,13 @@ class Reader:
         """
         if isinstance(raw, Mapping):
             return self._checked(Call((), {str(key): value for key, value in raw.items()}))
-        refuse_no_example(raw, self._verb, self._room.taken)
+        refuse_no_example(raw, self.verb, self._room.taken)
         if type(raw) in (tuple, list) or _is_named(raw):
             return Call((*raw[: self._room.taken],), {})
         if _holds_tensors(raw):
             return Call((raw,), {})
         raise InputTypeError(
-            verb=self._verb,
+            verb=self.verb,
             argument="example_inputs",
             expected=(
                 "an example that is a tensor, a tuple of the model's arguments, a dict of its keyword arguments, or an "
@@ -120,7 +120,7 @@ class Reader:
             ),
             got=type(raw).__name__,
             cure=ForPython(
-                f"Pass what the model is called with: {self._verb}(model, torch.randn(1, 3, 224, 224))",
+                f"Pass what the model is called with: {self.verb}(model, torch.randn(1, 3, 224, 224))",
                 otherwise="Pass what the model is called with.",
             ),
         )
@@ -134,10 +134,10 @@ class Reader:
         """
         if not isinstance(raw, list):
             return (self.example(raw),)
-        refuse_no_example(raw, self._verb, self._room.taken)
+        refuse_no_example(raw, self.verb, self._room.taken)
         if not raw:
             raise InputError(
-                verb=self._verb,
+                verb=self.verb,
                 argument="example_inputs",
                 expected="at least one example",
                 got="an empty list",
@@ -176,9 +176,9 @@ class Reader:
         try:
             self._signature.bind(**call.kwargs)
         except TypeError as error:
-            is_batch = self._verb in ("recalibrate", "evaluate")
+            is_batch = self.verb in ("recalibrate", "evaluate")
             raise InputTypeError(
-                verb=self._verb,
+                verb=self.verb,
                 argument="loader" if is_batch else "example_inputs",
                 expected=f"a dict of the arguments of the model's forward{self._signature}",
                 got=f"one that it does not take: {error}",

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from ..calls import Call, Reader, mapped
+from ..calls import Call, Reader, fingerprint_of, mapped
 from ..errors import InputError, InputTypeError, Setting, its_type
-from ..statistics import fingerprint_of
 
 TargetFn = Callable[[Any], object]
 """A caller's own way to find the targets in a batch."""

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..calls import Call
+from ..calls import MODULUS, Call
 from ..errors import FaultError, InputError, RefusedError, worded, words_of
 from ..files import one_line
 from ..norms import find_norms
-from ..statistics import MODULUS, generators_of, use_batch_statistics
-from ..transaction import Transaction, rng_state, same_rng, transaction
+from ..statistics import use_batch_statistics
+from ..transaction import Transaction, generators_of, rng_state, same_rng, transaction
 from ._cross_entropy import are_probabilities
 from ._examples import Example, Examples
 from ._metric import Tally

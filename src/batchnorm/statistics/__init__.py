@@ -2,12 +2,8 @@
 
 from ..progress import RecalibrationWatcher as RecalibrationWatcher
 from ._batch_statistics import use_batch_statistics as use_batch_statistics
-from ._batches import generators_of as generators_of
-from ._fingerprint import MODULUS as MODULUS
-from ._fingerprint import fingerprint_of as fingerprint_of
-from ._known_code import may_be_left as may_be_left
-from ._options import RecalibrationOptions as RecalibrationOptions
-from ._recalibrate import recalibrate as recalibrate
+from .recalibration import RecalibrationOptions as RecalibrationOptions
+from .recalibration import recalibrate as recalibrate
 
 __all__ = [
     "RecalibrationOptions",

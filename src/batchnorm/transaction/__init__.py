@@ -7,6 +7,7 @@ from ._held import all_steps as all_steps
 from ._held import reach as reach
 from ._original import original as original
 from ._rng import RNGState as RNGState
+from ._rng import generators_of as generators_of
 from ._rng import rng_state as rng_state
 from ._rng import same_rng as same_rng
 from ._sharded import check_holds_weights as check_holds_weights

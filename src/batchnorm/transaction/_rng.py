@@ -92,3 +92,24 @@ def same_rng(state: RNGState) -> Iterator[None]:
     undo = Undo()
     undo.add(present.put_back)
     yield from until_undone(undo, state.put_back)
+
+
+def generators_of(loader: object) -> list[torch.Generator]:
+    """The generators of torch by which a loader draws, where it has its own.
+
+    Example:
+        >>> from torch.utils.data import DataLoader
+        >>> own = torch.Generator()
+        >>> generators_of(DataLoader([1, 2], shuffle=True, generator=own)) == [own]
+        True
+    """
+    sampler = getattr(loader, "batch_sampler", None)
+    owners = (
+        loader,
+        getattr(loader, "sampler", None),
+        sampler,
+        getattr(sampler, "sampler", None),
+        getattr(loader, "dataset", None),
+    )
+    found = (getattr(owner, "generator", None) for owner in owners)
+    return [*dict.fromkeys(generator for generator in found if isinstance(generator, torch.Generator))]

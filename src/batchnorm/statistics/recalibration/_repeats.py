@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..errors import ForPython, RefusedError, Setting
-from ._measured import distance
-from ._passes import Pass, Passes
+from ...errors import ForPython, RefusedError, Setting
+from ...measuring import Pass, Passes, distance
 
 REPEATS = 1e-6
 """How far moments may move from round to round, in sigmas, where they depend on no statistics."""

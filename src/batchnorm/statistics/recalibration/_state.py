@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..norms import Norm
-from ._layout import Layout
-from ._measured import Distance, Measured, Statistics, distance
+from ...errors import InputError
+from ...measuring import Distance, Layout, Measured, Statistics, distance
+from ...norms import Norm
 
 
 class State:

@@ -1,19 +1,16 @@
 """Which norms are to be written, and what is known of each?"""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import compress
-from typing import Any
 
 import torch
 
-from ..errors import InputError, Setting
-from ..norms import Habits, Norm, find_norms, habits_of, without_statistics
-from ..transaction import RNGState, Transaction, same_rng
-from ._batches import Batches
+from ...errors import InputError, Setting
+from ...measuring import Batches
+from ...norms import Habits, Norm, find_norms, habits_of, without_statistics
+from ...ranks import Ranks, exchange
+from ...transaction import RNGState, Transaction, same_rng
 from ._outcome import Outcome
-from ._ranks import Ranks
 
 
 def choose(
@@ -50,17 +47,10 @@ def _seen_by_all(
     call = first.to(batches.device) if first is not None and all(everyone) else None
     with same_rng(rng):
         habits, notes = habits_of(change, norms, call, alone=ranks.size == 1)
-    told = _told(ranks, [habits, notes])
+    told = exchange(ranks, [habits, notes])
     seen, notes = told[everyone.index(True) if any(everyone) else 0]
     outcome.early += notes
     return [Habits(**one) for one in seen]
-
-
-def _told(ranks: Ranks, mine: list[Any]) -> list[Any]:
-    """What every rank has found, as text."""
-    text = json.dumps(mine, default=asdict).encode()
-    vectors = ranks.gather(torch.tensor([*text], dtype=torch.float64))
-    return [json.loads(bytes(int(value) for value in vector.tolist())) for vector in vectors]
 
 
 def _none(outcome: Outcome) -> InputError:

@@ -1,4 +1,4 @@
-"""How do the processes that share a recalibration hear of each other, and of the one that failed?
+"""How do processes that work on one thing hear of each other, and of the one that failed?
 
 Every exchange begins with a status. A process that fails says so in the place of its next exchange, so that the others,
 who wait for it there, raise too instead of waiting on. What is sent are numbers and text, never objects.
@@ -27,12 +27,13 @@ class Ranks:
     Args:
         group: a process group; None for all processes, if `torch.distributed` is initialized.
         device: the model's, where the tensors of an exchange must lie for NCCL.
+        verb: what they do together.
 
     Raises:
         InputError: this process is not in the group.
     """
 
-    def __init__(self, group: dist.ProcessGroup | None, device: torch.device) -> None:
+    def __init__(self, group: dist.ProcessGroup | None, device: torch.device, verb: str) -> None:
         ready = dist.is_available() and dist.is_initialized()
         self.rank = dist.get_rank(group) if ready else 0
         self.size = dist.get_world_size(group) if ready else 1
@@ -40,7 +41,7 @@ class Ranks:
             raise InputError(
                 argument="group",
                 expected="a group that this process belongs to",
-                cure="Call recalibrate only in the processes of the group.",
+                cure=f"Call {verb} only in the processes of the group.",
             )
         self._group = group
         self._device = device if ready and dist.get_backend(group) == "nccl" else torch.device("cpu")

@@ -4,13 +4,12 @@ import math
 
 import torch
 
-from ..errors import RefusedError, Sentence, Setting
+from ...errors import RefusedError, Sentence, Setting
+from ...measuring import Pass, Passes, Question, distance
 from ._average import begin
 from ._depths import Level
-from ._measured import distance
 from ._options import RecalibrationOptions
-from ._outcome import Outcome, note_of, round_of, who_was_called, worst
-from ._passes import Pass, Passes
+from ._outcome import Outcome, round_of, who_was_called, worst
 from ._plan import Plan, plan
 from ._repeats import REPEATS, check_repeats
 from ._state import State
@@ -48,9 +47,8 @@ class _Front:
     def begin(self) -> None:
         """Run the first pass, ask for the depths, and settle what has no norm below."""
         everyone = range(len(self.passes.norms))
-        meter = self.passes.meter(everyone, checked=everyone, by_batch=True, single=True)
         self.passes.watches_chance = True
-        self.first = self.passes.run(meter)
+        self.first = self.passes.run(Question(everyone, checked=everyone, by_batch=True))
         self.called = who_was_called(self.passes, self.outcome, self.first)
         begin(self.passes, self.state, self.outcome, self.first, self.called)
         # Before anything is written: a norm that took its own statistics goes on with them.
@@ -61,7 +59,7 @@ class _Front:
         self._note_single()
         self.plan = plan(self.passes, self.first, self.called)
         for note in self.plan.notes:
-            note_of(self.passes, self.outcome, note)
+            self.outcome.note(note)
         if not self.plan.levels[0].loops:
             self.state.write(self.first.measured, self.plan.levels[0].norms)
             self.settled += self.plan.levels[0].norms
@@ -81,7 +79,7 @@ class _Front:
     def certify(self) -> None:
         """Measure once more, with all that is written."""
         stop = self.plan.stop(tuple(self.called))
-        done = self.passes.run(self.passes.meter(self.called, stop=stop, expected=self.plan.order))
+        done = self.passes.run(Question(self.called, stop=stop, expected=self.plan.order))
         self._check_repeats(done)
         self.residual = self.state.residual(done.measured)
         self.outcome.last = self.certified = done
@@ -102,9 +100,7 @@ class _Front:
         wrong = self.wrong()
         self.plan = self.plan.sequential()
         place = min(place for place, level in enumerate(self.plan.levels) if level.norms[0] in wrong)
-        note_of(
-            self.passes,
-            self.outcome,
+        self.outcome.note(
             f"{self._names(wrong)}: one forward did not show all that their inputs depend on; settled one "
             "after the other instead",
         )
@@ -114,7 +110,7 @@ class _Front:
 
     def repeats(self) -> bool:
         """Whether the model computes the same once more; else nothing can be settled."""
-        again = self.passes.run(self.passes.meter(self.called))
+        again = self.passes.run(Question(self.called))
         before, now = (done.measured.stored("biased") for done in (self.certified, again))
         apart = torch.cat([*distance(before, now, self.state.eps)])
         self.steady = bool((apart.nan_to_num() <= REPEATS).all())
@@ -126,9 +122,7 @@ class _Front:
         place = min(place for place, level in enumerate(self.plan.levels) if {*level.norms} & {*wrong})
         self.plan = self.plan.together(place)
         self.settled = [norm for level in self.plan.levels[:place] for norm in level.norms]
-        note_of(
-            self.passes,
-            self.outcome,
+        self.outcome.note(
             f"{self._names(wrong)}: the input depends on the norm's own statistics, through what the model keeps from "
             "batch to batch; settled in several rounds",
         )
@@ -177,8 +171,8 @@ class _Front:
         """Collect and write one level; whether it was right before."""
         probe = self._probe()
         stop = self.plan.stop((*level.norms, *probe))
-        meter = self.passes.meter((*level.norms, *probe), checked=level.norms, stop=stop, expected=self.plan.order)
-        done = self.passes.run(meter)
+        question = Question((*level.norms, *probe), checked=level.norms, stop=stop, expected=self.plan.order)
+        done = self.passes.run(question)
         self._check_repeats(done)
         residual = self.state.residual(done.measured)
         right = self.state.settled(done.measured, self.options.tolerance / 10)
@@ -210,7 +204,7 @@ class _Front:
             stop = self.plan.stop((*level.norms, *self._probe()))
             seconds += rest + self.first.meter.seconds_until(stop)
         rounds = needed - self.passes.done if allowed is None else min(needed, allowed) - self.passes.done
-        self.passes.watcher.planned(rounds, seconds)
+        self.outcome.watcher.planned(rounds, seconds)
 
     def _out_of_rounds(self) -> None:
         if not self.options.keep_partial:
@@ -221,14 +215,12 @@ class _Front:
                 cure=("Allow more, or pass ", _PARTIAL, "."),
             )
         limit = Setting("max_rounds", self.options.max_rounds)
-        note_of(self.passes, self.outcome, Sentence(limit, " reached: kept what is settled so far"))
+        self.outcome.note(Sentence(limit, " reached: kept what is settled so far"))
 
     def _note_single(self) -> None:
         single = [norm for norm in self.called if self.first.single_calls[norm]]
         if single:
-            note_of(
-                self.passes,
-                self.outcome,
+            self.outcome.note(
                 f"batches had one value per channel for {self._names(single)}: there the first round took the "
                 "statistics it had",
             )

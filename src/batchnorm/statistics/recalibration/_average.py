@@ -1,14 +1,24 @@
 """One pass in which every norm normalizes by the batch: the moments of all batches, merged."""
 
-from ._outcome import Outcome, note_of, round_of, who_was_called
-from ._passes import Pass, Passes
+from ...errors import ForPython, Setting
+from ...measuring import Pass, Passes, Question
+from ._outcome import Outcome, round_of, who_was_called
 from ._state import State
+
+_SINGLE = (
+    "Use larger batches, ",
+    ForPython("drop a short last one (drop_last=True), "),
+    "or use ",
+    Setting("method", "exact"),
+    ", which takes any batch size.",
+)
+"""What to do where a batch has one value per channel."""
 
 
 def average(passes: Passes, state: State, outcome: Outcome) -> None:
     """Write the population statistics of each norm's input, where every batch is normalized by its own below."""
     everyone = range(len(passes.norms))
-    first = passes.run(passes.meter(everyone, checked=everyone, by_batch=True))
+    first = passes.run(Question(everyone, checked=everyone, by_batch=True, refuse_single=_SINGLE))
     called = who_was_called(passes, outcome, first)
     begin(passes, state, outcome, first, called)
     state.write(first.measured, called)
@@ -21,4 +31,4 @@ def begin(passes: Passes, state: State, outcome: Outcome, first: Pass, called: l
     outcome.first = first
     outcome.rounds.append(round_of(passes, first, "average", None, called, state.drift_to(first.measured)))
     for a, b in first.alike:
-        note_of(passes, outcome, f"ranks {a} and {b} read the same samples: give each rank its own share")
+        outcome.note(f"ranks {a} and {b} read the same samples: give each rank its own share")

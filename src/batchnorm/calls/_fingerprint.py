@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..calls import Call
+from ._call import Call
 
 Array = NDArray[np.integer[Any]]
 MODULUS = 1 << 64

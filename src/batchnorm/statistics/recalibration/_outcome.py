@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..errors import ForPython, InputError
-from ..records import Round
-from ._measured import Distance
-from ._passes import Pass, Passes
+from ...errors import ForPython, InputError
+from ...measuring import Distance, Pass, Passes
+from ...progress import RecalibrationWatcher
+from ...records import Round
 
 NormState = Literal["exact", "average", "unsettled"]
 
@@ -17,6 +17,7 @@ NormState = Literal["exact", "average", "unsettled"]
 class Outcome:
     """Filled step by step; `written`: the norms whose buffers hold something new; `early`: notes from before."""
 
+    watcher: RecalibrationWatcher
     first: Pass | None = None
     last: Pass | None = None
     written: list[int] = field(default_factory=list)
@@ -27,11 +28,10 @@ class Outcome:
     early: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
-
-def note_of(passes: Passes, outcome: Outcome, sentence: str) -> None:
-    """Keep a sentence for the record, and say it now."""
-    outcome.notes.append(sentence)
-    passes.watcher.note(sentence)
+    def note(self, sentence: str) -> None:
+        """Keep a sentence for the record, and say it now."""
+        self.notes.append(sentence)
+        self.watcher.note(sentence)
 
 
 def who_was_called(passes: Passes, outcome: Outcome, first: Pass) -> list[int]:

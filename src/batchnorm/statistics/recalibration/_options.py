@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from ..errors import ForPython, InputError, InputTypeError, Setting, did_you_mean, its_type
+from ...errors import ForPython, InputError, InputTypeError, Setting, did_you_mean, its_type
 from ._no_loader import refuse_no_loader
 
 METHODS = ("average", "exact")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from batchnorm.statistics import _fingerprint
+from batchnorm.calls import _fingerprint
 
 SAMPLES = {
     "float32": torch.randn(6, 3, 4, 5),

@@ -8,7 +8,7 @@ import torch
 
 from ..calls import Call, Reader
 from ..errors import InputError
-from ..transaction import RNGState, rng_state, same_rng
+from ..transaction import RNGState, generators_of, rng_state, same_rng
 
 
 class Batches:
@@ -30,6 +30,11 @@ class Batches:
     def is_plain(self) -> bool:
         """Whether the model is called with the batches as they are, by nobody's own `forward_fn`."""
         return self._reader.forward_fn is None
+
+    @property
+    def verb(self) -> str:
+        """For whom it is read."""
+        return self._reader.verb
 
     def begin(self, rng: RNGState) -> Call | None:
         """Begin the first pass from a random state, and return its first batch; None if there is none.
@@ -89,24 +94,3 @@ class Batches:
                 cure="Use a loader with fewer samples instead.",
             )
         return batch.cut(left)
-
-
-def generators_of(loader: object) -> list[torch.Generator]:
-    """The generators of torch by which a loader draws, where it has its own.
-
-    Example:
-        >>> from torch.utils.data import DataLoader
-        >>> own = torch.Generator()
-        >>> generators_of(DataLoader([1, 2], shuffle=True, generator=own)) == [own]
-        True
-    """
-    sampler = getattr(loader, "batch_sampler", None)
-    owners = (
-        loader,
-        getattr(loader, "sampler", None),
-        sampler,
-        getattr(sampler, "sampler", None),
-        getattr(loader, "dataset", None),
-    )
-    found = (getattr(owner, "generator", None) for owner in owners)
-    return [*dict.fromkeys(generator for generator in found if isinstance(generator, torch.Generator))]

@@ -5,11 +5,10 @@ import math
 import torch
 from torch import Tensor
 
-from ..records import Certificate, NormRecalibration, Recalibration
-from ._measured import Distance, Statistics
+from ...measuring import Distance, Pass, Passes, Statistics
+from ...records import Certificate, NormRecalibration, Recalibration
 from ._options import RecalibrationOptions
 from ._outcome import Outcome, finite, worst
-from ._passes import Pass, Passes
 from ._state import State
 
 ENOUGH = 0.01

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import ForPython, InputError, Setting, its_type
 from ..functional import exact_moments
 from ..norms import BY_OPERATOR, Habits, Norm, Normalizers
 from ._collect import Collector
 from ._layout import Layout
+from ._question import Question
+from ._refusals import exchanged, single, unfit, unheard, wrong_shape
 
 MANY = 2
 """More than one order of calls is as good as any number."""
@@ -25,12 +26,6 @@ class Behind(BaseException):
 class Meter:
     """Hooks for the inputs of all norms, for one pass in evaluation mode.
 
-    `measured`: the norms whose inputs are read; the others only count as called. `by_batch`: let each of them normalize
-    by the batch: the mean and the biased variance are written into its buffers before it reads them. `single`: where
-    a batch has one value per channel, and so no variance, let the norm take what its buffers hold instead of raising.
-    `checked`: the norms whose input must be finite. `stop`: the call, counted within a forward, behind which it is
-    left, as long as the norms were called in the order `expected`.
-
     `orders`: of the norms' calls, each that a batch had. `seconds`: until each call, summed over the batches;
     `returned_seconds`: until the forwards returned; `forward_seconds`: until the device had done with them, what was
     done meanwhile included. `habits`: how each norm reads.
@@ -42,13 +37,7 @@ class Meter:
         habits: Sequence[Habits],
         layout: Layout,
         device: torch.device,
-        *,
-        measured: Sequence[int],
-        checked: Sequence[int] = (),
-        by_batch: bool = False,
-        single: bool = False,
-        stop: int | None = None,
-        expected: Sequence[int] = (),
+        question: Question,
     ) -> None:
         self.collector = Collector(layout, device)
         self.orders: list[tuple[int, ...]] = []
@@ -58,9 +47,8 @@ class Meter:
         self.returned_seconds = self.forward_seconds = 0.0
         self._norms, self._habits, self._layout = norms, habits, layout
         self._by_operator = {norm for norm, habit in enumerate(habits) if habit.reads == BY_OPERATOR}
-        self._measured, self._checked = set(measured), set(checked)
-        self._by_batch, self._single = by_batch, single
-        self._stop, self._expected = stop, tuple(expected)
+        self._measured, self._checked = set(question.measured), set(question.checked)
+        self._question, self._stop = question, question.stop
         self._limit = _largest(norms, layout).to(device)
         self.begin(0)
 
@@ -90,7 +78,7 @@ class Meter:
             InputError: the input of a norm that is checked was not finite, or a norm did not do as it was seen to.
         """
         if self._waiting:
-            raise self._unheard(min(self._waiting))
+            raise unheard(self._norms[min(self._waiting)], self.number)
         self.collector.end()
         if self._checked:
             self._check_finite()
@@ -119,7 +107,7 @@ class Meter:
     def _wait_for_operator(self, norm: int) -> None:
         """Raise if no operator has normalized by the norm's statistics since its last call; there has to be one now."""
         if norm in self._waiting:
-            raise self._unheard(norm)
+            raise unheard(self._norms[norm], self.number)
         self._waiting.add(norm)
 
     def _heard(self, x: Tensor, given: set[int]) -> None:
@@ -144,7 +132,7 @@ class Meter:
         self.seconds[call] += time.perf_counter() - self._start
         if self._stop is None:
             return
-        if self._order[call] != self._expected[call]:
+        if self._order[call] != self._question.expected[call]:
             self._stop = None  # for the rest of the pass: where the order changes, no call is the last one
         elif call == self._stop:
             raise Behind
@@ -152,7 +140,7 @@ class Meter:
     def _read(self, norm: int, x: object) -> None:
         moments = exact_moments(self._checked_shape(norm, x))
         self.collector.add(norm, moments)
-        if not self._by_batch:
+        if not self._question.by_batch:
             return
         if moments.count == 1:
             self._leave(norm)
@@ -165,50 +153,17 @@ class Meter:
         axis = axis if isinstance(axis, int) else 1
         if isinstance(x, Tensor) and x.dim() > max(1, axis) and x.shape[axis] == channels:
             return x.movedim(axis, 1)
-        got = f"the shape {tuple(x.shape)}" if isinstance(x, Tensor) else its_type(x)
-        raise InputError(
-            expected=f"the input of {self._norms[norm].name} to have the shape (N, {channels}, *)",
-            got=f"{got} in batch {self.number}",
-        )
+        raise wrong_shape(self._norms[norm], x, self.number)
 
     def _check_buffers(self, norm: int, module: nn.Module) -> None:
-        """Raise where a norm is called with other statistics than those that are to be written."""
+        """Raise where a norm is called with other statistics than its own."""
         if self._norms[norm].held_by(module)[0] is not self._norms[norm].mean:
-            raise InputError(
-                argument="model",
-                expected=f"{self._norms[norm].name} to be called with its own running statistics",
-                got=(
-                    f"others in batch {self.number}, as given by torch.func.functional_call or by a train() that "
-                    "exchanges them"
-                ),
-                cure="Recalibrate a model that holds them itself.",
-            )
-
-    def _unheard(self, norm: int) -> InputError:
-        return InputError(
-            argument="model",
-            expected=(
-                f"an operator that normalizes in each call of {self._norms[norm].name} ({self._norms[norm].kind}), as "
-                "with the first batch"
-            ),
-            got=f"a call without one in batch {self.number}",
-            cure=ForPython("To leave this norm as it is, put it in evaluation mode in a model in training mode."),
-        )
+            raise exchanged(self._norms[norm], self.number)
 
     def _leave(self, norm: int) -> None:
         """Let the norm take the statistics that it has: the old ones, or those of the batch before."""
-        if not self._single:
-            raise InputError(
-                expected="more than one value per channel",
-                got=f"one for {self._norms[norm].name} in batch {self.number}, which has no variance",
-                cure=(
-                    "Use larger batches, ",
-                    ForPython("drop a short last one (drop_last=True), "),
-                    "or use ",
-                    Setting("method", "exact"),
-                    ", which takes any batch size.",
-                ),
-            )
+        if self._question.refuse_single is not None:
+            raise single(self._norms[norm], self.number, self._question.refuse_single)
         if self._trusted is None:
             self._trusted = len(self._order)
         self.single_calls[norm] += 1
@@ -221,18 +176,8 @@ class Meter:
         # What comes behind a norm with other statistics may overflow; it is measured again later.
         for norm in self._order[: self._trusted]:
             if norm in self._checked and not good[norm]:
-                raise self._not_finite(norm)
-
-    def _not_finite(self, norm: int) -> InputError:
-        finite = self.collector.batch[:, self._layout.slices[norm]].isfinite().all()
-        dtype = str(self._norms[norm].mean.dtype).removeprefix("torch.")
-        what = f"moments that {dtype} can hold" if finite else "finite values"
-        got = "larger ones" if finite else "NaN or infinity"
-        return InputError(
-            expected=f"{what} in the input of {self._norms[norm].name}",
-            got=f"{got} in batch {self.number}",
-            cure="Look for NaN and infinity in that batch, and in the weights of the layers before.",
-        )
+                finite = self.collector.batch[:, self._layout.slices[norm]].isfinite().all()
+                raise unfit(self._norms[norm], self.number, finite=bool(finite))
 
 
 def _largest(norms: Sequence[Norm], layout: Layout) -> Tensor:

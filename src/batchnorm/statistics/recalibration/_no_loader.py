@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..calls import is_label, shape_in
-from ..errors import InputTypeError
+from ...calls import is_label, shape_in
+from ...errors import InputTypeError
 
 
 def refuse_no_loader(loader: Any) -> None:

@@ -1,13 +1,11 @@
 """Do all ranks begin with the same model and question, and end with the same statistics?"""
 
-import hashlib
-
 import torch
-from torch import Tensor
 
-from ..errors import InputError, RefusedError
-from ._outcome import Outcome, note_of
-from ._passes import Passes
+from ...errors import InputError, RefusedError
+from ...measuring import Passes
+from ...ranks import all_equal, all_hold
+from ._outcome import Outcome
 from ._state import State
 
 
@@ -20,16 +18,15 @@ def agree(passes: Passes, state: State, outcome: Outcome, question: object) -> N
     if passes.ranks.size == 1:
         return
     norms = [(norm.name, norm.kind, len(norm.mean), str(norm.mean.dtype), norm.eps) for norm in passes.norms]
-    asked = _digest(repr((norms, question)).encode())
-    if not _all_equal(passes.ranks.gather(asked)):
+    if not all_hold(passes.ranks, repr((norms, question)).encode()):
         raise InputError(
             expected="the same model and the same arguments on every rank",
             got="different ones",
             cure="Only the loaders may differ: each rank reads its own share of the data.",
         )
     old = passes.ranks.gather(torch.cat([*state.old]))
-    if not _all_equal(old):
-        note_of(passes, outcome, "the ranks had different statistics: those of rank 0 count as the old ones")
+    if not all_equal(old):
+        outcome.note("the ranks had different statistics: those of rank 0 count as the old ones")
         state.start_from(old[0])
 
 
@@ -46,19 +43,9 @@ def prove_equal(passes: Passes, state: State, outcome: Outcome) -> None:
         for index in outcome.written
         for buffer in (passes.norms[index].mean, passes.norms[index].var)
     )
-    if not _all_equal(passes.ranks.gather(_digest(data))):
+    if not all_hold(passes.ranks, data):
         raise RefusedError(
             expected="the same statistics on every rank",
             got="different ones",
             cure="Do all of them run the same version of the model and of torch?",
         )
-
-
-def _digest(data: bytes) -> Tensor:
-    """A hash as numbers that float64 holds."""
-    return torch.tensor([*hashlib.sha256(data).digest()], dtype=torch.float64)
-
-
-def _all_equal(vectors: list[Tensor]) -> bool:
-    first = vectors[0].view(torch.int64)  # the bits: NaN equals NaN
-    return all(torch.equal(one.view(torch.int64), first) for one in vectors[1:])

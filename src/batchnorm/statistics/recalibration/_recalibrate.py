@@ -8,20 +8,19 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from ..calls import ForwardFn, Reader
-from ..norms import Norm, find_norms
-from ..progress import RecalibrationWatcher, recalibration_shown
-from ..records import Recalibration
-from ..transaction import check_not_held, original, rng_state, transaction, verb
+from ...calls import ForwardFn, Reader
+from ...measuring import Batches, Passes, Question
+from ...norms import Norm, find_norms
+from ...progress import RecalibrationWatcher, recalibration_shown
+from ...ranks import Ranks
+from ...records import Recalibration
+from ...transaction import check_not_held, original, rng_state, transaction, verb
 from ._agreement import agree, prove_equal
 from ._average import average
-from ._batches import Batches
 from ._choose import choose
 from ._exact import exact
 from ._options import RecalibrationOptions, check_given, check_whole
-from ._outcome import Outcome, note_of, round_of
-from ._passes import Passes
-from ._ranks import Ranks
+from ._outcome import Outcome, round_of
 from ._record import record_of
 from ._state import State
 
@@ -107,7 +106,7 @@ def recalibrate(
     """
     start = time.perf_counter()
     device = _device(model)
-    ranks = Ranks(group, device)
+    ranks = Ranks(group, device, "recalibrate")
     with (
         ranks.telling(),
         recalibration_shown(watcher, progress=progress and ranks.rank == 0) as told,
@@ -121,14 +120,14 @@ def recalibrate(
         find_norms(model)  # a lazy one is named before anything begins
         batches = Batches(loader, Reader(original(model)[0], "recalibrate", forward_fn), max_samples, device)
         with transaction(model) as change:
-            outcome = Outcome()
+            outcome = Outcome(told)
             rng = rng_state([device], batches.generators)
             norms, habits = choose(change, batches, rng, ranks, outcome, include_frozen=options.include_frozen)
             change.evaluate()
-            passes = Passes(change, norms, habits, batches, ranks, rng, told)
+            passes = Passes(change, norms, habits, batches, ranks, rng, told.batch)
             state = State(norms, passes.layout, options.variance)
             for note in (*change.notes, *outcome.early):
-                note_of(passes, outcome, note)
+                outcome.note(note)
             agree(passes, state, outcome, options)
             if options.method == "exact":
                 exact(passes, state, outcome, options)
@@ -159,7 +158,7 @@ def _device(model: object) -> torch.device:
 
 
 def _measure(passes: Passes, state: State, outcome: Outcome) -> None:
-    done = passes.run(passes.meter(outcome.written))
+    done = passes.run(Question(outcome.written))
     outcome.last = done
     residual = state.residual(done.measured)
     outcome.rounds.append(round_of(passes, done, "certificate", None, outcome.written, residual))

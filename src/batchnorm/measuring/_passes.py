@@ -1,24 +1,23 @@
 """How is one pass over the data run, and measured by all ranks together?"""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 import torch
 
-from ..calls import Call
+from ..calls import MODULUS, Call, fingerprint_of
 from ..errors import ForPython, InputError
 from ..norms import BY_OPERATOR, Habits, Norm
-from ..progress import RecalibrationWatcher
+from ..ranks import Ranks, exchange
 from ..transaction import RNGState, Transaction, rng_state, same_rng, transaction
 from ._batches import Batches
-from ._fingerprint import MODULUS, fingerprint_of
 from ._known_code import may_be_left
 from ._layout import Layout
 from ._measured import Measured, merge
 from ._meter import Behind, Meter
-from ._ranks import Ranks
+from ._question import Question
 from ._tally import Tally
 
 HALF = 1 << 32
@@ -49,7 +48,8 @@ class Pass:
 class Passes:
     """Runs passes over the same data, each from the same random state, and numbers them from 1.
 
-    `watches_chance`: find out in the first pass whether the model draws random numbers.
+    `heard`: is told of each batch which it was, of how many, if that is known, and in which pass. `watches_chance`:
+    find out in the first pass whether the model draws random numbers.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class Passes:
         batches: Batches,
         ranks: Ranks,
         rng: RNGState,
-        watcher: RecalibrationWatcher,
+        heard: Callable[[int, int | None, int], object],
     ) -> None:
         self.change, self.norms, self.habits, self.batches, self.ranks = change, norms, habits, batches, ranks
         by_operator = any(habit.reads == BY_OPERATOR for habit in habits)  # which comes behind the norm's call
         self.may_stop = batches.is_plain and not by_operator and may_be_left(change.module)
         self.layout = Layout(norms)
-        self.watcher = watcher
+        self._heard = heard
         self.done = 0
         self.first_batch: Call | None = None
         self.rng = rng
@@ -75,40 +75,18 @@ class Passes:
         self._writes: bool | None = None
         self._total = batches.total
 
-    def meter(
-        self,
-        measured: Sequence[int],
-        *,
-        checked: Sequence[int] = (),
-        by_batch: bool = False,
-        single: bool = False,
-        stop: int | None = None,
-        expected: Sequence[int] = (),
-    ) -> Meter:
-        """Make the meter of a pass; the arguments are its own."""
-        device = self.norms[0].mean.device
-        return Meter(
-            self.norms,
-            self.habits,
-            self.layout,
-            device if device.type != "mps" else torch.device("cpu"),  # which has no float64
-            measured=measured,
-            checked=checked,
-            by_batch=by_batch,
-            single=single,
-            stop=stop,
-            expected=expected,
-        )
-
-    def run(self, meter: Meter) -> Pass:
-        """Read all batches once. The samples' fingerprint is taken in the first pass alone.
+    def run(self, question: Question) -> Pass:
+        """Ask it while all batches are read once. The samples' fingerprint is taken in the first pass alone.
 
         What the model keeps from batch to batch (a hidden state, a counter) is put back at the end, so that every pass
         begins with the same. Code that is known keeps nothing, and need not wait for that.
 
         Raises:
-            InputError: what `Meter` refuses; no rank got a batch.
+            InputError: the input of a norm cannot be measured; no rank got a batch.
         """
+        device = self.norms[0].mean.device
+        device = device if device.type != "mps" else torch.device("cpu")  # mps has no float64
+        meter = Meter(self.norms, self.habits, self.layout, device, question)
         self.done += 1
         start = time.perf_counter()
         again = nullcontext(self.change) if self.may_stop else transaction(self.change.module)
@@ -137,10 +115,8 @@ class Passes:
             for given in self.batches:
                 tally.add(given)
                 seen += fingerprint_of(given)
-        heads = self.ranks.gather(torch.tensor([tally.samples, *divmod(seen % MODULUS, HALF)], dtype=torch.float64))
-        found = [[int(value) for value in head.tolist()] for head in heads]
-        total = sum(high * HALF + low for _, high, low in found) % MODULUS
-        return sum(samples for samples, _, _ in found), f"{total:016x}"
+        samples, prints = zip(*exchange(self.ranks, (tally.samples, seen)), strict=True)
+        return sum(samples), f"{sum(prints) % MODULUS:016x}"
 
     def _read(self, meter: Meter) -> tuple[int, int, int]:
         batches = seen = 0
@@ -161,7 +137,7 @@ class Passes:
             meter.end()
             tally.add(given)
             batches = number
-            self.watcher.batch(number, self._total, self.done)
+            self._heard(number, self._total, self.done)
         self._total = batches
         return tally.samples, batches, seen % MODULUS
 
@@ -191,8 +167,8 @@ class Passes:
                 given = [type(one).__name__ for one in batch.args]
                 given += [f"{name}={type(one).__name__}" for name, one in batch.kwargs.items()]
                 error.add_note(
-                    f"recalibrate called model({', '.join(given)}). If it is to be called otherwise with a batch, say "
-                    "how: forward_fn=lambda model, batch: ..."
+                    f"{self.batches.verb} called model({', '.join(given)}). If it is to be called otherwise with "
+                    "a batch, say how: forward_fn=lambda model, batch: ..."
                 )
             raise
 
