@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from batchnorm.kernels import cpu
+from batchnorm.kernels import Affine, Behind, cpu
 from batchnorm.kernels.cpu import _compiler, _launch, _warmup, _workers
 
 from .processes import python
@@ -39,6 +39,10 @@ def ask_for_everything() -> None:
             y, mean, var, masks = cpu.forward(x, statistics, None, None, 1e-5, activation, residual)
             add = residual is not None
             cpu.backward(y, x, mean, var, None, None, masks, 1e-5, activation, add, training)
+            behind, a = Behind(activation, add), Affine()
+            cpu.apply(x, a, behind, residual)
+            cpu.sums(y, x, a, behind, masks)
+            cpu.apply_back(y, x, a, None, behind, masks)
         y, mean, var, masks = cpu.pool_forward(x, statistics, None, None, 1e-5)
         cpu.pool_backward(y, x, mean, var, None, None, masks, 1e-5, training)
 

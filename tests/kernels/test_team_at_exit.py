@@ -35,16 +35,16 @@ def test_daemon_threads_in_the_middle_of_kernels_let_the_process_end():
     """Kernels alone: torch's own operators abort a process that ends while a daemon thread is in one (2.13)."""
     python("""
 import time
-from batchnorm.kernels.cpu._calls import known_layout
 from batchnorm.kernels.cpu._launch import Launch
-from batchnorm.kernels.cpu.jit.slots import TICKET
+from batchnorm.kernels.cpu._plan import plan_of
+from batchnorm.kernels.cpu.jit.slots import MEAN, TICKET, VAR, Y
 
 def work(runner):
-    layout, y = known_layout(X), torch.empty_like(X)
-    mean, var = torch.zeros(2, 16, dtype=torch.float64)
-    launch = Launch(X, layout, 1e-5, training=True)
-    launch.place(x=X, y=y, mean=mean, var=var)
-    launch.run_rows(layout, "rows", "forward", "relu", False)
+    launch = Launch(plan_of(X.shape, X.stride(), X.dtype, "forward", "relu"), X)
+    launch.place(Y, torch.empty_like(X))
+    launch.place(MEAN, torch.zeros(16, dtype=torch.float64))
+    launch.place(VAR, torch.zeros(16, dtype=torch.float64))
+    launch.run()
     kernel = cpu.address_of(cpu.Kernel("rows", "forward", "float32", ("relu", False)))
     begun.wait()
     while True:

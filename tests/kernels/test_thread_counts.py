@@ -7,7 +7,9 @@ import torch
 
 from batchnorm.kernels import cpu
 from batchnorm.kernels.cpu import _team
+from batchnorm.kernels.cpu._cut import ColumnCut
 from batchnorm.kernels.cpu._launch import Launch
+from batchnorm.kernels.cpu._plan import plan_of
 from batchnorm.kernels.cpu.jit.slots import TICKET, UNITS
 
 from .cases import DTYPES, FAMILIES, make_case, tensors
@@ -73,14 +75,13 @@ def test_tiles_behind_the_tail_touch_nothing_of_the_others(shape, family):
 @pytest.mark.parametrize("shape", TILES, ids=str)
 def test_a_unit_behind_the_tail_writes_nothing(shape):
     x = torch.randn(shape)
-    layout = cpu.layout_of(x)
-    launch = Launch(x, layout, 1e-5, training=True)
-    launch.place(x=x)
-    empty = [unit for unit in range(layout.units) if unit // layout.tiles == layout.blocks - 1]
-    empty = [unit for unit in empty if unit % layout.tiles * layout.tile >= layout.tail]
-    (scratch,) = (kept for kept in launch.kept if kept is not x)
-    scratch.fill_(7)
+    cut = ColumnCut(cpu.layout_of(x), x.element_size())
+    launch = Launch(plan_of(x.shape, x.stride(), x.dtype, "moments"), x)
+    empty = [unit for unit in range(cut.units) if unit // cut.tiles == cut.blocks - 1]
+    empty = [unit for unit in empty if unit % cut.tiles * cut.tile >= cut.tail]
+    launch.scratch.fill_(7)
     launch.values[TICKET], launch.values[UNITS] = empty[0], empty[-1] + 1
-    _team.run_alone(launch.find("columns", "sum_moments"), launch.values.buffer_info()[0], 1)
-    assert bool((scratch == 7).all())
+    kernel = cpu.Kernel("columns", "sum_moments", "float32")
+    _team.run_alone(cpu.address_of(kernel), launch.values.buffer_info()[0], 1)
+    assert bool((launch.scratch == 7).all())
     assert empty

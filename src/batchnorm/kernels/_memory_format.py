@@ -27,7 +27,7 @@ def output_format(x: Tensor, *, then: bool = False) -> torch.memory_format:
         # An unknown size must not be asked for a number: here the two usual layouts are enough.
         known = not x.is_contiguous() and x.is_contiguous(memory_format=last)
         return last if known else torch.contiguous_format
-    return _known_format(x.shape, x.stride(), then)[0]
+    return format_by(x.shape, x.stride(), then)[0]
 
 
 def in_output_format(y: Tensor, x: Tensor, *, then: bool = False) -> Tensor:
@@ -35,7 +35,7 @@ def in_output_format(y: Tensor, x: Tensor, *, then: bool = False) -> Tensor:
     if sizes_are_symbolic(x):
         form = output_format(x, then=then)
         return y if y.is_contiguous(memory_format=form) else y.contiguous(memory_format=form)
-    form, strides = _known_format(x.shape, x.stride(), then)
+    form, strides = format_by(x.shape, x.stride(), then)
     if y.stride() == strides:
         return y
     if form is not torch.contiguous_format and torch._C._functorch.maybe_current_level() is not None:
@@ -55,17 +55,23 @@ def sizes_are_symbolic(x: Tensor) -> bool:
 
 
 @lru_cache(maxsize=1024)  # a net has few shapes, and every call asks
-def _known_format(
+def format_by(
     shape: tuple[int, ...],
     stride: tuple[int, ...],
     then: bool,  # noqa: FBT001  # a key of the cache
 ) -> tuple[torch.memory_format, tuple[int, ...]]:
     """The memory format of the output, and its strides."""
-    contiguous, last = _strides(shape, reversed(range(len(shape)))), _strides(shape, _inner_to_outer(shape))
-    plainly = 0 in shape or _fits(shape, stride, contiguous) or (then and _fits(shape, last, contiguous))
-    if len(shape) in LAST and not plainly and (_fits(shape, stride, last) or _is_cut_out_of_last(shape, stride)):
+    contiguous, last = strides_of(shape, torch.contiguous_format), _strides(shape, _inner_to_outer(shape))
+    plainly = 0 in shape or fits(shape, stride, contiguous) or (then and fits(shape, last, contiguous))
+    if len(shape) in LAST and not plainly and (fits(shape, stride, last) or _is_cut_out_of_last(shape, stride)):
         return LAST[len(shape)], last
     return torch.contiguous_format, contiguous
+
+
+def strides_of(shape: Sequence[int], form: torch.memory_format) -> tuple[int, ...]:
+    """The strides of new memory in a format."""
+    plainly = form is torch.contiguous_format
+    return _strides(shape, reversed(range(len(shape))) if plainly else _inner_to_outer(shape))
 
 
 def _strides(shape: Sequence[int], axes: Iterable[int]) -> tuple[int, ...]:
@@ -82,7 +88,7 @@ def _inner_to_outer(shape: Sequence[int]) -> tuple[int, ...]:
     return (1, *reversed(range(2, len(shape))), 0)
 
 
-def _fits(shape: Sequence[int], stride: Sequence[int], wanted: Sequence[int]) -> bool:
+def fits(shape: Sequence[int], stride: Sequence[int], wanted: Sequence[int]) -> bool:
     """Whether the strides are the wanted ones, where they mean anything: not on axes of one value."""
     return all(size == 1 or step == want for size, step, want in zip(shape, stride, wanted, strict=True))
 

@@ -17,7 +17,6 @@ from .activations import activation
 from .lanes import KERNEL, full, invert, spread, step, widen
 from .memory import (
     AHEAD,
-    as_float,
     get,
     give,
     prefetch,
@@ -30,18 +29,18 @@ from .memory import (
     write,
     write_mask,
 )
-from .parameters import CENTER, SCALE, SHIFT, move_running, parameter, set_forward
+from .parameters import CENTER, SCALE, SHIFT, move_running, set_ways
 from .slots import (
-    BIAS,
     BLOCK_ROWS,
     BLOCKS,
     COUNT,
-    EPS,
+    FORWARD,
     GROUP,
     LANES,
     MASKS,
     MEAN,
     PARTIAL,
+    PHASE,
     PIVOTS,
     RESIDUAL,
     ROWS,
@@ -54,7 +53,6 @@ from .slots import (
     TRAINING,
     UNITS,
     VAR,
-    WEIGHT,
     C,
     X,
     Y,
@@ -224,22 +222,22 @@ def add_lanes(a, c, sums, pivots, whole):
 
 
 def prepare(storage, number):
-    """The merge: in training the moments of every channel, then the numbers of the way forward for every lane."""
+    """The merge: in training the moments of every channel, then the numbers of the ways for every lane."""
 
     @cfunc(KERNEL, error_model="numpy")
     def columns_prepare(a):
         x, sums, pivots = view(a[X], storage), view(a[SUMS], np.float64), view(a[PIVOTS], number)
         mean, var, table = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[TABLE], number)
-        channels, lanes, eps = a[C], a[LANES], as_float(a[EPS])
+        channels, lanes, found_here = a[C], a[LANES], a[TRAINING] != 0 and a[PHASE] == FORWARD
         while True:
             unit = take_ticket(a)
             if unit >= a[UNITS]:
                 return
             begin, end = channels_of(a, unit)
-            if a[TRAINING]:
+            if found_here:
                 merge_moments(a, sums, pivots, begin, end if lanes == channels else lanes)
             for c in range(begin, end):
-                if a[TRAINING]:
+                if found_here:
                     at = 2 * a[BLOCKS] * lanes + 3 * c  # behind the blocks' sums there is room for the channels'
                     add_lanes(a, c, sums, pivots, at)
                     middle, variance, believed = moments.finish(sums, at, a[COUNT])
@@ -248,9 +246,7 @@ def prepare(storage, number):
                     put(mean, c, middle)
                     put(var, c, variance)
                     move_running(a, c, middle, variance, number)
-                weight, bias = parameter(a[WEIGHT], number, c, 1.0), parameter(a[BIAS], number, c, 0.0)
-                for lane in range(c, lanes, channels):
-                    set_forward(table, lanes, lane, get(mean, c), get(var, c), weight, bias, eps, number)
+                set_ways(a, table, lanes, c, number)
 
     return columns_prepare
 

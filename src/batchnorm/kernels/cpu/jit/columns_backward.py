@@ -11,31 +11,25 @@ from .lanes import KERNEL, full, spread, step, total, widen
 from .memory import (
     AHEAD,
     alone,
-    as_float,
     get,
     give,
     prefetch,
-    put,
     read,
     some,
     take_ticket,
     view,
     write,
 )
-from .parameters import CENTER, CONSTANT, OF_DY, OF_X, around_mean, parameter, set_backward, way_forward
+from .parameters import CONSTANT, OF_DY, OF_X, finish_sums, way_forward
 from .rows import pass_back
 from .slots import (
     BLOCKS,
     COUNT,
-    DBIAS,
     DRESIDUAL,
-    DWEIGHT,
     DX,
     DY,
-    EPS,
     LANES,
     MASKS,
-    MEAN,
     PARTIAL,
     ROWS,
     STREAM,
@@ -44,8 +38,6 @@ from .slots import (
     TAIL,
     TRAINING,
     UNITS,
-    VAR,
-    WEIGHT,
     C,
     X,
 )
@@ -150,18 +142,6 @@ def careful_sums(x, dy, masks, c, channels, count, center, scale, shift, derivat
     return first, second
 
 
-@step
-def finish_backward(a, c, sum_dy, sum_dy_x, mean, var, dweight, dbias, table, number):
-    """From a channel's two sums: dweight, dbias and the numbers of the way back for its lanes."""
-    lanes, eps = a[LANES], as_float(a[EPS])
-    m, v, weight = get(mean, c), get(var, c), parameter(a[WEIGHT], number, c, 1.0)
-    sum_dy_x = around_mean(sum_dy, sum_dy_x, get(table, CENTER * lanes + c), m)
-    put(dbias, c, number(sum_dy))
-    put(dweight, c, number(sum_dy_x / math.sqrt(v + eps)))
-    for lane in range(c, lanes, a[C]):
-        set_backward(table, lanes, lane, m, v, weight, sum_dy, sum_dy_x, a[COUNT], eps, number)
-
-
 def merge(storage, number, name, add):
     """The merge of the way back."""
     _, derivative = activation(name, number)
@@ -169,8 +149,7 @@ def merge(storage, number, name, add):
     @cfunc(KERNEL, error_model="numpy")
     def columns_merge(a):
         x, dy, masks = view(a[X], storage), view(a[DY], storage), view(a[MASKS], np.uint8)
-        mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
-        dweight, dbias, table = view(a[DWEIGHT], number), view(a[DBIAS], number), view(a[TABLE], number)
+        sums, table = view(a[SUMS], np.float64), view(a[TABLE], number)
         channels, lanes = a[C], a[LANES]
         while True:
             unit = take_ticket(a)
@@ -186,7 +165,7 @@ def merge(storage, number, name, add):
                     sum_dy, sum_dy_x = careful_sums(
                         *(x, dy, masks, c, channels, a[COUNT], center, scale, shift, derivative, add)
                     )
-                finish_backward(a, c, sum_dy, sum_dy_x, mean, var, dweight, dbias, table, number)
+                finish_sums(a, table, lanes, c, sum_dy, sum_dy_x, number)
 
     return columns_merge
 

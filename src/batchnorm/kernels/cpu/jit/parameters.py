@@ -2,7 +2,7 @@
 
 The step from x to y is (x - center) * scale + shift, where `center` is the mean rounded to the type that is computed
 in. What the rounding took from the mean is in `shift`: a channel of mean 10,000 loses nothing. The step back is
-dx = dy * of_dy + (x - center) * of_x + constant.
+dx = dy * of_dy + (x - center) * of_x + constant. Without a variance, weight and bias are scale and shift themselves.
 """
 
 import math
@@ -11,14 +11,34 @@ import numpy as np
 
 from .lanes import spread, step
 from .memory import as_float, get, put, view
-from .slots import COUNT, MOMENTUM, RUNNING_MEAN, RUNNING_VAR
+from .slots import (
+    BACK_CONSTANT,
+    BACK_OF_X,
+    BIAS,
+    COUNT,
+    DBIAS,
+    DWEIGHT,
+    DX_ALONE,
+    EPS,
+    MEAN,
+    MOMENTUM,
+    PHASE,
+    RUNNING_MEAN,
+    RUNNING_VAR,
+    SUM_DY,
+    SUM_DY_X,
+    SUMS_ALONE,
+    VAR,
+    WEIGHT,
+    C,
+)
 
 CENTER, SCALE, SHIFT, OF_DY, OF_X, CONSTANT = range(6)
 
 
 @step
 def parameter(address, dtype, channel, otherwise):
-    """One channel's weight or bias as float64, or what stands for it where there is none."""
+    """One channel's number as float64, or what stands for it where there is none."""
     return np.float64(get(view(address, dtype), channel)) if address else otherwise
 
 
@@ -34,9 +54,22 @@ def move_running(a, c, mean, var, number):
 
 
 @step
-def set_forward(table, stride, at, mean, var, weight, bias, eps, number):
+def mean_of(a, c):
+    """What is taken from a channel's values, before it is rounded."""
+    return parameter(a[MEAN], np.float64, c, 0.0)
+
+
+@step
+def scale_of(a, c, number):
+    """A channel's scale: weight / sqrt(var + eps), or weight itself where there is no variance."""
+    weight = parameter(a[WEIGHT], number, c, 1.0)
+    return weight / math.sqrt(get(view(a[VAR], np.float64), c) + as_float(a[EPS])) if a[VAR] else weight
+
+
+@step
+def set_forward(a, table, stride, at, c, number):
     """Fill in the three numbers of one channel's way forward."""
-    scale = weight / math.sqrt(var + eps)
+    mean, scale, bias = mean_of(a, c), scale_of(a, c, number), parameter(a[BIAS], number, c, 0.0)
     center = number(mean)
     put(table, CENTER * stride + at, center)
     put(table, SCALE * stride + at, number(scale))
@@ -62,6 +95,43 @@ def set_backward(table, stride, at, mean, var, weight, sum_dy, sum_dy_x, count, 
     put(table, OF_DY * stride + at, number(scale))
     put(table, OF_X * stride + at, number(of_x))
     put(table, CONSTANT * stride + at, number(constant))
+
+
+@step
+def set_given(a, table, stride, at, c, number):
+    """Fill in the three numbers of the way back as they are given, around the mean; or only the first."""
+    put(table, OF_DY * stride + at, number(scale_of(a, c, number)))
+    if a[BACK_OF_X]:
+        of_x, constant = get(view(a[BACK_OF_X], np.float64), c), get(view(a[BACK_CONSTANT], np.float64), c)
+        if math.isfinite(of_x):  # see around_mean
+            constant += (np.float64(get(table, CENTER * stride + at)) - mean_of(a, c)) * of_x
+        put(table, OF_X * stride + at, number(of_x))
+        put(table, CONSTANT * stride + at, number(constant))
+
+
+@step
+def set_ways(a, table, stride, c, number):
+    """Fill in what is known before a channel's values are read: the way forward, and a way back that is given."""
+    for at in range(c, stride, a[C]):
+        set_forward(a, table, stride, at, c, number)
+        if a[PHASE] == DX_ALONE:
+            set_given(a, table, stride, at, c, number)
+
+
+@step
+def finish_sums(a, table, stride, c, sum_dy, sum_dy_x, number):
+    """From a channel's two sums: dweight, dbias and the numbers of the way back; or the sums themselves."""
+    mean = mean_of(a, c)
+    sum_dy_x = around_mean(sum_dy, sum_dy_x, get(table, CENTER * stride + c), mean)
+    if a[PHASE] == SUMS_ALONE:
+        put(view(a[SUM_DY], np.float64), c, sum_dy)
+        put(view(a[SUM_DY_X], np.float64), c, sum_dy_x)
+    else:
+        var, weight, eps = get(view(a[VAR], np.float64), c), parameter(a[WEIGHT], number, c, 1.0), as_float(a[EPS])
+        put(view(a[DBIAS], number), c, number(sum_dy))
+        put(view(a[DWEIGHT], number), c, number(sum_dy_x / math.sqrt(var + eps)))
+        for at in range(c, stride, a[C]):
+            set_backward(table, stride, at, mean, var, weight, sum_dy, sum_dy_x, a[COUNT], eps, number)
 
 
 @step

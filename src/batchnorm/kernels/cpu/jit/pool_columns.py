@@ -7,14 +7,11 @@ images, each of which makes one row of the output. An odd image's last row is no
 import numpy as np
 from numba import cfunc
 
-from .columns_backward import finish_backward
 from .lanes import KERNEL, full, spread, step, widen
 from .memory import get, give, prefetch, read, some, take_ticket, view, write
-from .parameters import CENTER, CONSTANT, OF_DY, OF_X, SCALE, SHIFT
+from .parameters import CENTER, CONSTANT, OF_DY, OF_X, SCALE, SHIFT, finish_sums
 from .slots import (
     BLOCKS,
-    DBIAS,
-    DWEIGHT,
     DX,
     DY,
     GROUP,
@@ -22,12 +19,10 @@ from .slots import (
     IMAGE_WIDTH,
     LANES,
     MASKS,
-    MEAN,
     SUMS,
     TABLE,
     TRAINING,
     UNITS,
-    VAR,
     C,
     N,
     X,
@@ -216,15 +211,13 @@ def merge(storage, number):
 
     @cfunc(KERNEL, error_model="numpy")
     def pool_columns_merge(a):
-        mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
-        dweight, dbias, table = view(a[DWEIGHT], number), view(a[DBIAS], number), view(a[TABLE], number)
-        lanes, blocks = a[LANES], a[BLOCKS]
+        sums, table, lanes, blocks = view(a[SUMS], np.float64), view(a[TABLE], number), a[LANES], a[BLOCKS]
         for c in range(a[C]):  # so few that one thread does them
             sum_dy, sum_dy_x = 0.0, 0.0
             for block in range(blocks):
                 sum_dy += get(sums, 2 * block * lanes + c)
                 sum_dy_x += get(sums, (2 * block + 1) * lanes + c)
-            finish_backward(a, c, sum_dy, sum_dy_x, mean, var, dweight, dbias, table, number)
+            finish_sums(a, table, lanes, c, sum_dy, sum_dy_x, number)
 
     return pool_columns_merge
 

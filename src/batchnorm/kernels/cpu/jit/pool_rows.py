@@ -4,35 +4,28 @@ The output before the pool is never written. What the pool leaves out (the last 
 part in the statistics, and so has a gradient.
 """
 
-import math
-
 import numpy as np
 from numba import cfunc
 
 from . import moments
 from .lanes import KERNEL, evens, full, odds, spread, step, total, widen, zip_high, zip_low
-from .memory import as_float, get, put, read, read_some, take_ticket, view, write, write_some
-from .parameters import CENTER, around_mean, parameter, set_backward, set_forward, way_back, way_forward
+from .memory import get, put, read, read_some, take_ticket, view, write, write_some
+from .parameters import finish_sums, set_ways, way_back, way_forward
 from .rows import find_moments
 from .slots import (
-    BIAS,
-    COUNT,
-    DBIAS,
-    DWEIGHT,
     DX,
+    DX_ALONE,
     DY,
-    EPS,
     GROUP,
     HEIGHT,
     IMAGE_WIDTH,
     MASKS,
-    MEAN,
+    PHASE,
     SUMS,
+    SUMS_ALONE,
     TABLE,
     TRAINING,
     UNITS,
-    VAR,
-    WEIGHT,
     X_C,
     X_N,
     C,
@@ -146,8 +139,7 @@ def forward(storage, number):
     @cfunc(KERNEL, error_model="numpy")
     def pool_rows_forward(a):
         x, y, masks = view(a[X], storage), view(a[Y], storage), view(a[MASKS], np.uint8)
-        mean, var, table = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[TABLE], number)
-        n, channels, height, width, eps = a[N], a[C], a[HEIGHT], a[IMAGE_WIDTH], as_float(a[EPS])
+        table, n, channels, height, width = view(a[TABLE], number), a[N], a[C], a[HEIGHT], a[IMAGE_WIDTH]
         units, group, x_n, x_c = a[UNITS], a[GROUP], a[X_N], a[X_C]
         pooled, image_bytes = (height // 2) * (width // 2), 4 * (height // 2) * ((width // 2 + 7) // 8)
         while True:
@@ -160,8 +152,7 @@ def forward(storage, number):
             if a[TRAINING]:
                 find_moments(a, x, n, height * width, number, first, last)
             for c in range(first, last):
-                weight, bias = parameter(a[WEIGHT], number, c, 1.0), parameter(a[BIAS], number, c, 0.0)
-                set_forward(table, channels, c, get(mean, c), get(var, c), weight, bias, eps, number)
+                set_ways(a, table, channels, c, number)
             for i in range(n):
                 for c in range(first, last):
                     plane = i * channels + c
@@ -173,15 +164,32 @@ def forward(storage, number):
     return pool_rows_forward
 
 
+@step
+def sum_group(a, x, dy, masks, table, sums, first, last, number):
+    """Both sums of a group of channels, and what follows from them."""
+    n, channels, height, width, x_n, x_c = a[N], a[C], a[HEIGHT], a[IMAGE_WIDTH], a[X_N], a[X_C]
+    pooled, image_bytes = (height // 2) * (width // 2), 4 * (height // 2) * ((width // 2 + 7) // 8)
+    for c in range(first, last):
+        moments.start(sums, 3 * c, 0.0)
+    for i in range(n):
+        for c in range(first, last):
+            plane = i * channels + c
+            sum_plane(
+                *(x, i * x_n + c * x_c, dy, plane * pooled, masks, plane * image_bytes),
+                *(height, width, table, c, channels, sums),
+            )
+    for c in range(first, last):
+        finish_sums(a, table, channels, c, get(sums, 3 * c), get(sums, 3 * c + 1), number)
+
+
 def backward(storage, number):
     """The kernel from dy to dx, dweight and dbias; one unit is a group of channels."""
 
     @cfunc(KERNEL, error_model="numpy")
     def pool_rows_backward(a):
         x, dy, dx, masks = view(a[X], storage), view(a[DY], storage), view(a[DX], storage), view(a[MASKS], np.uint8)
-        mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
-        dweight, dbias, table = view(a[DWEIGHT], number), view(a[DBIAS], number), view(a[TABLE], number)
-        n, channels, height, width, eps = a[N], a[C], a[HEIGHT], a[IMAGE_WIDTH], as_float(a[EPS])
+        table, sums = view(a[TABLE], number), view(a[SUMS], np.float64)
+        n, channels, height, width = a[N], a[C], a[HEIGHT], a[IMAGE_WIDTH]
         units, group, x_n, x_c, training = a[UNITS], a[GROUP], a[X_N], a[X_C], a[TRAINING] != 0
         pooled, image_bytes = (height // 2) * (width // 2), 4 * (height // 2) * ((width // 2 + 7) // 8)
         while True:
@@ -192,23 +200,11 @@ def backward(storage, number):
             if last > channels:
                 last = channels
             for c in range(first, last):
-                moments.start(sums, 3 * c, 0.0)
-                weight, bias = parameter(a[WEIGHT], number, c, 1.0), parameter(a[BIAS], number, c, 0.0)
-                set_forward(table, channels, c, get(mean, c), get(var, c), weight, bias, eps, number)
-            for i in range(n):
-                for c in range(first, last):
-                    plane = i * channels + c
-                    sum_plane(
-                        *(x, i * x_n + c * x_c, dy, plane * pooled, masks, plane * image_bytes),
-                        *(height, width, table, c, channels, sums),
-                    )
-            for c in range(first, last):
-                m, v, weight = get(mean, c), get(var, c), parameter(a[WEIGHT], number, c, 1.0)
-                sum_dy = get(sums, 3 * c)
-                sum_dy_x = around_mean(sum_dy, get(sums, 3 * c + 1), get(table, CENTER * channels + c), m)
-                put(dbias, c, number(sum_dy))
-                put(dweight, c, number(sum_dy_x / math.sqrt(v + eps)))
-                set_backward(table, channels, c, m, v, weight, sum_dy, sum_dy_x, a[COUNT], eps, number)
+                set_ways(a, table, channels, c, number)
+            if a[PHASE] != DX_ALONE:
+                sum_group(a, x, dy, masks, table, sums, first, last, number)
+            if a[PHASE] == SUMS_ALONE:
+                continue
             for i in range(n):
                 for c in range(first, last):
                     plane = i * channels + c

@@ -13,28 +13,25 @@ from numba import cfunc
 from . import moments
 from .activations import activation
 from .lanes import KERNEL, full, invert, spread, step, total, where, widen
-from .memory import as_float, get, give, put, read, read_mask, read_some, take_ticket, view, write_mask, write_some
-from .parameters import CENTER, around_mean, move_running, parameter, set_backward, set_forward, way_back, way_forward
+from .memory import get, give, put, read, read_mask, read_some, take_ticket, view, write_mask, write_some
+from .parameters import finish_sums, move_running, set_ways, way_back, way_forward
 from .slots import (
-    BIAS,
-    COUNT,
-    DBIAS,
     DRESIDUAL,
-    DWEIGHT,
     DX,
+    DX_ALONE,
     DY,
-    EPS,
     GROUP,
     MASKS,
     MEAN,
+    PHASE,
     RESIDUAL,
     STREAM,
     SUMS,
+    SUMS_ALONE,
     TABLE,
     TRAINING,
     UNITS,
     VAR,
-    WEIGHT,
     X_C,
     X_N,
     C,
@@ -197,8 +194,7 @@ def forward(storage, number, name, add):
     def rows_forward(a):
         x, y = view(a[X], storage), view(a[Y], storage)
         residual, masks = view(a[RESIDUAL], storage), view(a[MASKS], np.uint8)
-        mean, var, table = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[TABLE], number)
-        n, channels, length, eps = a[N], a[C], a[L], as_float(a[EPS])
+        table, n, channels, length = view(a[TABLE], number), a[N], a[C], a[L]
         units, group, x_n, x_c, stream = a[UNITS], a[GROUP], a[X_N], a[X_C], a[STREAM] != 0
         row_bytes = (length + 7) // 8
         while True:
@@ -211,8 +207,7 @@ def forward(storage, number, name, add):
             if a[TRAINING]:
                 find_moments(a, x, n, length, number, first, last)
             for c in range(first, last):
-                weight, bias = parameter(a[WEIGHT], number, c, 1.0), parameter(a[BIAS], number, c, 0.0)
-                set_forward(table, channels, c, get(mean, c), get(var, c), weight, bias, eps, number)
+                set_ways(a, table, channels, c, number)
             for i in range(n):
                 for c in range(first, last):
                     row = i * channels + c
@@ -224,6 +219,30 @@ def forward(storage, number, name, add):
     return rows_forward
 
 
+@step
+def sum_group(a, x, dy, masks, table, sums, first, last, number, differentiate, add):
+    """Both sums of a group of channels, and what follows from them."""
+    n, channels, length, x_n, x_c = a[N], a[C], a[L], a[X_N], a[X_C]
+    row_bytes = (length + 7) // 8
+    for c in range(first, last):
+        moments.start(sums, 3 * c, 0.0)
+    for i in range(n):
+        for c in range(first, last):
+            row = i * channels + c
+            sum_row(
+                *(x, i * x_n + c * x_c, dy, row * length, masks, row * row_bytes, length),
+                *(table, c, channels, sums, differentiate, add),
+            )
+    for c in range(first, last):
+        sum_dy, sum_dy_x = get(sums, 3 * c), get(sums, 3 * c + 1)
+        if not (math.isfinite(sum_dy) and math.isfinite(sum_dy_x)):
+            sum_dy, sum_dy_x = careful_sums(
+                *(x, c * x_c, x_n, dy, c * length, channels * length, masks, c * row_bytes),
+                *(channels * row_bytes, n, length, table, c, channels, differentiate, add),
+            )
+        finish_sums(a, table, channels, c, sum_dy, sum_dy_x, number)
+
+
 def backward(storage, number, name, add):
     """The kernel from dy to dx, dweight and dbias (and dresidual); one unit is a group of channels."""
     _, differentiate = activation(name, number)
@@ -232,11 +251,9 @@ def backward(storage, number, name, add):
     def rows_backward(a):
         x, dy, dx = view(a[X], storage), view(a[DY], storage), view(a[DX], storage)
         masks, dresidual = view(a[MASKS], np.uint8), view(a[DRESIDUAL], storage)
-        mean, var, sums = view(a[MEAN], np.float64), view(a[VAR], np.float64), view(a[SUMS], np.float64)
-        dweight, dbias, table = view(a[DWEIGHT], number), view(a[DBIAS], number), view(a[TABLE], number)
-        n, channels, length, count, eps = a[N], a[C], a[L], a[COUNT], as_float(a[EPS])
-        units, group, x_n, x_c = a[UNITS], a[GROUP], a[X_N], a[X_C]
-        training, stream = a[TRAINING] != 0, a[STREAM] != 0
+        table, sums = view(a[TABLE], number), view(a[SUMS], np.float64)
+        n, channels, length, x_n, x_c = a[N], a[C], a[L], a[X_N], a[X_C]
+        units, group, training, stream = a[UNITS], a[GROUP], a[TRAINING] != 0, a[STREAM] != 0
         row_bytes = (length + 7) // 8
         while True:
             unit = take_ticket(a)
@@ -246,29 +263,11 @@ def backward(storage, number, name, add):
             if last > channels:
                 last = channels
             for c in range(first, last):
-                moments.start(sums, 3 * c, 0.0)
-                weight, bias = parameter(a[WEIGHT], number, c, 1.0), parameter(a[BIAS], number, c, 0.0)
-                set_forward(table, channels, c, get(mean, c), get(var, c), weight, bias, eps, number)
-            for i in range(n):
-                for c in range(first, last):
-                    row = i * channels + c
-                    sum_row(
-                        *(x, i * x_n + c * x_c, dy, row * length, masks, row * row_bytes, length),
-                        *(table, c, channels, sums, differentiate, add),
-                    )
-            for c in range(first, last):
-                sum_dy, sum_dy_x = get(sums, 3 * c), get(sums, 3 * c + 1)
-                if not (math.isfinite(sum_dy) and math.isfinite(sum_dy_x)):
-                    sum_dy, sum_dy_x = careful_sums(
-                        *(x, c * x_c, x_n, dy, c * length, channels * length, masks, c * row_bytes),
-                        *(channels * row_bytes, n, length, table, c, channels, differentiate, add),
-                    )
-                sum_dy_x = around_mean(sum_dy, sum_dy_x, get(table, CENTER * channels + c), get(mean, c))
-                put(dbias, c, number(sum_dy))
-                put(dweight, c, number(sum_dy_x / math.sqrt(get(var, c) + eps)))
-                weight = parameter(a[WEIGHT], number, c, 1.0)
-                m, v = get(mean, c), get(var, c)
-                set_backward(table, channels, c, m, v, weight, sum_dy, sum_dy_x, count, eps, number)
+                set_ways(a, table, channels, c, number)
+            if a[PHASE] != DX_ALONE:
+                sum_group(a, x, dy, masks, table, sums, first, last, number, differentiate, add)
+            if a[PHASE] == SUMS_ALONE:
+                continue
             for i in range(n):
                 for c in range(first, last):
                     row = i * channels + c

@@ -7,7 +7,8 @@ import this file: the one that fills in the array, and the kernels, for which th
 (
     TICKET,  # the next unit of work: the one place that is written to
     UNITS,  # how many units there are
-    TRAINING,
+    TRAINING,  # forward: whether the moments are found here; back: whether x - center has a part in dx
+    PHASE,  # which part of a way, see below
     STREAM,  # whether outputs go past the caches
     EPS,
     MOMENTUM,
@@ -45,11 +46,18 @@ import this file: the one that fills in the array, and the kernels, for which th
     BIAS,
     DWEIGHT,
     DBIAS,
+    SUM_DY,
+    SUM_DY_X,
+    BACK_OF_X,
+    BACK_CONSTANT,
     TABLE,
     SUMS,
     PIVOTS,
     PARTIAL,
-) = range(41)
+) = range(46)
 
 PLACES = {name.lower(): place for name, place in globals().items() if name.isupper()}
 """The same by name."""
+
+FORWARD, BACKWARD, SUMS_ALONE, DX_ALONE = range(4)
+"""The phases: forward; back in one go; of the way back the sums, or dx by numbers that are given."""
