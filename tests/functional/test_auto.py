@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from batchnorm.functional import batch_norm, batch_norm_add, batch_norm_pool, route_table
-from batchnorm.functional._fused import FEWEST_COLUMNS, FEWEST_EVALUATED, FEWEST_ROWS
+from batchnorm.functional._pays import FEWEST_COLUMNS, FEWEST_EVALUATED, FEWEST_ROWS
 
 LARGE = FEWEST_EVALUATED
 """So many values are enough for the kernels in every layout and mode."""

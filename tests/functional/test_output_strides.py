@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from batchnorm.functional import _channel_affine, activate, batch_norm, batch_norm_add, batch_norm_pool, channel_affine
+from batchnorm.functional import _pays, activate, batch_norm, batch_norm_add, batch_norm_pool, channel_affine
 from batchnorm.functional._arguments import Arguments
-from batchnorm.functional._fused import why_not
+from batchnorm.functional._why_not import why_not
 
 from .strided_inputs import SHAPES, inputs
 
@@ -97,8 +97,8 @@ def test_a_norm_with_a_pool_has_the_strides_of_torchs_steps(shape, route, traini
 @pytest.mark.parametrize("activation", [None, "relu", "gelu"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_a_frozen_scale_and_shift_have_the_strides_of_torchs_norm(shape, activation, way, recorded, monkeypatch):
-    for name in ("FEWEST_ROWS", "FEWEST_COLUMNS", "FEWEST_BFLOAT16"):
-        monkeypatch.setattr(_channel_affine, name, 0 if way == "kernel" else 1 << 62)
+    for name in ("AFFINE_ROWS", "AFFINE_COLUMNS", "AFFINE_BFLOAT16"):
+        monkeypatch.setattr(_pays, name, 0 if way == "kernel" else 1 << 62)
 
     def ours(x):
         _, _, scale, shift = parameters(x)

@@ -1,6 +1,6 @@
 import pytest
 
-from batchnorm.functional import _channel_affine
+from batchnorm.functional import _pays
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -11,6 +11,6 @@ def _small_tensors(one_thread: None) -> None:
 @pytest.fixture(params=["torch", "kernel"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways of a ScaleShift, whatever the size: torch's operators, and the kernel."""
-    for name in ("FEWEST_ROWS", "FEWEST_COLUMNS", "FEWEST_BFLOAT16"):
-        monkeypatch.setattr(_channel_affine, name, 0 if request.param == "kernel" else 1 << 62)
+    for name in ("AFFINE_ROWS", "AFFINE_COLUMNS", "AFFINE_BFLOAT16"):
+        monkeypatch.setattr(_pays, name, 0 if request.param == "kernel" else 1 << 62)
     return str(request.param)

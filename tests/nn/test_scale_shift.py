@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from batchnorm.functional import ACTIVATIONS, channel_affine, scale_shift
+from batchnorm.functional import ACTIVATIONS, _pays, channel_affine, scale_shift
 from batchnorm.functional import _channel_affine as module
 from batchnorm.kernels import cpu
 from batchnorm.nn import ScaleShift
@@ -141,13 +141,13 @@ def test_the_kernel_is_taken_from_a_size_on(monkeypatch):
     called = []
     monkeypatch.setattr(module, "plain", lambda x, *rest: called.append(tuple(x.shape)) or x)
     layer = ScaleShift(torch.ones(16), torch.zeros(16), activation="relu")
-    for values in (module.FEWEST_ROWS, module.FEWEST_ROWS - 1024):
+    for values in (_pays.AFFINE_ROWS, _pays.AFFINE_ROWS - 1024):
         layer(torch.zeros(1, 16, 32, values // 512))
-    assert called == [(1, 16, 32, module.FEWEST_ROWS // 512)]
+    assert called == [(1, 16, 32, _pays.AFFINE_ROWS // 512)]
 
 
 def test_the_kernel_is_not_taken_for_addcmul_alone(monkeypatch):
-    monkeypatch.setattr(module, "FEWEST_COLUMNS", 0)
+    monkeypatch.setattr(_pays, "AFFINE_COLUMNS", 0)
     monkeypatch.setattr(module, "plain", lambda *arguments: pytest.fail("the kernel ran"))
     ScaleShift(SCALE, SHIFT)(channels_last(X))
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from batchnorm import fold
-from batchnorm.functional import ROUTES, _fused, batch_norm, batch_norm_add, batch_norm_pool
+from batchnorm.functional import ROUTES, _pays, batch_norm, batch_norm_add, batch_norm_pool
 from batchnorm.nn import BatchNorm2d, BatchNormAdd2d, BatchNormPool2d
 from batchnorm.wiring import trace
 
@@ -155,8 +155,8 @@ def conclusion(norm, route, size, layout, dtype):
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_the_conclusion_depends_on_neither_route_nor_size_nor_layout_nor_dtype(norm, monkeypatch):
-    monkeypatch.setattr(_fused, "FEWEST_EVALUATED", FEWEST)
-    monkeypatch.setattr(_fused, "FEWEST_ROWS", FEWEST)
+    monkeypatch.setattr(_pays, "FEWEST_EVALUATED", FEWEST)
+    monkeypatch.setattr(_pays, "FEWEST_ROWS", FEWEST)
     found = {way: conclusion(norm, *way) for way in WAYS}
     first = found[WAYS[0]]
     assert first is not None
@@ -166,7 +166,7 @@ def test_the_conclusion_depends_on_neither_route_nor_size_nor_layout_nor_dtype(n
 @pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_it_does_not_depend_on_the_sizes_at_which_the_kernels_pay(norm):
-    sides = {int((fewest / 4) ** 0.5) for fewest in (_fused.FEWEST_ROWS, _fused.FEWEST_EVALUATED)}
+    sides = {int((fewest / 4) ** 0.5) for fewest in (_pays.FEWEST_ROWS, _pays.FEWEST_EVALUATED)}
     sizes = sorted({15, *sides, *(side + 1 for side in sides)})
     found = [
         conclusion(norm, "auto", size, layout, torch.float32)

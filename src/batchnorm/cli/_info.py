@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from .. import __version__, data, models
-from ..functional import AUTO, route_table
+from ..functional import TABLE, route_table
 from ..kernels import cpu
 from ..tables import Column, Table
 from ._json import to_line
@@ -54,9 +54,12 @@ def _tables(facts: dict[str, Any]) -> Iterator[Table]:
     )
     yield Table((names, what), tuple(rows), notes=places)
     yield Table((names, what), tuple(facts["models"].items()), "models")
-    columns = (Column("route", "left"), Column("when", "left", wrap=True), Column("why", "left", wrap=True))
-    routes = tuple((row.route, row.when, row.why) for row in AUTO)
-    yield Table(columns, routes, 'routes of batch norm; route="auto" takes the first that fits')
+    columns = (
+        *(Column(name, "left") for name in ("function", "route")),
+        *(Column(name, "left", wrap=True) for name in ("when", "why")),
+    )
+    routes = tuple((row.function, row.route, row.when, row.why) for row in TABLE)
+    yield Table(columns, routes, 'routes; route="auto" takes the first that fits of a function')
 
 
 def collect() -> dict[str, Any]:

@@ -15,10 +15,8 @@ from ._finish import finish as finish
 from ._given import check_given as check_given
 from ._moments import Moments as Moments
 from ._moments import batch_moments as batch_moments
-from ._routes import AUTO as AUTO
 from ._routes import ROUTES as ROUTES
 from ._routes import check_route as check_route
-from ._routes import route_table as route_table
 from ._running import check_counter as check_counter
 from ._running import cumulative_momentum as cumulative_momentum
 from ._running import update_running_stats as update_running_stats
@@ -31,6 +29,8 @@ from ._scaling import zscore_inverse as zscore_inverse
 from ._steps import affine as affine
 from ._steps import normalize as normalize
 from ._steps import scale_shift as scale_shift
+from ._table import TABLE as TABLE
+from ._table import route_table as route_table
 from ._torchscript import activate_in_script as activate_in_script
 from ._torchscript import channel_affine_in_script as channel_affine_in_script
 from .sources import BATCH as BATCH

@@ -14,26 +14,52 @@ from ..kernels import in_output_format
 from ._arguments import Arguments
 from ._channels import per_channel, widen
 from ._finish import finish
+from ._fused import check_kernels, is_short, steps_of
 from ._moments import Moments, batch_moments
+from ._part_operators import apply, moments
+from ._plain import plain
 from ._running import move_inside_transform, update_running_stats
-from ._steps import affine
+from ._steps import affine, standardize
+from ._sweeps import BySource
 from ._transforms import inside_transform
 from .sources import Normalizer, Source, State
 
 
 def between(route: str, a: Arguments, source: Source) -> Tensor:
     """The output of a call whose source normalizes by something else than the batch's own moments."""
+    if route == "fused":
+        check_kernels(a)
+        return _by_kernels(a, source) if is_short(a) else _by_operators(a, source)
     own = batch_moments(a.x)
     given = source.normalizer(own, state_of(a), a.eps)
-    y = (_in_two if route == "native" else _in_four)(a, given)
+    y = in_output_format((_in_two if route == "native" else _in_four)(a, given), a.x)
     track(a, source, own)
-    return finish(in_output_format(y.to(a.x.dtype), a.x), a.activation, a.residual, a.pool)
+    return finish(y, a.activation, a.residual, a.pool).to(a.x.dtype)
+
+
+def _by_kernels(a: Arguments, source: Source) -> Tensor:
+    """Our kernels, and what the source computes between them."""
+    sweeps = BySource(source, state_of(a))
+    y = plain(a.x, steps_of(a), sweeps)
+    if sweeps.own is not None:
+        mean, var, count = sweeps.own
+        track(a, source, Moments(mean.detach(), var.detach(), count))
+    return y
+
+
+def _by_operators(a: Arguments, source: Source) -> Tensor:
+    """The same where somebody looks on: two operators, each with a derivative of its own."""
+    own = Moments(*moments(a.x), a.x.numel() // a.x.shape[1])
+    given, steps = source.normalizer(own, state_of(a), a.eps), steps_of(a)
+    scale = given.invstd if a.weight is None else given.invstd * a.weight
+    y, _ = apply(a.x, given.mean, scale, a.bias, a.residual, steps.activation, steps.pool)
+    track(a, source, own)
+    return y
 
 
 def _in_four(a: Arguments, given: Normalizer) -> Tensor:
     """The steps as they are written."""
-    x = (a.x - per_channel(given.mean, a.x, "mean")) * per_channel(given.invstd, a.x, "invstd")
-    return affine(x, a.weight, a.bias)
+    return affine(standardize(a.x, *given), a.weight, a.bias)
 
 
 def _in_two(a: Arguments, given: Normalizer) -> Tensor:

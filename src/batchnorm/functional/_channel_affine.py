@@ -1,6 +1,7 @@
 """How do a frozen scale and shift, with the activation behind them, cost less than a norm? In few sweeps, in place."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 
@@ -9,17 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function_variadic
 
-from ..kernels import cpu, in_output_format
+from ..kernels import UnusableKernelsError, in_output_format
 from ._activation import Activation, activate, check_activation
-from ._arguments import Arguments
 from ._channels import HALF_TYPES, per_channel, sizes_are_known, widen
 from ._empty import is_empty
-from ._fused import why_not
 from ._given import check_optional
-from ._operators import is_plain
 from ._plain import plain
 from ._steps import affine
-from ._transforms import inside_transform
+from ._sweeps import AsTheyAre, Steps
+from ._table import choose
 
 
 def channel_affine(
@@ -69,14 +68,13 @@ def channel_affine(
     except AttributeError:
         check_optional("channel_affine", scale=scale, shift=shift)  # asked only when it failed
         raise
-    if not _is_unwatched(x, scale, shift):
+    route = choose("channel_affine", x, scale, shift, activation)
+    if route == "composed":
         wide = (None if values is None else widen(values) for values in (scale, shift))
         return activate(in_output_format(affine(x, *wide).to(x.dtype), x), activation)
-    if _kernel_pays(x, activation):
-        try:
-            return _in_one_sweep(x, scale, shift, activation)
-        except cpu.UnusableKernelsError:
-            pass  # that Numba is broken comes out when the first kernel is to be compiled
+    if route == "fused":
+        with suppress(UnusableKernelsError):  # that Numba is broken comes out when the first kernel is to be compiled
+            return plain(x, Steps(scale, shift, None, 0.0, str(activation or "identity"), pool=False), AsTheyAre())
     return _in_few_sweeps(x, scale, shift, activation)
 
 
@@ -134,34 +132,6 @@ def _no_floats(x: object) -> Exception:
         f"channel_affine: x must be a tensor of shape (N, C, *), got {type(x).__name__}. "
         "Convert it first, e.g. torch.as_tensor(x)."
     )
-
-
-def _is_unwatched(*tensors: Tensor | None) -> bool:
-    """Whether nobody looks at the operators that run, so that it may be those that are fastest, in place."""
-    traced: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
-    return is_plain(tensors) and not inside_transform() and not traced
-
-
-FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_BFLOAT16 = 1 << 20, 1 << 21, 1 << 17
-"""The fewest values for which one sweep of our kernel is faster than torch's two or three, by layout; measured on a CPU
-with 32 MiB of last-level cache. In bfloat16 torch's way goes through float32, and costs two to three times as much."""
-
-
-def _kernel_pays(x: Tensor, activation: Activation) -> bool:
-    if x.dtype is torch.bfloat16:
-        fewest = FEWEST_BFLOAT16
-    elif x.stride(1) != 1:
-        fewest = FEWEST_ROWS
-    elif activation is not None:
-        fewest = FEWEST_COLUMNS
-    else:
-        return False  # torch's addcmul alone is one sweep, too
-    return x.numel() >= fewest and why_not(Arguments(x, None, None, None, None, False, 0.0, 0.0, activation)) is None
-
-
-def _in_one_sweep(x: Tensor, scale: Tensor | None, shift: Tensor | None, activation: Activation) -> Tensor:
-    """One kernel from x to the activated output."""
-    return affine_by_kernel(x, Affine(None, scale, shift), Behind(activation or "identity"))
 
 
 def _in_few_sweeps(x: Tensor, scale: Tensor | None, shift: Tensor | None, activation: Activation) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 from ..kernels import UnusableKernelsError, cpu, gpu
 from ._given import check_given
 from ._moments import Moments, batch_moments
+from ._table import choose
 
 PIECE, PIECE_ELSEWHERE = 1 << 20, 1 << 22
 """Values that are widened to float64 at a time, where no kernel reads them as they are: on the CPU, and on a GPU."""
@@ -32,11 +33,10 @@ def exact_moments(x: Tensor) -> Moments:
     """
     check_given("exact_moments", " of shape (N, C, *)", x=x)
     with torch.no_grad():
-        with suppress(UnusableKernelsError):  # that Numba or Triton is broken comes out when it is to compile
-            if gpu.takes(x):
-                return Moments(*gpu.moments(x), x.numel() // x.shape[1])
-            if _has_kernel(x):
-                return Moments(*cpu.moments(x), x.numel() // x.shape[1])
+        if choose("exact_moments", x) == "fused":
+            with suppress(UnusableKernelsError):  # that Numba or Triton is broken comes out when it is to compile
+                mean, var = cpu.moments(x) if x.is_cpu else gpu.moments(x)
+                return Moments(mean, var, x.numel() // x.shape[1])
         if not x.is_floating_point() or x.dim() < 2 or not x.numel():
             return _widened(batch_moments(x))
         found = Moments.empty(x.shape[1], device=x.device, dtype=torch.float64)
@@ -45,12 +45,6 @@ def exact_moments(x: Tensor) -> Moments:
         for part in torch.split(x, images):
             found = found.merge(batch_moments(part.double()))
         return found
-
-
-def _has_kernel(x: Tensor) -> bool:
-    if x.device.type != "cpu" or x.dtype not in cpu.DTYPES or x.dim() < 2 or not x.numel():
-        return False
-    return type(x) is Tensor and not x.is_neg() and cpu.available() and cpu.layout_of(x) is not None
 
 
 def _widened(moments: Moments) -> Moments:

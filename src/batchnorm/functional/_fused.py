@@ -1,19 +1,16 @@
 """The route `fused`: our kernels, which do batch norm and the steps that follow it in one go over memory."""
 
-import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
-from ..kernels import cpu, sizes_are_symbolic
+from ..kernels import cpu
 from ._arguments import Arguments
 from ._moments import Moments
-from ._operators import fused_evaluation, fused_training, is_plain
-from ._plain import plain
+from ._operators import fused_evaluation, fused_training
+from ._plain import are_plain, plain
 from ._running import update_running_stats
-from ._transforms import inside_transform
-
-ACTIVATIONS = ("relu", "relu6", "silu", "hardswish")
-"""The activations that the kernels know."""
+from ._sweeps import ByBatch, ByGiven, Steps
+from ._unwatched import is_unwatched
+from ._why_not import why_not
 
 
 def fused(a: Arguments) -> Tensor:
@@ -22,103 +19,59 @@ def fused(a: Arguments) -> Tensor:
     Raises:
         RuntimeError: the kernels cannot take these arguments; the message names the condition.
     """
+    check_kernels(a)
+    return take_kernels(a)
+
+
+def check_kernels(a: Arguments) -> None:
+    """Refuse what the kernels cannot take.
+
+    Raises:
+        RuntimeError: the message names the condition.
+    """
     reason = why_not(a)
     if reason is not None:
         raise RuntimeError(f"batch_norm: route='fused' {reason}. Take route='auto', which uses it where it can.")
-    rules = (a.weight, a.bias, a.residual, float(a.eps), a.activation or "identity", a.pool is not None)
-    unwatched = is_plain((a.x, a.running_mean, a.running_var, *rules[:3]))
+
+
+def take_kernels(a: Arguments) -> Tensor:
+    """`fused`, for arguments that the kernels are known to take."""
+    steps, unwatched = steps_of(a), is_short(a)
     if not a.training and a.running_mean is not None and a.running_var is not None:
         if unwatched:
-            return plain(a.x, (a.running_mean, a.running_var), None, *rules)
-        return fused_evaluation(a.x, a.running_mean, a.running_var, *rules)[0]
-    if unwatched and moved_by_kernel(a):
-        return plain(a.x, None, _running(a), *rules)
-    y, mean, var, _ = fused_training(a.x, *rules)
+            return plain(a.x, steps, ByGiven(a.running_mean, a.running_var))
+        return fused_evaluation(a.x, a.running_mean, a.running_var, *steps)[0]
+    if unwatched and _moved_by_kernel(a):
+        return plain(a.x, steps, ByBatch(_running(a)))
+    y, mean, var, _ = fused_training(a.x, *steps)
     if a.running_mean is not None and a.running_var is not None:
         count = a.x.numel() // a.x.shape[1] if a.x.numel() else 0
         update_running_stats(a.running_mean, a.running_var, Moments(mean, var, count), a.momentum)
     return y
 
 
-def moved_by_kernel(a: Arguments) -> bool:
+def steps_of(a: Arguments) -> Steps:
+    """What the kernels are told of a call besides its moments."""
+    return Steps(a.weight, a.bias, a.residual, float(a.eps), a.activation or "identity", a.pool is not None)  # type: ignore[arg-type]  # why_not lets only names pass
+
+
+def is_short(a: Arguments) -> bool:
+    """Whether nobody looks at the operators that run, and the tensors are nothing but numbers in memory."""
+    return is_unwatched() and are_plain(a.x, a.running_mean, a.running_var, a.weight, a.bias, a.residual)
+
+
+def _moved_by_kernel(a: Arguments) -> bool:
     """Whether the kernel can move the running statistics itself, if there are any to move."""
+    if isinstance(a.momentum, Tensor):
+        return False
     kind = cpu.number_type(a.x)
-    return not isinstance(a.momentum, Tensor) and all(
-        values is None or (values.dtype is kind and values.is_contiguous())
-        for values in (a.running_mean, a.running_var)
-    )
+    for values in (a.running_mean, a.running_var):
+        if values is not None and (values.dtype is not kind or not values.is_contiguous()):
+            return False
+    return True
 
 
 def _running(a: Arguments) -> cpu.Running | None:
     if a.running_mean is None or a.running_var is None or not a.momentum:  # 0 changes nothing, infinities included
         return None
     return cpu.Running(a.running_mean, a.running_var, float(a.momentum))
-
-
-FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_EVALUATED = 1 << 18, 1 << 19, 1 << 20
-"""The fewest values for which the kernels are faster than torch's operators: in training by layout, in evaluation.
-
-Measured: benchmarks/results/bench.md. Below them the calls cost more than the memory."""
-
-
-FEWEST = min(FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_EVALUATED)
-
-
-def pays(a: Arguments) -> bool:
-    """Whether the kernels are faster than torch's operators for an x of this size and layout."""
-    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
-        return False  # a trace takes the size for a constant, and warns
-    rows = a.x.dim() > 2 and a.x.is_contiguous()
-    fewest = FEWEST_EVALUATED if not a.training else FEWEST_ROWS if rows else FEWEST_COLUMNS
-    if not sizes_are_symbolic(a.x):
-        return a.x.numel() >= fewest
-    # A batch of unknown size must not be asked for a number, which would make the graph one for that size.
-    from torch.fx.experimental.symbolic_shapes import statically_known_true
-
-    return statically_known_true(a.x.numel() >= fewest)
-
-
-def why_not(a: Arguments) -> str | None:
-    """Which condition of the kernels these arguments fail, as the rest of a sentence; None if none."""
-    x = a.x
-    if x.device.type != "cpu":
-        return f"needs x on the CPU, got it on {x.device}"
-    if x.dtype not in cpu.DTYPES:
-        return f"needs x of float32, float64 or bfloat16, got {x.dtype}"
-    return _unknown_step(a) or _unsuited_place() or _unsuited_layout(x)
-
-
-def _unknown_step(a: Arguments) -> str | None:
-    if a.residual is not None or a.pool is not None:
-        if a.activation != "relu":
-            return f"knows a residual or a pool with the activation 'relu' alone, got {a.activation!r}"
-        if a.pool not in (None, 2):
-            return f"knows pools of kernel_size 2 alone, got {a.pool}"
-    elif a.activation is not None and a.activation not in ACTIVATIONS:
-        return f"knows the activations {', '.join(ACTIVATIONS)} and None, got {a.activation!r}"
-    return None
-
-
-def _unsuited_place() -> str | None:
-    missing = cpu.why_unavailable()
-    if missing is not None:
-        return f"needs {missing}"
-    if torch.compiler.is_compiling():
-        return None
-    if inside_transform():
-        return "cannot be used inside a torch.func transform"
-    if forward_ad._current_level >= 0:
-        return "has no forward-mode derivative"
-    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
-        return "cannot be traced by torch.jit"
-    return None
-
-
-def _unsuited_layout(x: Tensor) -> str | None:
-    if sizes_are_symbolic(x):
-        # A symbolic size must not be asked for a number: the two usual layouts are enough here.
-        last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.dim(), torch.contiguous_format)
-        known = x.is_contiguous() or x.is_contiguous(memory_format=last)
-    else:
-        known = x.layout is torch.strided and cpu.layout_of(x) is not None
-    return None if known else f"needs x contiguous or channels_last, got strides {tuple(x.stride())}"

@@ -13,7 +13,7 @@ from ._arguments import Arguments
 from ._between import state_of, track
 from ._channels import per_channel, reduced_dims, widen
 from ._moments import Moments
-from ._steps import affine
+from ._steps import affine, standardize
 from ._transforms import inside_transform
 from .sources import Masked, Source
 
@@ -105,8 +105,7 @@ def _by_sums(a: Arguments, source: Source, valid: Tensor) -> Tensor:
     if not _counts_are_unknown(a.x):
         _check_count(int(own.count), a)
     mean, invstd = source.normalizer(own, state_of(a), a.eps)
-    x_hat = (a.x - per_channel(mean, a.x, "mean")) * per_channel(invstd, a.x, "invstd")
-    y = in_output_format(affine(x_hat, a.weight, a.bias).to(a.x.dtype), a.x)
+    y = in_output_format(affine(standardize(a.x, mean, invstd), a.weight, a.bias).to(a.x.dtype), a.x)
     track(a, source, own)
     return activate(y, a.activation)
 

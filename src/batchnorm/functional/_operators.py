@@ -13,38 +13,36 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..kernels import cpu, output_format
+from ..kernels import cpu, mask_bytes, output_format, pool_mask_bytes, pooled_like
+from ._plain import are_plain, fitting, is_batched
 from ._second_derivative import composed_gradients
+from ._sweeps import ByBatch, ByGiven, Rules, Saved, Steps, Sweeps
 
 Optional = Tensor | None
-Outputs = tuple[Tensor, Tensor, Tensor, Tensor]
+Four = tuple[Tensor, Tensor, Tensor, Tensor]
 
 _STEPS = "Tensor? weight, Tensor? bias, Tensor? residual, float eps, str activation, bool pool"
 _OUTPUTS = "(Tensor y, Tensor mean, Tensor var, Tensor masks)"
 
 
-def run_forward(
+def _training(
+    x: Tensor, weight: Optional, bias: Optional, residual: Optional, eps: float, activation: str, pool: bool
+) -> Four:
+    return ByBatch().forward(x, Steps(weight, bias, residual, eps, activation, pool))
+
+
+def _evaluation(
     x: Tensor,
-    statistics: tuple[Tensor, Tensor] | None,
-    running: cpu.Running | None,
+    mean: Tensor,
+    var: Tensor,
     weight: Optional,
     bias: Optional,
     residual: Optional,
     eps: float,
     activation: str,
     pool: bool,
-) -> Outputs:
-    if pool:
-        return cpu.pool_forward(x, statistics, weight, bias, eps, running)
-    return cpu.forward(x, statistics, weight, bias, eps, activation, residual, running)
-
-
-def _training(x: Tensor, *steps: Any) -> Outputs:
-    return run_forward(x, None, None, *steps)
-
-
-def _evaluation(x: Tensor, mean: Tensor, var: Tensor, *steps: Any) -> Outputs:
-    return run_forward(x, (mean, var), None, *steps)
+) -> Four:
+    return ByGiven(mean, var).forward(x, Steps(weight, bias, residual, eps, activation, pool))
 
 
 def _backward(
@@ -60,27 +58,32 @@ def _backward(
     add: bool,
     pool: bool,
     training: bool,
-) -> Outputs:
-    if pool:
-        return cpu.pool_backward(dy, x, mean, var, weight, bias, masks, eps, training)
-    return cpu.backward(dy, x, mean, var, weight, bias, masks, eps, activation, add, training)
+) -> Four:
+    way: Sweeps = ByBatch() if training else ByGiven(mean, var)
+    return way.backward(dy, Saved(x, mean, var, weight, bias, masks), Rules(eps, activation, add, pool))
 
 
-def _fake_training(x: Tensor, weight: Optional, bias: Optional, residual: Optional, *rules: Any) -> Outputs:
-    *_, activation, pool = rules
-    add = residual is not None
+def _fake_training(
+    x: Tensor, weight: Optional, bias: Optional, residual: Optional, eps: float, activation: str, pool: bool
+) -> Four:
     mean = x.new_empty(x.shape[1], dtype=torch.float64)
+    y, masks = fake_output(x, activation, add=residual is not None, pool=pool)
+    return y, mean, torch.empty_like(mean), masks
+
+
+def fake_output(x: Tensor, activation: str, *, add: bool, pool: bool) -> tuple[Tensor, Tensor]:
+    """An output and its masks, of which only the kind is right."""
     form = output_format(x, then=add or activation != "identity")
-    y = cpu.pooled_like(x) if pool else torch.empty_like(x, memory_format=form)
-    size = cpu.pool_mask_bytes(x) if pool else cpu.mask_bytes(x) if add else 0
-    return y, mean, torch.empty_like(mean), x.new_empty(size, dtype=torch.uint8)
+    y = pooled_like(x) if pool else torch.empty_like(x, memory_format=form)
+    size = pool_mask_bytes(x) if pool else mask_bytes(x) if add else 0
+    return y, x.new_empty(size, dtype=torch.uint8)
 
 
-def _fake_evaluation(x: Tensor, mean: Tensor, var: Tensor, *steps: Any) -> Outputs:
+def _fake_evaluation(x: Tensor, mean: Tensor, var: Tensor, *steps: Any) -> Four:
     return _fake_training(x, *steps)
 
 
-def _fake_backward(dy: Tensor, x: Tensor, *others: Any) -> Outputs:
+def _fake_backward(dy: Tensor, x: Tensor, *others: Any) -> Four:
     *_, add, _, _ = others
     dweight = x.new_empty(x.shape[1], dtype=cpu.number_type(x))
     dx = torch.empty_like(x, memory_format=output_format(x))
@@ -88,72 +91,45 @@ def _fake_backward(dy: Tensor, x: Tensor, *others: Any) -> Outputs:
     return dx, dweight, torch.empty_like(dweight), dresidual
 
 
-def save(ctx: Any, x: Tensor, steps: Any, output: Outputs, *, training: bool) -> None:
-    """What the way back needs: x, which the layer before has kept as its output, and little else."""
-    weight, bias, residual, eps, activation, pool = steps
+def _save(ctx: Any, x: Tensor, steps: Steps, output: Four, sweeps: Sweeps) -> None:
     _, mean, var, masks = output
-    ctx.save_for_backward(x, mean, var, weight, bias, masks)
-    ctx.rules = (eps, activation, residual is not None, pool, training)
+    ctx.mark_non_differentiable(mean, var, masks)
+    ctx.save_for_backward(x, mean, var, steps.weight, steps.bias, masks)
+    ctx.sweeps, ctx.rules = sweeps, steps.rules
     ctx.set_materialize_grads(False)
 
 
-def _save_training(ctx: Any, inputs: Any, output: Outputs) -> None:
+def _save_training(ctx: Any, inputs: Any, output: Four) -> None:
     x, *steps = inputs
-    ctx.mark_non_differentiable(*output[1:])
-    save(ctx, x, steps, output, training=True)
+    _save(ctx, x, Steps(*steps), output, ByBatch())
 
 
-def _save_evaluation(ctx: Any, inputs: Any, output: Outputs) -> None:
-    x, _, _, *steps = inputs
-    ctx.mark_non_differentiable(*output[1:])
-    save(ctx, x, steps, output, training=False)
+def _save_evaluation(ctx: Any, inputs: Any, output: Four) -> None:
+    x, mean, var, *steps = inputs
+    _save(ctx, x, Steps(*steps), output, ByGiven(mean, var))
 
 
-def gradients(ctx: Any, dy: Optional) -> tuple[Optional, Optional, Optional, Optional]:
+def _gradients(ctx: Any, dy: Optional) -> tuple[Optional, Optional, Optional, Optional]:
     """The gradients of x, weight, bias and residual; None for what there is not."""
     if dy is None:
         return None, None, None, None
-    saved = ctx.saved_tensors
-    if torch.is_grad_enabled():  # somebody will differentiate the gradients
-        return composed_gradients(dy, *saved, *ctx.rules)
-    if is_batched(dy):
+    saved, rules, sweeps = Saved(*ctx.saved_tensors), ctx.rules, ctx.sweeps
+    if torch.is_grad_enabled() or is_batched(dy):  # somebody will differentiate the gradients
         with torch.enable_grad():
-            return composed_gradients(dy, *saved, *ctx.rules)
-    _, _, _, weight, bias, _ = saved
-    _, _, add, _, _ = ctx.rules
-    run = _backward if is_plain((dy, *saved)) else torch.ops.batchnorm.fused_backward
-    dx, dweight, dbias, dresidual = run(dy, *saved, *ctx.rules)
-    return (
-        dx,
-        None if weight is None else dweight.to(weight.dtype).view(weight.shape),
-        None if bias is None else dbias.to(bias.dtype).view(bias.shape),
-        dresidual if add else None,
-    )
+            return composed_gradients(dy, saved, rules, sweeps)
+    if not torch.compiler.is_compiling() and not torch._C._len_torch_dispatch_stack() and are_plain(dy, *saved):
+        return fitting(sweeps.backward(dy, saved, rules), saved, add=rules.add)
+    found = torch.ops.batchnorm.fused_backward(dy, *saved, *rules, isinstance(sweeps, ByBatch))
+    return fitting(found, saved, add=rules.add)
 
 
 def _training_gradients(ctx: Any, dy: Optional, *_: Any) -> tuple[Any, ...]:
-    return *gradients(ctx, dy), None, None, None
+    return *_gradients(ctx, dy), None, None, None
 
 
 def _evaluation_gradients(ctx: Any, dy: Optional, *_: Any) -> tuple[Any, ...]:
-    dx, *others = gradients(ctx, dy)
+    dx, *others = _gradients(ctx, dy)
     return dx, None, None, *others, None, None, None
-
-
-_PLAIN = (Tensor, torch.nn.Parameter)
-
-
-def is_plain(tensors: tuple[Optional, ...]) -> bool:
-    """Whether nobody looks at the operators that run, and the tensors are nothing but numbers in memory."""
-    if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
-        return False
-    return all(tensor is None or (type(tensor) in _PLAIN and not tensor.is_neg()) for tensor in tensors)
-
-
-def is_batched(tensor: Tensor) -> bool:
-    """Whether it stands for many tensors, as a gradient does under `is_grads_batched`: a kernel finds no memory."""
-    functorch = torch._C._functorch
-    return functorch.is_batchedtensor(tensor) or functorch.is_legacy_batchedtensor(tensor)
 
 
 def _register() -> None:
@@ -178,5 +154,5 @@ def _register() -> None:
 
 
 _register()
-fused_training: Callable[..., Outputs] = torch.ops.batchnorm.fused_training
-fused_evaluation: Callable[..., Outputs] = torch.ops.batchnorm.fused_evaluation
+fused_training: Callable[..., Four] = torch.ops.batchnorm.fused_training
+fused_evaluation: Callable[..., Four] = torch.ops.batchnorm.fused_evaluation

@@ -7,41 +7,28 @@ from torch import Tensor
 from ..kernels import cpu
 from ._activation import activate
 from ._channels import widen
-from ._moments import batch_moments
-from ._steps import affine, normalize
+from ._steps import affine
+from ._sweeps import Rules, Saved, Sweeps
 
 
 def composed_gradients(
-    dy: Tensor,
-    x: Tensor,
-    mean: Tensor,
-    var: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    masks: Tensor,
-    eps: float,
-    activation: str,
-    add: bool,  # noqa: FBT001  # the operator's order
-    pool: bool,  # noqa: FBT001
-    training: bool,  # noqa: FBT001
+    dy: Tensor, saved: Saved, rules: Rules, sweeps: Sweeps
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
     """The gradients of x, weight, bias and residual, each a function of dy, x and weight that autograd knows."""
+    x, mean, var, weight, bias, masks = saved
     # The tensors under new names, of which nothing comes but y: x itself may depend on weight (a layer that is used
     # twice), or weight on x, and the gradient of the one would contain that of the other.
     x = x.view_as(x)
     weight, bias = (None if t is None else t.view_as(t) for t in (weight, bias))
-    wide = widen(x)
-    if training:
-        mean, var, _ = batch_moments(wide)
-    y = affine(normalize(wide, mean.to(wide.dtype), var.to(wide.dtype), eps), weight, bias)
+    y = affine(sweeps.x_hat(widen(x), mean, var, rules.eps), weight, bias)
     dresidual = None
-    if add:
+    if rules.add:
         # The residual itself is not kept: where ReLU let the sum pass is all that its gradients depend on.
         passed = cpu.unpack_masks(masks, x)
         dresidual, y = torch.where(passed, dy, 0), torch.where(passed, y, 0)
     else:
-        y = activate(y, None if activation == "identity" else activation)
-    if pool:
+        y = activate(y, None if rules.activation == "identity" else rules.activation)
+    if rules.pool:
         y = F.max_pool2d(y, 2)
     leaves = [t for t in (x, weight, bias) if t is not None and t.requires_grad]
     found = iter(torch.autograd.grad(y, leaves, dy.to(y.dtype), create_graph=True)) if leaves else iter(())

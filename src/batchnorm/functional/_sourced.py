@@ -43,12 +43,10 @@ def sourced(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     sizes = source.sizes(a.x.shape[0], inner)
     if min(sizes) * inner == 1 and a.training:
         raise one_value(a.x)
-    if len(sizes) > 1:
-        return sliced(route, a, source, sizes)
-    return take(route, a._replace(source=None)) if is_plain(source) else between(route, a, source)
-
-
-def is_plain(source: Source) -> bool:
-    """Whether the moments that a source is given normalize, and are tracked."""
     kind = type(source)
-    return kind.normalizer is Source.normalizer and kind.tracked is Source.tracked
+    by_own = kind.normalizer is Source.normalizer  # what it is given is what normalizes
+    if len(sizes) > 1:
+        return sliced(route, a, source, sizes, is_plain=by_own)
+    if by_own and kind.tracked is Source.tracked:
+        return take(route, a._replace(source=None))
+    return between(route, a, source)

@@ -31,6 +31,11 @@ def normalize(x: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
     return (x - per_channel(mean, x, "mean")) * per_channel(torch.rsqrt(var + eps), x, "var")
 
 
+def standardize(x: Tensor, mean: Tensor, invstd: Tensor) -> Tensor:
+    """`normalize` by the inverse of a standard deviation: x_hat = (x - mean) * invstd, both (C,)."""
+    return (x - per_channel(mean, x, "mean")) * per_channel(invstd, x, "invstd")
+
+
 def affine(x_hat: Tensor, weight: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
     """Multiply every channel by `weight` and add `bias`, each of shape (C,) and each optional.
 
