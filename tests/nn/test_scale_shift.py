@@ -139,7 +139,7 @@ def test_no_operator_of_batch_norm_runs(activation, recorded, way):
 
 def test_the_kernel_is_taken_from_a_size_on(monkeypatch):
     called = []
-    monkeypatch.setattr(module, "plain", lambda x, *rest: called.append(tuple(x.shape)) or x)
+    monkeypatch.setattr(module, "affine_by_kernel", lambda x, *rest: called.append(tuple(x.shape)) or x)
     layer = ScaleShift(torch.ones(16), torch.zeros(16), activation="relu")
     for values in (module.FEWEST_ROWS, module.FEWEST_ROWS - 1024):
         layer(torch.zeros(1, 16, 32, values // 512))
@@ -148,7 +148,7 @@ def test_the_kernel_is_taken_from_a_size_on(monkeypatch):
 
 def test_the_kernel_is_not_taken_for_addcmul_alone(monkeypatch):
     monkeypatch.setattr(module, "FEWEST_COLUMNS", 0)
-    monkeypatch.setattr(module, "plain", lambda *arguments: pytest.fail("the kernel ran"))
+    monkeypatch.setattr(module, "affine_by_kernel", lambda *arguments: pytest.fail("the kernel ran"))
     ScaleShift(SCALE, SHIFT)(channels_last(X))
 
 
@@ -157,7 +157,7 @@ def test_where_numba_is_broken_torchs_operators_compute(way, monkeypatch):
     def broken(*arguments):
         raise cpu.UnusableKernelsError("numba")
 
-    monkeypatch.setattr(module, "plain", broken)
+    monkeypatch.setattr(module, "affine_by_kernel", broken)
     y = ScaleShift(SCALE, SHIFT, activation="relu")(X)
     torch.testing.assert_close(y.double(), expected(X, SCALE, SHIFT, "relu"), rtol=1e-5, atol=1e-6)
 

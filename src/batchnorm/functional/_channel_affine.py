@@ -11,13 +11,13 @@ from torch.overrides import handle_torch_function, has_torch_function_variadic
 
 from ..kernels import cpu, in_output_format
 from ._activation import Activation, activate, check_activation
+from ._affine_kernel import affine_by_kernel
 from ._arguments import Arguments
 from ._channels import HALF_TYPES, per_channel, sizes_are_known, widen
 from ._empty import is_empty
 from ._fused import why_not
 from ._given import check_optional
 from ._operators import is_plain
-from ._plain import plain
 from ._steps import affine
 from ._transforms import inside_transform
 
@@ -74,7 +74,7 @@ def channel_affine(
         return activate(in_output_format(affine(x, *wide).to(x.dtype), x), activation)
     if _kernel_pays(x, activation):
         try:
-            return _in_one_sweep(x, scale, shift, activation)
+            return affine_by_kernel(x, scale, shift, activation if isinstance(activation, str) else "identity")
         except cpu.UnusableKernelsError:
             pass  # that Numba is broken comes out when the first kernel is to be compiled
     return _in_few_sweeps(x, scale, shift, activation)
@@ -157,11 +157,6 @@ def _kernel_pays(x: Tensor, activation: Activation) -> bool:
     else:
         return False  # torch's addcmul alone is one sweep, too
     return x.numel() >= fewest and why_not(Arguments(x, None, None, None, None, False, 0.0, 0.0, activation)) is None
-
-
-def _in_one_sweep(x: Tensor, scale: Tensor | None, shift: Tensor | None, activation: Activation) -> Tensor:
-    """One kernel from x to the activated output."""
-    return affine_by_kernel(x, Affine(None, scale, shift), Behind(activation or "identity"))
 
 
 def _in_few_sweeps(x: Tensor, scale: Tensor | None, shift: Tensor | None, activation: Activation) -> Tensor:
