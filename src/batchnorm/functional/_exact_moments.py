@@ -34,7 +34,7 @@ def exact_moments(x: Tensor) -> Moments:
     with torch.no_grad():
         with suppress(UnusableKernelsError):  # that Numba or Triton is broken comes out when it is to compile
             if gpu.takes(x):
-                return Moments(*gpu.moments(x), x.numel() // x.shape[1])
+                return Moments(*gpu.exact_moments(x), x.numel() // x.shape[1])
             if _has_kernel(x):
                 return Moments(*cpu.moments(x), x.numel() // x.shape[1])
         if not x.is_floating_point() or x.dim() < 2 or not x.numel():

@@ -77,12 +77,7 @@ def pays(a: Arguments) -> bool:
 
 def why_not(a: Arguments) -> str | None:
     """Which condition of the kernels these arguments fail, as the rest of a sentence; None if none."""
-    x = a.x
-    if x.device.type != "cpu":
-        return f"needs x on the CPU, got it on {x.device}"
-    if x.dtype not in cpu.DTYPES:
-        return f"needs x of float32, float64 or bfloat16, got {x.dtype}"
-    return _unknown_step(a) or _unsuited_place() or _unsuited_layout(x)
+    return _unknown_step(a) or _unsuited_place() or cpu.why_not(a.x)
 
 
 def _unknown_step(a: Arguments) -> str | None:
@@ -97,9 +92,6 @@ def _unknown_step(a: Arguments) -> str | None:
 
 
 def _unsuited_place() -> str | None:
-    missing = cpu.why_unavailable()
-    if missing is not None:
-        return f"needs {missing}"
     if torch.compiler.is_compiling():
         return None
     if inside_transform():
@@ -109,13 +101,3 @@ def _unsuited_place() -> str | None:
     if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]  # torch's gap
         return "cannot be traced by torch.jit"
     return None
-
-
-def _unsuited_layout(x: Tensor) -> str | None:
-    if sizes_are_symbolic(x):
-        # A symbolic size must not be asked for a number: the two usual layouts are enough here.
-        last = {4: torch.channels_last, 5: torch.channels_last_3d}.get(x.dim(), torch.contiguous_format)
-        known = x.is_contiguous() or x.is_contiguous(memory_format=last)
-    else:
-        known = x.layout is torch.strided and cpu.layout_of(x) is not None
-    return None if known else f"needs x contiguous or channels_last, got strides {tuple(x.stride())}"
