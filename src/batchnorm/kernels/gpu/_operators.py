@@ -41,7 +41,7 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     if _moments.takes(x):
         with suppress(UnusableKernelsError):
             return _moments.exact_moments(x)
-    # The operator gives 1 / sqrt(var + eps); but for a variance and an eps of 0 it gives 0, as for one that is infinite.
+    # The operator gives 1 / sqrt(var + eps), but 0 where both are 0, which it gives for an infinite variance, too.
     # The smallest eps tells them apart, and is nothing beside any other variance.
     eps = torch.finfo(_wide(x)).tiny
     mean, invstd = torch.batch_norm_stats(x, eps)
