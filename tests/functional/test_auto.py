@@ -97,7 +97,7 @@ def test_auto_leaves_other_layouts_to_native():
 
 
 def test_auto_is_native_without_numba(monkeypatch):
-    monkeypatch.setattr("batchnorm.kernels.cpu.why_unavailable", lambda: "numba")
+    monkeypatch.setattr("batchnorm.kernels.cpu._compiler.why_unavailable", lambda: "numba")
     assert route_of(norm(images(LARGE).requires_grad_())) == "native"
 
 

@@ -79,7 +79,7 @@ def test_another_device_is_named():
 
 def test_a_missing_numba_is_named(monkeypatch):
     monkeypatch.setattr(
-        "batchnorm.kernels.cpu.why_unavailable", lambda: "numba, which is not installed (pip install numba)"
+        "batchnorm.kernels.cpu._compiler.why_unavailable", lambda: "numba, which is not installed (pip install numba)"
     )
     with pytest.raises(RuntimeError, match=re.escape("needs numba, which is not installed (pip install numba)")):
         norm(X, "fused")

@@ -14,7 +14,7 @@ def main(given: str, found: str, processors: str) -> None:
     """
     _moments._processors = lambda device: int(processors)
     tensors = torch.load(given)
-    torch.save({name: _moments.moments(x) for name, x in tensors.items()}, found)
+    torch.save({name: _moments.exact_moments(x) for name, x in tensors.items()}, found)
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ def test_the_parts_are_whole_tiles_that_cover_all_values_once(count, together, m
 
 def test_axes_that_lie_apart_are_named():
     with pytest.raises(ValueError, match=r"moments: expected x with spatial axes that lie .*, got strides \(64,.*Make"):
-        gpu.moments(REFUSED["with axes that lie apart"])
+        gpu.exact_moments(REFUSED["with axes that lie apart"])
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_that_triton_cannot_compile_is_known_from_then_on():
     x = torch.ones(2, 3)
     assert _moments.usable()
     with pytest.warns(UserWarning, match="Triton"), pytest.raises(UnusableKernelsError, match="Triton cannot compile"):
-        gpu.moments(x)
+        gpu.exact_moments(x)
     assert not _moments.usable()
 
 
@@ -173,5 +173,5 @@ def test_that_triton_cannot_compile_is_known_from_then_on():
 def test_what_is_raised_after_it_has_compiled_is_not_hidden(monkeypatch):
     monkeypatch.setattr(_moments, "_WORKED", [True])
     with pytest.raises(ImportError, match="_sums"):
-        gpu.moments(torch.ones(2, 3))
+        gpu.exact_moments(torch.ones(2, 3))
     assert _moments.usable()

@@ -10,7 +10,7 @@ of `normalizer`, which torch takes: no source writes it down.
 import torch
 from torch import Tensor
 
-from ..kernels import in_output_format
+from ..kernels import Face, cpu, for_tensor, in_output_format, why_none
 from ._arguments import Arguments
 from ._channels import per_channel, widen
 from ._finish import finish
@@ -29,7 +29,11 @@ def between(route: str, a: Arguments, source: Source) -> Tensor:
     """The output of a call whose source normalizes by something else than the batch's own moments."""
     if route == "fused":
         check_kernels(a)
-        return _by_kernels(a, source) if is_short(a) else _by_operators(a, source)
+        return by_kernels(a, source, cpu) if is_short(a) else _by_operators(a, source)
+    if route == "native" and a.x.is_cuda and is_short(a) and why_none(a.x) is None:
+        plain_steps = a._replace(activation=None, residual=None, pool=None)
+        y = by_kernels(plain_steps, source, for_tensor(a.x))
+        return finish(in_output_format(y, a.x), a.activation, a.residual, a.pool)
     own = batch_moments(a.x)
     given = source.normalizer(own, state_of(a), a.eps)
     y = in_output_format((_in_two if route == "native" else _in_four)(a, given), a.x)
@@ -37,9 +41,9 @@ def between(route: str, a: Arguments, source: Source) -> Tensor:
     return finish(y, a.activation, a.residual, a.pool).to(a.x.dtype)
 
 
-def _by_kernels(a: Arguments, source: Source) -> Tensor:
-    """Our kernels, and what the source computes between them."""
-    sweeps = BySource(source, state_of(a))
+def by_kernels(a: Arguments, source: Source, kernels: Face) -> Tensor:
+    """The sweeps of a device's kernels, and what the source computes between them."""
+    sweeps = BySource(source, state_of(a), kernels)
     y = plain(a.x, steps_of(a), sweeps)
     if sweeps.own is not None:
         mean, var, count = sweeps.own

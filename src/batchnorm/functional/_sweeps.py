@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ..kernels import Affine, Back, Behind, cpu
+from ..kernels import Affine, Back, Behind, Face, cpu
 from ._moments import Moments, batch_moments
 from ._steps import normalize, standardize
 from .sources import Normalizer, Source, State
@@ -167,30 +167,30 @@ class BySource:
     What the sums of the gradient bring back to the moments is the derivative of `normalizer`, which torch takes.
     """
 
-    def __init__(self, source: Source, state: State) -> None:
-        self.source, self.state = source, state
+    def __init__(self, source: Source, state: State, kernels: Face) -> None:
+        self.source, self.state, self.kernels = source, state, kernels
         self.own: Moments | None = None
         self.given: Normalizer | None = None
 
     def forward(self, x: Tensor, steps: Steps) -> cpu.Outputs:
         """The moments, what the source makes of them, the output."""
-        mean, var = cpu.moments(x)
+        mean, var = self.kernels.moments(x)
         self.own = Moments(mean.detach().requires_grad_(), var.detach().requires_grad_(), _count(x))
         with torch.enable_grad():
             self.given = self.source.normalizer(self.own, self.state, steps.eps)
         affine = self._affine(steps.weight, steps.bias)
-        y, masks = cpu.apply(x, affine, steps.rules.behind, steps.residual)
+        y, masks = self.kernels.apply(x, affine, steps.rules.behind, steps.residual)
         return cpu.Outputs(y, mean, var, masks)
 
     def backward(self, dy: Tensor, saved: Saved, rules: Rules) -> cpu.Gradients:
         """The sums, what comes back of them, the gradient."""
         x, mean, _, weight, bias, masks = saved
         affine, masks_or_none = self._affine(weight, bias), masks if rules.add or rules.pool else None
-        sums = cpu.sums(dy, x, affine, rules.behind, masks_or_none)
+        sums = self.kernels.sums(dy, x, affine, rules.behind, masks_or_none)
         center, invstd = self._numbers()
         wide = 1.0 if weight is None else weight.double()
         back = self._back(-invstd * wide * sums.dy, wide * sums.dy_x, center - mean, _count(x))
-        dx, dresidual = cpu.apply_back(dy, x, affine, back, rules.behind, masks_or_none)
+        dx, dresidual = self.kernels.apply_back(dy, x, affine, back, rules.behind, masks_or_none)
         return cpu.Gradients(dx, invstd * sums.dy_x, sums.dy, x.new_empty(0) if dresidual is None else dresidual)
 
     def x_hat(self, x: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:

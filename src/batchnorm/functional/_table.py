@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..kernels import cpu, gpu, layout_of
+from ..kernels import cpu, gpu
 from ._activation import Activation
 from ._arguments import Arguments
 from ._pays import affine_pays, pays
 from ._plain import are_plain
 from ._transforms import inside_transform
 from ._unwatched import is_unwatched
-from ._why_not import unsuited_tensor, why_not
+from ._why_not import why_not
 
 
 class Row(NamedTuple):
@@ -111,9 +111,7 @@ def _has_kernel(x: Tensor, activation: Activation) -> bool:
 
 
 def _is_read_by_cpu(x: Tensor) -> bool:
-    if unsuited_tensor(x) is not None or x.dim() < 2 or not x.numel() or type(x) is not Tensor or x.is_neg():
-        return False
-    return cpu.available() and layout_of(x) is not None
+    return type(x) is Tensor and x.dim() > 1 and x.numel() > 0 and not x.is_neg() and cpu.why_not(x) is None
 
 
 def route_table() -> str:

@@ -1,5 +1,8 @@
 """Arrays in, arrays out: the kernels of batch norm. No modules, no autograd; `functional` makes operators of them."""
 
+from ._faces import Face as Face
+from ._faces import for_tensor as for_tensor
+from ._faces import why_none as why_none
 from ._layout import layout_of as layout_of
 from ._layout import pooled_like as pooled_like
 from ._masks import mask_bytes as mask_bytes

@@ -35,3 +35,7 @@ from ._warmup import ACTIVATIONS as ACTIVATIONS
 from ._warmup import all_kernels as all_kernels
 from ._warmup import kept_kernels as kept_kernels
 from ._warmup import warmup as warmup
+from ._why_not import why_not as why_not
+
+JOINED = True
+"""Whether a norm by its own moments is one call here: `forward` and `backward`."""

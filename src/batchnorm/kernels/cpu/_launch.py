@@ -10,7 +10,10 @@ from . import _team
 from ._compiler import address_of
 from ._cut import cut_rows
 from ._plan import Plan
-from .jit.slots import BIAS, GROUP, STREAM, TICKET, UNITS, WEIGHT, X
+from .jit.slots import BIAS, GROUP, PLACES, STREAM, TICKET, UNITS, WEIGHT, X
+
+ARGUMENTS = 8 * len(PLACES)
+"""Bytes."""
 
 STREAMED = 1 << 24
 """Outputs of so many bytes go past the caches, which they would only sweep clean: the next layer finds none of it."""
@@ -19,16 +22,20 @@ STREAMED = 1 << 24
 class Launch:
     """The arguments of one pass. Its caller writes addresses into `values`; what lies there must live until it ran."""
 
-    __slots__ = ("kept", "plan", "scratch", "values")
+    __slots__ = ("address", "kept", "plan", "values")
 
     def __init__(self, plan: Plan, x: Tensor) -> None:
         self.plan = plan
         self.values = values = plan.arguments[:]
-        self.scratch = torch.empty(plan.scratch, dtype=torch.uint8)
-        self.kept = [x]
-        values[X], begin = x.data_ptr(), self.scratch.data_ptr()
+        self.address, _ = values.buffer_info()
+        values[X], self.kept = x.data_ptr(), [x]
+        tables = self.address + ARGUMENTS
+        if plan.scratch:
+            scratch = torch.empty(plan.scratch, dtype=torch.uint8)
+            self.kept.append(scratch)
+            tables = scratch.data_ptr()
         for place, offset in plan.offsets:
-            values[place] = begin + offset
+            values[place] = tables + offset
 
     def place(self, place: int, tensor: Tensor) -> None:
         """Write the address of a tensor, which then lives as long as this does."""
@@ -41,7 +48,9 @@ class Launch:
         for place, given in ((WEIGHT, weight), (BIAS, bias)):
             if given is not None:
                 as_read = given.dtype is number and given.is_contiguous()
-                self.place(place, given if as_read else given.to(number).contiguous())
+                read = given if as_read else given.to(number).contiguous()
+                self.values[place] = read.data_ptr()
+                self.kept.append(read)
 
     def run(self, *outputs: Tensor) -> None:
         """Run all kernels of the pass, one after the other; large outputs go past the caches.
@@ -52,12 +61,12 @@ class Launch:
         plan, values = self.plan, self.values
         if plan.streamed >= STREAMED:  # if each place of eight values is aligned
             values[STREAM] = all(output.data_ptr() % (8 * output.element_size()) == 0 for output in outputs)
-        arguments, threads = values.buffer_info()[0], 1 if plan.serial else torch.get_num_threads()
-        codes = [address_of(stage.kernel) for stage in plan.stages]
-        for code, stage in zip(codes, plan.stages, strict=True):
-            units, group = stage.cut or cut_rows(plan.layout, threads)
+        threads = 1 if plan.serial else torch.get_num_threads()
+        codes = list(map(address_of, plan.kernels))
+        for code, cut in zip(codes, plan.cuts, strict=True):
+            units, group = cut or cut_rows(plan.layout, threads)
             values[TICKET], values[UNITS], values[GROUP] = 0, units, group
-            _team.run(code, arguments, min(threads, units))
+            _team.run(code, self.address, threads if threads < units else units)
 
 
 @lru_cache(maxsize=1024)  # there are few, and every call asks

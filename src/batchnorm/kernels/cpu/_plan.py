@@ -22,6 +22,8 @@ DTYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "b
 
 SERIAL = 1 << 15
 """Tensors of fewer values run in one thread: waking the others would cost more."""
+LITTLE = 1 << 12
+"""Bytes of tables that lie behind the arguments: to copy them costs less than to ask for memory."""
 
 
 class Way(NamedTuple):
@@ -44,11 +46,8 @@ WAYS = {
 """The passes by their names."""
 
 
-class Stage(NamedTuple):
-    """One kernel of a pass: how many units of work, and of how many channels or pairs; None: the threads decide."""
-
-    kernel: Kernel
-    cut: tuple[int, int] | None
+Stage = tuple[Kernel, tuple[int, int] | None]
+"""One kernel of a pass: how many units of work, and of how many channels or pairs; None: the threads decide."""
 
 
 class Room(NamedTuple):
@@ -64,10 +63,11 @@ class Plan(NamedTuple):
 
     layout: Rows | Columns
     number: torch.dtype  # of weight, bias and their gradients; half types are computed in float32
-    arguments: "array[int]"
-    scratch: int  # bytes
-    offsets: tuple[tuple[int, int], ...]  # of the places that are in it
-    stages: tuple[Stage, ...]
+    arguments: "array[int]"  # with room for the tables behind them, if that is little
+    scratch: int  # bytes for the tables, if that is more; else 0
+    offsets: tuple[tuple[int, int], ...]  # of the tables by their places
+    kernels: tuple[Kernel, ...]
+    cuts: tuple[tuple[int, int] | None, ...]  # units of work, channels or pairs of rows of each; None: by the threads
     serial: bool
     streamed: int  # bytes of an output that may go past the caches, -1 for one that may not
     x: Room  # dx, dresidual
@@ -116,19 +116,24 @@ def plan_of(
     """
     kind = _Kind(tuple(shape), stride, dtype, way, activation, add, pool)
     layout, number = known_layout(shape, stride), torch.float64 if dtype is torch.float64 else torch.float32
+    serial = prod(shape) < SERIAL
     work = _by_rows(layout, kind, number) if isinstance(layout, Rows) else _by_columns(layout, kind, number)
     sizes = work.sizes | {"phase": WAYS[way].phase, "training": WAYS[way].training}
     if pool:
         sizes |= {"n": shape[0], "height": shape[2], "image_width": shape[3]}
+    scratch, offsets = _side_by_side(work.tables)
+    arguments, little = array("q", (sizes.get(name, 0) for name in PLACES)), serial and scratch <= LITTLE
     whole = not pool and (isinstance(layout, Columns) or layout.length % 8 == 0)
     x = _room(kind, layout)
     return Plan(
         layout,
         number,
-        array("q", (sizes.get(name, 0) for name in PLACES)),
-        *_side_by_side(work.tables),
-        work.stages,
-        prod(shape) < SERIAL,
+        arguments + array("q", bytes(scratch)) if little else arguments,
+        0 if little else scratch,
+        offsets,
+        tuple(kernel for kernel, _ in work.stages),
+        tuple(cut for _, cut in work.stages),
+        serial,
         prod(shape) * dtype.itemsize if whole else -1,
         x,
         _pooled(kind, layout) if pool else x,
@@ -158,7 +163,7 @@ def _by_rows(layout: Rows, kind: _Kind, number: torch.dtype) -> _Work:
     return _Work(
         {"n": n, "c": c, "l": length, "count": n * length, "x_n": x_n, "x_c": x_c},
         {"sums": 8 * 3 * c, "table": number.itemsize * 6 * c},
-        (Stage(kernel._replace(options=()) if kind.way == "moments" else kernel, cut),),
+        ((kernel._replace(options=()) if kind.way == "moments" else kernel, cut),),
     )
 
 
@@ -171,13 +176,13 @@ def _by_columns(layout: Columns, kind: _Kind, number: torch.dtype) -> _Work:
         if way.phase != FORWARD:  # where the blocks are those of the moments
             blocks = sweep[0]
     forward, back = ("pool_columns", "pool_columns") if kind.pool else ("columns", "columns_backward")
-    stages = {
-        "sum_moments": Stage(Kernel("columns", "sum_moments", DTYPES[kind.dtype]), (cut.units, 0)),
-        "prepare": Stage(Kernel("columns", "prepare", DTYPES[kind.dtype]), prepare),
-        "forward": Stage(kind.kernel(forward, "forward"), sweep),
-        "sum_gradients": Stage(kind.kernel(back, "sum_gradients"), sweep),
-        "merge": Stage(kind.kernel(back, "merge"), merge),
-        "differentiate": Stage(kind.kernel(back, "differentiate"), sweep),
+    stages: dict[str, Stage] = {
+        "sum_moments": (Kernel("columns", "sum_moments", DTYPES[kind.dtype]), (cut.units, 0)),
+        "prepare": (Kernel("columns", "prepare", DTYPES[kind.dtype]), prepare),
+        "forward": (kind.kernel(forward, "forward"), sweep),
+        "sum_gradients": (kind.kernel(back, "sum_gradients"), sweep),
+        "merge": (kind.kernel(back, "merge"), merge),
+        "differentiate": (kind.kernel(back, "differentiate"), sweep),
     }
     names, values = ("rows", "lanes", "tail", "block_rows", "tile", "tiles"), blocks * cut.lanes
     return _Work(

@@ -17,8 +17,11 @@ def new(room: Room, dtype: torch.dtype) -> Tensor:
 
 def outputs_for(plan: Plan, x: Tensor, statistics: Statistics | None) -> Outputs:
     """Memory for what a forward pass gives; given statistics are copied into it."""
-    y = torch.empty_strided(plan.y.shape, plan.y.strides, dtype=x.dtype)
-    return Outputs(y, *statistics_for(x, statistics), torch.empty(plan.masks, dtype=torch.uint8))
+    (shape, strides, _), channels = plan.y, plan.layout.c
+    y, masks = torch.empty_strided(shape, strides, dtype=x.dtype), torch.empty(plan.masks, dtype=torch.uint8)
+    if statistics is not None:
+        return Outputs(y, *statistics_for(x, statistics), masks)
+    return Outputs(y, torch.empty(channels, dtype=torch.float64), torch.empty(channels, dtype=torch.float64), masks)
 
 
 def statistics_for(x: Tensor, statistics: Statistics | None) -> Statistics:
@@ -59,15 +62,14 @@ def no_gradients(x: Tensor, *, add: bool) -> Gradients:
 
 def in_order(tensor: Tensor, room: Room, dtype: torch.dtype) -> Tensor:
     """A tensor that a kernel reads beside x, in the order of x; copied if it has another one."""
-    if tensor.dtype is dtype and is_in_order(tensor, room):
+    if tensor.dtype is dtype and (tensor.stride() == room.strides or is_in_order(tensor, room)):
         return tensor
     return torch.empty_strided(room.shape, room.strides, dtype=dtype).copy_(tensor)
 
 
 def is_in_order(tensor: Tensor, room: Room) -> bool:
     """Whether a tensor's values lie as the room says; strides of axes of one value mean nothing."""
-    stride = tensor.stride()
-    return stride == room.strides or fits(room.shape, stride, room.strides)
+    return fits(room.shape, tensor.stride(), room.strides)
 
 
 def check_order(tensor: Tensor, room: Room) -> None:

@@ -29,7 +29,7 @@ _CHOSEN: list[Runner] = []
 def run(kernel: int, arguments: int, threads: int) -> None:
     """Run a kernel to its end; in one thread it is an ordinary call."""
     if threads == 1:
-        run_alone(kernel, arguments, 1)
+        _function_at(kernel)(arguments)
     else:
         runner = _CHOSEN[-1] if _CHOSEN else runner_in(os.getpid())
         runner(kernel, arguments, threads)

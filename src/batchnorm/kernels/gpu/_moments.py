@@ -40,7 +40,7 @@ def fits(x: Tensor) -> bool:
     return plain and 0 < x.numel() <= LARGEST and _as_three_axes(x) is not None
 
 
-def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+def exact_moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and biased variance of (N, C, *) for each channel, in float64; the tensor is one that `takes` takes.
 
     Raises:
