@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import gcd, prod
+from math import lcm, prod
 
 import torch
 from torch import Tensor
@@ -15,9 +15,13 @@ DTYPES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "b
 
 ROW_GROUP = 4096
 """Values that a group of channels has side by side, if there are channels enough."""
+WIDE = 32
+"""Lanes that the kernels take at once where there are so many: a row of whole ones leaves no others behind."""
+WHOLE = 1024
+"""Lanes at most of a row that is made longer for it."""
 UNITS = 16
 """Units of columns that there are at least, if the tensor can be cut so often: for as many threads."""
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 1 << 20
 """About what one unit of columns reads."""
 TILE = 2048
 """Lanes of one unit at most: long runs of memory, and sums and parameters that fit into the second-level cache."""
@@ -66,8 +70,10 @@ class Columns:
     @cached_property
     def lanes(self) -> int:
         """The row: at least 64 values, so that a loop over it is worth its while."""
-        step = 8 // gcd(self.c, 8)
-        return self.c * step * max(1, -(-64 // (self.c * step)))
+        whole = lcm(self.c, WIDE)
+        if whole > WHOLE:
+            whole = lcm(self.c, 8)
+        return whole * -(-64 // whole)
 
     @cached_property
     def rows(self) -> int:

@@ -122,12 +122,16 @@ def write_by(strip, number):
 
     @step
     def walk(first, last, left, right, lanes, *arguments):
-        edge = right - (right - left) % wide
+        # Wide lanes across the bounds of cache lines would cost twice: rows that begin within a line go by eights.
+        edge = right - (right - left) % wide if lanes % (wide // 2) == 0 else left
         for row in range(first, last):
             for j in range(left, edge, wide):
                 strip(row * lanes + j, j, wide, read_wide, lanes, *arguments)
-            for j in range(edge, right, 8):
-                strip(row * lanes + j, j, right - j, read, lanes, *arguments)
+            for j in range(edge, right - 7, 8):
+                strip(row * lanes + j, j, 8, read, lanes, *arguments)
+            rest = (right - left) % 8
+            if rest:
+                strip(row * lanes + right - rest, right - rest, rest, read, lanes, *arguments)
 
     return walk
 
