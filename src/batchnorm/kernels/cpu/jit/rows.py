@@ -102,9 +102,10 @@ def normalize_row(x, x_at, y, y_at, residual, masks, m_at, length, table, c, cha
 @step
 def pass_back(difference, dy, masks, byte, scale, shift, differentiate, add):
     """The gradient behind the last step, for eight values: by the bits of the sum, or by x itself."""
+    dy = loaded(dy)
     if add:
         return where(read_mask(masks, byte, dy), dy, full(dy, 0.0))
-    return differentiate(difference * scale + shift, loaded(dy))
+    return differentiate(difference * scale + shift, dy)
 
 
 @step
