@@ -6,15 +6,19 @@ same bits for any number of threads. Those of rows may depend on the threads, fo
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import gcd
+from math import lcm
 
 from .._layout import Columns, Rows
 
 ROW_GROUP = 4096
 """Values that a group of channels has side by side, if there are channels enough."""
+WIDE = 32
+"""Lanes that the kernels take at once where there are so many: a row of whole ones leaves no others behind."""
+WHOLE = 1024
+"""Lanes at most of a row that is made longer for it."""
 UNITS = 16
 """Units of columns that there are at least, if the tensor can be cut so often: for as many threads."""
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 1 << 20
 """About what one unit of columns reads."""
 TILE = 2048
 """Lanes of one unit at most: long runs of memory, and sums and parameters that fit into the second-level cache."""
@@ -44,9 +48,10 @@ class ColumnCut:
     @cached_property
     def lanes(self) -> int:
         """The row: at least 64 values, so that a loop over it is worth its while."""
-        c = self.layout.c
-        step = 8 // gcd(c, 8)
-        return c * step * max(1, -(-64 // (c * step)))
+        whole = lcm(self.layout.c, WIDE)
+        if whole > WHOLE:
+            whole = lcm(self.layout.c, 8)
+        return whole * -(-64 // whole)
 
     @cached_property
     def rows(self) -> int:

@@ -16,12 +16,14 @@ from . import moments
 from .activations import activation
 from .lanes import KERNEL, full, invert, spread, step, widen
 from .memory import (
-    AHEAD,
+    WIDE,
     get,
     give,
-    prefetch,
+    prefetch_like,
     put,
     read,
+    read_like,
+    read_wide,
     shifted,
     some,
     take_ticket,
@@ -58,8 +60,78 @@ from .slots import (
     Y,
 )
 
-SPILL = 8
+SPILL = 16
 """Rows whose sums are kept in the type of x before they go into float64."""
+STRIP_BYTES = 8192
+"""About what the rows of one strip have in all tensors that are read."""
+
+
+def sum_by(strip, storage, number, tensors):
+    """A step that sums a unit by strips of rows, each from left to right, as many lanes as are wide.
+
+    `strip(first, last, j, count, read, ahead, stride, lanes, *arguments)` adds the rows from `first` to `last` to the
+    sums of the `count` lanes from `j`, whose numbers `read` reads from a table. With every row it asks for what lies
+    at `ahead` and then `stride` further on, in the strip below.
+    """
+    wide = WIDE // np.dtype(number).itemsize
+    values = STRIP_BYTES // (tensors * np.dtype(storage).itemsize)
+
+    @step
+    def walk(first, last, left, right, lanes, sums, partial, at, *arguments):
+        edge = right - (right - left) % wide
+        height = min(max(values // lanes, 2), SPILL)
+        for begin in range(first, last, SPILL):
+            end = min(begin + SPILL, last)
+            for top in range(begin, end, height):
+                bottom, below = min(top + height, end), (top + height) * lanes
+                for j in range(left, edge, wide):
+                    if right - left == lanes:
+                        strip(
+                            top,
+                            bottom,
+                            j,
+                            wide,
+                            read_wide,
+                            below + (j - left) * height,
+                            wide,
+                            lanes,
+                            partial,
+                            at,
+                            *arguments,
+                        )
+                    else:
+                        strip(top, bottom, j, wide, read_wide, below + j, lanes, lanes, partial, at, *arguments)
+                for j in range(edge, right, 8):
+                    strip(top, bottom, j, right - j, read, below + j, lanes, lanes, partial, at, *arguments)
+            spill(partial, sums, at, lanes, left, right)
+
+    return walk
+
+
+@step
+def add_to(sums, at, value):
+    """Add lanes to others in memory."""
+    write(sums, at, read_like(sums, at, value) + value)
+
+
+def write_by(strip, number):
+    """A step that walks a unit row by row, from left to right, as many lanes as are wide."""
+    wide = WIDE // np.dtype(number).itemsize
+
+    @step
+    def walk(first, last, left, right, lanes, *arguments):
+        # Wide lanes across the bounds of cache lines would cost twice: rows that begin within a line go by eights.
+        edge = right - (right - left) % wide if lanes % (wide // 2) == 0 else left
+        for row in range(first, last):
+            for j in range(left, edge, wide):
+                strip(row * lanes + j, j, wide, read_wide, lanes, *arguments)
+            for j in range(edge, right - 7, 8):
+                strip(row * lanes + j, j, 8, read, lanes, *arguments)
+            rest = (right - left) % 8
+            if rest:
+                strip(row * lanes + right - rest, right - rest, rest, read, lanes, *arguments)
+
+    return walk
 
 
 @step
@@ -116,28 +188,22 @@ def find_pivots(x, first, last, left, right, lanes, pivots):
 
 
 @step
-def sum_distances(x, here, j, count, lanes, pivots, partial, at):
-    """Add the distances from the pivots, and their squares, to the sums of up to eight lanes."""
+def sum_distances(first, last, j, count, read, ahead, stride, lanes, partial, at, x, pivots):
+    """Add the distances from the pivots, and their squares, to the sums of some lanes."""
     pivot = read(pivots, j)
-    prefetch(x, here + AHEAD)
-    distance = some(x, here, count, pivot) - pivot
-    write(partial, at + j, read(partial, at + j) + distance)
-    write(partial, at + lanes + j, read(partial, at + lanes + j) + distance * distance)
-
-
-@step
-def sum_rows(x, first, last, left, right, lanes, pivots, partial, at):
-    """Add rows to the unit's sums. Here as below whole vectors come first: a constant count leaves no branch."""
+    one, two = full(pivot, 0.0), full(pivot, 0.0)
     for row in range(first, last):
-        for j in range(left, right - 7, 8):
-            sum_distances(x, row * lanes + j, j, 8, lanes, pivots, partial, at)
-        rest = (right - left) % 8
-        if rest:
-            sum_distances(x, row * lanes + right - rest, right - rest, rest, lanes, pivots, partial, at)
+        prefetch_like(x, ahead + (row - first) * stride, pivot)
+        distance = some(x, row * lanes + j, count, pivot) - pivot
+        one = one + distance
+        two = two + distance * distance
+    add_to(partial, at + j, one)
+    add_to(partial, at + lanes + j, two)
 
 
 def sum_moments(storage, number):
     """The first sweep forward: the sums of every block."""
+    walk = sum_by(sum_distances, storage, number, 1)
 
     @cfunc(KERNEL, error_model="numpy")
     def columns_moments(a):
@@ -153,10 +219,7 @@ def sum_moments(storage, number):
             find_pivots(x, first, last, left, right, lanes, own)
             clear(sums, at, lanes, left, right, spread(0.0))
             clear(partial, at, lanes, left, right, spread(number(0.0)))
-            for row in range(first, last, SPILL):
-                end = row + SPILL if row + SPILL < last else last
-                sum_rows(x, row, end, left, right, lanes, own, partial, at)
-                spill(partial, sums, at, lanes, left, right)
+            walk(first, last, left, right, lanes, sums, partial, at, x, own)
 
     return columns_moments
 
@@ -252,38 +315,30 @@ def prepare(storage, number):
 
 
 @step
-def lane_forward(table, lanes, j):
-    """Center, scale and shift of eight lanes."""
+def lane_forward(table, lanes, j, read):
+    """Center, scale and shift of some lanes."""
     return read(table, CENTER * lanes + j), read(table, SCALE * lanes + j), read(table, SHIFT * lanes + j)
 
 
-@step
-def normalize_lanes(x, y, residual, masks, table, at, j, count, lanes, stream, activate, add):
-    """Up to eight outputs, and with a residual the bits that say where ReLU let it pass."""
-    center, scale, shift = lane_forward(table, lanes, j)
-    t = (some(x, at, count, center) - center) * scale + shift
-    if add:
-        t = t + some(residual, at, count, center)
-        write_mask(masks, at // 8, invert(t <= full(t, 0.0)))
-    give(y, at, count, activate(t), stream)
+def normalize_with(activate, add):
+    """The step that normalizes a strip, with that activation, or with a residual."""
 
+    @step
+    def normalize(at, j, count, read, lanes, x, y, residual, masks, table, stream):
+        center, scale, shift = lane_forward(table, lanes, j, read)
+        t = (some(x, at, count, center) - center) * scale + shift
+        if add:
+            t = t + some(residual, at, count, center)
+            write_mask(masks, at // 8, invert(t <= full(t, 0.0)))
+        give(y, at, count, activate(t), stream)
 
-@step
-def normalize_rows(x, y, residual, masks, table, first, last, left, right, lanes, stream, activate, add):
-    """The outputs of a unit."""
-    for row in range(first, last):
-        at = row * lanes
-        for j in range(left, right - 7, 8):
-            normalize_lanes(x, y, residual, masks, table, at + j, j, 8, lanes, stream, activate, add)
-        rest = (right - left) % 8
-        if rest:
-            j = right - rest
-            normalize_lanes(x, y, residual, masks, table, at + j, j, rest, lanes, stream, activate, add)
+    return normalize
 
 
 def forward(storage, number, name, add):
     """The second sweep forward."""
     activate, _ = activation(name, number)
+    walk = write_by(normalize_with(activate, add), number)
 
     @cfunc(KERNEL, error_model="numpy")
     def columns_forward(a):
@@ -295,6 +350,6 @@ def forward(storage, number, name, add):
             if unit >= units:
                 return
             _, first, last, left, right = bounds(a, units - 1 - unit)
-            normalize_rows(x, y, residual, masks, table, first, last, left, right, lanes, stream, activate, add)
+            walk(first, last, left, right, lanes, x, y, residual, masks, table, stream)
 
     return columns_forward

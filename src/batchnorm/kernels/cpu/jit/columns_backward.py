@@ -6,14 +6,13 @@ import numpy as np
 from numba import cfunc
 
 from .activations import activation
-from .columns import SPILL, bounds, channels_of, clear, lane_forward, rows_of, spill
+from .columns import add_to, bounds, channels_of, clear, lane_forward, rows_of, sum_by, write_by
 from .lanes import KERNEL, full, spread, step, total, widen
 from .memory import (
-    AHEAD,
     alone,
     get,
     give,
-    prefetch,
+    prefetch_like,
     read,
     some,
     take_ticket,
@@ -43,34 +42,32 @@ from .slots import (
 )
 
 
-@step
-def sum_lanes(x, dy, masks, table, here, j, count, lanes, partial, at, derivative, add):
-    """Add the gradients, and their products with x - center, to the sums of up to eight lanes."""
-    prefetch(x, here + AHEAD)
-    prefetch(dy, here + AHEAD)
-    center, scale, shift = lane_forward(table, lanes, j)
-    distance, e = some(x, here, count, center) - center, some(dy, here, count, full(center, 0.0))
-    g = pass_back(distance, e, masks, here // 8, scale, shift, derivative, add)
-    write(partial, at + j, read(partial, at + j) + g)
-    write(partial, at + lanes + j, read(partial, at + lanes + j) + g * distance)
+def sum_with(derivative, add):
+    """The step that sums a strip's gradients, and their products with x - center."""
 
+    @step
+    def sum_gradients_of(first, last, j, count, read, ahead, stride, lanes, partial, at, x, dy, masks, table):
+        center, scale, shift = lane_forward(table, lanes, j, read)
+        zero = full(center, 0.0)
+        one, two = zero, zero
+        for row in range(first, last):
+            here, there = row * lanes + j, ahead + (row - first) * stride
+            prefetch_like(x, there, center)
+            prefetch_like(dy, there, center)
+            distance, e = some(x, here, count, center) - center, some(dy, here, count, zero)
+            g = pass_back(distance, e, masks, here // 8, scale, shift, derivative, add)
+            one = one + g
+            two = two + g * distance
+        add_to(partial, at + j, one)
+        add_to(partial, at + lanes + j, two)
 
-@step
-def sum_rows(x, dy, masks, table, first, last, left, right, lanes, partial, at, derivative, add):
-    """Add rows to the unit's sums."""
-    for row in range(first, last):
-        here = row * lanes
-        for j in range(left, right - 7, 8):
-            sum_lanes(x, dy, masks, table, here + j, j, 8, lanes, partial, at, derivative, add)
-        rest = (right - left) % 8
-        if rest:
-            j = right - rest
-            sum_lanes(x, dy, masks, table, here + j, j, rest, lanes, partial, at, derivative, add)
+    return sum_gradients_of
 
 
 def sum_gradients(storage, number, name, add):
     """The first sweep back: the sums of every block."""
     _, derivative = activation(name, number)
+    walk = sum_by(sum_with(derivative, add), storage, number, 2)
 
     @cfunc(KERNEL, error_model="numpy")
     def columns_sums(a):
@@ -90,10 +87,7 @@ def sum_gradients(storage, number, name, add):
             at = 2 * block * lanes
             clear(sums, at, lanes, left, right, spread(0.0))
             clear(partial, at, lanes, left, right, spread(number(0.0)))
-            for row in range(first, last, SPILL):
-                end = row + SPILL if row + SPILL < last else last
-                sum_rows(x, dy, masks, table, row, end, left, right, lanes, partial, at, derivative, add)
-                spill(partial, sums, at, lanes, left, right)
+            walk(first, last, left, right, lanes, sums, partial, at, x, dy, masks, table)
 
     return columns_sums
 
@@ -170,42 +164,28 @@ def merge(storage, number, name, add):
     return columns_merge
 
 
-@step
-def differentiate_lanes(x, dy, dx, masks, dresidual, table, at, j, count, lanes, training, stream, derivative, add):
-    """Up to eight values of dx, and with a residual of its gradient."""
-    center, scale, shift = lane_forward(table, lanes, j)
-    distance, e = some(x, at, count, center) - center, some(dy, at, count, center)
-    g = pass_back(distance, e, masks, at // 8, scale, shift, derivative, add)
-    result = g * read(table, OF_DY * lanes + j)
-    if training:  # else the statistics are constants; 0 * x would make a NaN of an infinite x
-        result = result + (distance * read(table, OF_X * lanes + j) + read(table, CONSTANT * lanes + j))
-    give(dx, at, count, result, stream)
-    if add:
-        give(dresidual, at, count, g, stream)
+def differentiate_with(derivative, add):
+    """The step that makes a strip of dx, and with a residual of its gradient."""
 
+    @step
+    def differentiate_lanes(at, j, count, read, lanes, x, dy, dx, masks, dresidual, table, training, stream):
+        center, scale, shift = lane_forward(table, lanes, j, read)
+        distance, e = some(x, at, count, center) - center, some(dy, at, count, center)
+        g = pass_back(distance, e, masks, at // 8, scale, shift, derivative, add)
+        result = g * read(table, OF_DY * lanes + j)
+        if training:  # else the statistics are constants; 0 * x would make a NaN of an infinite x
+            result = result + (distance * read(table, OF_X * lanes + j) + read(table, CONSTANT * lanes + j))
+        give(dx, at, count, result, stream)
+        if add:
+            give(dresidual, at, count, g, stream)
 
-@step
-def differentiate_rows(
-    x, dy, dx, masks, dresidual, table, first, last, left, right, lanes, training, stream, derivative, add
-):
-    """The values of dx of a unit."""
-    for row in range(first, last):
-        at = row * lanes
-        for j in range(left, right - 7, 8):
-            differentiate_lanes(
-                *(x, dy, dx, masks, dresidual, table, at + j, j, 8, lanes, training, stream, derivative, add)
-            )
-        rest = (right - left) % 8
-        if rest:
-            j = right - rest
-            differentiate_lanes(
-                *(x, dy, dx, masks, dresidual, table, at + j, j, rest, lanes, training, stream, derivative, add)
-            )
+    return differentiate_lanes
 
 
 def differentiate(storage, number, name, add):
     """The second sweep back."""
     _, derivative = activation(name, number)
+    walk = write_by(differentiate_with(derivative, add), number)
 
     @cfunc(KERNEL, error_model="numpy")
     def columns_backward(a):
@@ -217,9 +197,6 @@ def differentiate(storage, number, name, add):
             if unit >= units:
                 return
             _, first, last, left, right = bounds(a, units - 1 - unit)
-            differentiate_rows(
-                *(x, dy, dx, masks, dresidual, table, first, last, left, right, lanes),
-                *(training, stream, derivative, add),
-            )
+            walk(first, last, left, right, lanes, x, dy, dx, masks, dresidual, table, training, stream)
 
     return columns_backward

@@ -26,46 +26,41 @@ _FLAGS = ("contract", "nsz")
 
 
 class Lanes(types.Type):
-    """Eight floating-point numbers."""
+    """Floating-point numbers side by side, eight if nothing is said."""
 
-    def __init__(self, scalar):
-        self.scalar = scalar
-        super().__init__(f"Lanes({scalar})")
+    def __init__(self, scalar, width=WIDTH):
+        self.scalar, self.width = scalar, width
+        super().__init__(f"Lanes({scalar}, {width})")
 
 
 class Mask(types.Type):
-    """Eight truth values."""
+    """A truth value for each lane."""
 
-    def __init__(self):
-        super().__init__("Mask")
+    def __init__(self, width):
+        self.width = width
+        super().__init__(f"Mask({width})")
 
 
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, ir.VectorType(_FLOATS[kind.scalar], WIDTH))
+        super().__init__(manager, kind, ir.VectorType(_FLOATS[kind.scalar], kind.width))
 
 
 @register_model(Mask)
 class _MaskModel(models.PrimitiveModel):
     def __init__(self, manager, kind):
-        super().__init__(manager, kind, ir.VectorType(I1, WIDTH))
+        super().__init__(manager, kind, ir.VectorType(I1, kind.width))
 
 
-MASK = Mask()
-
-
-_DOUBLES = Lanes(types.float64)
-
-
-def _define(operation, result, emit):
+def _define(operation, emit, *, compares=False):
     """Teach Numba an operator of two equal kinds of lanes."""
 
     @infer_global(operation)
     class _Typing(AbstractTemplate):
         def generic(self, args, kws):
             if len(args) == 2 and isinstance(args[0], Lanes) and args[0] == args[1]:
-                return signature(result or args[0], *args)
+                return signature(Mask(args[0].width) if compares else args[0], *args)
             return None
 
     @lower_builtin(operation, Lanes, Lanes)
@@ -79,11 +74,11 @@ for _operation, _name in (
     (operator.mul, "fmul"),
     (operator.truediv, "fdiv"),
 ):
-    _define(_operation, None, lambda builder, a, b, name=_name: getattr(builder, name)(a, b, flags=_FLAGS))
+    _define(_operation, lambda builder, a, b, name=_name: getattr(builder, name)(a, b, flags=_FLAGS))
 
 
 for _operation, _name in ((operator.lt, "<"), (operator.le, "<="), (operator.gt, ">"), (operator.ge, ">=")):
-    _define(_operation, MASK, lambda builder, a, b, name=_name: builder.fcmp_ordered(name, a, b))
+    _define(_operation, lambda builder, a, b, name=_name: builder.fcmp_ordered(name, a, b), compares=True)
 
 
 def scalar_of(dtype):
@@ -104,12 +99,12 @@ def like(element, kind):
 def splat(builder, value, kind):
     """One value in every lane."""
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, I32(0))
-    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(I32, WIDTH), [0] * WIDTH))
+    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(I32, kind.count), [0] * kind.count))
 
 
 @intrinsic
 def spread(_context, number):
-    """The same number in every lane."""
+    """The same number in each of eight lanes."""
 
     def codegen(context, builder, sig, args):
         return splat(builder, args[0], context.get_value_type(sig.return_type))
@@ -123,7 +118,7 @@ def full(_context, like, number):
 
     def codegen(context, builder, sig, args):
         kind = context.get_value_type(sig.args[0])
-        number = args[1] if sig.args[0] == _DOUBLES else builder.fptrunc(args[1], kind.element)
+        number = args[1] if sig.args[0].scalar == types.float64 else builder.fptrunc(args[1], kind.element)
         return splat(builder, number, kind)
 
     return like(like, types.float64), codegen
@@ -134,9 +129,10 @@ def widen(_context, value):
     """Lanes as float64."""
 
     def codegen(context, builder, sig, args):
-        return args[0] if sig.args[0] == _DOUBLES else builder.fpext(args[0], ir.VectorType(ir.DoubleType(), WIDTH))
+        kind = context.get_value_type(sig.return_type)
+        return args[0] if args[0].type == kind else builder.fpext(args[0], kind)
 
-    return _DOUBLES(value), codegen
+    return Lanes(types.float64, value.width)(value), codegen
 
 
 @intrinsic
@@ -156,7 +152,7 @@ def is_nan(_context, value):
     def codegen(context, builder, sig, args):
         return builder.fcmp_unordered("uno", args[0], args[0])
 
-    return MASK(value), codegen
+    return Mask(value.width)(value), codegen
 
 
 @intrinsic
@@ -166,7 +162,7 @@ def either(_context, one, other):
     def codegen(context, builder, sig, args):
         return builder.or_(*args)
 
-    return MASK(one, other), codegen
+    return one(one, other), codegen
 
 
 @intrinsic
@@ -176,7 +172,7 @@ def both(_context, one, other):
     def codegen(context, builder, sig, args):
         return builder.and_(*args)
 
-    return MASK(one, other), codegen
+    return one(one, other), codegen
 
 
 @intrinsic
@@ -186,7 +182,7 @@ def invert(_context, mask):
     def codegen(context, builder, sig, args):
         return builder.not_(args[0])
 
-    return MASK(mask), codegen
+    return mask(mask), codegen
 
 
 @intrinsic
@@ -194,7 +190,7 @@ def total(_context, value):
     """The sum of the lanes, in pairs."""
 
     def codegen(context, builder, sig, args):
-        parts = [builder.extract_element(args[0], I32(lane)) for lane in range(WIDTH)]
+        parts = [builder.extract_element(args[0], I32(lane)) for lane in range(sig.args[0].width)]
         while len(parts) > 1:
             half = len(parts) // 2
             parts = [builder.fadd(parts[i], parts[i + half]) for i in range(half)]
@@ -225,7 +221,7 @@ def extract(_context, value, lane):
 
 
 def _shuffle(order):
-    """An operation that picks lanes of two: 0 to 7 are the first's, 8 to 15 the second's."""
+    """An operation that picks lanes of two times eight: 0 to 7 are the first's, 8 to 15 the second's."""
 
     @intrinsic
     def shuffle(_context, one, other):
@@ -254,8 +250,8 @@ def power_of_two(_context, value):
     """2**value for lanes that hold integers in the range of normal exponents."""
 
     def codegen(context, builder, sig, args):
-        mantissa, bias, integer = (52, 1023, I64) if sig.args[0] == _DOUBLES else (23, 127, I32)
-        kind = ir.VectorType(integer, WIDTH)
+        mantissa, bias, integer = (52, 1023, I64) if sig.args[0].scalar == types.float64 else (23, 127, I32)
+        kind = like(integer, args[0].type)
         exponent = builder.add(builder.fptosi(args[0], kind), constant(kind, bias))
         return builder.bitcast(builder.shl(exponent, constant(kind, mantissa)), args[0].type)
 

@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .lanes import I1, I8, I16, I32, I64, MASK, WIDTH, Lanes, constant, extract, insert, like, scalar_of, splat, step
+from .lanes import I1, I8, I16, I32, I64, WIDTH, Lanes, Mask, constant, extract, insert, like, scalar_of, splat, step
 
 
 def _from_bfloat16(builder, bits):
@@ -31,32 +31,84 @@ def _to_bfloat16(builder, value):
     return builder.trunc(chosen, like(I16, value.type))
 
 
+def _load(builder, kind, array, index, width):
+    """As many values from the place of array[index], whose type is `kind`."""
+    place = builder.gep(array, [index])
+    vector = builder.bitcast(place, ir.VectorType(place.type.pointee, width).as_pointer())
+    value = builder.load(vector, align=_bytes(kind.dtype))
+    return _from_bfloat16(builder, value) if kind.dtype == types.uint16 else value
+
+
+def _store(builder, kind, array, index, value):
+    """Put the values into the place of array[index]; return the instruction."""
+    place = builder.gep(array, [index])
+    if kind.dtype == types.uint16:
+        value = _to_bfloat16(builder, value)
+    vector = builder.bitcast(place, value.type.as_pointer())
+    return builder.store(value, vector, align=_bytes(kind.dtype))
+
+
+def _bytes(dtype):
+    return dtype.bitwidth // 8
+
+
 @intrinsic
 def read(_context, array, index):
     """array[index : index + 8] as lanes; no bounds are checked."""
 
     def codegen(context, builder, sig, args):
-        place = builder.gep(args[0], [args[1]])
-        element = place.type.pointee
-        vector = builder.bitcast(place, ir.VectorType(element, WIDTH).as_pointer())
-        value = builder.load(vector, align=context.get_abi_sizeof(element))
-        return _from_bfloat16(builder, value) if sig.args[0].dtype == types.uint16 else value
+        return _load(builder, sig.args[0], *args, WIDTH)
 
     return Lanes(scalar_of(array.dtype))(array, types.intp), codegen
 
 
+WIDE = 128
+"""Bytes of the widest lanes: two cache lines, and few enough for a sum or two to stay in the registers."""
+
+
 @intrinsic
-def write(_context, array, index, value):
-    """array[index : index + 8] = value, rounded to the array's type."""
+def read_wide(_context, array, index):
+    """`read` as many values as there are in `WIDE` bytes of the type that is computed with."""
+    scalar = scalar_of(array.dtype)
+    width = WIDE // _bytes(scalar)
 
     def codegen(context, builder, sig, args):
-        array, index, value = args
-        place = builder.gep(array, [index])
-        element = place.type.pointee
-        if sig.args[0].dtype == types.uint16:
-            value = _to_bfloat16(builder, value)
-        vector = builder.bitcast(place, ir.VectorType(element, WIDTH).as_pointer())
-        builder.store(value, vector, align=context.get_abi_sizeof(element))
+        return _load(builder, sig.args[0], *args, width)
+
+    return Lanes(scalar, width)(array, types.intp), codegen
+
+
+@intrinsic
+def read_like(_context, array, index, like):
+    """`read` as many values as `like` has."""
+
+    def codegen(context, builder, sig, args):
+        return _load(builder, sig.args[0], *args[:2], sig.args[2].width)
+
+    return Lanes(scalar_of(array.dtype), like.width)(array, types.intp, like), codegen
+
+
+@intrinsic
+def loaded(_context, value):
+    """The value, and nothing else: LLVM would make a load and a choice one operation, which waits for the choice."""
+
+    def codegen(context, builder, sig, args):
+        kind = args[0].type
+        scalar = {"float": "f32", "double": "f64"}[str(kind.element)]
+        fence = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kind, [kind]), f"llvm.arithmetic.fence.v{kind.count}{scalar}"
+        )
+        return builder.call(fence, args)
+
+    return value(value), codegen
+
+
+@intrinsic
+def write(_context, array, index, value):
+    """array[index : index + the width of value] = value, rounded to the array's type."""
+
+    def codegen(context, builder, sig, args):
+        _store(builder, sig.args[0], *args)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value), codegen
@@ -68,13 +120,12 @@ def write_past(_context, array, index, value):
 
     def codegen(context, builder, sig, args):
         array, index, value = args
-        place = builder.gep(array, [index])
-        element = place.type.pointee
-        if sig.args[0].dtype == types.uint16:
-            value = _to_bfloat16(builder, value)
-        vector = builder.bitcast(place, ir.VectorType(element, WIDTH).as_pointer())
-        store = builder.store(value, vector, align=WIDTH * context.get_abi_sizeof(element))
-        store.set_metadata("nontemporal", builder.module.add_metadata([I32(1)]))
+        for first in range(0, sig.args[2].width, WIDTH):
+            order = ir.Constant(ir.VectorType(I32, WIDTH), list(range(first, first + WIDTH)))
+            part = builder.shuffle_vector(value, value, order)
+            store = _store(builder, sig.args[0], array, builder.add(index, I64(first)), part)
+            store.align = WIDTH * _bytes(sig.args[0].dtype)
+            store.set_metadata("nontemporal", builder.module.add_metadata([I32(1)]))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value), codegen
@@ -105,45 +156,65 @@ def put(_context, array, index, value):
     return types.void(array, types.intp, value), codegen
 
 
-AHEAD = 256
-"""How many values before they are read a loop asks for them."""
-
-
 @intrinsic
 def prefetch(_context, array, index):
     """Ask for the cache line of array[index], which need not exist, before it is read."""
 
     def codegen(context, builder, sig, args):
-        place = builder.bitcast(builder.gep(args[0], [args[1]]), I8.as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [place, I32(0), I32(3), I32(1)])
+        _prefetch(builder, *args)
         return context.get_dummy_value()
 
     return types.void(array, types.intp), codegen
 
 
 @intrinsic
+def prefetch_like(_context, array, index, like):
+    """`prefetch` as many values from there as `like` has."""
+
+    def codegen(context, builder, sig, args):
+        line = LINE // _bytes(sig.args[0].dtype)
+        for first in range(0, sig.args[2].width, line):
+            _prefetch(builder, args[0], builder.add(args[1], I64(first)))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, like), codegen
+
+
+LINE = 64
+"""Bytes of a cache line."""
+
+
+def _prefetch(builder, array, index):
+    place = builder.bitcast(builder.gep(array, [index]), I8.as_pointer())
+    kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [place, I32(0), I32(3), I32(1)])
+
+
+@intrinsic
 def write_mask(_context, array, index, mask):
-    """array[index] = mask as the 8 bits of a byte, lane 0 the lowest."""
+    """Write a mask as bits, lane 0 the lowest of the byte array[index]."""
 
     def codegen(context, builder, sig, args):
         array, index, mask = args
-        builder.store(builder.bitcast(mask, I8), builder.gep(array, [index]))
+        bits = builder.bitcast(mask, ir.IntType(sig.args[2].width))
+        place = builder.bitcast(builder.gep(array, [index]), bits.type.as_pointer())
+        builder.store(bits, place, align=1)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, mask), codegen
 
 
 @intrinsic
-def read_mask(_context, array, index):
-    """The mask that `write_mask` wrote."""
+def read_mask(_context, array, index, like):
+    """The mask that `write_mask` wrote, of as many lanes as `like` has."""
 
     def codegen(context, builder, sig, args):
-        byte = builder.load(builder.gep(args[0], [args[1]]))
-        return builder.bitcast(byte, ir.VectorType(I1, WIDTH))
+        width = sig.return_type.width
+        place = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(width).as_pointer())
+        return builder.bitcast(builder.load(place, align=1), ir.VectorType(I1, width))
 
-    return MASK(array, types.intp), codegen
+    return Mask(like.width)(array, types.intp, like), codegen
 
 
 def read_mask_of_four(which):
@@ -158,7 +229,7 @@ def read_mask_of_four(which):
             bits = ir.Constant(kind, [_as_signed(1 << (8 * which + lane)) for lane in range(WIDTH)])
             return builder.icmp_unsigned("==", builder.and_(word, bits), bits)
 
-        return MASK(array, types.intp), codegen
+        return Mask(WIDTH)(array, types.intp), codegen
 
     return read_one
 
@@ -207,6 +278,16 @@ def take_ticket(_context, arguments):
     return types.int64(arguments), codegen
 
 
+@intrinsic
+def width_of(_context, value):
+    """How many lanes there are."""
+
+    def codegen(context, builder, sig, args):
+        return I64(sig.args[0].width)
+
+    return types.intp(value), codegen
+
+
 @step
 def read_some(array, index, count, fill):
     """The first `count` lanes from the array, the others `fill`."""
@@ -225,14 +306,14 @@ def write_some(array, index, count, value):
 
 @step
 def some(array, index, count, fill):
-    """Up to eight values."""
-    return read(array, index) if count >= 8 else read_some(array, index, count, fill)
+    """Up to as many values as `fill` has."""
+    return read_like(array, index, fill) if count >= width_of(fill) else read_some(array, index, count, fill)
 
 
 @step
 def give(array, index, count, value, stream):
-    """Write up to eight values, past the caches if `stream` says so."""
-    if count < 8:
+    """Write up to all values, past the caches if `stream` says so."""
+    if count < width_of(value):
         write_some(array, index, count, value)
     elif stream:
         write_past(array, index, value)
