@@ -50,14 +50,15 @@ def check_mask(a: Arguments, source: Source) -> None:
             argument="mask",
             expected="a tensor of bool, True where a place is valid",
             got="None" if a.mask is None else got,
-            cure="To normalize every place take moments='batch'." if a.mask is None else "Convert it: mask.bool().",
+            cure=_cure(a.mask),
         )
-    n, _, *spatial = a.x.shape if a.x.dim() > 1 else (len(a.x), 0)
-    if tuple(a.mask.shape) not in ((n, *spatial), (n, 1, *spatial)):
+    n, _, *spatial = a.x.shape if a.x.dim() > 1 else (0, 0)
+    if a.x.dim() > 1 and tuple(a.mask.shape) not in ((n, *spatial), (n, 1, *spatial)):
         raise InputError(
             argument="mask",
             expected=f"the shape {(n, *spatial)} or {(n, 1, *spatial)} beside x {tuple(a.x.shape)}",
             got=str(tuple(a.mask.shape)),
+            cure="A place is valid for all channels, or for none.",
         )
     if a.mask.device != a.x.device:
         raise InputError(
@@ -66,6 +67,12 @@ def check_mask(a: Arguments, source: Source) -> None:
             got=str(a.mask.device),
             cure="Move it with .to(x.device).",
         )
+
+
+def _cure(mask: object) -> str:
+    if mask is None:
+        return "To normalize every place take moments='batch'."
+    return "Convert it: mask.bool()." if isinstance(mask, Tensor) else "Convert it: torch.as_tensor(mask).bool()."
 
 
 def masked(route: str, a: Arguments, source: Source, take: Take) -> Tensor:

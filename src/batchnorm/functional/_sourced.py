@@ -8,7 +8,8 @@ from math import prod
 
 from torch import Tensor
 
-from ._arguments import Arguments, one_value
+from ..errors import InputError, InputTypeError
+from ._arguments import Arguments
 from ._between import between
 from ._masked import Take, check_mask, masked
 from ._slices import sliced
@@ -24,6 +25,7 @@ def resolve(a: Arguments) -> Arguments:
     """
     named = as_source(a.source)
     check_mask(a, named)
+    _check_counter(a.num_batches_tracked)
     if named.reads_running and (a.running_mean is None or a.running_var is None):
         raise RuntimeError(
             f"batch_norm: moments={str(named)!r} reads running_mean and running_var, expected both, got None. Pass "
@@ -35,6 +37,18 @@ def resolve(a: Arguments) -> Arguments:
     return a._replace(source=source)
 
 
+def _check_counter(tracked: object) -> None:
+    if tracked is None or (isinstance(tracked, Tensor) and tracked.numel() == 1):
+        return
+    got = f"a tensor of shape {tuple(tracked.shape)}" if isinstance(tracked, Tensor) else repr(tracked)[:100]
+    raise InputTypeError(
+        argument="num_batches_tracked",
+        expected="the updates so far, one integer as a tensor",
+        got=got,
+        cure="Write it as torch.tensor(0), and add 1 after every update.",
+    )
+
+
 def sourced(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     """The output of a call with a source; `take` computes the calls without one that it may be made of."""
     if source.takes_mask:
@@ -42,10 +56,20 @@ def sourced(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     inner = prod(a.x.shape[2:])
     sizes = source.sizes(a.x.shape[0], inner)
     if min(sizes) * inner == 1 and a.training:
-        raise one_value(a.x)
+        raise _one_value(a, source)
     if len(sizes) > 1:
         return sliced(route, a, source, sizes)
     return take(route, a._replace(source=None)) if is_plain(source) else between(route, a, source)
+
+
+def _one_value(a: Arguments, source: Source) -> ValueError:
+    """The error for a slice that has one value per channel."""
+    return InputError(
+        argument="moments",
+        expected="slices of more than 1 value per channel when training, for one value has no variance",
+        got=f"{str(source)!r} of x {tuple(a.x.shape)}",
+        cure="Take larger slices, or evaluate (model.eval()).",
+    )
 
 
 def is_plain(source: Source) -> bool:
