@@ -13,7 +13,7 @@ from ._arguments import Arguments
 from ._between import between
 from ._masked import Take, check_mask, masked
 from ._slices import sliced
-from .sources import BATCH, RUNNING, Source, as_source
+from .sources import BATCH, RUNNING, Source, as_source, is_plain
 
 
 def resolve(a: Arguments) -> Arguments:
@@ -70,9 +70,3 @@ def _one_value(a: Arguments, source: Source) -> ValueError:
         got=f"{str(source)!r} of x {tuple(a.x.shape)}",
         cure="Take larger slices, or evaluate (model.eval()).",
     )
-
-
-def is_plain(source: Source) -> bool:
-    """Whether the moments that a source is given normalize, and are tracked."""
-    kind = type(source)
-    return kind.normalizer is Source.normalizer and kind.tracked is Source.tracked

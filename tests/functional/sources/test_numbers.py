@@ -18,9 +18,7 @@ FAR_ON = torch.tensor(4)
 def check(text, shape, *, tracked=True, training=True, weight=True, bias=True, route="auto", momentum=0.1):
     arguments, dy = make_case(shape, dtype=torch.float64, tracked=tracked, weight=weight, bias=bias)
     options = {"training": training, "momentum": momentum}
-    found = run(
-        batch_norm, arguments, dy, **options, route=route, moments=text, num_batches_tracked=FAR_ON
-    )
+    found = run(batch_norm, arguments, dy, **options, route=route, moments=text, num_batches_tracked=FAR_ON)
     wanted = expected(text, arguments, dy, **options, tracked=4)
     assert found.keys() == {name for name, value in vars(wanted).items() if value is not None}
     assert {name: error for name, error in errors(found, wanted).items() if not error < 1e-11} == {}
@@ -46,9 +44,7 @@ def test_weight_and_bias_may_each_be_missing(text, training, weight, bias):
     check(text, (9, 4, 3), training=training, weight=weight, bias=bias)
 
 
-@pytest.mark.parametrize(
-    "momentum", [0, 0.0, 1, np.float32(0.25), torch.tensor(0.25), torch.tensor(0.0)], ids=repr
-)
+@pytest.mark.parametrize("momentum", [0, 0.0, 1, np.float32(0.25), torch.tensor(0.25), torch.tensor(0.0)], ids=repr)
 @pytest.mark.parametrize("text", TRAINING)
 def test_any_momentum_is_the_weight_of_the_new_batch(text, momentum):
     check(text, (9, 4, 3), momentum=momentum)

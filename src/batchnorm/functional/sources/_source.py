@@ -144,6 +144,12 @@ class Running(Source):
 BATCH, RUNNING = Batch(), Running()
 
 
+def is_plain(source: Source) -> bool:
+    """Whether the moments that a source is given normalize, and are tracked."""
+    kind = type(source)
+    return kind.normalizer is Source.normalizer and kind.tracked is Source.tracked
+
+
 def running(state: State) -> tuple[Tensor, Tensor]:
     """The running statistics, of which half types are widened: rounded to 8 bits the output would be.
 
