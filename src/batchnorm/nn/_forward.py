@@ -54,7 +54,8 @@ class Forward(Scripted, _BatchNorm):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """As torch, but that a module is no source of moments: torch would make a submodule of it, and say nothing."""
-        super().__setattr__(name, as_source(value) if name == "moments" else value)
+        given: Any = as_source(value) if name == "moments" else value
+        super().__setattr__(name, given)
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)

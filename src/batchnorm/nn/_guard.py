@@ -45,9 +45,8 @@ class GuardedEps:
             raise AttributeError(f"type object {getattr(owner, '__name__', owner)!r} has no attribute 'eps'")
         frame = sys._getframe(1)
         loss = _loss(layer, frame.f_code)
-        if loss is not None:
-            if not _may_read(frame, layer):
-                raise _would_drop(layer, frame, loss)
+        if loss is not None and not _may_read(frame, layer):
+            raise _would_drop(layer, frame, loss)
         if "eps" not in layer.__dict__:
             raise _missing(layer)
         eps: float = layer.__dict__["eps"]

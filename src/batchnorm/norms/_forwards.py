@@ -114,7 +114,7 @@ def _parts(call: Call, norms: Sequence[Norm]) -> tuple[Call, ...]:
 
 
 def make_ready(change: Transaction, norms: Sequence[Norm]) -> None:
-    """Let a movement be seen where the statistics are broken, or move by nobody's batch; let synchronized norms be alone."""
+    """Let a movement be seen where statistics are broken or no batch's, and synchronized norms run by themselves."""
     for norm in norms:
         norm.mean.nan_to_num_(0.0, 0.0, 0.0)
         norm.var.nan_to_num_(1.0, 1.0, 1.0)

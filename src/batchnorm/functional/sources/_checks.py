@@ -16,11 +16,12 @@ def checked_number(
         InputTypeError: no number.
         InputError: another number, or none at all (NaN).
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, int | Real):
         raise InputTypeError(verb=source, argument=argument, expected=expected, got=repr(value)[:100], cure=cure)
-    if not least <= value <= most:
+    number = index(value) if isinstance(value, int) else float(value)
+    if not least <= number <= most:
         raise InputError(verb=source, argument=argument, expected=expected, got=repr(value), cure=cure)
-    return value if type(value) is int else float(value)
+    return number
 
 
 def checked_integer(source: str, argument: str, value: object, least: int, expected: str, cure: str) -> int:

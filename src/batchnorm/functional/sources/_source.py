@@ -91,7 +91,7 @@ class Source:
         return (count,)
 
     def __str__(self) -> str:
-        """The text that `moments=` takes for this source, if it has one: a class inherits no name, for it is another."""
+        """The text that `moments=` takes for this source, if it has one; a class inherits none, for it is another."""
         if not vars(type(self)).get("name"):
             return repr(self)
         values = [getattr(self, field.name) for field in fields(self)]
