@@ -7,7 +7,9 @@ from batchnorm.functional import batch_norm, batch_norm_add, batch_norm_pool
 
 X = torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
 ONES = torch.ones(4, 5, 5, dtype=torch.bool)
-ONE = torch.zeros(4, 5, 5, dtype=torch.bool).index_put((torch.tensor(2), torch.tensor(1), torch.tensor(3)), torch.tensor(True))
+ONE = torch.zeros(4, 5, 5, dtype=torch.bool).index_put(
+    (torch.tensor(2), torch.tensor(1), torch.tensor(3)), torch.tensor(True)
+)
 ROUTES = ["auto", "composed", "native", "fused"]
 ONE_VALUE = "expected more than 1 value per channel when training"
 
@@ -26,10 +28,18 @@ MASKS = {
     "integer": (ONES.long(), TypeError, "got a tensor of torch.int64"),
     "list": (ONES.tolist(), TypeError, r"got list. Convert it: torch.as_tensor\(mask\).bool\(\)"),
     "array": (ONES.numpy(), TypeError, "got ndarray"),
-    "shorter": (ONES[:, :4], ValueError, r"expected the shape \(4, 5, 5\) or \(4, 1, 5, 5\) beside x \(4, 3, 5, 5\), got"),
+    "shorter": (
+        ONES[:, :4],
+        ValueError,
+        r"expected the shape \(4, 5, 5\) or \(4, 1, 5, 5\) beside x \(4, 3, 5, 5\), got",
+    ),
     "a batch of 1": (ONES[:1], ValueError, r"got \(1, 5, 5\)"),
     "by sample": (ONES[:, 0, 0], ValueError, r"got \(4,\)"),
-    "by channel": (ONES[:, None].expand(4, 3, 5, 5), ValueError, r"got \(4, 3, 5, 5\). A place is valid for all channels"),
+    "by channel": (
+        ONES[:, None].expand(4, 3, 5, 5),
+        ValueError,
+        r"got \(4, 3, 5, 5\). A place is valid for all channels",
+    ),
     "meta": (ONES.to("meta"), ValueError, "expected a mask on the device of x, cpu, got meta"),
 }
 
@@ -53,7 +63,9 @@ def test_a_mask_beside_an_x_without_channels_is_not_what_is_named(x):
     refuses((RuntimeError, IndexError), r"x must have the shape \(N, C, \*\)", x, mask=ONES, moments="masked")
 
 
-@pytest.mark.parametrize("moments", [None, "batch", "ghost:2", "renorm:2,1,0", "population", "population:none", "blend:0.5"])
+@pytest.mark.parametrize(
+    "moments", [None, "batch", "ghost:2", "renorm:2,1,0", "population", "population:none", "blend:0.5"]
+)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("size", [4, 0], ids=["batch", "empty"])
 def test_a_mask_that_no_source_takes_is_refused(moments, training, size):
@@ -74,7 +86,9 @@ def test_a_mask_goes_with_no_residual_and_no_pool(function, own):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("moments", ["renorm:2,1,0", "population", "population:none", "blend:0.5"])
 def test_a_source_that_reads_statistics_needs_them(moments, training):
-    with pytest.raises(RuntimeError, match=f"moments='{moments}' reads running_mean and running_var, expected both, got"):
+    with pytest.raises(
+        RuntimeError, match=f"moments='{moments}' reads running_mean and running_var, expected both, got"
+    ):
         batch_norm(X, None, None, training=training, moments=moments)
 
 

@@ -94,7 +94,10 @@ def test_what_inherits_has_no_text_of_its_own():
 
 
 SIZE = "Ghost: size: expected the samples of a slice, an integer of at least 1, got "
-R_MAX, D_MAX = "Renorm: r_max: expected a number of at least 1, got ", "Renorm: d_max: expected a number of at least 0, got "
+R_MAX, D_MAX = (
+    "Renorm: r_max: expected a number of at least 1, got ",
+    "Renorm: d_max: expected a number of at least 0, got ",
+)
 WARMUP = "Renorm: warmup: expected a number of updates, an integer of at least 0, got "
 ALPHA = "Blend: alpha: expected the weight of the batch, a number from 0 to 1, got "
 FILL = "Masked: fill: expected a finite number or None, got "
@@ -157,9 +160,13 @@ def test_a_text_of_no_source_is_refused_with_how_it_is_written(text):
     assert TEXTS[text] in str(caught.value)
 
 
-@pytest.mark.parametrize("given", [3, True, 2.5, Ghost, Source, ["ghost:3"], b"ghost:3", torch.nn.ReLU(), torch.zeros(2)])
+@pytest.mark.parametrize(
+    "given", [3, True, 2.5, Ghost, Source, ["ghost:3"], b"ghost:3", torch.nn.ReLU(), torch.zeros(2)]
+)
 def test_what_is_no_source_is_refused(given):
-    with pytest.raises(TypeError, match=r"moments: expected a source of moments, such as Ghost\(32\), or its text, got"):
+    with pytest.raises(
+        TypeError, match=r"moments: expected a source of moments, such as Ghost\(32\), or its text, got"
+    ):
         as_source(given)
 
 
