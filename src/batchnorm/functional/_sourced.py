@@ -32,9 +32,16 @@ def resolve(a: Arguments) -> Arguments:
             "them (a layer: track_running_stats=True), or take another source."
         )
     source = named.at(training=a.training)
-    if source is RUNNING or source is BATCH:
-        return a._replace(source=None, training=source is BATCH)
-    return a._replace(source=source)
+    if source is RUNNING:
+        return a._replace(source=None, training=False)
+    return _by_batch(a, source) if source is BATCH else a._replace(source=source)
+
+
+def _by_batch(a: Arguments, source: Source) -> Arguments:
+    """The arguments of a call without a source, by the batch; without the statistics where it is not to move them."""
+    if a.training and source.tracks:
+        return a._replace(source=None)
+    return a._replace(source=None, training=True, running_mean=None, running_var=None)
 
 
 def _check_counter(tracked: object) -> None:
@@ -59,7 +66,7 @@ def sourced(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
         raise _one_value(a, source)
     if len(sizes) > 1:
         return sliced(route, a, source, sizes)
-    return take(route, a._replace(source=None)) if is_plain(source) else between(route, a, source)
+    return take(route, _by_batch(a, source)) if is_plain(source) else between(route, a, source)
 
 
 def _one_value(a: Arguments, source: Source) -> ValueError:

@@ -100,7 +100,7 @@ def test_evaluation_needs_statistics_whatever_the_source(moments):
 
 
 def test_renorm_needs_the_counter_to_warm_up():
-    message = "expected num_batches_tracked, by which Renorm.* widens its limits, got None. .* Renorm.warmup=0."
+    message = r"expected num_batches_tracked, by which Renorm.* widens its limits, got None. .* Renorm\(warmup=0\)"
     refuses(RuntimeError, message, moments="renorm")
 
 

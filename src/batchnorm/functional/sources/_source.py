@@ -57,7 +57,8 @@ class Source:
     name: ClassVar[str] = ""
     """What its text begins with; empty for one that has no text."""
     takes_mask: ClassVar[bool] = False
-    """Whether a call must be given a mask."""
+    """Whether a call must be given a mask: then the moments are those of the valid places, the padding gets `fill`, an
+    attribute of the source, and in evaluation the running statistics normalize, if `at` gives such a source there."""
     reads_running: ClassVar[bool] = False
     """Whether there must be running statistics."""
     tracks: ClassVar[bool] = True
