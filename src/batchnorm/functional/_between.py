@@ -18,7 +18,7 @@ from ._fused import check_kernels, is_short, steps_of
 from ._moments import Moments, batch_moments
 from ._part_operators import apply, moments
 from ._plain import plain
-from ._running import move_inside_transform, update_running_stats
+from ._running import move_inside_transform, two_values, update_running_stats
 from ._steps import affine, standardize
 from ._sweeps import BySource
 from ._transforms import inside_transform
@@ -84,10 +84,13 @@ def state_of(a: Arguments) -> State:
 
 def track(a: Arguments, source: Source, own: Moments) -> None:
     """Let the running statistics see what the source says that they see: the one place where a source moves them."""
-    if not a.training or a.running_mean is None or a.running_var is None:
+    if not (a.training and source.tracks) or a.running_mean is None or a.running_var is None:
         return
     seen = source.tracked(own)
-    if seen is own and inside_transform() and not isinstance(a.momentum, Tensor):
-        move_inside_transform(a.x, a.running_mean, a.running_var, a.momentum)
-    elif seen is not None:
+    if seen is None:
+        return
+    if inside_transform() and not isinstance(a.momentum, Tensor):
+        x = two_values(seen, a.running_mean, a.running_var)
+        move_inside_transform(x, a.running_mean, a.running_var, a.momentum)
+    else:
         update_running_stats(a.running_mean, a.running_var, seen, a.momentum)

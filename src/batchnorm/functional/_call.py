@@ -42,12 +42,12 @@ def call(
         a = a._replace(residual=under_autocast(a.x, a.residual))
     check_activation(a.activation)
     check_options(a)
+    if a.source is not None or a.mask is not None:
+        a = resolve(a)
     if is_empty(a.x):
         check_empty(a)
         check_route(route)
         return of_nothing(a)
-    if a.source is not None or a.mask is not None:
-        a = resolve(a)
     try:
         check_tensors(a)
     except AttributeError:

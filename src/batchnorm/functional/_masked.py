@@ -15,7 +15,7 @@ from ._channels import per_channel, reduced_dims, widen
 from ._moments import Moments
 from ._steps import affine, standardize
 from ._transforms import inside_transform
-from .sources import Masked, Source
+from .sources import Source, is_plain
 
 Take = Callable[[str, Arguments], Tensor]
 
@@ -50,14 +50,15 @@ def check_mask(a: Arguments, source: Source) -> None:
             argument="mask",
             expected="a tensor of bool, True where a place is valid",
             got="None" if a.mask is None else got,
-            cure="To normalize every place take moments='batch'." if a.mask is None else "Convert it: mask.bool().",
+            cure=_cure(a.mask),
         )
-    n, _, *spatial = a.x.shape if a.x.dim() > 1 else (len(a.x), 0)
-    if tuple(a.mask.shape) not in ((n, *spatial), (n, 1, *spatial)):
+    n, _, *spatial = a.x.shape if a.x.dim() > 1 else (0, 0)
+    if a.x.dim() > 1 and tuple(a.mask.shape) not in ((n, *spatial), (n, 1, *spatial)):
         raise InputError(
             argument="mask",
             expected=f"the shape {(n, *spatial)} or {(n, 1, *spatial)} beside x {tuple(a.x.shape)}",
             got=str(tuple(a.mask.shape)),
+            cure="A place is valid for all channels, or for none.",
         )
     if a.mask.device != a.x.device:
         raise InputError(
@@ -68,15 +69,21 @@ def check_mask(a: Arguments, source: Source) -> None:
         )
 
 
+def _cure(mask: object) -> str:
+    if mask is None:
+        return "To normalize every place take moments='batch'."
+    return "Convert it: mask.bool()." if isinstance(mask, Tensor) else "Convert it: torch.as_tensor(mask).bool()."
+
+
 def masked(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     """The output of a call with a mask; `take` computes those without one that it is made of."""
-    mask, fill = cast(Tensor, a.mask), cast(Masked, source).fill
+    mask, fill = cast(Tensor, a.mask), getattr(source, "fill", 0.0)
     valid = mask.reshape(a.x.shape[0], 1, *a.x.shape[2:])
     x = torch.where(valid, a.x, 0)  # what stands in the padding must not meet a gradient of 0: NaN times 0 is NaN
     plain = a._replace(x=x, source=None, mask=None, num_batches_tracked=None)
     if not a.training:
         y = take(route, plain)
-    elif route == "composed" or _counts_are_unknown(x):
+    elif route == "composed" or _counts_are_unknown(x) or not is_plain(source):
         y = _by_sums(plain, source, valid)
     else:
         _check_count(int(valid.sum()), a)
@@ -86,7 +93,7 @@ def masked(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
 
 def _counts_are_unknown(x: Tensor) -> bool:
     """Whether the valid places cannot be counted or taken out: a graph would be one for their number."""
-    return sizes_are_symbolic(x) or inside_transform()
+    return sizes_are_symbolic(x) or inside_transform() or x.is_meta
 
 
 def _check_count(count: int, a: Arguments) -> None:

@@ -103,6 +103,19 @@ def move_inside_transform(x: Tensor, running_mean: Tensor, running_var: Tensor, 
         torch.batch_norm(x, None, None, running_mean, running_var, True, float(momentum), 1e-5, False)
 
 
+def two_values(moments: Moments, running_mean: Tensor, running_var: Tensor) -> Tensor:
+    """A batch (2, C) of these moments, for `move_inside_transform`, which takes no other; (C,) is all it costs.
+
+    Of moments without an unbiased variance, of one value or none, it has the running ones', which then stay.
+    """
+    mean, var = moments.mean, moments.unbiased_var
+    if isinstance(moments.count, Tensor):
+        seen = moments.count > 1
+        mean, var = torch.where(seen, mean, running_mean), torch.where(seen, var, running_var)
+    distance = (var / 2).sqrt()
+    return torch.stack([mean - distance, mean + distance]).to(running_mean.dtype)
+
+
 def check_counter(num_batches_tracked: Tensor) -> None:
     """Refuse a counter that cannot be written to, before statistics have moved: inside torch.func transforms, as torch.
 

@@ -16,21 +16,15 @@ from ._sweeps import BySlices
 from .sources import Source
 
 
-def sliced(route: str, a: Arguments, source: Source, sizes: tuple[int, ...], *, is_plain: bool) -> Tensor:
-    """The output of a call whose batch is cut into parts of so many samples; what is tracked are the parts' merge.
-
-    Args:
-        route: the one to take.
-        a: the arguments of the call.
-        source: the one that cuts.
-        sizes: samples of the parts.
-        is_plain: whether the moments of each part are what normalizes it; our kernels and torch's operator do no other.
-    """
-    if route == "fused" and is_plain:
+def sliced(route: str, a: Arguments, source: Source, sizes: tuple[int, ...]) -> Tensor:
+    """The output of a call whose batch is cut into parts of so many samples; what is tracked are the parts' merge."""
+    if route == "fused":
         check_kernels(a)
-        return _by_kernels(a, source, sizes)
-    if route == "native" and is_plain:
-        return _by_torch(a, source, sizes)
+    if type(source).normalizer is Source.normalizer:  # the moments of each part are what normalizes it
+        if route == "fused":
+            return _by_kernels(a, source, sizes)
+        if route == "native":
+            return _by_torch(a, source, sizes)
     parts, state = torch.split(a.x, list(sizes)), state_of(a)
     own = [batch_moments(part) for part in parts]
     given = [source.normalizer(moments, state, a.eps) for moments in own]

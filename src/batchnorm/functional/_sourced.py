@@ -8,11 +8,12 @@ from math import prod
 
 from torch import Tensor
 
-from ._arguments import Arguments, one_value
+from ..errors import InputError, InputTypeError
+from ._arguments import Arguments
 from ._between import between
 from ._masked import Take, check_mask, masked
 from ._slices import sliced
-from .sources import BATCH, RUNNING, Source, as_source
+from .sources import BATCH, RUNNING, Source, as_source, is_plain
 
 
 def resolve(a: Arguments) -> Arguments:
@@ -24,15 +25,35 @@ def resolve(a: Arguments) -> Arguments:
     """
     named = as_source(a.source)
     check_mask(a, named)
+    _check_counter(a.num_batches_tracked)
     if named.reads_running and (a.running_mean is None or a.running_var is None):
         raise RuntimeError(
             f"batch_norm: moments={str(named)!r} reads running_mean and running_var, expected both, got None. Pass "
             "them (a layer: track_running_stats=True), or take another source."
         )
     source = named.at(training=a.training)
-    if source is RUNNING or source is BATCH:
-        return a._replace(source=None, training=source is BATCH)
-    return a._replace(source=source)
+    if source is RUNNING:
+        return a._replace(source=None, training=False)
+    return _by_batch(a, source) if source is BATCH else a._replace(source=source)
+
+
+def _by_batch(a: Arguments, source: Source) -> Arguments:
+    """The arguments of a call without a source, by the batch; without the statistics where it is not to move them."""
+    if a.training and source.tracks:
+        return a._replace(source=None)
+    return a._replace(source=None, training=True, running_mean=None, running_var=None)
+
+
+def _check_counter(tracked: object) -> None:
+    if tracked is None or (isinstance(tracked, Tensor) and tracked.numel() == 1):
+        return
+    got = f"a tensor of shape {tuple(tracked.shape)}" if isinstance(tracked, Tensor) else repr(tracked)[:100]
+    raise InputTypeError(
+        argument="num_batches_tracked",
+        expected="the updates so far, one integer as a tensor",
+        got=got,
+        cure="Write it as torch.tensor(0), and add 1 after every update.",
+    )
 
 
 def sourced(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
@@ -42,11 +63,17 @@ def sourced(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     inner = prod(a.x.shape[2:])
     sizes = source.sizes(a.x.shape[0], inner)
     if min(sizes) * inner == 1 and a.training:
-        raise one_value(a.x)
-    kind = type(source)
-    by_own = kind.normalizer is Source.normalizer  # what it is given is what normalizes
+        raise _one_value(a, source)
     if len(sizes) > 1:
-        return sliced(route, a, source, sizes, is_plain=by_own)
-    if by_own and kind.tracked is Source.tracked:
-        return take(route, a._replace(source=None))
-    return between(route, a, source)
+        return sliced(route, a, source, sizes)
+    return take(route, _by_batch(a, source)) if is_plain(source) else between(route, a, source)
+
+
+def _one_value(a: Arguments, source: Source) -> ValueError:
+    """The error for a slice that has one value per channel."""
+    return InputError(
+        argument="moments",
+        expected="slices of more than 1 value per channel when training, for one value has no variance",
+        got=f"{str(source)!r} of x {tuple(a.x.shape)}",
+        cure="Take larger slices, or evaluate (model.eval()).",
+    )

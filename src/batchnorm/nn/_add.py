@@ -43,7 +43,7 @@ class BatchNormAdd2d(Layer, torch.nn.BatchNorm2d):
     shapes: ClassVar[dict[int, str]] = {4: "(N, C, H, W)"}
     own_step: ClassVar[str | None] = "the residual"
 
-    @takes(Layer.__init__, activation="relu")
+    @takes(Layer.__init__)
     def __init__(self, num_features: int, *torchs: Any, activation: Activation = "relu", **options: Any) -> None:
         super().__init__(num_features, *torchs, activation=activation, **options)
 

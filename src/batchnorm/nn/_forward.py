@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from batchnorm.functional import (
     Activation,
     Source,
+    as_source,
     batch_norm,
     check_activation,
     check_counter,
@@ -50,6 +51,11 @@ class Forward(Scripted, _BatchNorm):
         self.activation: Activation = activation
         self.route: str = route
         self.moments = moments
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """As torch, but that a module is no source of moments: torch would make a submodule of it, and say nothing."""
+        given: Any = as_source(value) if name == "moments" else value
+        super().__setattr__(name, given)
 
     def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
@@ -149,9 +155,12 @@ class Forward(Scripted, _BatchNorm):
     def _activates_later(self) -> bool:
         """Whether the activation is called by the layer: a module, as one, so that its hooks run and a tracer sees it.
 
-        What cannot be called is the function's to refuse, before anything has changed; so is a class.
+        What cannot be called is the function's to refuse, before anything has changed; so is a class. What a mask's
+        padding is filled with comes behind the activation, which must not see what stands there.
         """
-        return callable(self.activation) and not isinstance(self.activation, type)
+        source = given_to(self)
+        later = callable(self.activation) and not isinstance(self.activation, type)
+        return later and (source is None or not source.takes_mask)
 
     def _activate(self, output: Tensor) -> Tensor:
         """The activation of `output`, unless the function has applied it."""

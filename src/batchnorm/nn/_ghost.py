@@ -1,6 +1,5 @@
 """GhostBatchNorm1d/2d/3d: the layers of ghost batch norm, by their own name."""
 
-from inspect import Parameter
 from typing import Any
 
 from batchnorm.functional import Ghost
@@ -35,7 +34,7 @@ class GhostBatchNorm1d(BatchNorm1d):
     Source: Hoffer, Hubara and Soudry, "Train longer, generalize better", 2017, section 4.
     """
 
-    @takes(Layer.__init__, size=Parameter.empty)
+    @takes(Layer.__init__, without="moments")
     def __init__(self, num_features: int, size: int, **options: Any) -> None:
         super().__init__(num_features, moments=Ghost(size), **options)
 
@@ -49,7 +48,7 @@ class GhostBatchNorm2d(BatchNorm2d):
         torch.Size([40, 3, 4, 4])
     """
 
-    @takes(Layer.__init__, size=Parameter.empty)
+    @takes(Layer.__init__, without="moments")
     def __init__(self, num_features: int, size: int, **options: Any) -> None:
         super().__init__(num_features, moments=Ghost(size), **options)
 
@@ -63,6 +62,6 @@ class GhostBatchNorm3d(BatchNorm3d):
         torch.Size([4, 3, 2, 4, 4])
     """
 
-    @takes(Layer.__init__, size=Parameter.empty)
+    @takes(Layer.__init__, without="moments")
     def __init__(self, num_features: int, size: int, **options: Any) -> None:
         super().__init__(num_features, moments=Ghost(size), **options)

@@ -43,11 +43,10 @@ class GuardedEps:
     def __get__(self, layer: Module | None, owner: type[Module] | None = None) -> float:
         if layer is None:
             raise AttributeError(f"type object {getattr(owner, '__name__', owner)!r} has no attribute 'eps'")
-        loss = _loss(layer)
-        if loss is not None:
-            frame = sys._getframe(1)
-            if not _may_read(frame, layer):
-                raise _would_drop(layer, frame, loss)
+        frame = sys._getframe(1)
+        loss = _loss(layer, frame.f_code)
+        if loss is not None and not _may_read(frame, layer):
+            raise _would_drop(layer, frame, loss)
         if "eps" not in layer.__dict__:
             raise _missing(layer)
         eps: float = layer.__dict__["eps"]
@@ -105,8 +104,11 @@ def _would_drop(layer: Module, frame: FrameType, loss: str) -> RuntimeError:
     )
 
 
-def _loss(layer: Module) -> str | None:
-    """What the layer does besides torch's, and how to keep it; None if it does nothing else."""
+def _loss(layer: Module, reader: CodeType) -> str | None:
+    """What the layer does besides torch's, and how to keep it; None if it does nothing else.
+
+    In evaluation most sources of moments are batch norm as torch's; but what synchronizes norms makes ones to train.
+    """
     activation, step = getattr(layer, "activation", None), getattr(layer, "own_step", None)
     named = f"the activation ({activation!r})"
     if step is not None:
@@ -116,10 +118,12 @@ def _loss(layer: Module) -> str | None:
             f"state_dict, and do the rest behind it.{_IN_OUR_NETS}"
         )
     source = given_to(layer)
-    if source is not None and (layer.training or source.at(training=False) is not RUNNING):
+    trains = layer.training or "sync" in reader.co_qualname.lower()
+    if source is not None and (trains or source.at(training=False) is not RUNNING):
+        otherwise = ", or evaluate (model.eval())" if layer.training and source.at(training=False) is RUNNING else ""
         return (
             f"moments={str(source)!r} of this layer, by which it does not normalize as torch's does. Set layer.moments "
-            "= 'batch' first (batchnorm.nn.set_moments does it for a model), or evaluate (model.eval())."
+            f"= 'batch' first (batchnorm.nn.set_moments does it for a model){otherwise}."
         )
     if activation is not None:
         return (

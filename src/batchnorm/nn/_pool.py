@@ -56,7 +56,7 @@ class BatchNormPool2d(Layer, torch.nn.BatchNorm2d):
     own_step: ClassVar[str | None] = "the max-pool"
     kernel_size: int
 
-    @takes(Layer.__init__, activation="relu", kernel_size=2)
+    @takes(Layer.__init__)
     def __init__(
         self,
         num_features: int,

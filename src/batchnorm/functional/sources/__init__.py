@@ -11,5 +11,6 @@ from ._source import Batch as Batch
 from ._source import Normalizer as Normalizer
 from ._source import Source as Source
 from ._source import State as State
+from ._source import is_plain as is_plain
 from ._text import SOURCES as SOURCES
 from ._text import as_source as as_source

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from .._moments import Moments
-from ._checks import check_number
+from ._checks import checked_number
 from ._source import BATCH, Normalizer, Source, State, running
 
 
@@ -46,7 +46,9 @@ class Blend(Source):
     tracks = False
 
     def __post_init__(self) -> None:
-        check_number("Blend", "alpha", self.alpha, 0, "the weight of the batch, a number from 0 to 1", 1)
+        expected, cure = "the weight of the batch, a number from 0 to 1", "0 is the running statistics, 1 the batch."
+        alpha = checked_number("Blend", "alpha", self.alpha, 0, expected, cure, 1)
+        object.__setattr__(self, "alpha", alpha)
 
     def at(self, *, training: bool) -> Source:
         """The batch in training, this mixture in evaluation."""

@@ -1,4 +1,4 @@
-"""Is this a number that a source can be made of? Asked once, when it is made."""
+"""Is this a number that a source can be made of? Asked once, when it is made, which keeps it as Python's own."""
 
 import math
 from numbers import Real
@@ -7,23 +7,25 @@ from operator import index
 from ...errors import InputError, InputTypeError
 
 
-def check_number(
-    source: str, argument: str, value: object, least: float, expected: str, most: float = math.inf
-) -> None:
-    """Refuse what is no number from `least` to `most`.
+def checked_number(
+    source: str, argument: str, value: object, least: float, expected: str, cure: str, most: float = math.inf
+) -> float:
+    """A number from `least` to `most`, of Python, NumPy or others, as one of Python: it has a text, which is read back.
 
     Raises:
         InputTypeError: no number.
         InputError: another number, or none at all (NaN).
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise InputTypeError(verb=source, argument=argument, expected=expected, got=repr(value)[:100])
-    if not least <= float(value) <= most:
-        raise InputError(verb=source, argument=argument, expected=expected, got=repr(value))
+    if isinstance(value, bool) or not isinstance(value, int | Real):
+        raise InputTypeError(verb=source, argument=argument, expected=expected, got=repr(value)[:100], cure=cure)
+    number = index(value) if isinstance(value, int) else float(value)
+    if not least <= number <= most:
+        raise InputError(verb=source, argument=argument, expected=expected, got=repr(value), cure=cure)
+    return number
 
 
-def check_integer(source: str, argument: str, value: object, least: int, expected: str) -> None:
-    """Refuse what is no integer from `least` on.
+def checked_integer(source: str, argument: str, value: object, least: int, expected: str, cure: str) -> int:
+    """An integer from `least` on, of Python, NumPy or torch, as one of Python: a tensor has no hash by its value.
 
     Raises:
         InputTypeError: no integer.
@@ -34,6 +36,7 @@ def check_integer(source: str, argument: str, value: object, least: int, expecte
     except TypeError:
         number = None
     if number is None:
-        raise InputTypeError(verb=source, argument=argument, expected=expected, got=repr(value)[:100])
+        raise InputTypeError(verb=source, argument=argument, expected=expected, got=repr(value)[:100], cure=cure)
     if number < least:
-        raise InputError(verb=source, argument=argument, expected=expected, got=repr(value))
+        raise InputError(verb=source, argument=argument, expected=expected, got=repr(value), cure=cure)
+    return number

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ._checks import check_integer
+from ._checks import checked_integer
 from ._source import Source
 
 
@@ -40,7 +40,9 @@ class Ghost(Source):
     name = "ghost"
 
     def __post_init__(self) -> None:
-        check_integer("Ghost", "size", self.size, 1, "the samples of a slice, an integer of at least 1")
+        expected = "the samples of a slice, an integer of at least 1"
+        size = checked_integer("Ghost", "size", self.size, 1, expected, "The usual value is 32.")
+        object.__setattr__(self, "size", size)
 
     def sizes(self, count: int, inner: int) -> tuple[int, ...]:
         """The slices of a batch.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ._checks import check_number
+from ._checks import checked_number
 from ._source import Source
 
 
@@ -41,7 +41,9 @@ class Masked(Source):
     def __post_init__(self) -> None:
         if self.fill is not None:
             most = 3.4e38  # float32's
-            check_number("Masked", "fill", self.fill, -most, "a finite number or None", most)
+            cure = "The usual value is 0; None leaves the padding as it is."
+            fill = checked_number("Masked", "fill", self.fill, -most, "a finite number or None", cure, most)
+            object.__setattr__(self, "fill", fill)
 
     def at(self, *, training: bool) -> Source:
         """The same in both modes, for both have padding."""

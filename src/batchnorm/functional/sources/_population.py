@@ -54,7 +54,11 @@ class Population(Source):
     def __post_init__(self) -> None:
         if self.gradient not in GRADIENTS:
             raise InputError(
-                verb="Population", argument="gradient", expected="'batch' or 'none'", got=repr(self.gradient)[:100]
+                verb="Population",
+                argument="gradient",
+                expected="'batch' or 'none'",
+                got=repr(self.gradient)[:100],
+                cure="The usual one is 'batch', by which the moments move with the batch.",
             )
 
     def at(self, *, training: bool) -> Source:

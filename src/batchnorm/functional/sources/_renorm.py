@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .._moments import Moments
-from ._checks import check_integer, check_number
+from ._checks import checked_integer, checked_number
 from ._source import Normalizer, Source, State, running
 
 
@@ -55,9 +55,14 @@ class Renorm(Source):
     reads_running = True
 
     def __post_init__(self) -> None:
-        check_number("Renorm", "r_max", self.r_max, 1, "a number of at least 1")
-        check_number("Renorm", "d_max", self.d_max, 0, "a number of at least 0")
-        check_integer("Renorm", "warmup", self.warmup, 0, "a number of updates, an integer of at least 0")
+        updates = "a number of updates, an integer of at least 0"
+        numbers = {
+            "r_max": checked_number("Renorm", "r_max", self.r_max, 1, "a number of at least 1", _cure(3)),
+            "d_max": checked_number("Renorm", "d_max", self.d_max, 0, "a number of at least 0", _cure(5)),
+            "warmup": checked_integer("Renorm", "warmup", self.warmup, 0, updates, "0 is full limits at once."),
+        }
+        for name, number in numbers.items():
+            object.__setattr__(self, name, number)
 
     def normalizer(self, own: Moments, state: State, eps: float) -> Normalizer:
         """The batch's moments, corrected."""
@@ -83,6 +88,10 @@ class Renorm(Source):
             )
         part = torch.clamp(tracked.to(dtype) / self.warmup, max=1.0)
         return 1 + _share(part, self.r_max - 1), _share(part, self.d_max)
+
+
+def _cure(usual: int) -> str:
+    return f"The usual value is {usual}; math.inf is no limit."
 
 
 def _clamped(values: Tensor, least: float | Tensor, most: float | Tensor) -> Tensor:

@@ -57,7 +57,8 @@ class Source:
     name: ClassVar[str] = ""
     """What its text begins with; empty for one that has no text."""
     takes_mask: ClassVar[bool] = False
-    """Whether a call must be given a mask."""
+    """Whether a call must be given a mask: then the moments are those of the valid places, the padding gets `fill`, an
+    attribute of the source, and in evaluation the running statistics normalize, if `at` gives such a source there."""
     reads_running: ClassVar[bool] = False
     """Whether there must be running statistics."""
     tracks: ClassVar[bool] = True
@@ -91,8 +92,8 @@ class Source:
         return (count,)
 
     def __str__(self) -> str:
-        """The text that `moments=` takes for this source, if it has one."""
-        if not self.name:
+        """The text that `moments=` takes for this source, if it has one; a class inherits none, for it is another."""
+        if not vars(type(self)).get("name"):
             return repr(self)
         values = [getattr(self, field.name) for field in fields(self)]
         for field in reversed(fields(self)):
@@ -129,8 +130,8 @@ class Running(Source):
     tracks = False
 
     def at(self, *, training: bool) -> Source:
-        """The same in both modes."""
-        return self
+        """The same in both modes, and the one object that calls know it by, of which a layer may hold a copy."""
+        return RUNNING
 
     def normalizer(self, own: Moments, state: State, eps: float) -> Normalizer:
         """The running statistics."""
@@ -142,6 +143,12 @@ class Running(Source):
 
 
 BATCH, RUNNING = Batch(), Running()
+
+
+def is_plain(source: Source) -> bool:
+    """Whether the moments that a source is given normalize, and are tracked."""
+    kind = type(source)
+    return kind.normalizer is Source.normalizer and kind.tracked is Source.tracked
 
 
 def running(state: State) -> tuple[Tensor, Tensor]:

@@ -64,7 +64,13 @@ def _parsed(text: str) -> Source:
     except (InputError, InputTypeError, RefusedError):
         raise
     except TypeError:  # too many values, or too few
-        raise InputError(argument="moments", expected=f"a text such as {EXAMPLES}", got=repr(text), cure=None) from None
+        form = ":".join([name, ",".join(SOURCES[name].__match_args__)]).rstrip(":")
+        raise InputError(
+            argument="moments",
+            expected=f"the text of a source ({EXAMPLES})",
+            got=repr(text),
+            cure=f"This one is written {form!r}.",
+        ) from None
 
 
 def _value(name: str, word: str) -> int | float | str | None:
