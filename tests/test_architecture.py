@@ -41,6 +41,7 @@ MAY_IMPORT = {
         "data",
         "evaluation",
         "models",
+        "nn",
         "norms",
         "statistics",
         "surgery",
