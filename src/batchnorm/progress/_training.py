@@ -132,16 +132,18 @@ def describe_population(plan: PopulationPlan) -> str:
     Example:
         >>> print(describe_population(PopulationPlan(2_000, True, 469, 0, 13, 684_000)))
         population statistics: measured on 2,000 images, augmented as in training, before step 1 and every 469 steps: \
-13 forward passes, over 26,000 images in all, 3.8% of those of the steps
+13 forward passes over 26,000 images in all, 3.8% of the 684,000 that the steps read
     """
     total = plan.left * plan.images
     line = (
         f"population statistics: measured on {plan.images:,} images, "
         f"{'augmented as in training' if plan.augmented else 'not augmented'}, "
         f"{'' if plan.done else 'before step 1 and '}{_every(plan.every)}: {plan.left:,} {'more ' if plan.done else ''}"
-        f"forward {'pass' if plan.left == 1 else 'passes'}, over {total:,} images in all"
+        f"forward {'pass' if plan.left == 1 else 'passes'} over {total:,} images in all"
     )
-    return line + (f", {total / plan.step_images:.1%} of those of the steps" if plan.step_images else "")
+    if not plan.step_images:
+        return line
+    return f"{line}, {total / plan.step_images:.1%} of the {plan.step_images:,} that the steps read"
 
 
 def _every(steps: int) -> str:

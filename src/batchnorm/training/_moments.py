@@ -73,11 +73,17 @@ def notes_on_moments(net: nn.Module, config: TrainConfig, steps: int) -> Iterato
         )
     if config.batch_size == 1 and not (sources and all(isinstance(source, Population) for source in sources)):
         yield Sentence("batch size 1: every image is normalized by its own statistics; expect a poor evaluation")
-    source = as_source(config.moments)
+    yield from _notes_on_source(as_source(config.moments), config, steps)
+
+
+def _notes_on_source(source: Source, config: TrainConfig, steps: int) -> Iterator[Sentence]:
     if isinstance(source, Ghost) and source.size >= config.batch_size:
         yield Sentence(f"a batch of {config.batch_size} is one slice of {config.moments!r}: this is plain batch norm")
     if isinstance(source, Renorm) and source.warmup > steps:
+        sooner = Renorm(source.r_max, source.d_max, max(1, steps // 2))
         yield Sentence(
-            f"the limits of {config.moments!r} widen over {source.warmup:,} steps, and this training has {steps:,}: "
-            f"the end has {steps / source.warmup:.0%} of the correction"
+            f"the limits of {config.moments!r} widen over {source.warmup:,} steps, and this training has {steps:,}: at "
+            f"its end they are {steps / source.warmup:.0%} of their way; ",
+            Setting("moments", str(sooner)),
+            " widens them in half of it",
         )
