@@ -130,7 +130,7 @@ def test_norms_of_others_beside_ours_are_counted_in_a_note(few, quick) -> None:
 
 @pytest.mark.parametrize("moments", [*SOURCES, "batch"])
 def test_a_run_remembers_its_source(few, quick, tmp_path, moments: str) -> None:
-    result = fit(replace(quick, moments=moments), out=tmp_path, source=few).result
+    result = fit(replace(quick, moments=moments, epochs=1), out=tmp_path, source=few).result
     folder = RunFolder.open(tmp_path)
     assert {result.moments, folder.read_config().moments, folder.read_result().moments} == {moments}
     assert sources(load_run(tmp_path)[0]) == [SOURCES.get(moments, load_run(tmp_path)[0].bn1.moments)] * 2
@@ -149,7 +149,7 @@ def test_the_file_of_a_model_that_trained_by_the_batch_says_nothing_of_it(few, q
 
 @pytest.mark.parametrize("moments", SOURCES)
 def test_a_run_is_evaluated_by_its_running_statistics(few, quick, tmp_path, moments: str) -> None:
-    result = fit(replace(quick, moments=moments), out=tmp_path, source=few).result
+    result = fit(replace(quick, moments=moments, epochs=1), out=tmp_path, source=few).result
     evaluation = evaluate(tmp_path, source=few)
     assert evaluation.running.loss == pytest.approx(result.test_loss, rel=1e-5)
     net, card = load_run(tmp_path)

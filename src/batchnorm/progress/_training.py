@@ -84,9 +84,9 @@ class Bar(Drawing, Watcher):
             )
 
     def measuring(self, done: int, total: int | None) -> None:
-        """Say in the place of the epoch what goes on, until the next step."""
+        """Say in the place of the epoch and its numbers what goes on, until the next step."""
         if self.task is not None:
-            self.progress.move(self.task, description="measuring population statistics")
+            self.progress.move(self.task, description="measuring population statistics", numbers="")
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the finished epoch above the bar."""
