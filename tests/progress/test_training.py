@@ -1,14 +1,15 @@
 """How a training looks, without one."""
 
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
-from batchnorm.progress import Plan, StepReport
+from batchnorm.progress import Plan, PopulationPlan, StepReport
 from batchnorm.progress._fold import FoldNotes
 from batchnorm.progress._recalibration import RoundNotes
-from batchnorm.progress._training import Bar, Notes, describe
+from batchnorm.progress._training import Bar, Lines, Notes, describe
 
 PLAN = Plan("ConvBNNet", "fashion-mnist", "cpu", 421_642, 60_000, 12, 456, 0, 0)
 
@@ -71,3 +72,59 @@ def test_one_epoch_of_one_step_is_not_in_the_plural() -> None:
 def test_notes_are_put_in_the_words_of_the_reader(kind, capsys) -> None:
     kind(lambda message: message.replace("verify=False", "--no-verify")).note("not proved: verify=False")
     assert capsys.readouterr().err == "note: not proved: --no-verify\n"
+
+
+POPULATION = PopulationPlan(images=2_000, augmented=True, every=469, done=0, left=13, step_images=684_000)
+
+
+def bar_on(screen: StringIO, width: int) -> Bar:
+    bar = Bar(Console(file=screen, width=width, force_terminal=True, color_system=None))
+    bar.started(replace(PLAN, population=POPULATION))
+    return bar
+
+
+@pytest.mark.parametrize("width", [34, 60, 100])
+def test_while_the_population_is_measured_the_bar_says_so(width: int) -> None:
+    bar = bar_on(screen := StringIO(), width)
+    bar.step(STEP)
+    bar.measuring(3, 16)
+    screen.truncate(screen.seek(0))
+    bar.console.print(bar.progress.get_renderable())
+    assert "measuring population statistics" in screen.getvalue()
+    assert len(screen.getvalue().splitlines()) == 1
+
+
+def test_the_next_step_puts_the_epoch_back() -> None:
+    bar = bar_on(screen := StringIO(), 100)
+    bar.measuring(16, 16)
+    bar.step(STEP)
+    screen.truncate(screen.seek(0))
+    bar.console.print(bar.progress.get_renderable())
+    assert "epoch 11/12" in screen.getvalue()
+    assert "measuring" not in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {},
+            "augmented as in training, before step 1 and every 469 steps: 13 forward passes over 26,000 images in all, "
+            "3.8% of the 684,000 that the steps read",
+        ),
+        (
+            {"augmented": False, "every": 1, "done": 12, "left": 1, "step_images": 0},
+            "not augmented, after every step: 1 more forward pass over 2,000 images in all",
+        ),
+    ],
+)
+def test_what_measuring_costs_is_said_before_it_starts(capsys, changes: dict[str, object], said: str) -> None:
+    Lines().started(replace(PLAN, population=replace(POPULATION, **changes)))
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line == f"population statistics: measured on 2,000 images, {said}"
+
+
+def test_a_training_that_measures_nothing_says_nothing_of_it(capsys) -> None:
+    Lines().started(replace(PLAN, population=replace(POPULATION, left=0)))
+    Lines().started(PLAN)
+    assert "population" not in capsys.readouterr().out

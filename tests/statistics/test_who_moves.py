@@ -298,3 +298,29 @@ def test_a_norm_that_moves_only_with_its_second_call_is_not_frozen(method):
             return super().forward(x)
 
     assert recalibrate(Untracked(), images().split(10), method=method).skipped == {}
+
+
+def of_this_package(moments):
+    from batchnorm.nn import BatchNorm2d
+
+    torch.manual_seed(0)
+    norms = [BatchNorm2d(4, moments=moments) for _ in range(2)]
+    return nn.Sequential(nn.Conv2d(1, 4, 3), norms[0], nn.ReLU(), nn.Conv2d(4, 4, 3), norms[1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("moments", ["population", "population:none"])
+def test_statistics_that_no_batch_moves_because_they_are_to_be_measured_are_measured(moments, method):
+    net, plain = of_this_package(moments), of_this_package("batch")
+    for each in (net, plain):
+        recalibrate(each, images(32).split(8), method=method)
+    assert all(map(torch.equal, net.state_dict().values(), plain.state_dict().values()))
+    assert [str(net[index].moments) for index in (1, 4)] == [moments] * 2
+
+
+def test_a_norm_that_is_frozen_stays_so_whatever_its_source_of_moments():
+    net = of_this_package("population").train()
+    net[4].eval()
+    record = recalibrate(net, images(32).split(8))
+    assert "frozen" in record.skipped["4"]
+    assert torch.equal(net[4].running_mean, torch.zeros(4))

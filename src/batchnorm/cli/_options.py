@@ -22,6 +22,10 @@ class Options(TrainConfig):
     recalibrate: Annotated[Literal["off", "average", "exact"], arg(metavar="WORD")] = "off"
     """recompute the statistics at the end: off, average, exact"""
     route: Annotated[str, arg(metavar="NAME", help=f"our batch norm by: auto, {', '.join(ROUTES)}")] = "auto"
+    moments: Annotated[str, arg(metavar="SOURCE")] = "batch"
+    """normalize by: batch, ghost:32, renorm, population"""
+    refresh: Annotated[int | None, arg(metavar="STEPS")] = None
+    """measure the population every so many steps, not each epoch"""
 
     @classmethod
     def of(cls, config: TrainConfig) -> "Options":

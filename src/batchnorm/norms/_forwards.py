@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..calls import Call
-from ..functional import Source
+from ..functional import BATCH, Source
 from ..transaction import Transaction, transaction
 from ._find import Norm, are_stock, forward_of
 from ._look import Look, Seen
@@ -114,14 +114,18 @@ def _parts(call: Call, norms: Sequence[Norm]) -> tuple[Call, ...]:
 
 
 def make_ready(change: Transaction, norms: Sequence[Norm]) -> None:
-    """Let a movement be seen where statistics are broken or no batch's, and synchronized norms run by themselves."""
+    """Let a movement be seen where the statistics are broken, and synchronized norms run by themselves.
+
+    A source of moments whose batches move no statistics (`Population`) wants them measured: it freezes nothing. Whether
+    anything does is seen by the batch's own moments.
+    """
     for norm in norms:
         norm.mean.nan_to_num_(0.0, 0.0, 0.0)
         norm.var.nan_to_num_(1.0, 1.0, 1.0)
         for module in norm.modules:
             source = getattr(module, "moments", None)
             if isinstance(source, Source) and not source.at(training=True).tracks:
-                change.set(module, "moments", None)  # these wait for whoever measures the statistics; nobody froze them
+                change.set(module, "moments", BATCH)
             if isinstance(module, nn.SyncBatchNorm) and forward_of(module) is nn.SyncBatchNorm.forward:
                 change.set(module, "forward", MethodType(_BatchNorm.forward, module))
 

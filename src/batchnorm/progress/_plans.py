@@ -4,10 +4,27 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class PopulationPlan:
+    """What lies ahead of a training by the population's moments: measurements between its steps.
+
+    Each is a forward pass over `images`; they come every `every` steps, `done` are done and `left` are left. The steps
+    that are left read `step_images`, forward and backward.
+    """
+
+    images: int
+    augmented: bool
+    every: int
+    done: int
+    left: int
+    step_images: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What lies ahead when a training starts or goes on.
 
     `images` are those of one epoch; `first_epoch` epochs and `first_step` steps of the next one are done already.
+    `population` is what is measured meanwhile, if anything is.
     """
 
     model: str
@@ -19,6 +36,7 @@ class Plan:
     steps_per_epoch: int
     first_epoch: int
     first_step: int
+    population: PopulationPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from ..records import EpochRecord, RunFold, RunRecalibration
 from ._drawn import NO_NUMBER, WHOLE, FittingProgress
 from ._lines import tell
 from ._notes import Drawing, Printing
-from ._plans import Plan, StepReport
+from ._plans import Plan, PopulationPlan, StepReport
 from ._recalibration import Rounds, describe_rounds
 from ._watchers import Watcher, Words
 
@@ -23,6 +23,8 @@ class Lines(Notes):
         """Print what lies ahead."""
         self.epochs = plan.epochs
         tell(describe(plan))
+        if plan.population is not None and plan.population.left:
+            tell(describe_population(plan.population))
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the epoch in one line."""
@@ -60,6 +62,8 @@ class Bar(Drawing, Watcher):
         """Print what lies ahead and draw the bar."""
         self.epochs, self.steps = plan.epochs, plan.steps_per_epoch
         self.console.print(describe(plan), highlight=False, markup=False)
+        if plan.population is not None and plan.population.left:
+            self.console.print(describe_population(plan.population), highlight=False, markup=False)
         self.task = self.progress.add_task(
             f"epoch {min(plan.first_epoch + 1, plan.epochs)}/{plan.epochs}",
             total=plan.epochs * plan.steps_per_epoch,
@@ -78,6 +82,11 @@ class Bar(Drawing, Watcher):
                 numbers=f"loss {report.loss:.3f}{plain(report.loss, report.plain_loss, 3)}  acc {report.accuracy:.3f}",
                 speed=f"{report.images_per_second:,.0f} img/s",
             )
+
+    def measuring(self, done: int, total: int | None) -> None:
+        """Say in the place of the epoch and its numbers what goes on, until the next step."""
+        if self.task is not None:
+            self.progress.move(self.task, description="measuring population statistics", numbers="")
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the finished epoch above the bar."""
@@ -115,6 +124,30 @@ def describe(plan: Plan) -> str:
     elif plan.first_epoch or plan.first_step:
         line += f"; going on in epoch {plan.first_epoch + 1} after step {plan.first_step}"
     return line
+
+
+def describe_population(plan: PopulationPlan) -> str:
+    """Return one line about what a training measures, and what that costs beside its steps.
+
+    Example:
+        >>> print(describe_population(PopulationPlan(2_000, True, 469, 0, 13, 684_000)))
+        population statistics: measured on 2,000 images, augmented as in training, before step 1 and every 469 steps: \
+13 forward passes over 26,000 images in all, 3.8% of the 684,000 that the steps read
+    """
+    total = plan.left * plan.images
+    line = (
+        f"population statistics: measured on {plan.images:,} images, "
+        f"{'augmented as in training' if plan.augmented else 'not augmented'}, "
+        f"{'' if plan.done else 'before step 1 and '}{_every(plan.every)}: {plan.left:,} {'more ' if plan.done else ''}"
+        f"forward {'pass' if plan.left == 1 else 'passes'} over {total:,} images in all"
+    )
+    if not plan.step_images:
+        return line
+    return f"{line}, {total / plan.step_images:.1%} of the {plan.step_images:,} that the steps read"
+
+
+def _every(steps: int) -> str:
+    return "after every step" if steps == 1 else f"every {steps:,} steps"
 
 
 def _counted(count: int, what: str) -> str:

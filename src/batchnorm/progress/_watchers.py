@@ -54,6 +54,9 @@ class Watcher(RecalibrationWatcher):
     def step(self, report: StepReport) -> None:
         """Hear of one step."""
 
+    def measuring(self, done: int, total: int | None) -> None:
+        """Hear that `done` batches of `total` are through in a measurement of the population, between two steps."""
+
     def epoch(self, record: EpochRecord) -> None:
         """Hear of one whole epoch."""
 

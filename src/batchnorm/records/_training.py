@@ -51,6 +51,9 @@ class TrainResult(Shown):
 
     The test numbers are those of the model that lies in the folder now. If that was recalibrated since, by the method
     `recalibrated_since`, `trained_accuracy` and `trained_loss` are what it had reached before.
+
+    `moments` is whose moments normalized in training. Where they were the population's, its statistics were measured
+    every `refresh` steps, `refreshes` times in all, which took `refresh_seconds` of the `seconds`.
     """
 
     VERSION: ClassVar[int] = 1
@@ -73,6 +76,10 @@ class TrainResult(Shown):
     recalibrated_since: str | None = None
     trained_accuracy: float | None = None
     trained_loss: float | None = None
+    moments: str = "batch"
+    refresh: int | None = None
+    refreshes: int = 0
+    refresh_seconds: float = 0.0
 
     def tables(self) -> dict[str, Table]:
         """Return `"scores"`: loss and accuracy on the test images, and on those that were held out."""

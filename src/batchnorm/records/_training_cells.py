@@ -51,6 +51,10 @@ def result_table(record: "TrainResult") -> Table:
 
 def _result_notes(record: "TrainResult") -> Iterator[str]:
     yield f"{record.steps:,} steps in {record.seconds:,.1f} s, seed {record.seed}; recalibrated: {record.recalibrate}"
+    if record.moments != "batch":
+        yield f"normalized in training by: {record.moments}"
+    if record.refreshes:
+        yield f"population statistics: measured {record.refreshes:,} times, in {record.refresh_seconds:,.1f} s of these"
     if record.run is not None:
         yield f"the run is in {record.run}"
 

@@ -1,9 +1,7 @@
 """Every option of a training, once: the same dataclass is read by Python, by TOML and by the command line."""
 
 import json
-import sys
 import tomllib
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -13,6 +11,8 @@ from ..files import as_path, open_regular, refused
 from ..functional import check_route
 from ._known_names import OwnData, unknown_name
 from ._option_names import near_option, tells_unknown_options
+from ._ranges import RANGES
+from ._trainable_moments import unfit_moments, unfit_refresh
 
 ModelArgument = int | float | bool | str
 """In this order the command line reads them: what is no number and no True or False is text."""
@@ -38,7 +38,7 @@ class TrainConfig:
     """
 
     model: str = "ConvBNNet"
-    """a name from `batchnorm info`, or package.module:function"""
+    """see `batchnorm info`, or package.module:function"""
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
     norm: str = "batchnorm"
@@ -91,6 +91,10 @@ class TrainConfig:
     """keep images and weights in channels_last memory format"""
     route: str = "auto"
     """which implementation computes our batch norm; auto: as the net was built"""
+    moments: str = "batch"
+    """whose moments our batch norm trains by: batch (as the net was built), ghost:32, renorm, population"""
+    refresh: int | None = None
+    """population: steps between two measurements of it; left out: an epoch"""
     deterministic: bool = False
     """use only deterministic algorithms of torch"""
     device: str = "auto"
@@ -104,6 +108,8 @@ class TrainConfig:
         """Check the type of every value, then its range, and name all that are wrong."""
         hints = get_type_hints(TrainConfig)
         wrong = [fault for name, hint in hints.items() if (fault := self._misfit(name, hint))]
+        if not wrong and self.refresh is not None and (fault := unfit_refresh(self.moments)):
+            wrong.append(fault)
         if wrong:
             raise InputError.of(*wrong)
 
@@ -117,6 +123,8 @@ def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
     """Return what is wrong with the value of one option, or `None`."""
     from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
+    if value is None and type(None) in get_args(hint):
+        return None
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     kind = str if choices else hint
     try:
@@ -138,6 +146,8 @@ def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
         return Fault(argument=name, expected=RANGES[name][0], got=_shown(value))
     if name == "route":
         return _unknown_route(value)
+    if name == "moments":
+        return unfit_moments(value)
     return _unfit_arguments(value) if name == "model_args" else None
 
 
@@ -187,56 +197,18 @@ def _unknown_route(name: str) -> Fault | None:
     return None
 
 
-def _whole(lowest: int, highest: int = 2**31 - 1) -> tuple[str, Callable[[float], bool]]:
-    words = f"an integer of at least {lowest}" + ("" if highest > 2**30 else f" and at most {highest}")
-    return words, lambda value: isinstance(value, int) and lowest <= value <= highest
-
-
-def _within(low: float, high: float) -> tuple[str, Callable[[float], bool]]:
-    return (
-        f"a number from {low:g} up to, not including, {high:g}",
-        lambda value: low <= value < high,
-    )
-
-
-LARGEST = sys.float_info.max
 LONGEST = 1000
 """Characters of a word."""
-POSITIVE: tuple[str, Callable[[float], bool]] = (
-    "a finite number above 0",
-    lambda value: 0 < value <= LARGEST,
-)
-NOT_NEGATIVE: tuple[str, Callable[[float], bool]] = (
-    "a finite number of at least 0",
-    lambda value: 0 <= value <= LARGEST,
-)
-
-# Field -> what is expected, in words and as a test. NaN fails every comparison, so it fails every row.
-RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
-    "epochs": _whole(1),
-    "batch_size": _whole(1),
-    "lr": POSITIVE,
-    "momentum": _within(0, 1),
-    "weight_decay": NOT_NEGATIVE,
-    "warmup": _within(0, 1),
-    "label_smoothing": _within(0, 1),
-    "clip_norm": NOT_NEGATIVE,
-    "ema_decay": _within(0, 1),
-    "shift": _whole(0),
-    "val_fraction": _within(0, 1),
-    "seed": (
-        "an integer from 0 to 2**63 - 1",
-        lambda value: isinstance(value, int) and 0 <= value < 2**63,
-    ),
-    "threads": _whole(0, 1024),
-}
 MAY_DIFFER = frozenset({"tune_allocator"})
 """Options that change no number: a run goes on with any value of them."""
 MOST_BYTES = 2**14
 """Of a config file; one with all options has a thousand. Keys of many dots take Python's reader long."""
 MOST_LINES = 5
 """Mistakes that are named at once."""
-_IN_WORDS = {"model_args": "dict of names and values, such as {'width': 8}"}
+_IN_WORDS = {
+    "model_args": "dict of names and values, such as {'width': 8}",
+    "moments": "the text of a source of moments, such as 'ghost:32'",
+}
 _BY_THE_DATA = ("follows from the data", "Leave it out.")
 _AN_OPTION = ("is an option of the training, not a further argument of the net", "Pass it as the option of that name.")
 RESERVED: dict[str, tuple[Words, Words]] = {
@@ -276,7 +248,7 @@ def read_config(path: Path | str) -> TrainConfig:
 
 
 def write_config(config: TrainConfig) -> str:
-    """Return `config` as the text of a TOML file that `read_config` reads back equal.
+    """Return `config` as the text of a TOML file that `read_config` reads back equal; what is None is left out.
 
     Example:
         >>> write_config(TrainConfig(epochs=3)).splitlines()[5]
@@ -284,7 +256,7 @@ def write_config(config: TrainConfig) -> str:
     """
     import tomli_w
 
-    return tomli_w.dumps(asdict(config))
+    return tomli_w.dumps({name: value for name, value in asdict(config).items() if value is not None})
 
 
 def differences(one: TrainConfig, other: TrainConfig) -> list[str]:

@@ -14,10 +14,12 @@ from ..data import Normalization
 from ..errors import ForPython, InputError, Setting, Words
 from ..files import as_path, atomic_write, in_short, one_line, read_json, refused
 from ..models import TooLargeError, at_most, build, is_builtin
+from ..nn import set_moments
 from ._finite import nonfinite_entry
 from ._own_net import foreign_net, name_of, twin_of
 from ._own_norm import norm_in_file
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
+from ._trainable_moments import unfit_moments
 
 FORMAT = "batchnorm.model"
 VERSION = 1
@@ -33,7 +35,8 @@ class ModelCard:
     """Everything besides the weights that is needed to use a trained model on an image.
 
     `model` and `arguments` rebuild the net; `classes` name its outputs; `normalization` holds the constants of the
-    training images; `data` is the name of the set that they came from.
+    training images; `data` is the name of the set that they came from; `moments` says whose moments normalized in
+    training, which evaluation does not ask.
     """
 
     model: str
@@ -43,6 +46,7 @@ class ModelCard:
     image_size: int
     normalization: Normalization
     data: str
+    moments: str = "batch"
 
     def build(self, model: str | None = None) -> nn.Module:
         """Build the net, untrained.
@@ -59,7 +63,14 @@ class ModelCard:
         norm = norm_in_file(self.arguments.get("norm"))
         arguments = {**self.arguments, **({"norm": norm} if "norm" in self.arguments else {})}
         shape = {"num_classes": len(self.classes), "in_channels": self.in_channels, "image_size": self.image_size}
-        return build(model or self.model, **{**arguments, **shape})
+        net = build(model or self.model, **{**arguments, **shape})
+        self.set_moments(net)
+        return net
+
+    def set_moments(self, net: nn.Module) -> None:
+        """Let a net normalize in training as it was trained; an own one may have sources of its own."""
+        if self.moments != "batch":
+            set_moments(net, self.moments)
 
 
 def save_model(path: Path | str, model: nn.Module, card: ModelCard) -> None:
@@ -101,6 +112,8 @@ def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
         "images": json.dumps({"channels": card.in_channels, "size": card.image_size}),
         "normalization": json.dumps(card.normalization.to_dict()),
     }
+    if card.moments != "batch":  # older code reads the file, too, and builds the net without
+        metadata["moments"] = card.moments
     if state is not None:
         metadata["fold"] = json.dumps(state)
     return safetensors_bytes(tensors, metadata)
@@ -149,7 +162,9 @@ def _built(
     """Build the net of a card; a net of this package may have no more numbers than the file."""
     # The mode first: a norm that has been folded away is out of reach of what comes later.
     if isinstance(model, nn.Module):
-        return twin_of(model, tensors).eval()
+        twin = twin_of(model, tensors).eval()
+        card.set_moments(twin)
+        return twin
     _check_norm(path, card)
     try:
         norm_in_file(card.arguments.get("norm"))  # whether it may be used is for the reader to say, in his words
@@ -256,5 +271,7 @@ def _card(metadata: Mapping[str, str]) -> ModelCard:
     constants = Normalization.from_dict(normalization)
     if len(constants.mean) != channels:
         raise ValueError(f"expected one number per channel for normalization, got {len(constants.mean)}")
-    model, data = metadata["model"], metadata["data"]
-    return ModelCard(model, arguments, tuple(classes), channels, size, constants, data)
+    model, data, moments = metadata["model"], metadata["data"], metadata.get("moments", "batch")
+    if fault := unfit_moments(moments):
+        raise ValueError(fault.text())
+    return ModelCard(model, arguments, tuple(classes), channels, size, constants, data, moments)

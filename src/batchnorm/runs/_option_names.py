@@ -33,6 +33,8 @@ _OTHERS: dict[str, str] = {
     "amp": "autocast bf16 fp16 half mixed_precision precision",
     "channels_last": "memory_format",
     "route": "backend implementation kernel",
+    "moments": "moment_source source_of_moments statistics stats",
+    "refresh": "refresh_every refresh_steps",
     "deterministic": "determinism",
     "device": "accelerator cuda device_type gpu gpus",
     "threads": "n_jobs n_threads nthreads num_threads",

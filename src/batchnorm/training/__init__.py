@@ -1,6 +1,7 @@
 """Train an image classifier by a `TrainConfig` into a run folder, and resume a training that was stopped."""
 
 from ..progress import Plan as Plan
+from ..progress import PopulationPlan as PopulationPlan
 from ..progress import StepReport as StepReport
 from ..progress import Watcher as Watcher
 from ._fit import Trained as Trained
@@ -11,6 +12,7 @@ from ._step import DivergenceError as DivergenceError
 __all__ = [
     "DivergenceError",
     "Plan",
+    "PopulationPlan",
     "StepReport",
     "Trained",
     "Watcher",

@@ -20,7 +20,8 @@ class Position:
     `loss`, `plain` (the loss without label smoothing; `None`: the epoch began before that was summed) and `correct` are
     sums over `seen` images; `seconds` is the time of all epochs so far, the running one's
     part is `epoch_seconds`. Sampler and augmentation draw from (seed, epoch, step), so they need no state.
-    `recalibrated`: all epochs are done, and the statistics of the net are those that were computed anew.
+    `recalibrated`: all epochs are done, and the statistics of the net are those that were computed anew. `refreshes`:
+    how often the population's statistics have been measured, in `refresh_seconds`.
     """
 
     epoch: int = 0
@@ -32,6 +33,8 @@ class Position:
     epoch_seconds: float = 0.0
     recalibrated: bool = False
     plain: float | None = 0.0
+    refreshes: int = 0
+    refresh_seconds: float = 0.0
 
     def means(self) -> tuple[float, float]:
         """Return loss and accuracy of the running epoch so far."""
@@ -122,7 +125,7 @@ def _checkpoint(content: dict[str, Any]) -> Checkpoint:
     return checkpoint
 
 
-LATER = frozenset({"recalibrated", "plain"})
+LATER = frozenset({"recalibrated", "plain", "refreshes", "refresh_seconds"})
 """Parts of a position that are younger than checkpoints."""
 
 

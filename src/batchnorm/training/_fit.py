@@ -34,6 +34,7 @@ from ._freed_memory import keep_freed_memory
 from ._given import check_given, tells_options
 from ._going_on import data_of_run, last_checkpoint, name_in_run, refuse_older
 from ._messages import announce, how_to_go_on, what_differs
+from ._population import measure_if_due
 from ._preparation import Job, in_hand, prepare
 from ._room import check_room, folder_made
 from ._step import judged, refuse_nonfinite, take_step
@@ -211,12 +212,22 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
     """Do the steps of the running epoch that are still to be done."""
     here, before, start = job.position, job.position.epoch_seconds, time.perf_counter()
     job.model.train()
+    _measure_if_due(job, folder, stop, watcher)
     for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step):
         take_step(job, folder, images.to(job.device), labels.to(job.device))
+        _measure_if_due(job, folder, stop, watcher)
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds
         watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
         _stop_if_asked(job, folder, stop)
+
+
+def _measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+    try:
+        measure_if_due(job, folder, stop, watcher)
+    except TrainingInterrupted:
+        _save(job, folder)  # what is due is measured when the run goes on
+        raise
 
 
 def _finish_epoch(job: Job, folder: RunFolder | None) -> None:
@@ -240,7 +251,12 @@ def _finish_epoch(job: Job, folder: RunFolder | None) -> None:
             train_plain_loss=here.mean_plain(),
         )
     )
-    job.position = Position(epoch=here.epoch + 1, seconds=here.seconds + seconds)
+    job.position = Position(
+        epoch=here.epoch + 1,
+        seconds=here.seconds + seconds,
+        refreshes=here.refreshes,
+        refresh_seconds=here.refresh_seconds,
+    )
 
 
 def _test(job: Job, folder: RunFolder | None) -> TrainResult:
@@ -261,6 +277,10 @@ def _test(job: Job, folder: RunFolder | None) -> TrainResult:
         val_accuracy=job.history[-1].val_accuracy,
         val_loss=job.history[-1].val_loss,
         recalibrate=job.config.recalibrate,
+        moments=job.config.moments,
+        refresh=None if job.refreshes is None else job.refreshes.every,
+        refreshes=job.position.refreshes,
+        refresh_seconds=job.position.refresh_seconds,
     )
 
 

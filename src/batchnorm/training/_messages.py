@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import torch
 
-from ..errors import Fault, Sentence, Setting
+from ..errors import Fault, Sentence, Setting, Words
 from ..models import is_builtin
-from ..progress import Plan, Watcher
+from ..progress import Plan, PopulationPlan, Watcher
 from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
+from ._moments import notes_on_moments
 from ._preparation import Job
 
 
@@ -25,6 +26,7 @@ def announce(job: Job, watcher: Watcher) -> None:
             steps_per_epoch=len(job.train),
             first_epoch=job.position.epoch,
             first_step=job.position.step,
+            population=_population(job),
         )
     )
     if job.train.left_out:
@@ -32,12 +34,27 @@ def announce(job: Job, watcher: Watcher) -> None:
             "the last batch of an epoch would hold a single image, of which batch norm learns nothing: "
             "each epoch leaves one image out"
         )
-    if job.config.batch_size == 1:
-        watcher.note("batch size 1: every image is normalized by its own statistics; expect a poor evaluation")
+    for note in notes_on_moments(job.model, job.config, len(job.train) * job.config.epochs):
+        watcher.note(note)
     if job.config.flip and not job.source.info.flippable:
         watcher.note(
             Sentence(f"{job.card.data}: mirrored images would be other classes, so ", Setting("flip"), " is off")
         )
+
+
+def _population(job: Job) -> PopulationPlan | None:
+    """Return what is still to be measured, and what the steps that are left read."""
+    if job.refreshes is None:
+        return None
+    left = job.refreshes.steps - job.steps_done
+    return PopulationPlan(
+        images=job.refreshes.images.count,
+        augmented=job.refreshes.images.augmented,
+        every=job.refreshes.every,
+        done=job.position.refreshes,
+        left=job.refreshes.by(job.refreshes.steps) - job.position.refreshes,
+        step_images=round(left * job.train.images_per_epoch / len(job.train)),
+    )
 
 
 def what_differs(job: Job, checkpoint: Checkpoint) -> Iterator[str]:
@@ -67,12 +84,19 @@ def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> Sentence:
     return Sentence(f"{place}; all is saved, go on with: ", folder.resuming(model, source))
 
 
-def what_to_try(job: Job, folder: RunFolder | None, fault: str) -> Fault:
+def what_to_try(job: Job, folder: RunFolder | None, fault: Words) -> Fault:
     """Return where a training stopped being finite, what is left of it, and what helps most often."""
     here, config = job.position, job.config
     step = min(here.step + 1, len(job.train))
-    place = f"epoch {min(here.epoch + 1, config.epochs)}, step {step} of {len(job.train)}: {fault}"
+    place = f"epoch {min(here.epoch + 1, config.epochs)}, step {step} of {len(job.train)}: "
+    kept = ""
+    other: Words = "" if config.clip_norm else (", or ", Setting("clip_norm", 1))
+    sooner: Words = ""
+    if job.refreshes is not None:
+        age = job.steps_done % job.refreshes.every
+        kept += f"; the population's statistics are {age} {'step' if age == 1 else 'steps'} old"
+        sooner = (", or a lower ", Setting("refresh"), f" (now {job.refreshes.every:,})")
     if folder is not None and folder.checkpoint.exists():
-        place += f". The last good checkpoint stays in {folder.checkpoint}"
-    other = "" if config.clip_norm else (", or ", Setting("clip_norm", 1))
-    return Fault(problem=place, cure=("Try a lower ", Setting("lr"), f" (now {config.lr:g})", other, "."))
+        kept += f". The last good checkpoint stays in {folder.checkpoint}"
+    cure = ("Try a lower ", Setting("lr"), f" (now {config.lr:g})", other, sooner, ".")
+    return Fault(problem=(place, fault, kept), cure=cure)

@@ -17,11 +17,15 @@ from ..records import EpochRecord
 from ..runs import MAY_DIFFER, ModelCard, TrainConfig, augmentation_of, evaluation_batches
 from ._checkpoint import Checkpoint, Position
 from ._fitting_states import check_states
+from ._moments import take_moments
 from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._proof import prove_takes, take_route
+from ._refreshes import Refreshes, refreshes_of
 
 LATER = frozenset({"fold", "recalibrate", "route"})
 """Options that are younger than checkpoints: one that does not name them goes on with any value."""
+BEFORE = {"moments": "batch", "refresh": None}
+"""Options that are younger, too, and the values with which older ones were trained."""
 
 
 @dataclass
@@ -44,6 +48,12 @@ class Job:
     position: Position = field(default_factory=Position)
     history: list[EpochRecord] = field(default_factory=list)
     in_hand: tuple[str, ...] = ()
+    refreshes: Refreshes | None = None
+
+    @property
+    def steps_done(self) -> int:
+        """How many steps the training has done, over all epochs."""
+        return self.position.epoch * len(self.train) + self.position.step
 
     @property
     def best(self) -> nn.Module:
@@ -85,7 +95,7 @@ class Job:
         Raises:
             InputError: it was made with other options, other data or another net.
         """
-        now, then = self.circumstances(), checkpoint.circumstances
+        now, then = self.circumstances(), {**BEFORE, **checkpoint.circumstances}
         unknown = LATER - then.keys()
         changed = [name for name in now if now[name] != then.get(name) and name not in unknown]
         if changed:
@@ -99,6 +109,12 @@ class Job:
         if here.epoch > self.config.epochs or here.step > len(self.train):
             raise InputError(
                 f"the checkpoint stands at epoch {here.epoch}, step {here.step}, which this run never does"
+            )
+        done = here.epoch * len(self.train) + here.step
+        if not (self.refreshes.fits(here.refreshes, done) if self.refreshes else here.refreshes == 0):
+            raise InputError(
+                f"the checkpoint has {here.refreshes} measurements of the population after {done} steps, which this "
+                "run never has"
             )
         parameters = [one for group in self.optimizer.param_groups for one in group["params"]]
         try:
@@ -148,6 +164,7 @@ def prepare(
         )
     net, arguments = _net(config, model, source)
     take_route(net, config)
+    take_moments(net, config)
     net.to(device)
     prove_takes(net, source, config, device)
     if config.channels_last:
@@ -162,6 +179,7 @@ def prepare(
         image_size=source.info.image_size,
         normalization=normalization,
         data=source.info.name,
+        moments=config.moments,
     )
     if len(train) < 2:
         raise InputError(
@@ -191,6 +209,7 @@ def prepare(
         optimizer=optimizer,
         scheduler=make_scheduler(optimizer, config, steps=len(batches) * config.epochs),
         in_hand=objects,
+        refreshes=refreshes_of(net, batches, config),
     )
 
 

@@ -11,10 +11,11 @@ from torch.nn.parameter import is_lazy
 
 from ..data import Source
 from ..errors import InputError, Setting, Words, words_of
-from ..nn import set_route
+from ..nn import set_moments, set_route
 from ..runs import TrainConfig, copied
 from ..statistics import recalibrate
 from ..transaction import transaction
+from ._moments import fewest_images, reads_population
 from ._when_trained import when_trained
 
 
@@ -43,16 +44,17 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
     wanted = (
         f"{info.name}: images of {info.in_channels}x{info.image_size}x{info.image_size}, {len(info.classes)} classes"
     )
-    images = torch.randn((2, info.in_channels, info.image_size, info.image_size), device=device)
+    count = fewest_images(net, config)
+    images = torch.randn((count, info.in_channels, info.image_size, info.image_size), device=device)
     try:
         _give_shapes(net, config, images)
         outputs = _forward(net, config, images)
     except Exception as error:  # the caller's own net may raise anything
         raise _why_not(net, config, images, wanted, error) from error
     got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
-    if got != (2, len(info.classes)):
+    if got != (count, len(info.classes)):
         raise InputError(
-            argument="model", expected=f"outputs of shape {(2, len(info.classes))} for {wanted}", got=str(got)
+            argument="model", expected=f"outputs of shape {(count, len(info.classes))} for {wanted}", got=str(got)
         )
     if config.batch_size == 1:
         try:
@@ -65,9 +67,9 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
             ) from error
     if config.ema_decay:
         _prove_averages(net)
-    if config.recalibrate != "off":
+    if config.recalibrate != "off" or reads_population(net):
         with torch.no_grad(), _precision(config, device), _trial(net, config) as trial:
-            _prove_recalibrates(trial, _laid_out(images, config))
+            _prove_recalibrates(trial, _laid_out(images, config), config)
     if config.fold:
         _prove_folds(net, config, _laid_out(images, config))
     if not any(parameter.requires_grad for parameter in net.parameters()):
@@ -109,10 +111,13 @@ def _prove_averages(net: nn.Module) -> None:
         ) from error
 
 
-def _prove_recalibrates(trial: nn.Module, images: torch.Tensor) -> None:
+def _prove_recalibrates(trial: nn.Module, images: torch.Tensor, config: TrainConfig) -> None:
     try:
         recalibrate(trial, [images])
     except ValueError as error:
+        if config.recalibrate == "off":
+            why = ("this net's population cannot be measured: ", words_of(error))
+            raise InputError(why, argument="moments") from None
         said = when_trained(words_of(error), "recalibrate")
         raise InputError(("this net cannot be recalibrated, leave it off: ", said), argument="recalibrate") from None
 
@@ -149,7 +154,7 @@ def _formatted(net: nn.Module, config: TrainConfig) -> nn.Module:
     return net.to(memory_format=torch.channels_last) if config.channels_last else net  # type: ignore[call-overload]  # torch types only 4-D tensors
 
 
-PLAIN: dict[str, Any] = {"route": "auto", "amp": "off", "channels_last": False}
+PLAIN: dict[str, Any] = {"route": "auto", "moments": "batch", "amp": "off", "channels_last": False}
 """Options by which a net may fail that can do without, and their values then."""
 
 
@@ -161,14 +166,16 @@ def _why_not(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: 
             continue
         # Where the net fails in any way, the net is at fault.
         with contextlib.suppress(Exception):
-            _forward_with(net, replace(config, **{option: plain}), images)
+            _forward_with(net, replace(config, **{option: plain}), images, option)
             return InputError(f"{given!r} cannot compute this net, {plain!r} can: {error}", argument=option)
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return InputError(f"the net cannot take {wanted}: its forward raised {said}", argument="model")
 
 
-def _forward_with(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
+def _forward_with(net: nn.Module, config: TrainConfig, images: torch.Tensor, option: str) -> None:
     with _precision(config, images.device), _trial(net, config) as trial:
+        if option == "moments":
+            set_moments(trial, config.moments)
         if config.route == "auto":
             set_route(trial, "auto")
         trial(_laid_out(images, config))

@@ -1,0 +1,58 @@
+"""How are the population's statistics measured while a net trains by them, and what if they cannot be?"""
+
+import time
+from dataclasses import replace
+
+from ..errors import InputError
+from ..progress import RecalibrationWatcher, Watcher
+from ..runs import RunFolder, StopRequest, TrainingInterrupted
+from ..statistics import recalibrate
+from ._messages import how_to_go_on, what_to_try
+from ._preparation import Job
+from ._step import DivergenceError, refuse_nonfinite
+
+
+def measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+    """Measure the population's statistics where the training stands at a step behind which they are to be measured.
+
+    Raises:
+        TrainingInterrupted: SIGINT or SIGTERM came; the statistics are as before, and still due.
+        DivergenceError: the net does not give finite numbers any more.
+        InputError: they cannot be measured at all.
+    """
+    here = job.position
+    if job.refreshes is None or here.refreshes == (due := job.refreshes.by(job.steps_done)):
+        return
+    start = time.perf_counter()
+    try:
+        with job.precision():
+            recalibrate(job.model, job.refreshes.images, watcher=_Stoppable(job, folder, stop, watcher))
+    except InputError as error:
+        raise _refused(job, folder, error) from error
+    here.refreshes = due
+    here.refresh_seconds += time.perf_counter() - start
+
+
+def _refused(job: Job, folder: RunFolder | None, error: InputError) -> Exception:
+    """What was measured once, of the same images, is refused only if the weights have changed beyond numbers."""
+    why = ("the population's statistics cannot be measured: ", replace(error.fault, cure=""))
+    if not job.position.refreshes:
+        return InputError(why, argument="moments")
+    refuse_nonfinite(job, folder)
+    return DivergenceError.of(what_to_try(job, folder, why))
+
+
+class _Stoppable(RecalibrationWatcher):
+    """Tells the training's watcher how far it has come, and ends it if the training is to stop."""
+
+    def __init__(self, job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+        self.job, self.folder, self.stop, self.watcher = job, folder, stop, watcher
+
+    def batch(self, done: int, total: int | None, number: int) -> None:
+        self.watcher.measuring(done, total)
+        if self.stop.signal:
+            raise TrainingInterrupted(how_to_go_on(self.job, self.folder, self.stop.signal))
+
+    def note(self, message: str) -> None:
+        if not self.job.position.refreshes:  # each measurement would say it again
+            self.watcher.note(message)
