@@ -184,12 +184,17 @@ def test_a_batch_without_values_has_sums_of_0(family):
 
 X = torch.ones(2, 3, 4, 4)
 REFUSED = {
+    "expected a tensor of shape .2, 3, 4, 4. beside x, got .1, 3, 4, 4.": lambda: cpu.sums(X[:1], X, Affine()),
     "scale: expected 3 values, one per channel": lambda: cpu.apply(X, Affine(scale=torch.ones(4))),
     "center: expected 3 values, one per channel": lambda: cpu.sums(X, X, Affine(torch.ones(1))),
     "of_x: expected 3 values": lambda: cpu.apply_back(X, X, Affine(), Back(torch.ones(2), torch.ones(3))),
     "expected a residual just where behind.add is True": lambda: cpu.apply(X, Affine(), Behind("relu", add=True)),
-    "sums: expected the masks that apply gave": lambda: cpu.sums(X, X, Affine(), Behind("relu", pool=True)),
-    "apply_back: expected the masks that": lambda: cpu.apply_back(X, X, Affine(), None, Behind("relu", add=True)),
+    "masks: expected the 48 bytes that apply gave, got 0": lambda: cpu.sums(
+        X[..., :2, :2], X, Affine(), Behind("relu", pool=True)
+    ),
+    "masks: expected the 12 bytes that apply gave, got 0": lambda: cpu.apply_back(
+        X, X, Affine(), None, Behind("relu", add=True)
+    ),
 }
 
 

@@ -1,5 +1,6 @@
 """What must the way back know of a sum or a pool? Bits, as many as the sizes and the layout of x say."""
 
+from collections.abc import Sequence
 from math import prod
 
 import torch
@@ -9,20 +10,28 @@ from ._layout import Rows, layout_of
 
 
 def pool_mask_bytes(x: Tensor) -> int:
-    """The size of a pool's masks: four bytes for eight windows, which lie along what is innermost in x."""
-    n, c, height, width = x.shape
-    if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
-        return 4 * n * c * (height // 2) * ((width // 2 + 7) // 8)
-    return 4 * n * (height // 2) * (width // 2) * ((c + 7) // 8)
+    """The size of a pool's masks."""
+    return bytes_of_pool(x.shape, rows=x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last))
 
 
 def mask_bytes(x: Tensor) -> int:
     """The size of the masks of a sum."""
-    n, c = x.shape[:2]
-    length = prod(x.shape[2:])
-    if length > 1 and (c == 1 or x.stride(1) != 1):  # rows, which need not be contiguous
-        return n * c * ((length + 7) // 8)
-    return (n * c * length + 7) // 8
+    # Rows need not be contiguous.
+    return bytes_of_sum(x.shape, rows=prod(x.shape[2:]) > 1 and (x.shape[1] == 1 or x.stride(1) != 1))
+
+
+def bytes_of_pool(shape: Sequence[int], *, rows: bool) -> int:
+    """Four bytes for eight windows, which lie along what is innermost in x."""
+    n, c, height, width = shape
+    if rows:
+        return 4 * n * c * (height // 2) * ((width // 2 + 7) // 8)
+    return 4 * n * (height // 2) * (width // 2) * ((c + 7) // 8)
+
+
+def bytes_of_sum(shape: Sequence[int], *, rows: bool) -> int:
+    """A bit a value; each of the rows begins a byte."""
+    length = prod(shape[2:])
+    return shape[0] * shape[1] * ((length + 7) // 8) if rows else (shape[0] * shape[1] * length + 7) // 8
 
 
 def unpack_masks(masks: Tensor, x: Tensor) -> Tensor:

@@ -19,8 +19,6 @@ from ._parts import apply as apply
 from ._parts import apply_back as apply_back
 from ._parts import moments as moments
 from ._parts import sums as sums
-from ._plan import DTYPES as DTYPES
-from ._plan import SERIAL as SERIAL
 from ._records import Gradients as Gradients
 from ._records import Outputs as Outputs
 from ._records import Running as Running
@@ -36,6 +34,8 @@ from ._warmup import all_kernels as all_kernels
 from ._warmup import kept_kernels as kept_kernels
 from ._warmup import warmup as warmup
 from ._why_not import why_not as why_not
+from ._work import DTYPES as DTYPES
+from ._work import SERIAL as SERIAL
 
 JOINED = True
 """Whether a norm by its own moments is one call here: `forward` and `backward`."""

@@ -79,16 +79,14 @@ def sums(dy: Tensor, x: Tensor, affine: Affine, behind: Behind = PLAIN, masks: T
     g is the gradient in front of `finish`, made of dy by the `masks` of `apply` or by x itself.
 
     Raises:
-        ValueError: no masks where `behind` has a sum or a pool; other than C numbers.
+        ValueError: other masks than `apply` gave; other than C numbers; dy of another shape than y.
     """
     _check(x, **affine._asdict())
-    _check_masks("sums", behind, masks)
     if not x.numel():
         return Sums(*statistics_for(x, None))
     launch, room = _launch("sums", x, affine, behind)
     launch.place(DY, in_order(dy, room, x.dtype))
-    if masks is not None:
-        launch.place(MASKS, masks)
+    _place_masks(launch, masks)
     found = Sums(*statistics_for(x, None))
     launch.place(SUM_DY, found.dy)
     launch.place(SUM_DY_X, found.dy_x)
@@ -118,10 +116,9 @@ def apply_back(
         out: where to write, instead of new memory; see `forward`.
 
     Raises:
-        ValueError: no masks where `behind` has a sum or a pool; other than C numbers.
+        ValueError: other masks than `apply` gave; other than C numbers; dy of another shape than y.
     """
     _check(x, **affine._asdict(), **(back._asdict() if back else {}))
-    _check_masks("apply_back", behind, masks)
     if not x.numel():
         nothing = no_gradients(x, add=behind.add)
         return Unapplied(nothing.dx, nothing.dresidual if behind.add else None)
@@ -135,8 +132,7 @@ def apply_back(
     if back is not None:
         launch.place(BACK_OF_X, _exact(back.of_x))
         launch.place(BACK_CONSTANT, _exact(back.constant))
-    if masks is not None:
-        launch.place(MASKS, masks)
+    _place_masks(launch, masks)
     if dresidual is None:
         launch.run(dx)
         return out or Unapplied(as_handed_on(dx, like_x), None)
@@ -168,6 +164,10 @@ def _check(x: Tensor, **numbers: Tensor | None) -> None:
             )
 
 
-def _check_masks(verb: str, behind: Behind, masks: Tensor | None) -> None:
-    if (behind.add or behind.pool) and masks is None:
-        raise ValueError(f"{verb}: expected the masks that apply gave, for {behind}, got None. Pass apply(...).masks.")
+def _place_masks(launch: Launch, masks: Tensor | None) -> None:
+    """Write the address of the masks, of which there must be as many as a kernel reads."""
+    given = 0 if masks is None else masks.numel()
+    if given != launch.plan.masks:
+        raise ValueError(f"masks: expected the {launch.plan.masks} bytes that apply gave, got {given}. Pass its masks.")
+    if masks is not None:
+        launch.place(MASKS, masks)

@@ -61,7 +61,15 @@ def no_gradients(x: Tensor, *, add: bool) -> Gradients:
 
 
 def in_order(tensor: Tensor, room: Room, dtype: torch.dtype) -> Tensor:
-    """A tensor that a kernel reads beside x, in the order of x; copied if it has another one."""
+    """A tensor that a kernel reads beside x, in the order of x; copied if it has another one.
+
+    Raises:
+        ValueError: it has another shape, behind whose end a kernel would read.
+    """
+    if tensor.shape != room.shape:
+        raise ValueError(
+            f"expected a tensor of shape {room.shape} beside x, got {tuple(tensor.shape)}. Take that of x."
+        )
     if tensor.dtype is dtype and (tensor.stride() == room.strides or is_in_order(tensor, room)):
         return tensor
     return torch.empty_strided(room.shape, room.strides, dtype=dtype).copy_(tensor)

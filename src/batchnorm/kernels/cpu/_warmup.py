@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from . import _workers
 from ._compiler import NOTICE, address_of, is_kept
 from ._numba import Kernel
-from ._plan import DTYPES
+from ._work import DTYPES
 
 ACTIVATIONS = ("identity", "relu", "relu6", "silu", "hardswish")
 """The last steps that kernels are compiled with."""

@@ -6,7 +6,7 @@ from torch import Tensor
 from .._layout import layout_of
 from .._memory_format import LAST, sizes_are_symbolic
 from . import _compiler
-from ._plan import DTYPES
+from ._work import DTYPES
 
 
 def why_not(x: Tensor) -> str | None:
