@@ -4,9 +4,7 @@ The tensor is taken as rows of LANES values, a multiple of C and of 8: where C i
 of ours. The statistics need all of x before the first output can be written, so there are two sweeps each way with a
 merge between them. A unit of work is a block of rows and a tile of lanes; its bounds follow from the shape alone, so
 that the sums are the same for any number of threads. Values behind the last whole row are a block of their own.
-Within a unit memory is walked row by row: to take four rows at once saves instructions, and costs twice the time where
-a row is 1 KiB, for the processor's prefetching loses the trail. The second sweep begins where the first has ended,
-with what may still lie in the cache.
+`sweeps` walks them. The second sweep begins where the first has ended, with what may still lie in the cache.
 """
 
 import numpy as np
@@ -15,21 +13,18 @@ from numba import cfunc
 from . import moments
 from .activations import activation
 from .lanes import KERNEL, full, invert, spread, step, widen
+from .masks import write_mask
 from .memory import (
-    WIDE,
     get,
     give,
     prefetch_like,
     put,
     read,
-    read_like,
-    read_wide,
     shifted,
     some,
     take_ticket,
     view,
     write,
-    write_mask,
 )
 from .parameters import CENTER, SCALE, SHIFT, move_running, set_ways
 from .slots import (
@@ -50,8 +45,6 @@ from .slots import (
     SUMS,
     TABLE,
     TAIL,
-    TILE,
-    TILES,
     TRAINING,
     UNITS,
     VAR,
@@ -59,116 +52,7 @@ from .slots import (
     X,
     Y,
 )
-
-SPILL = 16
-"""Rows whose sums are kept in the type of x before they go into float64."""
-STRIP_BYTES = 8192
-"""About what the rows of one strip have in all tensors that are read."""
-
-
-def sum_by(strip, storage, number, tensors):
-    """A step that sums a unit by strips of rows, each from left to right, as many lanes as are wide.
-
-    `strip(first, last, j, count, read, ahead, stride, lanes, *arguments)` adds the rows from `first` to `last` to the
-    sums of the `count` lanes from `j`, whose numbers `read` reads from a table. With every row it asks for what lies
-    at `ahead` and then `stride` further on, in the strip below.
-    """
-    wide = WIDE // np.dtype(number).itemsize
-    values = STRIP_BYTES // (tensors * np.dtype(storage).itemsize)
-
-    @step
-    def walk(first, last, left, right, lanes, sums, partial, at, *arguments):
-        edge = right - (right - left) % wide
-        height = min(max(values // lanes, 2), SPILL)
-        for begin in range(first, last, SPILL):
-            end = min(begin + SPILL, last)
-            for top in range(begin, end, height):
-                bottom, below = min(top + height, end), (top + height) * lanes
-                for j in range(left, edge, wide):
-                    if right - left == lanes:
-                        strip(
-                            top,
-                            bottom,
-                            j,
-                            wide,
-                            read_wide,
-                            below + (j - left) * height,
-                            wide,
-                            lanes,
-                            partial,
-                            at,
-                            *arguments,
-                        )
-                    else:
-                        strip(top, bottom, j, wide, read_wide, below + j, lanes, lanes, partial, at, *arguments)
-                for j in range(edge, right, 8):
-                    strip(top, bottom, j, right - j, read, below + j, lanes, lanes, partial, at, *arguments)
-            spill(partial, sums, at, lanes, left, right)
-
-    return walk
-
-
-@step
-def add_to(sums, at, value):
-    """Add lanes to others in memory."""
-    write(sums, at, read_like(sums, at, value) + value)
-
-
-def write_by(strip, number):
-    """A step that walks a unit row by row, from left to right, as many lanes as are wide."""
-    wide = WIDE // np.dtype(number).itemsize
-
-    @step
-    def walk(first, last, left, right, lanes, *arguments):
-        # Wide lanes across the bounds of cache lines would cost twice: rows that begin within a line go by eights.
-        edge = right - (right - left) % wide if lanes % (wide // 2) == 0 else left
-        for row in range(first, last):
-            for j in range(left, edge, wide):
-                strip(row * lanes + j, j, wide, read_wide, lanes, *arguments)
-            for j in range(edge, right - 7, 8):
-                strip(row * lanes + j, j, 8, read, lanes, *arguments)
-            rest = (right - left) % 8
-            if rest:
-                strip(row * lanes + right - rest, right - rest, rest, read, lanes, *arguments)
-
-    return walk
-
-
-@step
-def bounds(a, unit):
-    """The block, the rows and the lanes of a unit; the tail's values are the only row of the last block."""
-    block, tile = unit // a[TILES], unit % a[TILES]
-    first, last = block * a[BLOCK_ROWS], (block + 1) * a[BLOCK_ROWS]
-    left, right = tile * a[TILE], (tile + 1) * a[TILE]
-    end = a[LANES]
-    if last > a[ROWS]:
-        last = a[ROWS]
-    if first >= a[ROWS]:
-        first, last, end = a[ROWS], a[ROWS] + 1, a[TAIL]
-    if right > end:
-        right = end
-    if left > right:  # a tile behind the tail has no lanes; the remainder of a negative number would be some
-        left = right
-    return block, first, last, left, right
-
-
-@step
-def clear(sums, at, lanes, left, right, zero):
-    """Set both sums of a unit's lanes to 0."""
-    for j in range(left, right, 8):
-        write(sums, at + j, zero)
-        write(sums, at + lanes + j, zero)
-
-
-@step
-def spill(partial, sums, at, lanes, left, right):
-    """Add the sums in the type of x to those in float64, and begin them anew."""
-    for j in range(left, right, 8):
-        first, second = read(partial, at + j), read(partial, at + lanes + j)
-        write(sums, at + j, read(sums, at + j) + widen(first))
-        write(sums, at + lanes + j, read(sums, at + lanes + j) + widen(second))
-        write(partial, at + j, full(first, 0.0))
-        write(partial, at + lanes + j, full(first, 0.0))
+from .sweeps import add_to, bounds, sum_by, write_by
 
 
 @step
@@ -188,12 +72,12 @@ def find_pivots(x, first, last, left, right, lanes, pivots):
 
 
 @step
-def sum_distances(first, last, j, count, read, ahead, stride, lanes, partial, at, x, pivots):
-    """Add the distances from the pivots, and their squares, to the sums of some lanes."""
+def sum_distances(top, bottom, j, count, read, ahead, stride, lanes, partial, at, x, pivots):
+    """The step of `sum_by` that adds the distances from the pivots, and their squares."""
     pivot = read(pivots, j)
     one, two = full(pivot, 0.0), full(pivot, 0.0)
-    for row in range(first, last):
-        prefetch_like(x, ahead + (row - first) * stride, pivot)
+    for row in range(top, bottom):
+        prefetch_like(x, ahead + (row - top) * stride, pivot)
         distance = some(x, row * lanes + j, count, pivot) - pivot
         one = one + distance
         two = two + distance * distance
@@ -203,7 +87,7 @@ def sum_distances(first, last, j, count, read, ahead, stride, lanes, partial, at
 
 def sum_moments(storage, number):
     """The first sweep forward: the sums of every block."""
-    walk = sum_by(sum_distances, storage, number, 1)
+    sweep = sum_by(sum_distances, storage, number, 1)
 
     @cfunc(KERNEL, error_model="numpy")
     def columns_moments(a):
@@ -217,9 +101,7 @@ def sum_moments(storage, number):
             block, first, last, left, right = bounds(a, unit)
             own, at = shifted(pivots, block * lanes), 2 * block * lanes
             find_pivots(x, first, last, left, right, lanes, own)
-            clear(sums, at, lanes, left, right, spread(0.0))
-            clear(partial, at, lanes, left, right, spread(number(0.0)))
-            walk(first, last, left, right, lanes, sums, partial, at, x, own)
+            sweep(first, last, left, right, lanes, sums, partial, at, x, own)
 
     return columns_moments
 
@@ -321,7 +203,7 @@ def lane_forward(table, lanes, j, read):
 
 
 def normalize_with(activate, add):
-    """The step that normalizes a strip, with that activation, or with a residual."""
+    """Make the step of `write_by` for the outputs, and with a residual for the bits that say where ReLU let it pass."""
 
     @step
     def normalize(at, j, count, read, lanes, x, y, residual, masks, table, stream):
@@ -338,7 +220,7 @@ def normalize_with(activate, add):
 def forward(storage, number, name, add):
     """The second sweep forward."""
     activate, _ = activation(name, number)
-    walk = write_by(normalize_with(activate, add), number)
+    sweep = write_by(normalize_with(activate, add), number)
 
     @cfunc(KERNEL, error_model="numpy")
     def columns_forward(a):
@@ -350,6 +232,6 @@ def forward(storage, number, name, add):
             if unit >= units:
                 return
             _, first, last, left, right = bounds(a, units - 1 - unit)
-            walk(first, last, left, right, lanes, x, y, residual, masks, table, stream)
+            sweep(first, last, left, right, lanes, x, y, residual, masks, table, stream)
 
     return columns_forward

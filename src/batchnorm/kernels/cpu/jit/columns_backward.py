@@ -6,7 +6,7 @@ import numpy as np
 from numba import cfunc
 
 from .activations import activation
-from .columns import add_to, bounds, channels_of, clear, lane_forward, rows_of, sum_by, write_by
+from .columns import channels_of, lane_forward, rows_of
 from .lanes import KERNEL, full, spread, step, total, widen
 from .memory import (
     alone,
@@ -40,18 +40,19 @@ from .slots import (
     C,
     X,
 )
+from .sweeps import add_to, bounds, sum_by, write_by
 
 
 def sum_with(derivative, add):
-    """The step that sums a strip's gradients, and their products with x - center."""
+    """Make the step of `sum_by` that adds the gradients, and their products with x - center."""
 
     @step
-    def sum_gradients_of(first, last, j, count, read, ahead, stride, lanes, partial, at, x, dy, masks, table):
+    def sum_lanes(top, bottom, j, count, read, ahead, stride, lanes, partial, at, x, dy, masks, table):
         center, scale, shift = lane_forward(table, lanes, j, read)
         zero = full(center, 0.0)
         one, two = zero, zero
-        for row in range(first, last):
-            here, there = row * lanes + j, ahead + (row - first) * stride
+        for row in range(top, bottom):
+            here, there = row * lanes + j, ahead + (row - top) * stride
             prefetch_like(x, there, center)
             prefetch_like(dy, there, center)
             distance, e = some(x, here, count, center) - center, some(dy, here, count, zero)
@@ -61,13 +62,13 @@ def sum_with(derivative, add):
         add_to(partial, at + j, one)
         add_to(partial, at + lanes + j, two)
 
-    return sum_gradients_of
+    return sum_lanes
 
 
 def sum_gradients(storage, number, name, add):
     """The first sweep back: the sums of every block."""
     _, derivative = activation(name, number)
-    walk = sum_by(sum_with(derivative, add), storage, number, 2)
+    sweep = sum_by(sum_with(derivative, add), storage, number, 2)
 
     @cfunc(KERNEL, error_model="numpy")
     def columns_sums(a):
@@ -85,9 +86,7 @@ def sum_gradients(storage, number, name, add):
                 return
             block, first, last, left, right = bounds(a, unit)
             at = 2 * block * lanes
-            clear(sums, at, lanes, left, right, spread(0.0))
-            clear(partial, at, lanes, left, right, spread(number(0.0)))
-            walk(first, last, left, right, lanes, sums, partial, at, x, dy, masks, table)
+            sweep(first, last, left, right, lanes, sums, partial, at, x, dy, masks, table)
 
     return columns_sums
 
@@ -165,7 +164,7 @@ def merge(storage, number, name, add):
 
 
 def differentiate_with(derivative, add):
-    """The step that makes a strip of dx, and with a residual of its gradient."""
+    """Make the step of `write_by` for dx, and with a residual for its gradient."""
 
     @step
     def differentiate_lanes(at, j, count, read, lanes, x, dy, dx, masks, dresidual, table, training, stream):
@@ -185,7 +184,7 @@ def differentiate_with(derivative, add):
 def differentiate(storage, number, name, add):
     """The second sweep back."""
     _, derivative = activation(name, number)
-    walk = write_by(differentiate_with(derivative, add), number)
+    sweep = write_by(differentiate_with(derivative, add), number)
 
     @cfunc(KERNEL, error_model="numpy")
     def columns_backward(a):
@@ -197,6 +196,6 @@ def differentiate(storage, number, name, add):
             if unit >= units:
                 return
             _, first, last, left, right = bounds(a, units - 1 - unit)
-            walk(first, last, left, right, lanes, x, dy, dx, masks, dresidual, table, training, stream)
+            sweep(first, last, left, right, lanes, x, dy, dx, masks, dresidual, table, training, stream)
 
     return columns_backward

@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .lanes import I1, I8, I16, I32, I64, WIDTH, Lanes, Mask, constant, extract, insert, like, scalar_of, splat, step
+from .lanes import I8, I16, I32, I64, WIDTH, Lanes, constant, extract, insert, like, scalar_of, step
 
 
 def _from_bfloat16(builder, bits):
@@ -90,7 +90,7 @@ def read_like(_context, array, index, like):
 
 @intrinsic
 def loaded(_context, value):
-    """The value, and nothing else: LLVM would make a load and a choice one operation, which waits for the choice."""
+    """The value, loaded before a mask chooses from it: LLVM would make both one operation, which waits for the mask."""
 
     def codegen(context, builder, sig, args):
         kind = args[0].type
@@ -189,53 +189,6 @@ def _prefetch(builder, array, index):
     kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
     builder.call(function, [place, I32(0), I32(3), I32(1)])
-
-
-@intrinsic
-def write_mask(_context, array, index, mask):
-    """Write a mask as bits, lane 0 the lowest of the byte array[index]."""
-
-    def codegen(context, builder, sig, args):
-        array, index, mask = args
-        bits = builder.bitcast(mask, ir.IntType(sig.args[2].width))
-        place = builder.bitcast(builder.gep(array, [index]), bits.type.as_pointer())
-        builder.store(bits, place, align=1)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, mask), codegen
-
-
-@intrinsic
-def read_mask(_context, array, index, like):
-    """The mask that `write_mask` wrote, of as many lanes as `like` has."""
-
-    def codegen(context, builder, sig, args):
-        width = sig.return_type.width
-        place = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(width).as_pointer())
-        return builder.bitcast(builder.load(place, align=1), ir.VectorType(I1, width))
-
-    return Mask(like.width)(array, types.intp, like), codegen
-
-
-def read_mask_of_four(which):
-    """An operation that reads one of four masks that were written side by side; the four share a load."""
-
-    @intrinsic
-    def read_one(_context, array, index):
-        def codegen(context, builder, sig, args):
-            place = builder.bitcast(builder.gep(args[0], [args[1]]), I32.as_pointer())
-            kind = ir.VectorType(I32, WIDTH)
-            word = splat(builder, builder.load(place, align=1), kind)
-            bits = ir.Constant(kind, [_as_signed(1 << (8 * which + lane)) for lane in range(WIDTH)])
-            return builder.icmp_unsigned("==", builder.and_(word, bits), bits)
-
-        return Mask(WIDTH)(array, types.intp), codegen
-
-    return read_one
-
-
-def _as_signed(word):
-    return word - (1 << 32) if word >> 31 else word
 
 
 @intrinsic

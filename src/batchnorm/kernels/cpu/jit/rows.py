@@ -13,7 +13,8 @@ from numba import cfunc
 from . import moments
 from .activations import activation
 from .lanes import KERNEL, full, invert, spread, step, total, where, widen
-from .memory import get, give, loaded, put, read, read_mask, read_some, take_ticket, view, write_mask, write_some
+from .masks import read_mask, write_mask
+from .memory import get, give, loaded, put, read, read_some, take_ticket, view, write_some
 from .parameters import finish_sums, move_running, set_ways, way_back, way_forward
 from .slots import (
     DRESIDUAL,
@@ -85,7 +86,7 @@ def normalize_row(x, x_at, y, y_at, residual, masks, m_at, length, table, c, cha
 
 @step
 def pass_back(difference, dy, masks, byte, scale, shift, differentiate, add):
-    """The gradient behind the last step, for eight values: by the bits of the sum, or by x itself."""
+    """The gradient behind the last step, for some values: by the bits of the sum, or by x itself."""
     dy = loaded(dy)
     if add:
         return where(read_mask(masks, byte, dy), dy, full(dy, 0.0))

@@ -6,7 +6,8 @@ the winner was above 0. Among equals the first wins, and a NaN wins over all bef
 """
 
 from .lanes import both, either, full, invert, is_nan, step, where
-from .memory import read_mask_of_four, write_mask
+from .masks import read_mask_of_four, write_mask
+from .memory import loaded
 
 _right_above, _right_below, _lower, _alive = (read_mask_of_four(which) for which in range(4))
 
@@ -34,7 +35,7 @@ def pool(t00, t01, t10, t11, masks, byte):
 @step
 def alive(dy, masks, byte):
     """Dy where the winner was above 0."""
-    return where(_alive(masks, byte), dy, full(dy, 0.0))
+    return where(_alive(masks, byte), loaded(dy), full(dy, 0.0))
 
 
 @step
