@@ -80,7 +80,8 @@ def masked(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     mask, fill = cast(Tensor, a.mask), getattr(source, "fill", 0.0)
     valid = mask.reshape(a.x.shape[0], 1, *a.x.shape[2:])
     x = torch.where(valid, a.x, 0)  # what stands in the padding must not meet a gradient of 0: NaN times 0 is NaN
-    plain = a._replace(x=x, source=None, mask=None, num_batches_tracked=None)
+    named = a.activation if isinstance(a.activation, str) else None  # others may look at the shape
+    plain = a._replace(x=x, source=None, mask=None, num_batches_tracked=None, activation=named)
     if not a.training:
         y = take(route, plain)
     elif route == "composed" or _counts_are_unknown(x) or not is_plain(source):
@@ -88,6 +89,7 @@ def masked(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     else:
         _check_count(int(valid.sum()), a)
         y = _by_places(route, plain, valid, take)
+    y = activate(y, None if named else a.activation)
     return torch.where(valid, y, a.x.detach() if fill is None else fill)
 
 
@@ -131,11 +133,9 @@ def masked_moments(x: Tensor, valid: Tensor) -> Moments:
 
 def _by_places(route: str, a: Arguments, valid: Tensor, take: Take) -> Tensor:
     """The valid places as a batch (M, C) of their own, which a route normalizes as any other, and back."""
-    named = a.activation if isinstance(a.activation, str) else None  # others may look at the shape
     rows = a.x.movedim(1, -1)
     places = valid.flatten().nonzero().squeeze(1)
     chosen = rows.reshape(-1, rows.shape[-1]).index_select(0, places)
-    y = take(route, a._replace(x=chosen, activation=named))
+    y = take(route, a._replace(x=chosen))
     full = y.new_zeros(len(valid.flatten()), y.shape[1]).index_copy(0, places, y)
-    y = in_output_format(full.reshape(rows.shape).movedim(-1, 1), a.x)
-    return y if named else activate(y, a.activation)
+    return in_output_format(full.reshape(rows.shape).movedim(-1, 1), a.x)

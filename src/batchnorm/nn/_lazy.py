@@ -21,12 +21,15 @@ class LazyLayer(Forward):
         super().__init__(*torchs, **options)
 
     def _infer_parameters(self, module: Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> None:
-        """The hook of torch, which waits for a tensor: what torch.fx traces with has no channels to count."""
-        given = (*args, *(kwargs or {}).values())
+        """The hook of torch, which waits for a tensor: what torch.fx traces with has no channels to count.
+
+        It takes nothing but the input; a mask that comes with it has no channels either.
+        """
+        given = args[:1] or tuple(value for name, value in (kwargs or {}).items() if name == "input")
         if not any(map(is_proxy, given)):
             if given:
                 check_given(type(self).__name__, f" of shape {' or '.join(self.shapes.values())}", input=given[0])
-            super()._infer_parameters(module, args, kwargs)  # type: ignore[misc]  # the next class is torch's lazy one
+            super()._infer_parameters(module, given)  # type: ignore[misc]  # the next class is torch's lazy one
 
 
 class LazyBatchNorm1d(LazyLayer, torch.nn.LazyBatchNorm1d):
