@@ -189,6 +189,21 @@ MISTAKES = {
     "a route with a typo": (["--route", "nativ"], "Did you mean 'native'?"),
     "a route without a norm that has one": (["--route", "native", "--norm", "torch"], "Use --route auto"),
     "a route that cannot be": (["--route", "native", "--model", "mine:picky"], "'auto' can: a condition fails"),
+    "moments with a typo": (
+        ["--moments", "gost:32"],
+        "--moments: expected batch, ghost:32, renorm, renorm:3,5,5000, pop",
+    ),
+    "moments without their size": (["--moments", "ghost"], "Write 'ghost:32', for example"),
+    "moments with a wrong size": (["--moments", "ghost:0"], "'ghost:0' has a wrong size; expected the samples of a"),
+    "moments that need a mask": (["--moments", "masked"], "takes a mask with every batch, and a training gives none"),
+    "moments of evaluation alone": (["--moments", "blend:0.1"], "it mixes statistics in evaluation alone"),
+    "moments of torch's norms": (["--moments", "ghost:32", "--norm", "torch"], "Use --moments batch, or a norm of th"),
+    "moments of no norms": (["--moments", "renorm", "--norm", "none"], "--moments: 'renorm' was asked for, but the ne"),
+    "moments of a net without them": (["--moments", "renorm", "--model", "mine:net"], "but the net has no batch norm"),
+    "moments in a file": (["--config", "moments.toml"], "moments.toml: moments: 'masked' takes a mask"),
+    "a refresh of no step": (["--moments", "population", "--refresh", "0"], "--refresh: expected an integer of at l"),
+    "a refresh of no number": (["--moments", "population", "--refresh", "often"], "--refresh"),
+    "a refresh without a population": (["--refresh", "9"], "Leave it out, or use --moments population."),
     "a norm with a typo": (["--norm", "batchnrm"], "batchnorm"),
     "an activation with a typo": (["--activation", "rellu"], "relu"),
     "an unknown model argument": (["--model-args", "widht", "4"], "width"),
@@ -222,6 +237,7 @@ def test_a_mistake_is_one_message_and_code_2_and_leaves_nothing(batchnorm, monke
     Path("bad.toml").write_text("epochs = = 3")
     Path("key.toml").write_text("epoch = 3")
     Path("type.toml").write_text("epochs = 'three'")
+    Path("moments.toml").write_text("moments = 'masked'")
     Path("used").mkdir()
     Path("used/file").write_text("")
     before = sorted(path for path in Path().rglob("*") if "__pycache__" not in path.parts)

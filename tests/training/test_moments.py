@@ -79,6 +79,13 @@ def test_a_net_of_one_s_own_without_such_a_norm_is_told_whose_layers_take_one(fe
         fit(replace(quick, moments="population"), model=net, source=few)
 
 
+def test_a_net_that_is_refused_has_the_settings_that_it_came_with(few, quick) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), BatchNorm1d(8, moments="ghost:4"), nn.Linear(8, 10))
+    with pytest.raises(InputError, match="'ghost:1' cannot compute this net"):
+        fit(replace(quick, moments="ghost:1", route="native"), model=net, source=few)
+    assert (net[2].moments, net[2].route) == (Ghost(4), "auto")
+
+
 def test_a_layer_that_cannot_take_it_is_named(few, quick) -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), BatchNorm1d(8, track_running_stats=False), nn.Linear(8, 10))
     said = r"^BatchNorm1d: moments='renorm' reads the running statistics, and this layer has none\. Pass track_run"

@@ -15,6 +15,7 @@ from ..files import in_short
 from ..models import OwnNorm, build, names_own_norm
 from ..records import EpochRecord
 from ..runs import MAY_DIFFER, ModelCard, TrainConfig, augmentation_of, evaluation_batches
+from ._as_it_came import as_it_came_if_refused
 from ._checkpoint import Checkpoint, Position
 from ._fitting_states import check_states
 from ._moments import take_moments
@@ -163,10 +164,11 @@ def prepare(
             got=str(config.shift),
         )
     net, arguments = _net(config, model, source)
-    take_route(net, config)
-    take_moments(net, config)
-    net.to(device)
-    prove_takes(net, source, config, device)
+    with as_it_came_if_refused(net):
+        take_route(net, config)
+        take_moments(net, config)
+        net.to(device)
+        prove_takes(net, source, config, device)
     if config.channels_last:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
     train, val = data.split_off_validation(source.load("train"), config.val_fraction, config.seed)
