@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ._activation import ACTIVATIONS
 from ._arguments import Arguments
+from ._channels import HALF_TYPES
 from ._unwatched import PLAIN
 
 _DTYPES = (torch.float32, torch.float64)
@@ -34,11 +35,14 @@ def is_usual(a: Arguments) -> bool:
 def _fit(x: Tensor, tensors: tuple[Tensor | None, ...]) -> bool:
     """Whether statistics and parameters are of the dtype of x, on its device, and have a value for each channel."""
     dtype, cpu, device, size = x.dtype, x.is_cpu, x.get_device(), x.shape[1:2]
-    if dtype not in _DTYPES or not (cpu or x.is_cuda) or len(size) == 0:
+    half = dtype in HALF_TYPES
+    if not (half or dtype in _DTYPES) or not (cpu or x.is_cuda) or len(size) == 0:
         return False
     for values in tensors:
         if values is None:
             continue
+        if half:  # beside it the first decides for all
+            dtype, half = torch.float32 if values.dtype is torch.float32 else dtype, False
         if type(values) not in PLAIN or values.dtype is not dtype or values.shape != size:
             return False
         if values.is_cpu is not cpu or values.get_device() != device:

@@ -71,7 +71,7 @@ class Forward(Scripted, _BatchNorm):
             return self._activated(self._by_torch(input))
         if type(input) is Tensor and mask is None:  # the usual call, in few steps
             output, activation = self._call(batch_norm, input), self.activation
-            return output if activation is None or type(activation) is str else self._activate(output)
+            return output if _is_by_name(activation) else self._activate(output)
         return self._traced_or_computed(input, *(() if mask is None else (mask,)))
 
     def _traced_or_computed(self, input: Tensor, *mask: Tensor) -> Tensor:  # noqa: A002
@@ -138,7 +138,7 @@ class Forward(Scripted, _BatchNorm):
             by_batch,
             self.momentum if self.momentum is not None else self._average(counter, running_mean),
             self.__dict__["eps"],  # past the guard, which is for others and would break a graph
-            activation=activation if type(activation) is str or not self._activates_later() else None,
+            activation=activation if _is_by_name(activation) or not self._activates_later() else None,
             route=self.route,
             **own,
         )
@@ -222,6 +222,11 @@ class Forward(Scripted, _BatchNorm):
             text += f", route={self.route!r}"
         source = given_to(self)
         return text if source is None else f"{text}, moments={str(source)!r}"
+
+
+def _is_by_name(activation: object) -> bool:
+    """Whether an activation is for the function to apply: most are, and nothing has to be asked."""
+    return activation is None or type(activation) is str
 
 
 def _held(layer: _BatchNorm, held: Mapping[str, Tensor | None], name: str) -> Tensor | None:
