@@ -11,7 +11,7 @@ from ..kernels import in_output_format, sizes_are_symbolic
 from ._activation import activate
 from ._arguments import Arguments
 from ._between import state_of, track
-from ._channels import per_channel, reduced_dims, widen
+from ._channels import per_channel, reduced_dims, sizes_are_known, widen
 from ._moments import Moments
 from ._steps import affine, standardize
 from ._transforms import inside_transform
@@ -52,20 +52,25 @@ def check_mask(a: Arguments, source: Source) -> None:
             got="None" if a.mask is None else got,
             cure=_cure(a.mask),
         )
-    n, _, *spatial = a.x.shape if a.x.dim() > 1 else (0, 0)
-    if a.x.dim() > 1 and tuple(a.mask.shape) not in ((n, *spatial), (n, 1, *spatial)):
-        raise InputError(
-            argument="mask",
-            expected=f"the shape {(n, *spatial)} or {(n, 1, *spatial)} beside x {tuple(a.x.shape)}",
-            got=str(tuple(a.mask.shape)),
-            cure="A place is valid for all channels, or for none.",
-        )
+    if sizes_are_known() and a.x.dim() > 1:
+        _check_shape(a.x, a.mask)
     if a.mask.device != a.x.device:
         raise InputError(
             argument="mask",
             expected=f"a mask on the device of x, {a.x.device}",
             got=str(a.mask.device),
             cure="Move it with .to(x.device).",
+        )
+
+
+def _check_shape(x: Tensor, mask: Tensor) -> None:
+    n, _, *spatial = x.shape
+    if tuple(mask.shape) not in ((n, *spatial), (n, 1, *spatial)):
+        raise InputError(
+            argument="mask",
+            expected=f"the shape {(n, *spatial)} or {(n, 1, *spatial)} beside x {tuple(x.shape)}",
+            got=str(tuple(mask.shape)),
+            cure="A place is valid for all channels, or for none.",
         )
 
 

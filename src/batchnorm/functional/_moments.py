@@ -143,7 +143,7 @@ def batch_moments(x: Tensor) -> Moments:
             f"batch_moments: x must have the shape (N, C, *), got {tuple(x.shape)}. Add the missing axes, e.g. x[None]."
         )
     channels = x.shape[1]
-    if x.numel() == 0:
+    if sizes_are_known() and x.numel() == 0:
         return Moments.empty(channels, device=x.device, dtype=widen(x).dtype)
     var, mean = torch.var_mean(widen(x), dim=reduced_dims(x), correction=0)
     return Moments(mean, var, x.numel() // channels)

@@ -8,9 +8,10 @@ from math import prod
 
 from torch import Tensor
 
-from ..errors import InputError, InputTypeError
+from ..errors import InputError, InputTypeError, RefusedError
 from ._arguments import Arguments
 from ._between import between
+from ._channels import sizes_are_known
 from ._masked import Take, check_mask, masked
 from ._slices import sliced
 from .sources import BATCH, RUNNING, Source, as_source, is_plain
@@ -45,7 +46,7 @@ def _by_batch(a: Arguments, source: Source) -> Arguments:
 
 
 def _check_counter(tracked: object) -> None:
-    if tracked is None or (isinstance(tracked, Tensor) and tracked.numel() == 1):
+    if tracked is None or (isinstance(tracked, Tensor) and (not sizes_are_known() or tracked.numel() == 1)):
         return
     got = f"a tensor of shape {tuple(tracked.shape)}" if isinstance(tracked, Tensor) else repr(tracked)[:100]
     raise InputTypeError(
@@ -60,13 +61,31 @@ def sourced(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     """The output of a call with a source; `take` computes the calls without one that it may be made of."""
     if source.takes_mask:
         return masked(route, a, source, take)
+    if type(source).sizes is not Source.sizes:
+        sizes = _sizes(a, source)
+        if len(sizes) > 1:
+            return sliced(route, a, source, sizes)
+    return take(route, _by_batch(a, source)) if is_plain(source) else between(route, a, source)
+
+
+def _sizes(a: Arguments, source: Source) -> tuple[int, ...]:
+    """The slices of a batch, each with more than one value per channel.
+
+    Raises:
+        InputError: a smaller slice, in training.
+        RefusedError: torch.jit traces, for which sizes are constants.
+    """
+    if not sizes_are_known():
+        raise RefusedError(
+            argument="moments",
+            problem=f"{str(source)!r} cannot be traced by torch.jit, for which the slices of one batch are those of all",
+            cure="Trace the evaluation (model.eval()), or take torch.compile.",
+        )
     inner = prod(a.x.shape[2:])
     sizes = source.sizes(a.x.shape[0], inner)
-    if min(sizes) * inner == 1 and a.training:
+    if a.training and min(sizes) * inner == 1:
         raise _one_value(a, source)
-    if len(sizes) > 1:
-        return sliced(route, a, source, sizes)
-    return take(route, _by_batch(a, source)) if is_plain(source) else between(route, a, source)
+    return sizes
 
 
 def _one_value(a: Arguments, source: Source) -> ValueError:

@@ -88,10 +88,10 @@ STEPS = {
 class Call:
     """A layer's call and its backward: everything that they give or change, by name."""
 
-    def __init__(self, layer, given):
+    def __init__(self, layer, given, run=None):
         self.x = given[0].clone().requires_grad_()
         rest = [one.clone().requires_grad_() if one.is_floating_point() else one for one in given[1:]]
-        self.y = layer(self.x, *rest)
+        self.y = (layer if run is None else run)(self.x, *rest)
         self.y.backward(draw(*self.y.shape, seed=DY).to(self.y.dtype))
         self.found = {"y": self.y.detach(), "dx": self.x.grad}
         self.found |= {f"d{name}": p.grad for name, p in layer.named_parameters(recurse=False)}

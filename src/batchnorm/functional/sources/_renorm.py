@@ -24,7 +24,8 @@ class Renorm(Source):
 
     The running statistics are read as they are stored, before the batch moves them; what they see is the batch itself.
     In the beginning, with limits of 1 and 0, this is batch norm; the limits have widened after `warmup` updates. With
-    `warmup=0` they are full at once, and `num_batches_tracked` is not needed.
+    `warmup=0` they are full at once, and `num_batches_tracked` is not needed. Activation checkpointing runs a layer
+    twice, and the second time it reads what the first has moved: the gradients are those of an update later.
 
     Args:
         r_max: how much the scale is corrected at most, 1 at least; `inf` for no limit.

@@ -1,8 +1,9 @@
 """Which source of moments does a text stand for? "ghost:32" is Ghost(32)."""
 
 from collections.abc import Callable
-from functools import lru_cache
 from types import MappingProxyType
+
+import torch
 
 from ...errors import InputError, InputTypeError, RefusedError, did_you_mean
 from ._blend import Blend
@@ -36,7 +37,7 @@ def as_source(moments: Source | str | None) -> Source:
     if isinstance(moments, Source):
         return moments
     if isinstance(moments, str):
-        return _parsed(moments)
+        return _READ.get(moments) or _parsed(moments)
     got = f"the class {moments.__name__}" if isinstance(moments, type) else repr(moments)[:100]
     raise InputTypeError(
         argument="moments",
@@ -46,8 +47,18 @@ def as_source(moments: Source | str | None) -> Source:
     )
 
 
-@lru_cache(maxsize=64)  # a layer may be given one at every call
+_READ: dict[str, Source] = {}
+"""Texts that were read, for a function may be given one at every call. No `lru_cache`, of which torch.compile warns."""
+
+
 def _parsed(text: str) -> Source:
+    source = _made(text)
+    if len(_READ) < 64 and not torch.compiler.is_compiling():
+        _READ[text] = source
+    return source
+
+
+def _made(text: str) -> Source:
     name, colon, rest = text.partition(":")
     if name not in SOURCES:
         raise InputError(
