@@ -78,7 +78,7 @@ def test_a_mask_that_no_source_takes_is_refused(moments, training, size):
 )
 def test_a_mask_goes_with_no_residual_and_no_pool(function, own):
     mean, var = torch.zeros(3), torch.ones(3)
-    with pytest.raises(RuntimeError, match="'masked' cannot be combined with a .*, which would mix valid places and"):
+    with pytest.raises(RuntimeError, match=r"'masked' cannot be combined with a .*, which would mix valid places and"):
         function(X, *own, mean, var, training=True, moments="masked")
     assert torch.equal(mean, torch.zeros(3))
 
