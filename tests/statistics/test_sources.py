@@ -19,12 +19,11 @@ LOADER = [(x, torch.zeros(len(x), dtype=torch.long)) for x in X.split(20)]
 
 def net(moments):
     torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(3, 4, 3, padding=1), bn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 5, 3), bn.BatchNorm2d(5, activation="relu"),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2),
-    )  # fmt: skip
+    first, second = bn.BatchNorm2d(4), bn.BatchNorm2d(5, activation="relu")
+    body = (nn.Conv2d(3, 4, 3, padding=1), first, nn.ReLU(), nn.Conv2d(4, 5, 3), second)
+    model = nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2))
     with torch.no_grad():
-        for layer in (model[1], model[4]):
+        for layer in (first, second):
             layer.running_mean.normal_()
             layer.running_var.uniform_(0.5, 2)
             layer.weight.uniform_(0.5, 2)
@@ -103,7 +102,11 @@ class Sequences(nn.Module):
     def __init__(self, moments="masked", **options):
         super().__init__()
         torch.manual_seed(0)
-        self.conv, self.norm, self.head = nn.Conv1d(3, 4, 1), bn.BatchNorm1d(4, moments=moments, **options), nn.Conv1d(4, 2, 1)
+        self.conv, self.norm, self.head = (
+            nn.Conv1d(3, 4, 1),
+            bn.BatchNorm1d(4, moments=moments, **options),
+            nn.Conv1d(4, 2, 1),
+        )
 
     def forward(self, x, mask):
         return self.head(self.norm(self.conv(x), mask))
@@ -127,7 +130,6 @@ def test_the_population_of_a_masked_norm_is_that_of_the_valid_places(method, rou
 
 
 def test_a_masked_norm_whose_places_nobody_sees_is_left_with_the_reason():
-    model = nn.Sequential()
     model = Sequences(route="composed")
     model.plain = bn.BatchNorm1d(2)
     model.forward = lambda x, mask: model.plain(Sequences.forward(model, x, mask))

@@ -79,7 +79,6 @@ def test_a_masked_norm_is_left_even_if_the_example_has_no_padding(moments, whole
     torch.testing.assert_close(model(x, mask), wanted, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("moments", ["batch", *CONSTANT, "blend:0.5"])
-def test_a_trace_sees_the_norm(moments):
-    wiring = batchnorm.trace(net(moments), X)
-    assert "1" in str(wiring.to_dict() if hasattr(wiring, "to_dict") else wiring)
+@pytest.mark.parametrize("moments", ["batch", *CONSTANT])
+def test_the_wiring_of_what_is_batch_norm_in_evaluation_is_that_of_the_plain_layer(moments):
+    assert str(batchnorm.trace(net(moments), X)) == str(batchnorm.trace(net("batch"), X))
