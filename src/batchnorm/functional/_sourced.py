@@ -78,7 +78,7 @@ def _sizes(a: Arguments, source: Source) -> tuple[int, ...]:
     if not sizes_are_known():
         raise RefusedError(
             argument="moments",
-            problem=f"{str(source)!r} cannot be traced by torch.jit, for which the slices of one batch are those of all",
+            problem=f"{str(source)!r} cannot be traced by torch.jit, which takes the slices of one batch for all",
             cure="Trace the evaluation (model.eval()), or take torch.compile.",
         )
     inner = prod(a.x.shape[2:])

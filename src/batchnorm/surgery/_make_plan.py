@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
+from ..functional import RUNNING, Source
 from ..wiring import NormCall, Wiring, innermost
 from ._ahead import fold_ahead
 from ._behind import fold_behind
@@ -60,6 +61,9 @@ def _must_stay(wiring: Wiring, name: str, module: nn.Module, calls: list[NormCal
     mean, var = (module._buffers.get(part) for part in ("running_mean", "running_var"))
     if mean is None or var is None:
         return "it has no running statistics, so that it normalizes by the batch"
+    source = getattr(module, "moments", None)
+    if isinstance(source, Source) and source.at(training=False) is not RUNNING:
+        return f"moments={str(source)!r}, by which it does not normalize by its running statistics alone"
     if hasattr(module, "parametrizations"):
         return "its own parameters are parametrized: remove that first"
     if type(module).__call__ is not nn.Module.__call__:

@@ -154,7 +154,7 @@ def test_a_mask_goes_with_no_residual_and_no_pool(make, step):
 def test_a_mask_that_is_not_taken_is_refused_and_moves_nothing(kind, source, training):
     layer, shape = build(kind, source)
     before = copy.deepcopy(layer.state_dict())
-    with pytest.raises(TypeError, match="mask: expected None, for moments='.*' takes no mask, got one"):
+    with pytest.raises(TypeError, match=r"mask: expected None, for moments='.*' takes no mask, got one"):
         layer.train(training)(draw(*shape), torch.ones(shape[0], *shape[2:], dtype=torch.bool))
     torch.testing.assert_close(layer.state_dict(), before, rtol=0, atol=0)
 
