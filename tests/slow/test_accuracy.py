@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from statistics import mean
+from typing import Any
 
 import pytest
 
@@ -22,3 +23,13 @@ def test_the_demo_reaches_88_5_percent_on_the_bundled_images() -> None:
 def test_three_epochs_reach_91_percent_on_fashion_mnist() -> None:
     """Needs the whole data set: `batchnorm data fetch fashion-mnist`, or Debian's dataset-fashion-mnist."""
     assert mean_accuracy(TrainConfig(data="fashion-mnist", epochs=3), seeds=3) >= 0.910
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"moments": "ghost:32"}, {"moments": "renorm:3,5,200"}, {"moments": "population", "clip_norm": 1.0}],
+    ids=lambda options: options["moments"],
+)
+def test_trainings_by_other_moments_learn(options: dict[str, Any]) -> None:
+    """Far above chance, which is a tenth, after three epochs of the bundled images."""
+    assert fit(TrainConfig(epochs=3, **options)).result.test_accuracy >= 0.8
