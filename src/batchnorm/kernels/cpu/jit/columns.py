@@ -57,10 +57,8 @@ from .sweeps import add_to, bounds, sum_by, write_by
 
 @step
 def find_pivots(x, first, last, left, right, lanes, pivots):
-    """Each lane's pivot: the mean of the first values, two to eight of them; one alone could be an outlier."""
-    few = (last - first) // 8
-    if few > 8:
-        few = 8
+    """Each lane's pivot: the mean of the first two to eight values if it has so many, for one could be an outlier."""
+    few = min(max((last - first) // 4, 2), 8, last - first)
     for j in range(left, right, 8):
         count = right - j
         pivot = some(x, first * lanes + j, count, spread(get(x, first * lanes + j)))
