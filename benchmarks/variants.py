@@ -33,7 +33,7 @@ GHOST_SIZES = {
     (32, 64, 112, 112): (16,),
     (128, 64, 56, 56): (32, 16),
 }
-"""The images, and the sizes of the slices that each batch is cut into: smaller than itself, or there is nothing to see."""
+"""The images, and the sizes of the slices that each batch is cut into, all smaller than the batch."""
 SEQUENCES = (64, 256, 400)
 WARMUP, TWIN_VALUES = 3, 1 << 19
 TORCH, PLAIN = "torch's module", "batch"
@@ -176,8 +176,8 @@ def reached(found: list[tuple[Case, Found]]) -> str:
     ratios = [ratio(times[name], times[PLAIN]) for times in beyond for name in times if name.startswith("ghost")]
     by_interval, by_median = (sum(one[name] <= AIM for one in ratios) for name in ("low", "median"))
     return (
-        f"Ghost on tensors beyond the cache: the interval of the ratio to `{PLAIN}` reaches {AIM} or less in {by_interval} "
-        f"of {len(ratios)} cases, the median in {by_median}."
+        f"Ghost on tensors beyond the cache: the interval of the ratio to `{PLAIN}` reaches {AIM} or less in "
+        f"{by_interval} of {len(ratios)} cases, the median in {by_median}."
     )
 
 
@@ -206,7 +206,7 @@ def main() -> None:
                 print(f"\n## {title}\n\n{HEAD}")
             measured.append((case, measure(case, given.rounds, sweep)))
             print("\n".join(rows(*measured[-1])), flush=True)
-    print(f"\n{reached(measured)}\n\nLoad after: {machine_load()}")
+    print(f"\n{reached(measured)}\n\nLoad after it: {machine_load()}")
 
 
 if __name__ == "__main__":
