@@ -53,7 +53,8 @@ def check_mask(a: Arguments, source: Source) -> None:
             cure=_cure(a.mask),
         )
     n, _, *spatial = a.x.shape if a.x.dim() > 1 else (0, 0)
-    if a.x.dim() > 1 and tuple(a.mask.shape) not in ((n, *spatial), (n, 1, *spatial)):
+    given = tuple(a.mask.shape)  # compared one by one: `in` takes a symbolic size for another than its number
+    if a.x.dim() > 1 and given != (n, *spatial) and given != (n, 1, *spatial):
         raise InputError(
             argument="mask",
             expected=f"the shape {(n, *spatial)} or {(n, 1, *spatial)} beside x {tuple(a.x.shape)}",
