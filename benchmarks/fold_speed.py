@@ -17,18 +17,17 @@ from typing import Any, NamedTuple
 
 import fold_speed_page
 import measured
-import numpy as np
 import peers
 import torch
 import zoo
 from fold_speed_page import IN_JIT
 from fold_tools import TOOLS, by_jit
 from measured import Row
-from scipy.stats import bootstrap
+from paired import ratio, times
 from torch import Tensor, nn
 
 from batchnorm import tune_allocator
-from batchnorm.bench import Arm, machine_load, threads, time_in_turn
+from batchnorm.bench import Arm, machine_load, threads
 from batchnorm.files import atomic_write
 from batchnorm.models import ConvBNNet, resnet20
 
@@ -88,27 +87,12 @@ def arms_of(model: nn.Module, x: Tensor) -> tuple[dict[str, Any], dict[str, str]
 
 
 def time_paired(arms: dict[str, Any], x: Tensor, rounds: int, warmup: int) -> dict[str, list[float]]:
-    """Return the milliseconds of each arm, round by round; who begins changes."""
+    """Return the milliseconds of each model, round by round."""
     timed = {
         name: Arm(lambda _, model=model: model(x), rewarm=lambda model=model: model(x)) for name, model in arms.items()
     }
-    milliseconds: dict[str, list[float]] = {name: [] for name in arms}
-    names = list(arms)
     with torch.inference_mode():
-        for number in range(warmup + rounds):
-            first = number % len(names)
-            turn = {name: timed[name] for name in names[first:] + names[:first]}
-            for name, timing in time_in_turn(turn, rounds=1, warmup=0, sweep=lambda: None).items():
-                milliseconds[name] += [timing.median] if number >= warmup else []
-    return milliseconds
-
-
-def ratio(ours: list[float], other: list[float]) -> dict[str, float]:
-    """Return the median of the rounds' ratios with its interval of 95 %; under 1 ours is faster."""
-    ratios = np.array(ours) / np.array(other)
-    found = bootstrap((ratios,), np.median, confidence_level=0.95, method="percentile", rng=np.random.default_rng(SEED))
-    low, high = found.confidence_interval
-    return {"median": float(np.median(ratios)), "low": float(low), "high": float(high)}
+        return times(timed, rounds, warmup)
 
 
 def measure(name: str, batch: int, layout: str, rounds: int, warmup: int) -> Row:

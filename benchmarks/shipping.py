@@ -12,7 +12,6 @@ import platform
 import shlex
 import sys
 from collections.abc import Callable
-from statistics import median, quantiles
 from typing import Any
 
 import onnxruntime
@@ -21,7 +20,8 @@ import torch
 import zoo
 from accuracy import processor
 from exporters import export, quietly
-from fold_speed import ratio, time_paired
+from fold_speed import time_paired
+from paired import ratio_text, spread
 from torch import Tensor, nn
 
 from batchnorm import __version__, fold, tune_allocator
@@ -77,15 +77,7 @@ def rows(name: str, rounds: int) -> list[str]:
 
 def row(name: str, way: str, plain: list[float], folded: list[float]) -> str:
     """Return a row of the table."""
-    apart = ratio(folded, plain)
-    interval = f"{apart['median']:.3f} ({apart['low']:.3f} to {apart['high']:.3f})"
-    return f"| {name} | {way} | {spread(plain)} | {spread(folded)} | {interval} |"
-
-
-def spread(milliseconds: list[float]) -> str:
-    """Return the median and the quartiles."""
-    lower, _, upper = quantiles(milliseconds, n=4, method="inclusive")
-    return f"{median(milliseconds):.2f} ({lower:.2f} to {upper:.2f})"
+    return f"| {name} | {way} | {spread(plain)} | {spread(folded)} | {ratio_text(folded, plain)} |"
 
 
 @torch.no_grad()

@@ -65,7 +65,8 @@ def check_mask(a: Arguments, source: Source) -> None:
 
 def _check_shape(x: Tensor, mask: Tensor) -> None:
     n, _, *spatial = x.shape
-    if tuple(mask.shape) not in ((n, *spatial), (n, 1, *spatial)):
+    given = tuple(mask.shape)  # compared one by one: `in` takes a symbolic size for another than its number
+    if given != (n, *spatial) and given != (n, 1, *spatial):
         raise InputError(
             argument="mask",
             expected=f"the shape {(n, *spatial)} or {(n, 1, *spatial)} beside x {tuple(x.shape)}",
