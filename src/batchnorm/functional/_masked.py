@@ -103,9 +103,11 @@ def masked(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
 def _counts_are_unknown(x: Tensor) -> bool:
     """Whether the valid places cannot be counted or taken out: a graph would be one for their number.
 
-    A tensor of a class of its own may hold no numbers (a fake one), or part of them.
+    A tensor of a class of its own may hold no numbers (a fake one), or part of them; `make_fx` records operators.
     """
-    return sizes_are_symbolic(x) or inside_transform() or x.is_meta or type(x) is not Tensor
+    if sizes_are_symbolic(x) or inside_transform() or x.is_meta or type(x) is not Tensor:
+        return True
+    return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
 
 
 def _is_watched() -> bool:

@@ -14,7 +14,7 @@ from ..batch_norm_cases import make_case, run
 from .oracle import column, moments, slices
 from .test_masked import mask_of
 
-ROUTES = ["auto", "composed", "native"]
+ROUTES = ["auto", "composed", "native", "fused"]
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ class UntrackedShrunk(Shrunk, Untracked):
     """Not even plain."""
 
 
-@pytest.mark.parametrize("route", [*ROUTES, "fused"])
+@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("source", [Same(), ByBatch()])
 def test_a_plain_source_that_answers_in_evaluation_is_given_the_batch(source, route):
     x, mean, var, *_ = (values.clone() for values in ARGUMENTS)

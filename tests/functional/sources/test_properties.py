@@ -114,7 +114,7 @@ WITH_CONSTANTS = ("renorm", "population")
 
 
 @pytest.mark.parametrize("shape", SMALL, ids=str)
-@pytest.mark.parametrize("route", ["auto", "composed", "native"])
+@pytest.mark.parametrize("route", ["auto", "composed", "native", "fused"])
 @pytest.mark.parametrize(("text", "training"), CASES)
 def test_derivatives_are_those_of_differences(text, training, route, shape):
     """Not of the sources that let no gradient pass where the numbers change: the formulas are for these."""
@@ -127,14 +127,14 @@ def test_derivatives_are_those_of_differences(text, training, route, shape):
         assert gradcheck(call, inputs)
 
 
-@pytest.mark.parametrize("route", ["auto", "composed", "native"])
+@pytest.mark.parametrize("route", ["auto", "composed", "native", "fused"])
 @pytest.mark.parametrize(("text", "training"), [case for case in CASES if not case[0].startswith(WITH_CONSTANTS)])
 def test_second_derivatives_are_those_of_differences(text, training, route):
     call, inputs = differentiable(text, training, route, (5, 2))
     assert gradgradcheck(call, inputs, atol=1e-4)
 
 
-@pytest.mark.parametrize("route", ["auto", "composed", "native"])
+@pytest.mark.parametrize("route", ["auto", "composed", "native", "fused"])
 @pytest.mark.parametrize("text", [text for text in TRAINING if text.startswith(WITH_CONSTANTS)])
 def test_second_derivatives_past_constants_are_those_of_the_formula(text, route):
     """The gradient of the gradient's square, where r and d are constants in both."""

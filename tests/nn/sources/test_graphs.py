@@ -6,11 +6,13 @@ import shutil
 import pytest
 import torch
 from torch import nn
+from torch._subclasses import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import batchnorm.nn as bn
 from batchnorm.functional import batch_norm
 
-from .layers import MASKED, SOURCES, Call, build, inputs, takes
+from .layers import MASKED, SOURCES, Call, build, draw, inputs, takes
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 KINDS = ["1d", "2d", "add", "pool"]
@@ -233,3 +235,36 @@ def test_a_layer_is_seen_under_a_dispatch_mode(source):
     with Looks():
         y = layer(*given)
     torch.testing.assert_close(y, twin(*given))
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_recorded_operators_compute_other_batches(source, training):
+    """And with other masks, whose valid places are as many as they are."""
+    x, *mask = inputs("2d", source)
+    state = draw(3), draw(3).abs() + 0.1
+
+    def call(x, mean, var, *mask):
+        named = {"mask": mask[0]} if mask else {}
+        options = {"training": training, "moments": source, "num_batches_tracked": torch.tensor(4)}
+        return batch_norm(x, mean.clone(), var.clone(), **options, **named)
+
+    recorded = make_fx(call)(x, *state, *mask)
+    other = [x * 2 + 1, *state, *(~one for one in mask)]
+    torch.testing.assert_close(recorded(*other), call(*other))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_fake_tensors_go_through_a_layer_in_training(source):
+    """Estimators of memory and time run models on tensors without numbers."""
+    with FakeTensorMode():
+        x = torch.randn(6, 3, 4, 4, requires_grad=True)
+        mask = (torch.ones(6, 4, 4, dtype=torch.bool),) if source in MASKED else ()
+        bn.BatchNorm2d(3, moments=source)(x, *mask).sum().backward()
+        assert x.grad.shape == x.shape
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_layer_on_the_meta_device_gives_shapes(source):
+    layer = build("2d", source)[0].to("meta")
+    assert layer(*(one.to("meta") for one in inputs("2d", source))).shape == (5, 3, 4, 5)
