@@ -31,5 +31,6 @@ def test_three_epochs_reach_91_percent_on_fashion_mnist() -> None:
     ids=lambda options: options["moments"],
 )
 def test_trainings_by_other_moments_learn(options: dict[str, Any]) -> None:
-    """Far above chance, which is a tenth, after three epochs of the bundled images."""
-    assert fit(TrainConfig(epochs=3, **options)).result.test_accuracy >= 0.8
+    """Far above chance, which is a tenth, after two epochs of the bundled images."""
+    config = TrainConfig(epochs=2, model_args={"width": 8}, **options)
+    assert fit(config).result.test_accuracy >= 0.75

@@ -246,6 +246,12 @@ def test_a_divergence_says_how_old_the_statistics_were(few, by_population) -> No
         fit(config, source=few)
 
 
+def test_statistics_that_are_measured_after_every_step_cannot_be_measured_sooner(few, by_population) -> None:
+    config = replace(by_population, lr=1e30, warmup=0.0, refresh=1)
+    with pytest.raises(DivergenceError, match=r"Try a lower lr \(now 1e\+30\), or clip_norm=1\.$"):
+        fit(config, source=few)
+
+
 def test_weights_beyond_numbers_are_a_divergence_where_the_population_is_measured(few, by_population) -> None:
     net, updates = own_net(), []
 

@@ -95,7 +95,8 @@ def what_to_try(job: Job, folder: RunFolder | None, fault: Words) -> Fault:
     if job.refreshes is not None:
         age = job.steps_done % job.refreshes.every
         kept += f"; the population's statistics are {age} {'step' if age == 1 else 'steps'} old"
-        sooner = (", or a lower ", Setting("refresh"), f" (now {job.refreshes.every:,})")
+        if job.refreshes.every > 1:
+            sooner = (", or a lower ", Setting("refresh"), f" (now {job.refreshes.every:,})")
     if folder is not None and folder.checkpoint.exists():
         kept += f". The last good checkpoint stays in {folder.checkpoint}"
     cure = ("Try a lower ", Setting("lr"), f" (now {config.lr:g})", other, sooner, ".")
