@@ -19,7 +19,7 @@ SHAPES = {
     "strips shorter than two rows of 8 KiB": (19, 2048, 2048),
     "fewer rows than a strip": (3, 256, 256),
     "rows that begin within a cache line": (37, 1000, 1000),
-    "wide lanes, and then eights": (41, 264, 264),
+    "wide lanes and then eights, in strips of seven rows": (410, 264, 264),
     "a tail of wide lanes, eights and seven values": (73, 7, 224),
     "nothing but a tail": (9, 5, 160),
     "a second tile that is narrower than wide lanes": (21, 2064, 2064),
