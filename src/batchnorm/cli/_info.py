@@ -59,9 +59,9 @@ def _tables(facts: dict[str, Any]) -> Iterator[Table]:
     yield Table((names, what), tuple(rows), notes=places)
     yield Table((names, what), tuple(facts["models"].items()), "models")
     columns = (Column("route", "left"), *(Column(name, "left", wrap=True) for name in ("when", "why")))
-    for function, rows in groupby(TABLE, key=attrgetter("function")):
+    for function, found in groupby(TABLE, key=attrgetter("function")):
         title = ROUTES_OF.get(function, f"routes of {function}: the first that fits is taken")
-        yield Table(columns, tuple((row.route, row.when, row.why) for row in rows), title)
+        yield Table(columns, tuple((row.route, row.when, row.why) for row in found), title)
 
 
 def collect() -> dict[str, Any]:
