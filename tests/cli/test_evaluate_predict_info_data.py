@@ -239,6 +239,11 @@ def test_info_names_versions_threads_devices_and_routes(batchnorm) -> None:
     assert torch.__version__ in batchnorm("info").out
 
 
+def test_info_shows_a_table_of_routes_for_each_function(batchnorm) -> None:
+    titles = [line.partition(":")[0] for line in batchnorm("info").out.splitlines() if line.startswith("routes of")]
+    assert titles == ["routes of batch_norm and of all layers", "routes of channel_affine", "routes of exact_moments"]
+
+
 def test_data_list_says_what_there_is_and_where(batchnorm) -> None:
     rows = {row["name"]: row for row in batchnorm("data", "list", "--json").json}
     assert rows["fashion-mnist-mini"]["train"] == 10_000

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+import batchnorm
 from batchnorm import recalibrate
 
 from .own_norms import CHANNELS, METHODS, Net, check, masks, tokens
@@ -67,6 +68,57 @@ def test_what_a_mask_leaves(kind, method, first_is_whole):
     model, x = Net(kind), tokens()
     given, mask = batches(x, masks(), first_is_whole)
     recalibrate(model, given, method=method)
+    check(model.norm, model.into(x)[mask])
+
+
+class Ours(nn.Module):
+    """A net with a norm of ours that takes masks, and one of torch's behind it."""
+
+    def __init__(self, norm):
+        super().__init__()
+        torch.manual_seed(0)
+        self.into, self.norm = nn.Linear(5, CHANNELS), norm
+        self.last = nn.BatchNorm1d(CHANNELS)
+
+    def forward(self, x, mask):
+        return self.last(self.norm(self.into(x).transpose(1, 2), mask).mean(2))
+
+
+class OwnForward(batchnorm.nn.BatchNorm1d):
+    """Does something else besides."""
+
+    def forward(self, x, mask):
+        return super().forward(2 * x, mask)
+
+
+@pytest.mark.parametrize("first_is_whole", [True, False])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_masked_norm_of_ours_gets_the_moments_of_the_valid_places(method, first_is_whole):
+    model, x = Ours(batchnorm.nn.BatchNorm1d(CHANNELS, moments="masked")), tokens()
+    given, mask = batches(x, masks(), first_is_whole)
+    recalibrate(model, given, method=method)
+    check(model.norm, model.into(x)[mask])
+
+
+def test_the_norm_behind_a_masked_one_gets_the_moments_of_what_that_gives_in_evaluation():
+    model, x, mask = Ours(batchnorm.nn.BatchNorm1d(CHANNELS, moments="masked")), tokens(), masks()
+    recalibrate(model, list(zip(x.split(6), mask.split(6), strict=True)), method="exact")
+    check(model.last, model.eval().norm(model.into(x).transpose(1, 2), mask).mean(2))
+
+
+@pytest.mark.parametrize("first_is_whole", [True, False])
+def test_a_masked_norm_of_ours_in_a_subclass_is_left_alone(first_is_whole):
+    model = Ours(OwnForward(CHANNELS, moments="masked"))
+    given, _ = batches(tokens(), masks(), first_is_whole)
+    record = recalibrate(model, given)
+    assert torch.equal(model.norm.running_mean, torch.zeros(CHANNELS))
+    assert "it takes a mask in a forward of its own" in record.skipped["norm"]
+
+
+def test_a_batch_without_a_valid_place_adds_nothing_to_the_moments():
+    model, x, mask = Ours(batchnorm.nn.BatchNorm1d(CHANNELS, moments="masked")), tokens(), masks()
+    mask[6:12] = False
+    recalibrate(model, list(zip(x.split(6), mask.split(6), strict=True)))
     check(model.norm, model.into(x)[mask])
 
 

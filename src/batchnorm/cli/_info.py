@@ -4,6 +4,8 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -15,6 +17,8 @@ from ..tables import Column, Table
 from ._json import to_line
 from ._printing import show
 
+ROUTES_OF = {"batch_norm": 'routes of batch_norm and of all layers: route="auto" takes the first that fits'}
+"""The title of a function's routes where others go by them, too, and can name one."""
 SHOWN = ("torch", "numpy", "safetensors", "torchmetrics", "pillow", "rich", "tyro")
 
 
@@ -54,12 +58,10 @@ def _tables(facts: dict[str, Any]) -> Iterator[Table]:
     )
     yield Table((names, what), tuple(rows), notes=places)
     yield Table((names, what), tuple(facts["models"].items()), "models")
-    columns = (
-        *(Column(name, "left") for name in ("function", "route")),
-        *(Column(name, "left", wrap=True) for name in ("when", "why")),
-    )
-    routes = tuple((row.function, row.route, row.when, row.why) for row in TABLE)
-    yield Table(columns, routes, 'routes; route="auto" takes the first that fits of a function')
+    columns = (Column("route", "left"), *(Column(name, "left", wrap=True) for name in ("when", "why")))
+    for function, found in groupby(TABLE, key=attrgetter("function")):
+        title = ROUTES_OF.get(function, f"routes of {function}: the first that fits is taken")
+        yield Table(columns, tuple((row.route, row.when, row.why) for row in found), title)
 
 
 def collect() -> dict[str, Any]:

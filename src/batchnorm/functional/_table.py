@@ -48,9 +48,9 @@ TABLE = (
     Row(
         "batch_norm",
         "fused",
-        "x on a CPU, contiguous or channels_last, float32, float64 or bfloat16; None, relu, relu6, silu, hardswish; "
-        "a residual or a 2x2 pool with relu; at least 2**18 values (2**19 channels_last, 2**20 in evaluation); "
-        "numba is installed",
+        "x on a CPU, contiguous or channels_last, in float32, float64 or bfloat16; activation None, relu, relu6, silu "
+        "or hardswish, beside a residual or a 2x2 pool relu; at least 2**18 values (2**19 channels_last, 2**20 in "
+        "evaluation); numba is installed",
         "one go over memory for all steps: see docs/benchmarks.md",
         lambda a: pays(a) and why_not(a) is None,
     ),
@@ -64,7 +64,7 @@ TABLE = (
     Row(
         "channel_affine",
         "composed",
-        "somebody looks at what runs: a compiler, a tracer, a transform, a dispatch mode; tensors of other classes",
+        "a compiler, a tracer, a transform or a dispatch mode looks on; tensors of subclasses",
         "plain operations, each seen",
         lambda x, scale, shift, activation: not (is_unwatched() and are_plain(x, scale, shift)),
     ),
@@ -86,7 +86,8 @@ TABLE = (
     Row(
         "exact_moments",
         "fused",
-        "x on a GPU of CUDA or ROCm with Triton, its spatial axes as one; on a CPU as batch_norm, of any size",
+        "x on a GPU (CUDA or ROCm, with Triton) whose spatial axes lie in memory as one; on a CPU as batch_norm, "
+        "of any size",
         "one read, with sums in float64",
         lambda x: gpu.takes(x) or _is_read_by_cpu(x),
     ),

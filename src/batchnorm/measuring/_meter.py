@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..functional import exact_moments
-from ..norms import BY_OPERATOR, Habits, Norm, Normalizers
+from ..norms import BY_OPERATOR, Habits, Norm, Normalizers, valid_places
 from ._collect import Collector
 from ._layout import Layout
 from ._question import Question
@@ -95,7 +95,7 @@ class Meter:
             if norm in self._by_operator:
                 self._wait_for_operator(norm)
             elif norm in self._measured:
-                self._read(norm, args[0] if args else kwargs.get("input", next(iter(kwargs.values()), None)))
+                self._read(norm, valid_places(module, args, kwargs))
             self._pass(call)
 
         return called

@@ -11,6 +11,7 @@ from ._habits import habits_of as habits_of
 from ._normalizers import BY_OPERATOR as BY_OPERATOR
 from ._normalizers import OPERATORS as OPERATORS
 from ._normalizers import Normalizers as Normalizers
+from ._valid import valid_places as valid_places
 
 __all__ = [
     "Habits",

@@ -22,7 +22,7 @@ class Habits:
 
     Attributes:
         still: why a training step leaves its statistics as they are; None if it moves them.
-        reads: the axis of its first argument along which its channels lie, or `BY_OPERATOR`.
+        reads: the axis of its first argument along which its channels lie, `BY_OPERATOR`, or `VALID`.
         unknown: why nobody knows what it normalizes; None if that is known.
     """
 

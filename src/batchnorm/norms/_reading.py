@@ -6,6 +6,7 @@ from ..functional import Source
 from ._find import Norm, are_stock
 from ._look import Seen
 from ._normalizers import BY_OPERATOR
+from ._valid import VALID, has_masks
 
 
 class UnknownError(Exception):
@@ -13,7 +14,7 @@ class UnknownError(Exception):
 
 
 def reading_of(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> int | str:
-    """The axis of the channels in the norm's first argument, or `BY_OPERATOR`.
+    """The axis of the channels in the norm's first argument, `BY_OPERATOR`, or `VALID`.
 
     Args:
         norm: the norm.
@@ -35,6 +36,10 @@ def reading_of(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> in
         )
     if not (trained.fits and evaluated.fits):
         raise UnknownError(f"a {norm.kind} does not hold one mean and one variance for each channel that it normalizes")
+    if has_masks(norm):
+        if are_stock([norm]):
+            return VALID
+        raise UnknownError(f"what a {norm.kind} normalizes is not known: it takes a mask in a forward of its own")
     if are_stock([norm]):
         if any(map(_takes_mask, norm.modules)):
             return _reading_of_masked(norm, trained, evaluated)
