@@ -102,9 +102,10 @@ def test_each_rule_finds_what_it_forbids(rule):
 
 
 OF_PYTHON = {
+    *("moments", "num_batches_tracked"),
     *("buffers", "example_inputs", "forward_fn", "fraction", "group", "images", "labels", "loader", "matrix", "mode"),
     *("name", "pixels", "record", "benchmark", "materialize", "metric", "target_fn", "recalibrated", "train"),
-    *("moments", "net", "num_features", "options", "other", "text"),
+    *("gradient", "mask", "net", "num_features", "options", "other", "text"),
 }
 """Arguments of functions that no command lets anybody give."""
 
