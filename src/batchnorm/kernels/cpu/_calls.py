@@ -77,7 +77,7 @@ def forward(
         values[RUNNING_MEAN], values[RUNNING_VAR] = running.mean.data_ptr(), running.var.data_ptr()
         values[MOMENTUM] = bits(running.momentum)
         increment_version((running.mean, running.var))  # autograd is told that they have changed
-    launch.run(y)
+    launch.run(y, parts=out is not None)
     return given if out or plan.y.form is None else given._replace(y=as_handed_on(y, plan.y))
 
 
@@ -113,7 +113,7 @@ def backward(
     launch.place_parameters(weight, bias)
     if add:
         values[DRESIDUAL] = dresidual.data_ptr()
-    launch.run(dx, dresidual)
+    launch.run(dx, dresidual, parts=out is not None)
     if out or plan.x.form is None:
         return given
     dresidual = as_handed_on(dresidual, plan.x) if add else dresidual

@@ -52,14 +52,19 @@ class Launch:
                 self.values[place] = read.data_ptr()
                 self.kept.append(read)
 
-    def run(self, *outputs: Tensor) -> None:
+    def run(self, *outputs: Tensor, parts: bool = False) -> None:
         """Run all kernels of the pass, one after the other; large outputs go past the caches.
+
+        Args:
+            outputs: what is written, of the size of x.
+            parts: whether they are parts of other tensors, by whose sizes is asked how large they are.
 
         Raises:
             UnusableKernelsError: one of them cannot be had; none has run then, and nothing has changed.
         """
         plan, values = self.plan, self.values
-        if plan.streamed >= STREAMED:  # if each place of eight values is aligned
+        size = plan.streamed if not parts or plan.streamed < 0 else outputs[0].untyped_storage().nbytes()
+        if size >= STREAMED:  # if each place of eight values is aligned
             values[STREAM] = all(output.data_ptr() % (8 * output.element_size()) == 0 for output in outputs)
         threads = 1 if plan.serial else torch.get_num_threads()
         codes = list(map(address_of, plan.kernels))
