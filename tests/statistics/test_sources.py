@@ -118,7 +118,7 @@ MASKED = [{"x": x, "mask": mask} for x, mask in zip(SEQUENCES.split(5), MASK.spl
 
 
 @pytest.mark.parametrize("junk", [0.0, 1e4])
-@pytest.mark.parametrize("route", ["auto", "native"])
+@pytest.mark.parametrize("route", ["auto", "composed", "native"])
 @pytest.mark.parametrize("method", METHODS)
 def test_the_population_of_a_masked_norm_is_that_of_the_valid_places(method, route, junk):
     model = Sequences(route=route)
@@ -127,12 +127,3 @@ def test_the_population_of_a_masked_norm_is_that_of_the_valid_places(method, rou
     rows = model.conv(SEQUENCES).movedim(1, -1)[MASK].double()
     torch.testing.assert_close(model.norm.running_mean.double(), rows.mean(0), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(model.norm.running_var.double(), rows.var(0), rtol=1e-5, atol=1e-5)
-
-
-def test_a_masked_norm_whose_places_nobody_sees_is_left_with_the_reason():
-    model = Sequences(route="composed")
-    model.plain = bn.BatchNorm1d(2)
-    model.forward = lambda x, mask: model.plain(Sequences.forward(model, x, mask))
-    record = batchnorm.recalibrate(model, MASKED)
-    assert "set its route to 'native'" in record.skipped["norm"]
-    assert torch.equal(model.norm.running_mean, torch.zeros(4))

@@ -87,10 +87,9 @@ def masked(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     x = torch.where(valid, a.x, 0)  # what stands in the padding must not meet a gradient of 0: NaN times 0 is NaN
     named = a.activation if isinstance(a.activation, str) else None  # others may look at the shape
     plain = a._replace(x=x, source=None, mask=None, num_batches_tracked=None, activation=named)
-    dense = route == "composed" or _counts_are_unknown(x)
     if not a.training:
-        y = take(route, plain) if dense or not _is_watched() else _by_places(route, plain, valid, take)
-    elif dense or not is_plain(source):
+        y = take(route, plain)
+    elif route == "composed" or _counts_are_unknown(x) or not is_plain(source):
         y = _by_sums(plain, source, valid)
     else:
         _check_count(int(valid.sum()), a)
@@ -107,11 +106,6 @@ def _counts_are_unknown(x: Tensor) -> bool:
     if sizes_are_symbolic(x) or inside_transform() or x.is_meta or type(x) is not Tensor:
         return True
     return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
-
-
-def _is_watched() -> bool:
-    """Whether somebody looks at operators, as `recalibrate` does, who is to see the valid places alone."""
-    return bool(torch._C._len_torch_dispatch_stack())
 
 
 def _check_count(count: int, a: Arguments) -> None:

@@ -1,8 +1,5 @@
 """Which numbers does a norm normalize: its first argument, along which axis, or what its operator is given?"""
 
-from torch import nn
-
-from ..functional import Source
 from ._find import Norm, are_stock
 from ._look import Seen
 from ._normalizers import BY_OPERATOR
@@ -36,25 +33,8 @@ def reading_of(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> in
     if not (trained.fits and evaluated.fits):
         raise UnknownError(f"a {norm.kind} does not hold one mean and one variance for each channel that it normalizes")
     if are_stock([norm]):
-        if any(map(_takes_mask, norm.modules)):
-            return _reading_of_masked(norm, trained, evaluated)
         return BY_OPERATOR if trained.elsewhere or evaluated.elsewhere else 1
     return _reading_of_own(norm, trained, evaluated, alone=alone)
-
-
-def _takes_mask(module: nn.Module) -> bool:
-    source = getattr(module, "moments", None)
-    return isinstance(source, Source) and source.takes_mask
-
-
-def _reading_of_masked(norm: Norm, trained: Seen, evaluated: Seen) -> str:
-    """Of a layer of ours whose source takes a mask: its operators are given the valid places, if it calls any."""
-    if trained.operators or evaluated.operators:
-        return BY_OPERATOR
-    raise UnknownError(
-        f"the operator of a {norm.kind} with a mask shows which places are valid, and it called none: set its route to "
-        "'native' for the time"
-    )
 
 
 def _reading_of_own(norm: Norm, trained: Seen, evaluated: Seen, *, alone: bool) -> int | str:
