@@ -118,7 +118,7 @@ MASKED = [{"x": x, "mask": mask} for x, mask in zip(SEQUENCES.split(5), MASK.spl
 
 
 @pytest.mark.parametrize("junk", [0.0, 1e4])
-@pytest.mark.parametrize("route", ["auto", "native"])
+@pytest.mark.parametrize("route", ["auto", "composed", "native"])
 @pytest.mark.parametrize("method", METHODS)
 def test_the_population_of_a_masked_norm_is_that_of_the_valid_places(method, route, junk):
     model = Sequences(route=route)
