@@ -74,8 +74,8 @@ def test_outputs_that_go_past_the_caches_have_the_same_bits(family, layout, dtyp
     expected = tensors(case)
     run = _launch.Launch.run
 
-    def spy(launch, *outputs):
-        run(launch, *outputs)
+    def spy(launch, *outputs, **options):
+        run(launch, *outputs, **options)
         streamed.append(launch.values[STREAM])
 
     monkeypatch.setattr(_launch.Launch, "run", spy)
