@@ -14,7 +14,6 @@ from ..kernels import in_output_format
 from ._arguments import Arguments
 from ._channels import per_channel, widen
 from ._finish import finish
-from ._kept import as_it_was
 from ._moments import Moments, batch_moments
 from ._running import move_inside_transform, two_values, update_running_stats
 from ._steps import affine
@@ -50,7 +49,7 @@ def _in_two(a: Arguments, given: Normalizer) -> Tensor:
 def state_of(a: Arguments) -> State:
     """What a source may read, as it is before the batch moves it: copies, for a graph may keep them."""
     kept = (a.running_mean, a.running_var, a.num_batches_tracked)
-    return State(*(None if values is None else as_it_was(values) for values in kept))
+    return State.copied(*kept)
 
 
 def track(a: Arguments, source: Source, own: Moments) -> None:
