@@ -79,7 +79,7 @@ def _in_two(a: Arguments, given: Normalizer) -> Tensor:
 def state_of(a: Arguments) -> State:
     """What a source may read, as it is before the batch moves it: copies, for a graph may keep them."""
     kept = (a.running_mean, a.running_var, a.num_batches_tracked)
-    return State(*(None if values is None else values.detach().clone() for values in kept))
+    return State.copied(*kept)
 
 
 def track(a: Arguments, source: Source, own: Moments) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .._channels import widen
+from .._kept import as_it_was
 from .._moments import Moments
 
 
@@ -23,6 +24,11 @@ class State(NamedTuple):
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
+
+    @classmethod
+    def copied(cls, *kept: Tensor | None) -> "State":
+        """Copies of the three, for the batch moves them."""
+        return cls(*(None if values is None else as_it_was(values) for values in kept))
 
 
 @dataclass(frozen=True)
