@@ -80,16 +80,18 @@ def masked(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     """The output of a call with a mask; `take` computes those without one that it is made of."""
     mask, fill = cast(Tensor, a.mask), getattr(source, "fill", 0.0)
     valid = mask.reshape(a.x.shape[0], 1, *a.x.shape[2:])
-    x = torch.where(valid, a.x, 0)  # what stands in the padding must not meet a gradient of 0: NaN times 0 is NaN
-    plain = a._replace(x=x, source=None, mask=None, num_batches_tracked=None)
-    if not a.training:
-        y = take(route, plain)
-    elif route == "composed" or _counts_are_unknown(x) or not is_plain(source):
-        y = _by_sums(plain, source, valid)
-    else:
+    plain = a._replace(source=None, mask=None, num_batches_tracked=None)
+    if a.training and route != "composed" and not _counts_are_unknown(a.x) and is_plain(source):
         _check_count(int(valid.sum()), a)
-        y = _by_places(route, plain, valid, take)
-    return torch.where(valid, y, a.x.detach() if fill is None else fill)
+        return _by_places(route, plain, valid, fill, take)
+    x = torch.where(valid, a.x, 0)  # what stands in the padding must not meet a gradient of 0: NaN times 0 is NaN
+    plain = plain._replace(x=x)
+    y = _by_sums(plain, source, valid) if a.training else take(route, plain)
+    return _filled(y, a.x, valid, fill)
+
+
+def _filled(y: Tensor, x: Tensor, valid: Tensor, fill: float | None) -> Tensor:
+    return torch.where(valid, y, x.detach() if fill is None else fill)
 
 
 def _counts_are_unknown(x: Tensor) -> bool:
@@ -130,13 +132,13 @@ def masked_moments(x: Tensor, valid: Tensor) -> Moments:
     return Moments(mean, distance.square().sum(reduced_dims(x)) * share, count)
 
 
-def _by_places(route: str, a: Arguments, valid: Tensor, take: Take) -> Tensor:
+def _by_places(route: str, a: Arguments, valid: Tensor, fill: float | None, take: Take) -> Tensor:
     """The valid places as a batch (M, C) of their own, which a route normalizes as any other, and back."""
-    named = a.activation if isinstance(a.activation, str) else None  # others may look at the shape
-    rows = a.x.movedim(1, -1)
-    places = valid.flatten().nonzero().squeeze(1)
-    chosen = rows.reshape(-1, rows.shape[-1]).index_select(0, places)
-    y = take(route, a._replace(x=chosen, activation=named))
-    full = y.new_zeros(len(valid.flatten()), y.shape[1]).index_copy(0, places, y)
-    y = in_output_format(full.reshape(rows.shape).movedim(-1, 1), a.x)
-    return y if named else activate(y, a.activation)
+    named = a.activation is None or isinstance(a.activation, str)  # others may look at the shape
+    rows, places = a.x.movedim(1, -1), valid.squeeze(1)
+    y = take(route, a._replace(x=rows[places], activation=a.activation if named else None))
+    before = fill if named else 0.0  # the padding that an activation sees, which may be a function of all places
+    full = rows.detach().clone() if before is None else torch.full_like(rows.detach(), before)
+    full[places] = y
+    y = in_output_format(full.movedim(-1, 1), a.x)
+    return y if named else _filled(activate(y, a.activation), a.x, valid, fill)
