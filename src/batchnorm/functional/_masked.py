@@ -85,18 +85,20 @@ def masked(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     """The output of a call with a mask; `take` computes those without one that it is made of."""
     mask, fill = cast(Tensor, a.mask), getattr(source, "fill", 0.0)
     valid = mask.reshape(a.x.shape[0], 1, *a.x.shape[2:])
-    x = torch.where(valid, a.x, 0)  # what stands in the padding must not meet a gradient of 0: NaN times 0 is NaN
-    named = a.activation if isinstance(a.activation, str) else None  # others may look at the shape
-    plain = a._replace(x=x, source=None, mask=None, num_batches_tracked=None, activation=named)
-    if not a.training:
-        y = take(route, plain)
-    elif route == "composed" or _counts_are_unknown(x) or not is_plain(source):
-        y = _by_sums(plain, source, valid)
-    else:
+    last = None if a.activation is None or isinstance(a.activation, str) else a.activation  # may look at the shape
+    plain = a._replace(
+        source=None, mask=None, num_batches_tracked=None, activation=a.activation if last is None else None
+    )
+    if a.training and route != "composed" and not _counts_are_unknown(a.x) and is_plain(source):
         _check_count(int(valid.sum()), a)
-        y = _by_places(route, plain, valid, take)
-    y = activate(y, None if named else a.activation)
-    return torch.where(valid, y, a.x.detach() if fill is None else fill)
+        y = _by_places(route, plain, valid, fill if last is None else 0.0, take)
+        if last is None:
+            return y
+    else:
+        # What stands in the padding must not meet a gradient of 0: NaN times 0 is NaN.
+        plain = plain._replace(x=torch.where(valid, a.x, 0))
+        y = _by_sums(plain, source, valid) if a.training else take(route, plain)
+    return torch.where(valid, activate(y, last), a.x.detach() if fill is None else fill)
 
 
 def _counts_are_unknown(x: Tensor) -> bool:
@@ -142,11 +144,10 @@ def masked_moments(x: Tensor, valid: Tensor) -> Moments:
     return Moments(mean, distance.square().sum(reduced_dims(x)) * share, count)
 
 
-def _by_places(route: str, a: Arguments, valid: Tensor, take: Take) -> Tensor:
+def _by_places(route: str, a: Arguments, valid: Tensor, fill: float | None, take: Take) -> Tensor:
     """The valid places as a batch (M, C) of their own, which a route normalizes as any other, and back."""
-    rows = a.x.movedim(1, -1)
-    places = valid.flatten().nonzero().squeeze(1)
-    chosen = rows.reshape(-1, rows.shape[-1]).index_select(0, places)
-    y = take(route, a._replace(x=chosen))
-    full = y.new_zeros(len(valid.flatten()), y.shape[1]).index_copy(0, places, y)
-    return in_output_format(full.reshape(rows.shape).movedim(-1, 1), a.x)
+    rows, places = a.x.movedim(1, -1), valid.squeeze(1)
+    y = take(route, a._replace(x=rows[places]))
+    full = rows.detach().clone() if fill is None else torch.full_like(rows.detach(), fill)
+    full[places] = y
+    return in_output_format(full.movedim(-1, 1), a.x)
