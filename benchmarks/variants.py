@@ -4,7 +4,7 @@
 and with torch's module: forward and backward in training. `Blend`, which is the plain norm in training, is timed in
 evaluation, without gradients. Before every call torch's threads read through a buffer of twice the last-level cache,
 and then the arm runs once on a small tensor, as in `batchnorm bench`. Ratios are taken within each round. It prints a
-page, and takes about ten minutes; nothing else should run meanwhile.
+page, and takes about five minutes; nothing else should run meanwhile.
 """
 
 import argparse
