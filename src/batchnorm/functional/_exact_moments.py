@@ -35,7 +35,7 @@ def exact_moments(x: Tensor) -> Moments:
     with torch.no_grad():
         if choose("exact_moments", x) == "fused":
             with suppress(UnusableKernelsError):  # that Numba or Triton is broken comes out when it is to compile
-                mean, var = cpu.moments(x) if x.is_cpu else gpu.exact_moments(x)
+                mean, var = gpu.exact_moments(x) if gpu.takes(x) else cpu.moments(x)
                 return Moments(mean, var, x.numel() // x.shape[1])
         if not x.is_floating_point() or x.dim() < 2 or not x.numel():
             return _widened(batch_moments(x))
