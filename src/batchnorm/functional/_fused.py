@@ -1,8 +1,9 @@
 """The route `fused`: our kernels, which do batch norm and the steps that follow it in one go over memory."""
 
+import torch
 from torch import Tensor
 
-from ..kernels import cpu
+from ..kernels import cpu, layout_of
 from ._arguments import Arguments
 from ._moments import Moments
 from ._operators import fused_evaluation, fused_training
@@ -10,7 +11,7 @@ from ._plain import are_plain, plain
 from ._running import update_running_stats
 from ._sweeps import ByBatch, ByGiven, Steps
 from ._unwatched import is_unwatched
-from ._why_not import why_not
+from ._why_not import ACTIVATIONS, why_not
 
 
 def fused(a: Arguments) -> Tensor:
@@ -36,18 +37,40 @@ def check_kernels(a: Arguments) -> None:
 
 def take_kernels(a: Arguments) -> Tensor:
     """`fused`, for arguments that the kernels are known to take."""
-    steps, unwatched = steps_of(a), is_short(a)
+    return take_short(a) if is_short(a) else _take_operators(a)
+
+
+def take_short(a: Arguments) -> Tensor:
+    """`take_kernels` past the dispatcher, for a call of which `is_short` holds."""
     if not a.training and a.running_mean is not None and a.running_var is not None:
-        if unwatched:
-            return plain(a.x, steps, ByGiven(a.running_mean, a.running_var))
+        return plain(a.x, steps_of(a), ByGiven(a.running_mean, a.running_var))
+    return plain(a.x, steps_of(a), ByBatch(_running(a))) if _moved_by_kernel(a) else _take_operators(a)
+
+
+def _take_operators(a: Arguments) -> Tensor:
+    """The kernels as operators, and the running statistics moved by torch's."""
+    steps = steps_of(a)
+    if not a.training and a.running_mean is not None and a.running_var is not None:
         return fused_evaluation(a.x, a.running_mean, a.running_var, *steps)[0]
-    if unwatched and _moved_by_kernel(a):
-        return plain(a.x, steps, ByBatch(_running(a)))
     y, mean, var, _ = fused_training(a.x, *steps)
     if a.running_mean is not None and a.running_var is not None:
         count = a.x.numel() // a.x.shape[1] if a.x.numel() else 0
         update_running_stats(a.running_mean, a.running_var, Moments(mean, var, count), a.momentum)
     return y
+
+
+def takes_usual(a: Arguments) -> bool:
+    """Whether the kernels take a usual call that nobody looks at, past the dispatcher: little is left to ask then."""
+    x, activation = a.x, a.activation
+    return (
+        x.is_cpu
+        and x.dtype in cpu.DTYPES
+        and (activation is None or activation in ACTIVATIONS)
+        and x.layout is torch.strided
+        and cpu.available()
+        and layout_of(x) is not None
+        and are_plain(x, a.running_mean, a.running_var, a.weight, a.bias)
+    )
 
 
 def steps_of(a: Arguments) -> Steps:
