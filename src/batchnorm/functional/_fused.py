@@ -11,7 +11,7 @@ from ._plain import are_plain, plain
 from ._running import update_running_stats
 from ._sweeps import ByBatch, ByGiven, Steps
 from ._unwatched import is_unwatched
-from ._why_not import ACTIVATIONS, why_not
+from ._why_not import unknown_step, why_not
 
 
 def fused(a: Arguments) -> Tensor:
@@ -61,15 +61,15 @@ def _take_operators(a: Arguments) -> Tensor:
 
 def takes_usual(a: Arguments) -> bool:
     """Whether the kernels take a usual call that nobody looks at, past the dispatcher: little is left to ask then."""
-    x, activation = a.x, a.activation
+    x = a.x
     return (
         x.is_cpu
         and x.dtype in cpu.DTYPES
-        and (activation is None or activation in ACTIVATIONS)
+        and unknown_step(a) is None
         and x.layout is torch.strided
         and cpu.available()
         and layout_of(x) is not None
-        and are_plain(x, a.running_mean, a.running_var, a.weight, a.bias)
+        and are_plain(x, a.running_mean, a.running_var, a.weight, a.bias, a.residual)
     )
 
 

@@ -22,12 +22,14 @@ def is_usual(a: Arguments) -> bool:
     x, mean, var, weight, bias, training, momentum, eps, activation, residual, pool, source, mask, _ = given
     if type(x) not in PLAIN or type(training) is not bool or type(momentum) is not float or type(eps) is not float:
         return False
-    if not (residual is None and pool is None and source is None and mask is None and eps > 0):
+    if not (source is None and mask is None and eps > 0):
         return False
     if activation is not None and (type(activation) is not str or activation not in ACTIVATIONS):
         return False
     missing = mean is None or var is None
     if (missing and (mean is not var or not training)) or not _fit(x, (mean, var, weight, bias)):
+        return False
+    if (residual is not None or pool is not None) and not _fits_behind(x, residual, pool):
         return False
     return missing or not (mean.requires_grad or var.requires_grad)
 
@@ -48,3 +50,11 @@ def _fit(x: Tensor, tensors: tuple[Tensor | None, ...]) -> bool:
         if values.is_cpu is not cpu or values.get_device() != device:
             return False
     return x.numel() > size[0]
+
+
+def _fits_behind(x: Tensor, residual: Any, pool: Any) -> bool:
+    """Whether a residual or a pool is one for x; of the two there may be one."""
+    if pool is None:
+        same = type(residual) in PLAIN and residual.dtype is x.dtype and residual.shape == x.shape
+        return same and residual.is_cpu is x.is_cpu and residual.get_device() == x.get_device()
+    return residual is None and type(pool) is int and x.dim() == 4 and 1 <= pool <= min(x.shape[2:])

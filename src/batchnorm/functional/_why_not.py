@@ -13,10 +13,11 @@ ACTIVATIONS = ("relu", "relu6", "silu", "hardswish")
 
 def why_not(a: Arguments) -> str | None:
     """Which condition of the CPU's kernels these arguments fail, as the rest of a sentence; None if none."""
-    return _unknown_step(a) or _unsuited_place() or cpu.why_not(a.x)
+    return unknown_step(a) or _unsuited_place() or cpu.why_not(a.x)
 
 
-def _unknown_step(a: Arguments) -> str | None:
+def unknown_step(a: Arguments) -> str | None:
+    """Whether something behind the norm is none of the kernels'."""
     if a.residual is not None or a.pool is not None:
         if a.activation != "relu":
             return f"knows a residual or a pool with the activation 'relu' alone, got {a.activation!r}"
