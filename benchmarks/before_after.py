@@ -1,16 +1,18 @@
 """Has a change of this library made anything slower? Two checkouts, each with its own environment, timed in turn.
 
 `python benchmarks/before_after.py --before PYTHON` names the interpreter of the environment in which the state before
-is installed; the state after is the one that runs this script. Each has a process of its own, which stays; the calls
-of a row go to them in turn (A B A B), forward and backward in training, the forward in evaluation, and whole training
-steps of the nets. It prints the ratio of the times, before / after: its median, and the 95 % interval of the mean of
-its logarithm over the rounds. Above 1 is faster than before. About ten minutes.
+is installed; the state after is the one that runs this script. Each has processes of its own, which stay; the calls of
+a row go to a pair of them in turn (A B A B), then to the next pair: forward and backward in training, the forward in
+evaluation, and whole training steps of the nets. Where in memory a process happens to have its tensors makes up to a
+tenth of a time, so that a pair counts once: of each the median of the ratios before / after is taken, and of these the
+median, and the 95 % interval of the mean of their logarithms. Above 1 is faster than before. About a quarter of an hour.
 """
 
 import argparse
 import json
 import math
 import platform
+import random
 import subprocess
 import sys
 import time
@@ -55,12 +57,13 @@ def layer_call(case: LayerCase, direction: str) -> Any:
 
 def serve() -> None:
     """What each of the two processes does: read what is to be timed, time a call, answer with milliseconds."""
-    sweep, call = Sweep(last_level_cache()), None
+    sweep, call, kept = Sweep(last_level_cache()), None, []
     for line in sys.stdin:
         asked = json.loads(line)
         if "threads" in asked:
             torch.set_num_threads(asked["threads"])
             tune_allocator()
+            kept.append(torch.empty(asked["pad"], dtype=torch.uint8))  # so that no two processes have the same places
         elif "family" in asked:
             call = layer_call(LayerCase(asked["family"], tuple(asked["shape"]), asked["layout"]), asked["direction"])
             call()
@@ -112,17 +115,21 @@ def rows() -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{net} {layout}", {"net": number, "layout": layout}
 
 
-def measure(before: Side, after: Side, what: dict[str, Any], rounds: int) -> tuple[list[float], list[float]]:
-    """The times of both sides, in turn, after three rounds that do not count."""
+Times = list[tuple[float, float]]
+"""Of both sides, round by round."""
+
+
+def measure(before: Side, after: Side, what: dict[str, Any], rounds: int) -> Times:
+    """The times of a pair, in turn, after two rounds that do not count."""
     for side in (before, after):
         side.ask(**what)
-    pairs = [(before.ask(call=1), after.ask(call=1)) for _ in range(rounds + 3)][3:]
-    return [one for one, _ in pairs], [other for _, other in pairs]
+    return [(before.ask(call=1), after.ask(call=1)) for _ in range(rounds + 2)][2:]
 
 
-def line_of(name: str, before: list[float], after: list[float]) -> tuple[str, str]:
+def line_of(name: str, pairs: list[Times]) -> tuple[str, str]:
     """A line of the page, and whether the row is slower, equal or faster."""
-    logs = [math.log(one / other) for one, other in zip(before, after, strict=True)]
+    logs = [median(math.log(one / other) for one, other in times) for times in pairs]
+    before, after = ([times[side] for pair in pairs for times in pair] for side in (0, 1))
     low, high = (math.exp(mean(logs) + sign * half_width(logs)) for sign in (-1, 1))
     verdict = "slower" if high < 1 / ALLOWED else "faster" if low > 1 else "equal"
     ratio = math.exp(median(logs))
@@ -136,7 +143,8 @@ def main() -> None:
     """Print the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", help="interpreter of the environment of the state before")
-    parser.add_argument("--rounds", type=int, default=15, help="timed calls of each side (default: 15)")
+    parser.add_argument("--rounds", type=int, default=7, help="timed calls of each process (default: 7)")
+    parser.add_argument("--pairs", type=int, default=5, help="pairs of processes (default: 5)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="torch's (default: torch's)")
     parser.add_argument("--only", default="", help="rows whose name contains this")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -152,19 +160,22 @@ def main() -> None:
 {__doc__.split(chr(10) * 2)[1].replace(chr(10), " ")}
 
 - machine: {processor()}, {options.threads} threads; torch {torch.__version__}, python {platform.python_version()}
-- n = {options.rounds} calls of each side after 3 for warming up; tuned allocator; caches swept before every call
+- n = {options.pairs} pairs of processes, {options.rounds} calls of each after 2 for warming up; tuned allocator; caches
+  swept before every call
 - `slower`: the interval lies below {1 / ALLOWED:.2f}; `faster`: above 1
 
 | what | before, ms | after, ms | before / after | 95 % interval | |
 |---|--:|--:|--:|--:|---|""")
     verdicts = []
     with ExitStack() as stack:
-        sides = [Side(interpreter, stack) for interpreter in (options.before, sys.executable)]
-        for side in sides:
-            side.ask(threads=options.threads)
+        both = (options.before, sys.executable)
+        pairs = [[Side(interpreter, stack) for interpreter in both] for _ in range(options.pairs)]
+        draw = random.Random(0)  # noqa: S311  # no secret
+        for side in (side for pair in pairs for side in pair):
+            side.ask(threads=options.threads, pad=draw.randrange(1 << 24))
         for name, what in rows():
             if options.only in name:
-                line, verdict = line_of(name, *measure(*sides, what, options.rounds))
+                line, verdict = line_of(name, [measure(*pair, what, options.rounds) for pair in pairs])
                 verdicts.append(verdict)
                 print(line, flush=True)
     counts = ", ".join(f"{verdicts.count(kind)} {kind}" for kind in ("faster", "equal", "slower"))
