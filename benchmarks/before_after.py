@@ -1,11 +1,12 @@
 """Has a change of this library made anything slower? Two checkouts, each with its own environment, timed in turn.
 
 `python benchmarks/before_after.py --before PYTHON` names the interpreter of the environment in which the state before
-is installed; the state after is the one that runs this script. Each has processes of its own, which stay; the calls of
-a row go to a pair of them in turn (A B A B), then to the next pair: forward and backward in training, the forward in
+is installed; the state after is the one that runs this script. A pair of processes, one of each, is given the
+calls of all rows in turn (A B A B), then another pair: forward and backward in training, the forward in
 evaluation, and whole training steps of the nets. Where in memory a process happens to have its tensors makes up to a
 tenth of a time, so that a pair counts once: of each the median of the ratios before / after is taken, and of these the
-median, and the 95 % interval of the mean of their logarithms. Above 1 is faster than before. About a quarter of an hour.
+median, and the 95 % interval of the mean of their logarithms. Above 1 is faster than before.
+About a quarter of an hour.
 """
 
 import argparse
@@ -144,7 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", help="interpreter of the environment of the state before")
     parser.add_argument("--rounds", type=int, default=7, help="timed calls of each process (default: 7)")
-    parser.add_argument("--pairs", type=int, default=5, help="pairs of processes (default: 5)")
+    parser.add_argument("--pairs", type=int, default=3, help="pairs of processes (default: 3)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="torch's (default: torch's)")
     parser.add_argument("--only", default="", help="rows whose name contains this")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -166,18 +167,18 @@ def main() -> None:
 
 | what | before, ms | after, ms | before / after | 95 % interval | |
 |---|--:|--:|--:|--:|---|""")
-    verdicts = []
-    with ExitStack() as stack:
-        both = (options.before, sys.executable)
-        pairs = [[Side(interpreter, stack) for interpreter in both] for _ in range(options.pairs)]
-        draw = random.Random(0)  # noqa: S311  # no secret
-        for side in (side for pair in pairs for side in pair):
-            side.ask(threads=options.threads, pad=draw.randrange(1 << 24))
-        for name, what in rows():
-            if options.only in name:
-                line, verdict = line_of(name, [measure(*pair, what, options.rounds) for pair in pairs])
-                verdicts.append(verdict)
-                print(line, flush=True)
+    chosen = {name: what for name, what in rows() if options.only in name}
+    found: dict[str, list[Times]] = {name: [] for name in chosen}
+    draw = random.Random(0)  # noqa: S311  # no secret
+    for _ in range(options.pairs):  # one after the other: ten processes that keep what they free are too many
+        with ExitStack() as stack:
+            pair = [Side(interpreter, stack) for interpreter in (options.before, sys.executable)]
+            for side in pair:
+                side.ask(threads=options.threads, pad=draw.randrange(1 << 24))
+            for name, what in chosen.items():
+                found[name].append(measure(*pair, what, options.rounds))
+    lines, verdicts = zip(*(line_of(name, pairs) for name, pairs in found.items()), strict=True)
+    print("\n".join(lines))
     counts = ", ".join(f"{verdicts.count(kind)} {kind}" for kind in ("faster", "equal", "slower"))
     print(f"\n{len(verdicts)} rows: {counts}.")
 
