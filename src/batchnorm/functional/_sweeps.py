@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from ..kernels import Affine, Back, Behind, Face, cpu
 from ._moments import Moments, batch_moments
@@ -176,7 +177,9 @@ class BySource:
         """The moments, what the source makes of them, the output."""
         mean, var = self.kernels.moments(x)
         self.own = Moments(mean.detach().requires_grad_(), var.detach().requires_grad_(), _count(x))
-        with torch.enable_grad():
+        # What this small graph saves is not for hooks around the call: activation checkpointing would hold the pass
+        # through it for another one, and run all that it has left out once more for each layer.
+        with torch.enable_grad(), saved_tensors_hooks(_kept, _kept):
             self.given = self.source.normalizer(self.own, self.state, steps.eps)
         affine = self._affine(steps.weight, steps.bias)
         y, masks = self.kernels.apply(x, affine, steps.rules.behind, steps.residual)
@@ -220,6 +223,11 @@ class BySource:
         of_mean, of_var = (torch.zeros_like(dmean) if d is None else d for d in found)
         of_x = of_var * (2 / count)
         return Back(of_x, of_mean / count + distance * of_x)
+
+
+def _kept(saved: Tensor) -> Tensor:
+    """A tensor that a graph saves, as it is."""
+    return saved
 
 
 def _count(x: Tensor) -> int:
