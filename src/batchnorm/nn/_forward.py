@@ -171,7 +171,7 @@ class Forward(Scripted, _BatchNorm):
         if is_scripting():
             if input.dim() not in self.axes:
                 raise ValueError(f"expected an input of {self.axes} axes, got shape {input.size()}.")
-        elif not is_proxy(input) and input.dim() not in self.shapes:
+        elif (type(input) is Tensor or not is_proxy(input)) and input.dim() not in self.shapes:
             raise self._wrong_axes(input)
 
     def _check_is_tensor(self, x: object) -> None:
