@@ -71,6 +71,8 @@ class Forward(Scripted, _BatchNorm):
         `mask` is for a source of moments that takes one (`Masked`), and for no other.
         """
         if is_scripting():
+            if mask is not None:
+                raise TypeError("mask: expected None, for torch's operator takes no mask. Call the layer unscripted.")
             return self._activated(self._by_torch(input))
         if type(input) is Tensor and mask is None:  # the usual call, in few steps
             output, activation = self._call(batch_norm, input), self.activation
