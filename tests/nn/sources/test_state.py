@@ -190,7 +190,9 @@ def test_a_lazy_layer_takes_a_mask_with_its_first_input(named):
     ("size", "error"), [(0, ValueError), (-1, ValueError), (2.5, TypeError), (True, TypeError), ("a", TypeError)]
 )
 def test_a_ghost_layer_of_no_size_is_refused(rank, size, error):
-    with pytest.raises(error, match="Ghost: size: expected the samples of a slice, an integer of at least 1, got"):
+    with pytest.raises(
+        error, match="Ghost: size: expected the number of samples in a slice, an integer of at least 1, got"
+    ):
         GHOSTS[rank](3, size)
 
 
