@@ -69,8 +69,8 @@ TABLE = (
     Row(
         "channel_affine",
         "fused",
-        "as batch_norm, but at least 2**20 values channels_last, 2**21 contiguous with an activation, 2**17 in "
-        "bfloat16",
+        "as batch_norm, but at least 2**20 values contiguous, 2**21 channels_last and only with an activation, 2**17 "
+        "in bfloat16",
         "one sweep instead of two or three",
         lambda x, scale, shift, activation: affine_pays(x, activation) and why_not_affine(x, activation) is None,
     ),
