@@ -1,4 +1,4 @@
-"""What torch lets a subclass of its layers override, a subclass of ours may override, too, and is heard."""
+"""What torch lets others override of its layers, in a subclass or a layer, they may override of ours, and are heard."""
 
 import pytest
 import torch
@@ -40,3 +40,10 @@ def test_a_subclass_may_say_what_a_name_of_its_state_stands_for():
         layer._buffers["running_var"].fill_(2.0)
     y = layer.eval()(x)
     torch.testing.assert_close(y, x * 9 / torch.sqrt(torch.tensor(4.0 + 1e-5)))
+
+
+def test_a_tensor_that_is_put_before_a_parameter_is_taken():
+    """Tools that shard or replace parameters write past torch's setter."""
+    layer, x = bn.BatchNorm2d(3), torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    object.__setattr__(layer, "weight", torch.full((3,), 2.0))
+    torch.testing.assert_close(layer(x), 2 * torch.nn.BatchNorm2d(3)(x))

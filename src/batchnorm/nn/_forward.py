@@ -236,8 +236,8 @@ _STATE = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"
 
 
 def _held(layer: Forward, held: Mapping[str, Tensor | None], name: str) -> Tensor | None:
-    """An attribute of a layer, by a look into where torch keeps it: that is quicker. Who replaces it takes it out."""
-    if name in held and layer.finds_by_torch:
+    """An attribute of a layer, by a look into where torch keeps it, which is quicker, if nothing stands before it."""
+    if name in held and name not in layer.__dict__ and layer.finds_by_torch:
         return held[name]
     found: Tensor | None = getattr(layer, name)
     return found
