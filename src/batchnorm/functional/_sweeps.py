@@ -5,6 +5,7 @@ derivative.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
 import torch
@@ -177,9 +178,7 @@ class BySource:
         """The moments, what the source makes of them, the output."""
         mean, var = self.kernels.moments(x)
         self.own = Moments(mean.detach().requires_grad_(), var.detach().requires_grad_(), _count(x))
-        # What this small graph saves is not for hooks around the call: activation checkpointing would hold the pass
-        # through it for another one, and run all that it has left out once more for each layer.
-        with torch.enable_grad(), saved_tensors_hooks(_kept, _kept):
+        with torch.enable_grad(), _no_hooks():
             self.given = self.source.normalizer(self.own, self.state, steps.eps)
         affine = self._affine(steps.weight, steps.bias)
         y, masks = self.kernels.apply(x, affine, steps.rules.behind, steps.residual)
@@ -225,8 +224,17 @@ class BySource:
         return Back(of_x, of_mean / count + distance * of_x)
 
 
-def _kept(saved: Tensor) -> Tensor:
-    """A tensor that a graph saves, as it is."""
+def _no_hooks() -> AbstractContextManager[object]:
+    """Let a small graph save its tensors as they are, whatever hooks there are around the call.
+
+    The way back through it is a pass of its own, for which activation checkpointing would run all that it has left out
+    once more, for each layer.
+    """
+    allowed = torch._C._autograd._saved_tensors_hooks_is_enabled()
+    return saved_tensors_hooks(_as_it_is, _as_it_is) if allowed else nullcontext()
+
+
+def _as_it_is(saved: Tensor) -> Tensor:
     return saved
 
 

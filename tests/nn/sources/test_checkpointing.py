@@ -48,3 +48,12 @@ def test_each_layer_of_a_part_that_is_checkpointed_runs_twice(reentrant, source,
     x = draw(6, 3, 4, 4).float().requires_grad_()
     checkpoint(part, x, use_reentrant=reentrant).square().sum().backward()
     assert [runs.count(layer) for layer in part[:3]] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("source", ["renorm:2,1,0", "population"])
+def test_a_layer_runs_by_the_kernels_where_hooks_for_saved_tensors_are_forbidden(source):
+    layer, plain = (build("2d", source, route=route)[0] for route in ("fused", "composed"))
+    given = inputs("2d", source)
+    with torch.autograd.graph.disable_saved_tensors_hooks("no hooks here"):
+        found = gradients(layer, given)
+    torch.testing.assert_close(found, gradients(plain, given))
