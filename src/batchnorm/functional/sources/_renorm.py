@@ -92,7 +92,7 @@ class Renorm(Source):
 
 
 def _cure(usual: int) -> str:
-    return f"The usual value is {usual}; math.inf is no limit."
+    return f"The usual value is {usual}; inf is no limit."
 
 
 def _clamped(values: Tensor, least: float | Tensor, most: float | Tensor) -> Tensor:
