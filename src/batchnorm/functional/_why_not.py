@@ -15,15 +15,11 @@ ACTIVATIONS = ("relu", "relu6", "silu", "hardswish")
 
 def why_not(a: Arguments) -> str | None:
     """Which condition of the CPU's kernels these arguments fail, as the rest of a sentence; None if none."""
-    return _unknown_step(a) or _unsuited_place() or cpu.why_not(a.x)
+    return unknown_step(a) or _unsuited_place() or cpu.why_not(a.x)
 
 
-def why_not_affine(x: Tensor, activation: Activation) -> str | None:
-    """The same of a scale and a shift, and the activation behind them."""
-    return _unknown_activation(activation) or _unsuited_place() or cpu.why_not(x)
-
-
-def _unknown_step(a: Arguments) -> str | None:
+def unknown_step(a: Arguments) -> str | None:
+    """Whether something behind the norm is none of the kernels'."""
     if a.residual is not None or a.pool is not None:
         if a.activation != "relu":
             return f"knows a residual or a pool with the activation 'relu' alone, got {a.activation!r}"
@@ -37,6 +33,11 @@ def _unknown_activation(activation: Activation) -> str | None:
     if activation is not None and activation not in ACTIVATIONS:
         return f"knows the activations {', '.join(ACTIVATIONS)} and None, got {activation!r}"
     return None
+
+
+def why_not_affine(x: Tensor, activation: Activation) -> str | None:
+    """`why_not` of a scale and a shift, and the activation behind them."""
+    return _unknown_activation(activation) or _unsuited_place() or cpu.why_not(x)
 
 
 def _unsuited_place() -> str | None:
