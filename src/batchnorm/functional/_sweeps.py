@@ -230,7 +230,7 @@ def _no_hooks() -> AbstractContextManager[object]:
     The way back through it is a pass of its own, for which activation checkpointing would run all that it has left out
     once more, for each layer.
     """
-    allowed = torch._C._autograd._saved_tensors_hooks_is_enabled()
+    allowed = torch._C._autograd._saved_tensors_hooks_is_enabled()  # type: ignore[attr-defined]  # torch's gap
     return saved_tensors_hooks(_as_it_is, _as_it_is) if allowed else nullcontext()
 
 
