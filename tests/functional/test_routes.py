@@ -1,9 +1,20 @@
+"""Who computes a call, and what is said of a route that there is not?"""
+
+import math
 import re
 
 import pytest
 import torch
 
-from batchnorm.functional import ROUTES, batch_norm, check_route, route_table
+from batchnorm.functional import ROUTES, TABLE, batch_norm, check_route, route_table
+from batchnorm.functional._pays import (
+    AFFINE_BFLOAT16,
+    AFFINE_COLUMNS,
+    AFFINE_ROWS,
+    FEWEST_COLUMNS,
+    FEWEST_EVALUATED,
+    FEWEST_ROWS,
+)
 
 X = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
 
@@ -66,3 +77,16 @@ def test_the_routes_are_the_ones_that_the_docs_name():
 def test_the_lines_of_a_function_end_with_one_for_everything_else(function):
     last = [line for line in route_table().splitlines() if line.startswith(f"| {function} |")][-1]
     assert last.startswith(f"| {function} | native | everything else |")
+
+
+def test_the_table_names_the_sizes_from_which_kernels_pay():
+    rows, columns, evaluated, affine_rows, affine_columns, affine_bfloat16 = (
+        f"2**{math.log2(values):.0f}"
+        for values in (FEWEST_ROWS, FEWEST_COLUMNS, FEWEST_EVALUATED, AFFINE_ROWS, AFFINE_COLUMNS, AFFINE_BFLOAT16)
+    )
+    when = {row.function: row.when for row in TABLE if row.route == "fused"}
+    assert f"at least {rows} values ({columns} channels_last, {evaluated} in evaluation)" in when["batch_norm"]
+    assert when["channel_affine"] == (
+        f"as batch_norm, but at least {affine_rows} values contiguous, {affine_columns} channels_last and only with an "
+        f"activation, {affine_bfloat16} in bfloat16"
+    )

@@ -43,8 +43,8 @@ def ask_for_everything() -> None:
             cpu.apply(x, a, behind, residual)
             cpu.sums(y, x, a, behind, masks)
             cpu.apply_back(y, x, a, None, behind, masks)
-        y, mean, var, masks = cpu.pool_forward(x, statistics, None, None, 1e-5)
-        cpu.pool_backward(y, x, mean, var, None, None, masks, 1e-5, training)
+        y, mean, var, masks = cpu.forward(x, statistics, None, None, 1e-5, "relu", pool=True)
+        cpu.backward(y, x, mean, var, None, None, masks, 1e-5, "relu", False, training, pool=True)
 
 
 def test_all_kernels_are_just_those_that_are_asked_for(monkeypatch):

@@ -90,10 +90,8 @@ def test_the_moments_that_a_kernel_returns_are_exact_to_roundings_of_float64_or_
     if family == "pool" and len(shape) != 4:
         shape = (*shape[:2], 6, 7)
     case = make_case(family, shape, dtype, layout=layout)
-    if family == "pool":
-        _, mean, var, _ = cpu.pool_forward(case.x, None, case.weight, case.bias, case.eps)
-    else:
-        _, mean, var, _ = cpu.forward(case.x, None, case.weight, case.bias, case.eps, "relu", case.residual)
+    given = (case.x, None, case.weight, case.bias, case.eps, "relu", case.residual)
+    _, mean, var, _ = cpu.forward(*given, pool=case.pool)
     expected = oracle(case.over(momentum=1.0))
     count = case.x.numel() // case.x.shape[1]
     bound = 1e-13 if dtype is torch.float64 else 1e-6

@@ -125,8 +125,7 @@ def missing(monkeypatch) -> None:
 
 @pytest.mark.parametrize("layer", [nn.BatchNorm2d, nn.BatchNormAdd2d, nn.BatchNormPool2d])
 def test_every_layer_takes_its_native_route(missing, monkeypatch, layer):
-    for name in ("forward", "pool_forward"):
-        monkeypatch.setattr(cpu, name, lambda *_: pytest.fail("the kernels were called"))
+    monkeypatch.setattr(cpu, "forward", lambda *_, **__: pytest.fail("the kernels were called"))
     torch.manual_seed(0)
     x = torch.randn(8, 16, 64, 64, requires_grad=True)
     extra = [x.detach()] if layer is nn.BatchNormAdd2d else []

@@ -83,6 +83,14 @@ def test_a_scripted_net_computes_and_moves_what_the_net_does(net):
         torch.testing.assert_close(dict(found.state_dict()), dict(reference.state_dict()))
 
 
+def test_a_scripted_layer_refuses_a_mask_as_the_layer_does():
+    layer, mask = bn.BatchNorm2d(3), torch.ones(4, 6, 6, dtype=torch.bool)
+    with pytest.raises(TypeError, match="mask: expected None"):
+        layer(X, mask)
+    with pytest.raises(torch.jit.Error, match="mask: expected None"):
+        torch.jit.script(layer)(X, mask)
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_a_folded_net_is_scripted_saved_and_loaded(net):
     model = trained(NETS[net]()).eval()

@@ -42,10 +42,19 @@ EXPECTED = "expected batch, ghost:32, renorm, renorm:3,5,5000, population or pop
         ("", f"moments: {EXPECTED}, got ''"),
         (
             "ghost:0",
-            "moments: 'ghost:0' has a wrong size; expected the samples of a slice, an integer of at least 1, got 0",
+            "moments: 'ghost:0' has a wrong size; expected the number of samples in a slice, an integer of at least 1, "
+            "got 0. The usual value is 32.",
         ),
-        ("renorm:0.5", "moments: 'renorm:0.5' has a wrong r_max; expected a number of at least 1, got 0.5"),
-        ("population:nun", "moments: 'population:nun' has a wrong gradient; expected 'batch' or 'none', got 'nun'"),
+        (
+            "renorm:0.5",
+            "moments: 'renorm:0.5' has a wrong r_max; expected a number of at least 1, got 0.5. The usual value is 3; "
+            "inf is no limit.",
+        ),
+        (
+            "population:nun",
+            "moments: 'population:nun' has a wrong gradient; expected 'batch' or 'none', got 'nun'. The usual one is "
+            "'batch', by which the moments move with the batch.",
+        ),
         (
             "masked",
             "moments: 'masked' takes a mask with every batch, and a training gives none: its images have no padding. "

@@ -8,7 +8,7 @@ from torch import nn
 
 from batchnorm import evaluate
 from batchnorm.errors import InputError
-from batchnorm.functional import Ghost, Population, Renorm
+from batchnorm.functional import Batch, Ghost, Population, Renorm
 from batchnorm.models import ConvBNNet
 from batchnorm.nn import BatchNorm1d, set_moments
 from batchnorm.runs import RunFolder, load_run, write_config
@@ -84,6 +84,13 @@ def test_a_net_that_is_refused_has_the_settings_that_it_came_with(few, quick) ->
     with pytest.raises(InputError, match="'ghost:1' cannot compute this net"):
         fit(replace(quick, moments="ghost:1", route="native"), model=net, source=few)
     assert (net[2].moments, net[2].route) == (Ghost(4), "auto")
+
+
+def test_a_net_whose_data_is_refused_has_the_settings_that_it_came_with(few_images, quick) -> None:
+    net = ConvBNNet(width=4)
+    with pytest.raises(InputError, match="expected at least 2 training images to be left"):
+        fit(replace(quick, moments="ghost:8"), model=net, source=few_images(train=1))
+    assert sources(net) == [Batch()] * 2
 
 
 def test_a_layer_that_cannot_take_it_is_named(few, quick) -> None:

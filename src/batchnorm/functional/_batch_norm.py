@@ -58,7 +58,7 @@ def batch_norm(
 
     Raises:
         ValueError: one value per channel in training, one of the running statistics without the
-            other, `eps` out of range, an unknown activation or route, a text that is no source's; a mask of
+            other, `eps` out of range, an unknown activation or route, a text that names no source; a mask of
             another shape, or in training with fewer than two valid places.
         RuntimeError: evaluation without running statistics; a wrong number of channels, dtype or
             device; `route="fused"` where the kernels cannot be used (the message names the condition).

@@ -18,7 +18,7 @@ from ._fused import check_kernels, is_short, steps_of
 from ._moments import Moments, batch_moments
 from ._part_operators import apply, moments
 from ._plain import plain
-from ._running import move_inside_transform, two_values, update_running_stats
+from ._running import move_inside_transform_by, update_running_stats
 from ._steps import affine, standardize
 from ._sweeps import BySource
 from ._transforms import inside_transform
@@ -90,7 +90,6 @@ def track(a: Arguments, source: Source, own: Moments) -> None:
     if seen is None:
         return
     if inside_transform() and not isinstance(a.momentum, Tensor):
-        x = two_values(seen, a.running_mean, a.running_var)
-        move_inside_transform(x, a.running_mean, a.running_var, a.momentum)
+        move_inside_transform_by(seen, a.running_mean, a.running_var, a.momentum)
     else:
         update_running_stats(a.running_mean, a.running_var, seen, a.momentum)

@@ -25,7 +25,7 @@ def check_mask(a: Arguments, source: Source) -> None:
 
     Raises:
         InputTypeError: a mask where none is taken, none where one is; no tensor of bool.
-        InputError: a mask of another shape, or on another device.
+        InputError: a mask of another shape, or on another device; a fill that the dtype of x cannot hold.
         RefusedError: a residual or a pool, of which padding would have to be known, too.
     """
     if not source.takes_mask:
@@ -60,6 +60,14 @@ def check_mask(a: Arguments, source: Source) -> None:
             expected=f"a mask on the device of x, {a.x.device}",
             got=str(a.mask.device),
             cure="Move it with .to(x.device).",
+        )
+    fill = getattr(source, "fill", 0.0)
+    if fill is not None and a.x.is_floating_point() and abs(fill) > torch.finfo(a.x.dtype).max:
+        raise InputError(
+            argument="moments",
+            expected=f"a fill that {a.x.dtype} can hold",
+            got=repr(str(source)),
+            cure="The usual fill is 0; None leaves the padding as it is.",
         )
 
 

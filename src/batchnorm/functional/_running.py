@@ -103,17 +103,20 @@ def move_inside_transform(x: Tensor, running_mean: Tensor, running_var: Tensor, 
         torch.batch_norm(x, None, None, running_mean, running_var, True, float(momentum), 1e-5, False)
 
 
-def two_values(moments: Moments, running_mean: Tensor, running_var: Tensor) -> Tensor:
-    """A batch (2, C) of these moments, for `move_inside_transform`, which takes no other; (C,) is all it costs.
+def move_inside_transform_by(moments: Moments, running_mean: Tensor, running_var: Tensor, momentum: float) -> None:
+    """`move_inside_transform` by moments, of which batches (2, C) are made: one of that mean, and one of that variance.
 
-    Of moments without an unbiased variance, of one value or none, it has the running ones', which then stay.
+    A batch that has both would round its variance away where the mean is large. Moments of one value or none, which
+    have no unbiased variance, move nothing.
     """
     mean, var = moments.mean, moments.unbiased_var
     if isinstance(moments.count, Tensor):
         seen = moments.count > 1
         mean, var = torch.where(seen, mean, running_mean), torch.where(seen, var, running_var)
-    distance = (var / 2).sqrt()
-    return torch.stack([mean - distance, mean + distance]).to(running_mean.dtype)
+    dtype, distance = running_mean.dtype, (var / 2).sqrt()
+    same, apart = torch.stack([mean, mean]).to(dtype), torch.stack([-distance, distance]).to(dtype)
+    move_inside_transform(same, running_mean, torch.zeros_like(running_var), momentum)
+    move_inside_transform(apart, torch.zeros_like(running_mean), running_var, momentum)
 
 
 def check_counter(num_batches_tracked: Tensor) -> None:

@@ -8,7 +8,7 @@ from ..kernels import cpu
 from ._activation import activate
 from ._channels import widen
 from ._steps import affine
-from ._sweeps import Rules, Saved, Sweeps
+from ._sweeps import BySlices, Rules, Saved, Sweeps
 
 
 def composed_gradients(
@@ -24,7 +24,7 @@ def composed_gradients(
     dresidual = None
     if rules.add:
         # The residual itself is not kept: where ReLU let the sum pass is all that its gradients depend on.
-        passed = cpu.unpack_masks(masks, x)
+        passed = cpu.unpack_masks(masks, x, sweeps.sizes if isinstance(sweeps, BySlices) else None)
         dresidual, y = torch.where(passed, dy, 0), torch.where(passed, y, 0)
     else:
         y = activate(y, None if rules.activation == "identity" else rules.activation)

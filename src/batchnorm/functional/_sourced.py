@@ -72,7 +72,7 @@ def _sizes(a: Arguments, source: Source) -> tuple[int, ...]:
     """The slices of a batch, each with more than one value per channel.
 
     Raises:
-        InputError: a smaller slice, in training.
+        InputError: a smaller slice, in training; slices that are not all of the batch.
         RefusedError: torch.jit traces, for which sizes are constants.
     """
     if not sizes_are_known():
@@ -83,6 +83,13 @@ def _sizes(a: Arguments, source: Source) -> tuple[int, ...]:
         )
     inner = prod(a.x.shape[2:])
     sizes = source.sizes(a.x.shape[0], inner)
+    if sum(sizes) != a.x.shape[0] or min(sizes) < 1:
+        raise InputError(
+            argument="moments",
+            expected=f"slices of at least 1 sample, {a.x.shape[0]} in all",
+            got=f"{tuple(sizes)} by {type(source).__name__}.sizes",
+            cure="Let it return numbers of samples that add up to its first argument.",
+        )
     if a.training and min(sizes) * inner == 1:
         raise _one_value(a, source)
     return sizes

@@ -5,10 +5,12 @@ derivative.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from ..kernels import Affine, Back, Behind, Face, cpu
 from ._moments import Moments, batch_moments
@@ -176,7 +178,7 @@ class BySource:
         """The moments, what the source makes of them, the output."""
         mean, var = self.kernels.moments(x)
         self.own = Moments(mean.detach().requires_grad_(), var.detach().requires_grad_(), _count(x))
-        with torch.enable_grad():
+        with torch.enable_grad(), _no_hooks():
             self.given = self.source.normalizer(self.own, self.state, steps.eps)
         affine = self._affine(steps.weight, steps.bias)
         y, masks = self.kernels.apply(x, affine, steps.rules.behind, steps.residual)
@@ -220,6 +222,20 @@ class BySource:
         of_mean, of_var = (torch.zeros_like(dmean) if d is None else d for d in found)
         of_x = of_var * (2 / count)
         return Back(of_x, of_mean / count + distance * of_x)
+
+
+def _no_hooks() -> AbstractContextManager[object]:
+    """Let a small graph save its tensors as they are, whatever hooks there are around the call.
+
+    The way back through it is a pass of its own, for which activation checkpointing would run all that it has left out
+    once more, for each layer.
+    """
+    allowed = torch._C._autograd._saved_tensors_hooks_is_enabled()  # type: ignore[attr-defined]  # torch's gap
+    return saved_tensors_hooks(_as_it_is, _as_it_is) if allowed else nullcontext()
+
+
+def _as_it_is(saved: Tensor) -> Tensor:
+    return saved
 
 
 def _count(x: Tensor) -> int:

@@ -7,13 +7,11 @@ import torch
 from torch import Tensor
 
 from ..kernels import cpu, gpu
-from ._activation import Activation
-from ._arguments import Arguments
 from ._pays import affine_pays, pays
 from ._plain import are_plain
 from ._transforms import inside_transform
 from ._unwatched import is_unwatched
-from ._why_not import why_not
+from ._why_not import why_not, why_not_affine
 
 
 class Row(NamedTuple):
@@ -71,10 +69,10 @@ TABLE = (
     Row(
         "channel_affine",
         "fused",
-        "as batch_norm, but at least 2**20 values channels_last, 2**21 contiguous with an activation, 2**17 in "
-        "bfloat16",
+        "as batch_norm, but at least 2**20 values contiguous, 2**21 channels_last and only with an activation, 2**17 "
+        "in bfloat16",
         "one sweep instead of two or three",
-        lambda x, scale, shift, activation: affine_pays(x, activation) and _has_kernel(x, activation),
+        lambda x, scale, shift, activation: affine_pays(x, activation) and why_not_affine(x, activation) is None,
     ),
     Row(
         "channel_affine",
@@ -105,10 +103,6 @@ TABLE = (
 def choose(function: str, *given: Any) -> str:
     """The route that the table names for a call of that function."""
     return next(row.route for row in TABLE if row.function == function and row.holds(*given))
-
-
-def _has_kernel(x: Tensor, activation: Activation) -> bool:
-    return why_not(Arguments(x, None, None, None, None, False, 0.0, 0.0, activation)) is None
 
 
 def _is_read_by_cpu(x: Tensor) -> bool:

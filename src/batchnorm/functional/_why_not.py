@@ -1,9 +1,11 @@
 """Which condition of the kernels does a call fail? Said in words, for a route that is asked for by name."""
 
 import torch
+from torch import Tensor
 from torch.autograd import forward_ad
 
 from ..kernels import cpu
+from ._activation import Activation
 from ._arguments import Arguments
 from ._transforms import inside_transform
 
@@ -23,9 +25,19 @@ def unknown_step(a: Arguments) -> str | None:
             return f"knows a residual or a pool with the activation 'relu' alone, got {a.activation!r}"
         if a.pool not in (None, 2):
             return f"knows pools of kernel_size 2 alone, got {a.pool}"
-    elif a.activation is not None and a.activation not in ACTIVATIONS:
-        return f"knows the activations {', '.join(ACTIVATIONS)} and None, got {a.activation!r}"
+        return None
+    return _unknown_activation(a.activation)
+
+
+def _unknown_activation(activation: Activation) -> str | None:
+    if activation is not None and activation not in ACTIVATIONS:
+        return f"knows the activations {', '.join(ACTIVATIONS)} and None, got {activation!r}"
     return None
+
+
+def why_not_affine(x: Tensor, activation: Activation) -> str | None:
+    """`why_not` of a scale and a shift, and the activation behind them."""
+    return _unknown_activation(activation) or _unsuited_place() or cpu.why_not(x)
 
 
 def _unsuited_place() -> str | None:

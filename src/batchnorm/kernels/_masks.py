@@ -34,8 +34,12 @@ def bytes_of_sum(shape: Sequence[int], *, rows: bool) -> int:
     return shape[0] * shape[1] * ((length + 7) // 8) if rows else (shape[0] * shape[1] * length + 7) // 8
 
 
-def unpack_masks(masks: Tensor, x: Tensor) -> Tensor:
-    """The masks of a sum as truth values, in the shape of x."""
+def unpack_masks(masks: Tensor, x: Tensor, sizes: Sequence[int] | None = None) -> Tensor:
+    """The masks of a sum as truth values, in the shape of x; of slices of these sizes, which each begin a byte."""
+    if sizes is not None:
+        parts = x.split_with_sizes(sizes)
+        bits_of = masks.split_with_sizes([mask_bytes(part) for part in parts])
+        return torch.cat([unpack_masks(own, part) for own, part in zip(bits_of, parts, strict=True)])
     n, c = x.shape[:2]
     bits = (masks[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1
     if isinstance(layout_of(x), Rows):

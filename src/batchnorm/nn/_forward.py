@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, ClassVar, Self, SupportsIndex
 
-import torch
 from torch import Tensor
+from torch.nn import Module
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from batchnorm.functional import (
@@ -34,6 +34,7 @@ class Forward(Scripted, _BatchNorm):
     shapes: ClassVar[dict[int, str]]
     axes: ClassVar[tuple[int, ...]]  # how many an input may have, as TorchScript can read it
     own_step: ClassVar[str | None] = None  # what the layer does besides normalizing and activating
+    finds_by_torch: ClassVar[bool] = True  # whether the class leaves it to torch what a name of its state stands for
     eps = GuardedEps()
     moments = MomentsOf()
 
@@ -61,6 +62,8 @@ class Forward(Scripted, _BatchNorm):
         super().__init_subclass__(**options)
         if "shapes" in vars(cls):
             cls.axes = tuple(cls.shapes)
+        found = cls.__getattribute__, getattr(cls, "__getattr__", None)
+        cls.finds_by_torch = found == _FOUND and not any(hasattr(cls, name) for name in _STATE)
 
     def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: A002  # torch's name, which callers may use
         """Normalize, scale, shift and activate `input`; in training move the running statistics.
@@ -68,6 +71,8 @@ class Forward(Scripted, _BatchNorm):
         `mask` is for a source of moments that takes one (`Masked`), and for no other.
         """
         if is_scripting():
+            if mask is not None:
+                raise TypeError("mask: expected None, for torch's operator takes no mask. Call the layer unscripted.")
             return self._activated(self._by_torch(input))
         if type(input) is Tensor and mask is None:  # the usual call, in few steps
             output, activation = self._call(batch_norm, input), self.activation
@@ -110,10 +115,7 @@ class Forward(Scripted, _BatchNorm):
     def _call(self, function: Callable[..., Tensor], input: Tensor, *others: Tensor, **own: object) -> Tensor:  # noqa: A002
         """`function` of `input`, of what else it takes, and of this layer's state, which it moves in training."""
         try:
-            if type(input) is not Tensor:
-                self._check_input_dim(input)
-            elif input.dim() not in self.shapes:
-                raise self._wrong_axes(input)
+            self._check_input_dim(input)  # a method of torch's that subclasses override
         except AttributeError:
             self._check_is_tensor(input)  # asked only when it failed: a call of a small layer takes few microseconds
             raise
@@ -171,7 +173,7 @@ class Forward(Scripted, _BatchNorm):
         if is_scripting():
             if input.dim() not in self.axes:
                 raise ValueError(f"expected an input of {self.axes} axes, got shape {input.size()}.")
-        elif not is_proxy(input) and input.dim() not in self.shapes:
+        elif (type(input) is Tensor or not is_proxy(input)) and input.dim() not in self.shapes:
             raise self._wrong_axes(input)
 
     def _check_is_tensor(self, x: object) -> None:
@@ -216,7 +218,7 @@ class Forward(Scripted, _BatchNorm):
     def extra_repr(self) -> str:
         """The text of torch, and what differs from torch's layer."""
         text: str = super().extra_repr()  # type: ignore[no-untyped-call]  # torch's
-        if self.activation is not None and not isinstance(self.activation, torch.nn.Module):
+        if self.activation is not None and not isinstance(self.activation, Module):
             text += f", activation={self.activation!r}"
         if self.route != "auto":
             text += f", route={self.route!r}"
@@ -229,9 +231,13 @@ def _is_by_name(activation: object) -> bool:
     return activation is None or type(activation) is str
 
 
-def _held(layer: _BatchNorm, held: Mapping[str, Tensor | None], name: str) -> Tensor | None:
-    """An attribute of a layer, by a look into where torch keeps it: that is quicker. Who replaces it takes it out."""
-    if name in held:
+_FOUND = object.__getattribute__, Module.__getattr__
+_STATE = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
+def _held(layer: Forward, held: Mapping[str, Tensor | None], name: str) -> Tensor | None:
+    """An attribute of a layer, by a look into where torch keeps it, which is quicker, if nothing stands before it."""
+    if name in held and name not in layer.__dict__ and layer.finds_by_torch:
         return held[name]
     found: Tensor | None = getattr(layer, name)
     return found

@@ -18,7 +18,7 @@ class GhostBatchNorm1d(BatchNorm1d):
 
     Args:
         num_features: C, the number of channels (axis 1).
-        size: samples of a slice.
+        size: the number of samples in a slice.
         options: as for `BatchNorm1d`, by name.
 
     Raises:

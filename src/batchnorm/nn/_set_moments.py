@@ -19,7 +19,7 @@ def set_moments(model: nn.Module, moments: Source | str | None) -> int:
         moments: a source, or its text; None for the batch's own.
 
     Raises:
-        ValueError: the text of no source. No layer has been changed, here as below.
+        ValueError: a text that names no source. No layer has been changed, here as below.
         TypeError: neither a source nor a text; `model` is no module.
         RuntimeError: a layer cannot take that source.
 

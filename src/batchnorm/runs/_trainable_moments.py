@@ -26,7 +26,7 @@ def unfit_moments(text: str) -> Fault | None:
         >>> print(unfit_moments("gost:32").text())
         moments: expected batch, ghost:32, ... or population:none, got 'gost:32'. Did you mean 'ghost'?
         >>> print(unfit_moments("ghost:0").text())
-        moments: 'ghost:0' has a wrong size; expected the samples of a slice, an integer of at least 1, got 0
+        moments: 'ghost:0' has a wrong size; expected the number of samples in a slice, ... The usual value is 32.
     """
     name = text.partition(":")[0]
     if name in REFUSED:

@@ -18,8 +18,9 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
     evaluation mode, the running statistics do not fit the model (the train/eval gap).
 
     Inside the block, norm layers compute what they compute in training mode (frozen ones too, except for a class that
-    knows nothing of batches, such as torchvision's FrozenBatchNorm2d), and everything else is in evaluation mode:
-    dropout is off. No buffer changes, not even `num_batches_tracked`. When the block ends, even by an exception, every
+    knows nothing of batches, such as torchvision's FrozenBatchNorm2d; layers whose `moments` read running statistics
+    then, such as `Renorm` and `Population`, go by the batch alone), and everything else is in evaluation mode: dropout
+    is off. No buffer changes, not even `num_batches_tracked`. When the block ends, even by an exception, every
     module has its `training` and every norm layer its `track_running_stats` back.
 
     An evaluation function of your own may call `model.eval()` or `model.train()` inside the block: the norm layers stay

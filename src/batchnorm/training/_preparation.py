@@ -169,6 +169,18 @@ def prepare(
         take_moments(net, config)
         net.to(device)
         prove_takes(net, source, config, device)
+        return _job(config, device, net, arguments, source, objects)
+
+
+def _job(
+    config: TrainConfig,
+    device: torch.device,
+    net: nn.Module,
+    arguments: dict[str, Any],
+    source: Source,
+    objects: tuple[str, ...],
+) -> Job:
+    """Read the images, and put all together that trains a net which can be trained."""
     if config.channels_last:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
     train, val = data.split_off_validation(source.load("train"), config.val_fraction, config.seed)

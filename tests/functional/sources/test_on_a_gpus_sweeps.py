@@ -31,9 +31,11 @@ def made():
 
 def results(y, given):
     x, mean, var, weight, bias, _ = given
-    gradients = torch.autograd.grad(y, (x, weight, bias), draw(*y.shape, seed=9), create_graph=True)
-    again = torch.autograd.grad(sum(one.square().sum() for one in gradients), (x, weight))
-    return y, *gradients, *again, mean, var
+    leaves, dy = (x, weight, bias), draw(*y.shape, seed=9)
+    by_sweeps = torch.autograd.grad(y, leaves, dy, retain_graph=True)
+    written_out = torch.autograd.grad(y, leaves, dy, create_graph=True)
+    again = torch.autograd.grad(sum(one.square().sum() for one in written_out), (x, weight))
+    return y, *by_sweeps, *written_out, *again, mean, var
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=str)

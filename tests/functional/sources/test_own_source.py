@@ -264,3 +264,22 @@ def test_a_layer_whose_source_does_not_track_counts_no_batches():
     layer(ARGUMENTS[0])
     assert layer.num_batches_tracked == 0
     assert torch.equal(layer.running_var, torch.ones(4, dtype=torch.float64))
+
+
+@dataclass(frozen=True)
+class Cut(Source):
+    """Slices as somebody counts them."""
+
+    parts: tuple[int, ...]
+
+    def sizes(self, count, inner):
+        return self.parts
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("parts", [(4, 0, 5), (4, 4), (3,), (), (10, -1)])
+def test_slices_that_are_not_the_batch_are_refused_and_nothing_has_moved(parts, route):
+    mean, var = torch.zeros(3), torch.ones(3)
+    with pytest.raises(ValueError, match=r"expected slices of at least 1 sample, 9 in all, got .* by Cut\.sizes"):
+        batch_norm(torch.randn(9, 3, 4, 4), mean, var, training=True, moments=Cut(parts), route=route)
+    assert (mean.tolist(), var.tolist()) == ([0.0] * 3, [1.0] * 3)

@@ -4,11 +4,12 @@ from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
-from batchnorm.functional import batch_norm
+from batchnorm.functional import batch_norm, batch_norm_add
 from batchnorm.nn import Ghost
 
 from ..batch_norm_cases import errors, make_case, run
@@ -180,3 +181,28 @@ def test_without_gradients_the_numbers_are_the_same(mode, text, training):
     assert not y.requires_grad
     for found, name in ((y, "y"), (mean, "running_mean"), (var, "running_var")):
         torch.testing.assert_close(found.clone(), torch.from_numpy(wanted[name]), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_gradients_of_sums_in_slices_are_differentiated_again(size, form):
+    """27 values of a slice end within a byte of the bits that say where ReLU let the sum pass."""
+
+    def by_torch(x, residual):
+        parts = zip(x.split(size), residual.split(size), strict=True)
+        return torch.cat([F.relu(F.batch_norm(part, None, None, training=True) + beside) for part, beside in parts])
+
+    def by_kernels(x, residual):
+        return batch_norm_add(x, residual, None, None, training=True, moments=Ghost(size), route="fused")
+
+    found, wanted = (second_order(function, form) for function in (by_kernels, by_torch))
+    torch.testing.assert_close(found, wanted)
+
+
+def second_order(function, form):
+    """The gradients of a sum of squares, and those of their squares."""
+    draw = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(4, 3, 3, 3, dtype=torch.float64, generator=draw) for _ in range(2)]
+    inputs = [one.to(memory_format=form).requires_grad_() for one in inputs]
+    first = torch.autograd.grad(function(*inputs).square().sum(), inputs, create_graph=True)
+    return *first, *torch.autograd.grad(sum(one.square().sum() for one in first), inputs)

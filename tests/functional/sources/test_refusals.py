@@ -51,6 +51,12 @@ def test_a_mask_that_is_none_of_this_batch_is_refused(name, training):
     refuses(error, f"mask: .*{message}", mask=mask, moments="masked", training=training)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_fill_that_half_types_cannot_hold_is_refused(training):
+    message = "moments: expected a fill that torch.float16 can hold, got 'masked:-100000.0'"
+    refuses(ValueError, message, X.half(), mask=ONES, moments="masked:-1e5", training=training)
+
+
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize(("mask", "count"), [(ONES & False, 0), (ONE, 1)])
 def test_too_few_valid_places_are_refused_in_training(mask, count, route):

@@ -97,7 +97,7 @@ def test_what_inherits_has_no_text_of_its_own():
     assert str(Mine(4)).endswith("Mine(size=4)")
 
 
-SIZE = "Ghost: size: expected the samples of a slice, an integer of at least 1, got "
+SIZE = "Ghost: size: expected the number of samples in a slice, an integer of at least 1, got "
 R_MAX, D_MAX = (
     "Renorm: r_max: expected a number of at least 1, got ",
     "Renorm: d_max: expected a number of at least 0, got ",

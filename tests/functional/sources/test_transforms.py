@@ -79,6 +79,15 @@ def test_grad_moves_statistics_from_outside_of_it(text, route):
     torch.testing.assert_close((mean, var), eager_statistics(X, text))
 
 
+@pytest.mark.parametrize("text", [text for text in TRACKING if text != "masked"])
+def test_grad_keeps_the_variance_of_float32_far_from_0(text):
+    x = (X + 1e4).float()
+    mean, var = torch.full((3,), 1e4), torch.ones(3)
+    options = {"training": True, "momentum": 1.0, "moments": text, "num_batches_tracked": FAR_ON}
+    grad(lambda x: batch_norm(x, mean, var, **options).sum())(x)
+    torch.testing.assert_close(var.double(), x.double().var((0, 2)), rtol=3e-4, atol=0)
+
+
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("text", TRACKING)
 def test_vmap_moves_statistics_that_are_mapped_too(text, route):

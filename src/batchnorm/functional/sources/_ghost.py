@@ -17,7 +17,7 @@ class Ghost(Source):
     slices' merge to (`Moments.merge`).
 
     Args:
-        size: samples of a slice, 1 at least.
+        size: the number of samples in a slice, at least 1.
 
     Raises:
         TypeError: `size` is no integer.
@@ -40,7 +40,7 @@ class Ghost(Source):
     name = "ghost"
 
     def __post_init__(self) -> None:
-        expected = "the samples of a slice, an integer of at least 1"
+        expected = "the number of samples in a slice, an integer of at least 1"
         size = checked_integer("Ghost", "size", self.size, 1, expected, "The usual value is 32.")
         object.__setattr__(self, "size", size)
 

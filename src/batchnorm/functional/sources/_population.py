@@ -19,12 +19,12 @@ class Population(Source):
         x_hat = (x - running_mean) / sqrt(running_var + eps)
 
     The running statistics are taken for the population's: measure them by `batchnorm.recalibrate` before the first step
-    and again every few, for they age as the weights change; `batchnorm train --moments population` does so. No batch
-    moves them.
+    and again every few steps, for they age as the weights change; `batchnorm train --moments population` does so. No
+    batch moves them.
 
     gradient="batch": the numbers of the population with the gradient of batch norm, in which the moments move with the
-    batch: for the limit of no limits, batch renormalization. gradient="none": the moments are constants. A training may
-    then diverge between two measurements, since nothing keeps the weights from growing.
+    batch: batch renormalization without limits. gradient="none": the moments are constants. A training may then diverge
+    between two measurements, since nothing keeps the weights from growing.
 
     Args:
         gradient: "batch" or "none".

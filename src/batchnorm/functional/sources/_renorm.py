@@ -28,9 +28,9 @@ class Renorm(Source):
     twice, and the second time it reads what the first has moved: the gradients are those of an update later.
 
     Args:
-        r_max: how much the scale is corrected at most, 1 at least; `inf` for no limit.
-        d_max: how far the mean is moved at most, in standard deviations, 0 at least; `inf` for no limit.
-        warmup: updates until the limits are full, 0 at least.
+        r_max: how much the scale is corrected at most, at least 1; `inf` for no limit.
+        d_max: how far the mean is moved at most, in standard deviations, at least 0; `inf` for no limit.
+        warmup: the number of updates until the limits are full, at least 0.
 
     Raises:
         TypeError: no numbers; `warmup` no integer.
@@ -92,7 +92,7 @@ class Renorm(Source):
 
 
 def _cure(usual: int) -> str:
-    return f"The usual value is {usual}; math.inf is no limit."
+    return f"The usual value is {usual}; inf is no limit."
 
 
 def _clamped(values: Tensor, least: float | Tensor, most: float | Tensor) -> Tensor:

@@ -75,7 +75,9 @@ class Source:
         return self if training else RUNNING
 
     def normalizer(self, own: Moments, state: State, eps: float) -> Normalizer:
-        """What normalizes, given the moments of the batch itself.
+        """What normalizes, given the moments of the batch itself; a function of these arguments alone.
+
+        For a second derivative it is asked once more, and must answer the same.
 
         Args:
             own: the moments of the batch, in float32 or wider.

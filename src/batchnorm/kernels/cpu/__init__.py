@@ -8,8 +8,6 @@ from .._masks import unpack_masks as unpack_masks
 from .._unusable import UnusableKernelsError as UnusableKernelsError
 from ._calls import backward as backward
 from ._calls import forward as forward
-from ._calls import pool_backward as pool_backward
-from ._calls import pool_forward as pool_forward
 from ._compiler import address_of as address_of
 from ._compiler import available as available
 from ._compiler import why_unavailable as why_unavailable

@@ -118,30 +118,3 @@ def backward(
         return given
     dresidual = as_handed_on(dresidual, plan.x) if add else dresidual
     return given._replace(dx=as_handed_on(dx, plan.x), dresidual=dresidual)
-
-
-def pool_forward(
-    x: Tensor,
-    statistics: Statistics | None,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-    running: Running | None = None,
-) -> Outputs:
-    """`forward` of x (N, C, H, W) with ReLU and a pool."""
-    return forward(x, statistics, weight, bias, eps, "relu", None, running, pool=True)
-
-
-def pool_backward(
-    dy: Tensor,
-    x: Tensor,
-    mean: Tensor,
-    var: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    masks: Tensor,
-    eps: float,
-    training: bool,  # noqa: FBT001  # the operator's order
-) -> Gradients:
-    """The gradients of `pool_forward`, with the mean, var and masks that it gave."""
-    return backward(dy, x, mean, var, weight, bias, masks, eps, "relu", False, training, pool=True)

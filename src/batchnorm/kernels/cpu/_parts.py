@@ -7,7 +7,7 @@ from .._seam import Affine, Applied, Back, Behind, Sums, Unapplied
 from ._launch import Launch, bits
 from ._plan import Room, plan_of
 from ._records import Statistics
-from ._rooms import as_handed_on, check_order, in_order, new, no_gradients, no_outputs, statistics_for
+from ._rooms import as_handed_on, in_order, new, no_gradients, no_outputs, statistics_for
 from .jit.slots import (
     BACK_CONSTANT,
     BACK_OF_X,
@@ -40,9 +40,7 @@ def moments(x: Tensor) -> Statistics:
     return mean, var
 
 
-def apply(
-    x: Tensor, affine: Affine, behind: Behind = PLAIN, residual: Tensor | None = None, *, out: Applied | None = None
-) -> Applied:
+def apply(x: Tensor, affine: Affine, behind: Behind = PLAIN, residual: Tensor | None = None) -> Applied:
     """Compute y = finish((x - center) * scale + shift), and the bits of a sum or a pool that the way back needs.
 
     Args:
@@ -51,7 +49,6 @@ def apply(
             x is computed in, the center to float64.
         behind: what follows; `add` says whether there is a residual.
         residual: of the shape of x, or None.
-        out: where to write, instead of new memory; see `forward`.
 
     Raises:
         ValueError: a residual where `behind` has none, or the other way round; other than C numbers.
@@ -63,14 +60,13 @@ def apply(
         y, _, _, masks = no_outputs(x, None, behind.activation, add=behind.add, pool=behind.pool)
         return Applied(y, masks)
     launch, room = _launch("apply", x, affine, behind)
-    y, masks = out or Applied(new(room, x.dtype), torch.empty(launch.plan.masks, dtype=torch.uint8))
-    check_order(y, room)
+    y, masks = new(room, x.dtype), torch.empty(launch.plan.masks, dtype=torch.uint8)
     launch.place(Y, y)
     launch.place(MASKS, masks)
     if residual is not None:
         launch.place(RESIDUAL, in_order(residual, room, x.dtype))
     launch.run(y)
-    return out or Applied(as_handed_on(y, room), masks)
+    return Applied(as_handed_on(y, room), masks)
 
 
 def sums(dy: Tensor, x: Tensor, affine: Affine, behind: Behind = PLAIN, masks: Tensor | None = None) -> Sums:
@@ -101,8 +97,6 @@ def apply_back(
     back: Back | None,
     behind: Behind = PLAIN,
     masks: Tensor | None = None,
-    *,
-    out: Unapplied | None = None,
 ) -> Unapplied:
     """Compute dx = g * scale + (x - center) * of_x + constant, and g itself where there was a residual.
 
@@ -113,7 +107,6 @@ def apply_back(
         back: of_x and constant, (C,) each; None where the moments are constants: dx = g * scale.
         behind: as for `apply`.
         masks: what `apply` gave.
-        out: where to write, instead of new memory; see `forward`.
 
     Raises:
         ValueError: other masks than `apply` gave; other than C numbers; dy of another shape than y.
@@ -124,8 +117,7 @@ def apply_back(
         return Unapplied(nothing.dx, nothing.dresidual if behind.add else None)
     launch, room = _launch("apply_back", x, affine, behind)
     like_x = launch.plan.x
-    dx, dresidual = out or Unapplied(new(like_x, x.dtype), new(like_x, x.dtype) if behind.add else None)
-    check_order(dx, like_x)
+    dx, dresidual = new(like_x, x.dtype), new(like_x, x.dtype) if behind.add else None
     launch.place(DX, dx)
     launch.place(DY, in_order(dy, room, x.dtype))
     launch.values[TRAINING] = back is not None
@@ -135,10 +127,10 @@ def apply_back(
     _place_masks(launch, masks)
     if dresidual is None:
         launch.run(dx)
-        return out or Unapplied(as_handed_on(dx, like_x), None)
+        return Unapplied(as_handed_on(dx, like_x), None)
     launch.place(DRESIDUAL, dresidual)
     launch.run(dx, dresidual)
-    return out or Unapplied(as_handed_on(dx, like_x), as_handed_on(dresidual, like_x))
+    return Unapplied(as_handed_on(dx, like_x), as_handed_on(dresidual, like_x))
 
 
 def _launch(way: str, x: Tensor, affine: Affine, behind: Behind) -> tuple[Launch, Room]:
