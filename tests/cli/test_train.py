@@ -194,7 +194,7 @@ MISTAKES = {
         "--moments: expected batch, ghost:32, renorm, renorm:3,5,5000, pop",
     ),
     "moments without their size": (["--moments", "ghost"], "Write 'ghost:32', for example"),
-    "moments with a wrong size": (["--moments", "ghost:0"], "'ghost:0' has a wrong size; expected the samples of a"),
+    "moments with a wrong size": (["--moments", "ghost:0"], "'ghost:0' has a wrong size; expected the number of samp"),
     "moments that need a mask": (["--moments", "masked"], "takes a mask with every batch, and a training gives none"),
     "moments of evaluation alone": (["--moments", "blend:0.1"], "it mixes statistics in evaluation alone"),
     "moments of torch's norms": (["--moments", "ghost:32", "--norm", "torch"], "Use --moments batch, or a norm of th"),
