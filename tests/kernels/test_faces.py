@@ -45,4 +45,3 @@ def test_the_gpus_face_refuses_what_lies_elsewhere():
 def test_the_faces_have_the_same_functions(face):
     assert all(callable(getattr(face, name)) for name in ("why_not", "moments", "apply", "sums", "apply_back"))
     assert "identity" in face.ACTIVATIONS
-    assert hasattr(face, "forward") is face.JOINED

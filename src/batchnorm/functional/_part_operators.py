@@ -8,14 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ..kernels import Affine, Behind, cpu, in_output_format, output_format, unpack_masks
-from ._activation import activate
+from ..kernels import Affine, Behind, cpu, in_output_format, output_format
 from ._channels import per_channel, widen
 from ._operators import fake_output
 from ._plain import is_batched
+from ._second_derivative import differentiated, finished
 
 Optional = Tensor | None
 
@@ -98,7 +97,7 @@ def _save_apply(ctx: Any, inputs: Any, output: Any) -> None:
     x, center, scale, shift, residual, activation, pool = inputs
     ctx.mark_non_differentiable(output[1])
     ctx.save_for_backward(x, center, scale, shift, output[1])
-    ctx.rules = (activation, residual is not None, pool)
+    ctx.behind = Behind(activation, residual is not None, pool)
     ctx.set_materialize_grads(False)
 
 
@@ -108,11 +107,11 @@ def _apply_gradients(ctx: Any, dy: Optional, _: Any) -> tuple[Any, ...]:
     x, center, scale, shift, masks = ctx.saved_tensors
     if torch.is_grad_enabled() or is_batched(dy):
         with torch.enable_grad():
-            return *_written_out(dy, x, center, scale, shift, masks, *ctx.rules), None, None
-    dx, sum_dy, sum_dy_x, dresidual = torch.ops.batchnorm.apply_back(dy, x, center, scale, shift, masks, *ctx.rules)
+            return *_written_out(dy, x, center, scale, shift, masks, ctx.behind), None, None
+    dx, sum_dy, sum_dy_x, dresidual = torch.ops.batchnorm.apply_back(dy, x, center, scale, shift, masks, *ctx.behind)
     dshift = None if shift is None else sum_dy.to(shift.dtype)
     dcenter = (-scale * sum_dy).to(center.dtype)
-    return dx, dcenter, sum_dy_x.to(scale.dtype), dshift, dresidual if ctx.rules[1] else None, None, None
+    return dx, dcenter, sum_dy_x.to(scale.dtype), dshift, dresidual if ctx.behind.add else None, None, None
 
 
 def _written_out(
@@ -122,33 +121,21 @@ def _written_out(
     scale: Tensor,
     shift: Optional,
     masks: Tensor,
-    activation: str,
-    add: bool,
-    pool: bool,
+    behind: Behind,
 ) -> tuple[Optional, ...]:
     """The gradients as functions that autograd knows: those of the steps by torch's operators."""
     # Under new names, as in `composed_gradients`.
     x, center, scale = x.view_as(x), center.view_as(center), scale.view_as(scale)
     given = (x, center, scale, None if shift is None else shift.view_as(shift))
-    y = _applied(*given, None if activation == "identity" or add else activation)
-    dresidual = None
-    if add:
-        passed = unpack_masks(masks, x)
-        dresidual, y = torch.where(passed, dy, 0), torch.where(passed, y, 0)
-    if pool:
-        y = F.max_pool2d(y, 2)
-    leaves = [t for t in given if t is not None and t.requires_grad]
-    found = iter(torch.autograd.grad(y, leaves, dy.to(y.dtype), create_graph=True)) if leaves else iter(())
-    return *(next(found) if t is not None and t.requires_grad else None for t in given), dresidual
+    y, dresidual = finished(in_output_format(_applied(*given), x), dy, masks, behind)
+    return *differentiated(y, given, dy), dresidual
 
 
-def _applied(x: Tensor, center: Tensor, scale: Tensor, shift: Optional, activation: str | None) -> Tensor:
-    """activate((x - center) * scale + shift) by operators of torch, in the type that x is computed in."""
+def _applied(x: Tensor, center: Tensor, scale: Tensor, shift: Optional) -> Tensor:
+    """(x - center) * scale + shift by operators of torch, in the type that x is computed in."""
     wide = widen(x)
     y = (wide - per_channel(center.to(wide.dtype), x, "mean")) * per_channel(scale.to(wide.dtype), x, "weight")
-    if shift is not None:
-        y = y + per_channel(shift.to(wide.dtype), x, "bias")
-    return activate(in_output_format(y, x), activation)
+    return y if shift is None else y + per_channel(shift.to(wide.dtype), x, "bias")
 
 
 def _register() -> None:

@@ -23,10 +23,6 @@ class Face(Protocol):
     def ACTIVATIONS(self) -> tuple[str, ...]:  # noqa: N802  # a constant of the modules
         """The activations that `Behind` may name, "identity" among them."""
 
-    @property
-    def JOINED(self) -> bool:  # noqa: N802
-        """Whether there are `forward` and `backward`, too: all sweeps of a norm by its own moments in one call."""
-
     def why_not(self, x: Tensor) -> str | None:
         """What of x the kernels do not take, as the rest of a sentence; None if they take it."""
 

@@ -34,6 +34,3 @@ from ._warmup import warmup as warmup
 from ._why_not import why_not as why_not
 from ._work import DTYPES as DTYPES
 from ._work import SERIAL as SERIAL
-
-JOINED = True
-"""Whether a norm by its own moments is one call here: `forward` and `backward`."""

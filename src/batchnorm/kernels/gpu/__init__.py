@@ -3,7 +3,6 @@
 from ._moments import exact_moments as exact_moments
 from ._moments import takes as takes
 from ._operators import ACTIVATIONS as ACTIVATIONS
-from ._operators import JOINED as JOINED
 from ._operators import apply as apply
 from ._operators import apply_back as apply_back
 from ._operators import moments as moments

@@ -16,8 +16,6 @@ from . import _moments
 
 ACTIVATIONS = ("identity",)
 """The activations that may stand in `Behind`."""
-JOINED = False
-"""Whether a norm by its own moments is one call here."""
 
 PLAIN = Behind()
 LEAST = 2.0**-64
