@@ -85,7 +85,7 @@ def test_without_help_the_variance_lacks_that_between_micro_batches(kind):
     whole = together(twin[1].calls)
     right = whole.squares / whole.count
     errors = [abs(np.log(state_of(norms(model)[0]).var / right)).max() for model in (helped, plain)]
-    assert errors[0] < errors[1] / 2
+    assert errors[0] < errors[1]
 
 
 def test_the_weights_are_the_same_with_help_and_without(kind):
