@@ -62,3 +62,23 @@ def test_gradients_are_those_without_checkpointing(use_reentrant):
     nn.ReLU()(plain(x)).square().sum().backward()
     found = run(checkpointed, use_reentrant)
     torch.testing.assert_close(found[1:4], [x.grad, plain.weight.grad, plain.bias.grad])
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_a_second_run_reads_the_statistics_that_the_first_one_read(use_reentrant, nested):
+    layers = [bn.BatchNorm2d(3, moments=bn.Renorm(3, 5, warmup=3)) for _ in range(2)]
+    for _ in range(3):  # each changes the statistics and the limits that the next one reads
+        found, expected = run(layers[0], use_reentrant, nested=nested), run(layers[1], None)
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_a_second_run_finds_its_own_statistics_among_those_of_several_calls():
+    layers = [bn.BatchNorm2d(3, moments=bn.Renorm(3, 5, warmup=3)) for _ in range(2)]
+    gradients = []
+    for layer, through in zip(layers, (checkpoint, lambda f, x, use_reentrant: f(x)), strict=True):
+        x = X.clone().requires_grad_()
+        both = through(lambda x, layer=layer: layer(x) + layer(3 * x + 1).square(), x, use_reentrant=False)
+        (both + layer(x.exp())).square().sum().backward()
+        gradients.append(x.grad)
+    torch.testing.assert_close(*gradients)

@@ -26,14 +26,14 @@ from ._scale_shift import ScaleShift as ScaleShift
 from ._set_moments import set_moments as set_moments
 from ._set_route import set_route as set_route
 from ._tail import Tail as Tail
-from ._tracking import SAFE as SAFE
 from ._tracking import Gatherer as Gatherer
 from ._tracking import Moved as Moved
 from ._tracking import Policy as Policy
 from ._tracking import Tracking as Tracking
 from ._tracking import Verdict as Verdict
-from ._tracking import is_recomputing as is_recomputing
 from ._tracking import tracking_of as tracking_of
+from ._trial import SAFE as SAFE
+from ._trial import is_recomputing as is_recomputing
 
 __all__ = [
     "Batch",

@@ -25,7 +25,7 @@ from ._guard import GuardedEps
 from ._moments_of import MomentsOf, given_to
 from ._scripted import Scripted, is_scripting
 from ._traced import is_proxy, method_node, module_node
-from ._tracking import Trial, is_recomputing
+from ._trial import trial_of
 
 
 class Forward(Scripted, _BatchNorm):
@@ -128,7 +128,7 @@ class Forward(Scripted, _BatchNorm):
         if self.training:
             if self.track_running_stats:
                 counter = self._counter(input)
-                trial = self._trial(running_mean)
+                trial = trial_of(self, input, running_mean)
             else:
                 running_mean = running_var = None
         source, activation = self.__dict__.get("_source"), self.activation
@@ -136,7 +136,7 @@ class Forward(Scripted, _BatchNorm):
             running_mean, running_var = trial.mean, trial.var
             momentum = 1.0 if trial.gathers else momentum
         if source is not None:
-            own |= self._asks(source, running_mean)
+            own |= self._asks(source, running_mean, self.num_batches_tracked if trial is None else trial.counter)
         output = function(
             input,
             *others,
@@ -153,23 +153,16 @@ class Forward(Scripted, _BatchNorm):
         )
         # Afterwards: a batch that was refused has not been tracked.
         if trial is not None:
-            trial.settle(counter, _values(input, own.get("mask")))
+            trial.settle(counter, input, own.get("mask"))
         elif counter is not None:
             counter.add_(1)
         return output
 
-    def _trial(self, running_mean: Tensor | None) -> Trial | None:
-        """Copies for this call in training to move, where its statistics may have to stay as they are."""
-        tracking, recomputing = self.__dict__.get("_tracking"), self.checkpoint_safe and is_recomputing()
-        if (tracking is None and not recomputing) or running_mean is None or not self._tracks():
-            return None
-        return Trial(self, tracking, recomputing=recomputing)
-
-    def _asks(self, source: Source, running_mean: Tensor | None) -> dict[str, object]:
+    def _asks(self, source: Source, running_mean: Tensor | None, counter: Tensor | None) -> dict[str, object]:
         """The source, as the function takes it; none where it would have to read statistics that there are not."""
         if running_mean is None and (source.reads_running or not (self.training or source.takes_mask)):
             return {}  # by the batch, as in torch: evaluation without statistics, and whoever switched them off
-        return {"moments": source, "num_batches_tracked": self.num_batches_tracked}
+        return {"moments": source, "num_batches_tracked": counter}
 
     def _activates_later(self) -> bool:
         """Whether the activation is called by the layer: a module, as one, so that its hooks run and a tracer sees it.
@@ -245,11 +238,6 @@ class Forward(Scripted, _BatchNorm):
             text += f", route={self.route!r}"
         source = given_to(self)
         return text if source is None else f"{text}, moments={str(source)!r}"
-
-
-def _values(x: Tensor, mask: object) -> int | Tensor:
-    """How many values of each channel a batch has, of which a mask tells those that are valid."""
-    return mask.sum() if isinstance(mask, Tensor) else x.numel() // max(x.shape[1], 1)
 
 
 def _is_by_name(activation: object) -> bool:

@@ -16,9 +16,6 @@ from batchnorm.functional import Moments, cumulative_momentum, update_running_st
 Verdict = bool | Tensor
 """Whether a batch counts: known, or one value of bool on the layer's device."""
 
-SAFE = "checkpoint_safe"
-"""The name of the attribute that says whether a layer leaves its statistics alone where a forward is computed again."""
-
 
 @dataclass(frozen=True, slots=True)
 class Moved:
@@ -106,37 +103,6 @@ def tracking_of(layer: Module) -> Tracking | None:
     """The policies on a layer."""
     found: Tracking | None = layer.__dict__.get("_tracking")
     return found
-
-
-def is_recomputing() -> bool:
-    """Whether a backward is under way, so that this forward is one that activation checkpointing runs again.
-
-    Compiled code is not asked: there, statistics move once already.
-    """
-    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
-
-
-class Trial:
-    """One call of a layer on copies of its running statistics, and what of it is kept."""
-
-    def __init__(self, layer: Any, tracking: Tracking | None, *, recomputing: bool) -> None:
-        self._layer, self._tracking, self._recomputing = layer, tracking, recomputing
-        self._kept: tuple[Any, Any] = (layer.running_mean, layer.running_var)
-        self.mean, self.var = (values.detach().clone() for values in self._kept)
-        self.gathers = tracking is not None and tracking.gathers and not recomputing
-
-    def settle(self, counter: Tensor | None, count: int | Tensor) -> None:
-        """Write what the policies let pass."""
-        if self._recomputing or self._tracking is None:
-            return
-        verdict = self._tracking.judge(self._layer, Moved(self.mean, self.var, count))
-        if verdict is False:
-            return
-        with torch.no_grad():
-            for kept, moved in zip(self._kept, (self.mean, self.var), strict=True):
-                kept.copy_(moved if verdict is True else torch.where(verdict, moved, kept))
-            if counter is not None:
-                counter.add_(1 if verdict is True else verdict)
 
 
 def _move(layer: Any, gathered: Moments) -> None:

@@ -52,9 +52,13 @@ def is_checkpoint_safe(norm: nn.Module) -> bool:
     return bool(getattr(norm, SAFE, False) if isinstance(norm, Forward) else norm.__dict__.get(_SAFE, False))
 
 
-def has_hooks_of_others(module: nn.Module, tables: tuple[str, ...]) -> bool:
-    """Whether there is a hook in these tables that is not one of the pair."""
-    return any(hook not in (_before, _after) for table in tables for hook in getattr(module, table, {}).values())
+def has_hooks(module: nn.Module, *tables: str) -> bool:
+    """Whether there is a hook in these tables that may change, or see, what the module computes in evaluation.
+
+    The pair does neither, unless it blends.
+    """
+    pair = () if _blend_of(module) is not None else (_before, _after)
+    return any(hook not in pair for table in tables for hook in (getattr(module, table, None) or {}).values())
 
 
 def blend(norm: nn.Module, source: Blend | None) -> Blend | None:
