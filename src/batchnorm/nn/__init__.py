@@ -11,6 +11,7 @@ from batchnorm.functional import Source as Source
 from batchnorm.functional import State as State
 
 from ._add import BatchNormAdd2d as BatchNormAdd2d
+from ._forward import Forward as Forward
 from ._ghost import GhostBatchNorm1d as GhostBatchNorm1d
 from ._ghost import GhostBatchNorm2d as GhostBatchNorm2d
 from ._ghost import GhostBatchNorm3d as GhostBatchNorm3d
@@ -25,6 +26,14 @@ from ._scale_shift import ScaleShift as ScaleShift
 from ._set_moments import set_moments as set_moments
 from ._set_route import set_route as set_route
 from ._tail import Tail as Tail
+from ._tracking import Gatherer as Gatherer
+from ._tracking import Moved as Moved
+from ._tracking import Policy as Policy
+from ._tracking import Tracking as Tracking
+from ._tracking import Verdict as Verdict
+from ._tracking import tracking_of as tracking_of
+from ._trial import SAFE as SAFE
+from ._trial import is_recomputing as is_recomputing
 
 __all__ = [
     "Batch",
