@@ -14,6 +14,7 @@ from ._hooks import is_checkpoint_safe as is_checkpoint_safe
 from ._hooks import lay as lay
 from ._hooks import lift as lift
 from ._hooks import set_checkpoint_safe as set_checkpoint_safe
+from ._hooks import unblend as unblend
 from ._normalizers import BY_OPERATOR as BY_OPERATOR
 from ._normalizers import OPERATORS as OPERATORS
 from ._normalizers import Normalizers as Normalizers
