@@ -10,6 +10,7 @@ from ._habits import Habits as Habits
 from ._habits import habits_of as habits_of
 from ._hooks import blend as blend
 from ._hooks import has_hooks as has_hooks
+from ._hooks import is_blended as is_blended
 from ._hooks import is_checkpoint_safe as is_checkpoint_safe
 from ._hooks import lay as lay
 from ._hooks import lift as lift

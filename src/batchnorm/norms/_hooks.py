@@ -57,7 +57,7 @@ def has_hooks(module: nn.Module, *tables: str) -> bool:
 
     The pair does neither, unless it blends.
     """
-    pair = () if _blend_of(module) is not None else (_before, _after)
+    pair = () if is_blended(module) else (_before, _after)
     return any(hook not in pair for table in tables for hook in (getattr(module, table, None) or {}).values())
 
 
@@ -74,6 +74,11 @@ def unblend(norm: nn.Module, source: Blend) -> None:
     left = tuple(one for one in held.sources if one is not source) if held else ()
     norm.__dict__["_blend"] = _Lent(left) if left else None
     _hang(norm)
+
+
+def is_blended(norm: nn.Module) -> bool:
+    """Whether it goes by a mixture in evaluation."""
+    return _blend_of(norm) is not None
 
 
 def _blend_of(norm: nn.Module) -> Blend | None:
@@ -111,7 +116,7 @@ def _hang(norm: nn.Module) -> None:
     if isinstance(norm, Forward):
         return
     eps = norm.__dict__.get("eps")
-    needed = tracking_of(norm) is not None or _SAFE in norm.__dict__ or _blend_of(norm) is not None
+    needed = tracking_of(norm) is not None or _SAFE in norm.__dict__ or is_blended(norm)
     if needed and "_pair" not in norm.__dict__:
         before = norm.register_forward_pre_hook(_before, with_kwargs=True)
         after = norm.register_forward_hook(_after, with_kwargs=True, always_call=True)

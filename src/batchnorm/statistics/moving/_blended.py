@@ -9,7 +9,7 @@ from torch import nn
 from ...errors import MistakeError, RefusedError
 from ...functional import BATCH, Blend, Source
 from ...nn import Forward, give_source
-from ...norms import Norm, blend, is_stock, unblend
+from ...norms import Norm, blend, is_blended, is_stock, unblend
 from ...transaction import Attributes, attributes, block
 from ._laid import norms_of
 
@@ -25,6 +25,9 @@ class _InEvaluation(Source):
 
     def at(self, *, training: bool) -> Source:
         return (self.training if training else self.mixtures[-1]).at(training=training)
+
+    def __str__(self) -> str:
+        return str(self.mixtures[-1])
 
     def __reduce__(self) -> tuple[Callable[[Source], Source | None], tuple[Source]]:
         return _as_given, (self.training,)
@@ -78,6 +81,22 @@ def blended_statistics(model: nn.Module, alpha: float) -> Iterator[None]:
             for module in norm.modules:
                 _mix(change, module, source)
         yield
+
+
+def check_not_blended(model: nn.Module) -> None:
+    """Raise if a part of the model evaluates by a mixture for a while: what is measured behind it would be of that.
+
+    Raises:
+        RefusedError: it is inside `blended_statistics`.
+    """
+    for name, module in model.named_modules():
+        if is_blended(module) or isinstance(getattr(module, "moments", None), _InEvaluation):
+            raise RefusedError(
+                argument="model",
+                expected="a model that evaluates by its running statistics",
+                got=f"one inside `with blended_statistics(...)`, where {name or 'it'} mixes them with each batch's",
+                cure="Call this before or after that block.",
+            )
 
 
 def _source(alpha: float) -> Blend:
