@@ -8,15 +8,15 @@ from ._find import is_stock as is_stock
 from ._find import without_statistics as without_statistics
 from ._habits import Habits as Habits
 from ._habits import habits_of as habits_of
-from ._hooks import blend as blend
 from ._hooks import has_hooks as has_hooks
-from ._hooks import is_checkpoint_safe as is_checkpoint_safe
-from ._hooks import lay as lay
-from ._hooks import lift as lift
-from ._hooks import set_checkpoint_safe as set_checkpoint_safe
 from ._normalizers import BY_OPERATOR as BY_OPERATOR
 from ._normalizers import OPERATORS as OPERATORS
 from ._normalizers import Normalizers as Normalizers
+from ._policies import as_checkpoint_safe_as_now as as_checkpoint_safe_as_now
+from ._policies import blend as blend
+from ._policies import lay as lay
+from ._policies import lift as lift
+from ._policies import set_checkpoint_safe as set_checkpoint_safe
 from ._valid import valid_places as valid_places
 
 __all__ = [
