@@ -71,6 +71,10 @@ def freeze(
     if statistics:
         check_keeps_statistics(chosen.norms)
         check_together(chosen.norms, {name: norm for name, norm in chosen.others.items() if not is_frozen(norm)})
+    elif not any(map(own_parameters, chosen.norms.values())):
+        raise InputError(
+            argument="affine", expected="norms with parameters", got="only norms without weight and bias (affine=False)"
+        )
     taken = to_take(chosen) if affine else {}
     with all_or_nothing() as undo:
         _remember(undo, chosen)
