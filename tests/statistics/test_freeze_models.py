@@ -268,3 +268,16 @@ def test_parameters_are_not_released_inside_distributed_data_parallel(group):
     with pytest.raises(RuntimeError, match=r"unfreeze: model: .* Call unfreeze on the model before it is wrapped"):
         unfreeze(DistributedDataParallel(model))
     assert is_frozen(model.first)
+
+
+def test_statistics_are_frozen_in_a_sharded_model_and_parameters_are_not(group):
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    model = Net()
+    fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+    freeze(model)
+    model.train()(X).sum().backward()
+    assert model.first.num_batches_tracked == 0
+    with pytest.raises(RuntimeError, match=r"freeze: .*whose weights are sharded by FSDP"):
+        freeze(model, affine=True)

@@ -8,6 +8,7 @@ from ._find import is_norm as is_norm
 from ._find import is_stock as is_stock
 from ._find import without_statistics as without_statistics
 from ._frozen import asked_of as asked_of
+from ._frozen import has_own_train as has_own_train
 from ._frozen import hold_statistics as hold_statistics
 from ._frozen import is_frozen as is_frozen
 from ._frozen import let_statistics_go as let_statistics_go
