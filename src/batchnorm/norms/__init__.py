@@ -7,10 +7,12 @@ from ._find import forward_of as forward_of
 from ._find import is_norm as is_norm
 from ._find import is_stock as is_stock
 from ._find import without_statistics as without_statistics
+from ._frozen import Frozen as Frozen
 from ._frozen import asked_of as asked_of
 from ._frozen import has_own_train as has_own_train
 from ._frozen import hold_statistics as hold_statistics
 from ._frozen import is_frozen as is_frozen
+from ._frozen import keep_statistics as keep_statistics
 from ._frozen import let_statistics_go as let_statistics_go
 from ._frozen import put_into as put_into
 from ._habits import Habits as Habits
@@ -37,3 +39,7 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+for _held in (Frozen, keep_statistics):
+    _held.__module__ = __name__  # where a pickle looks for what stands in a frozen norm

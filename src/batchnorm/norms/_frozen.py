@@ -22,6 +22,7 @@ class Frozen:
         former: the `train` that stood in the norm before, of somebody else; None if there was none.
 
     Example:
+        >>> from torch import nn
         >>> norm = nn.BatchNorm1d(3)
         >>> norm.train = Frozen(norm, asked=True)
         >>> norm.train().training
