@@ -25,7 +25,7 @@ from ._refreshes import Refreshes, refreshes_of
 
 LATER = frozenset({"fold", "recalibrate", "route"})
 """Options that are younger than checkpoints: one that does not name them goes on with any value."""
-BEFORE = {"moments": "batch", "refresh": None}
+BEFORE = {"moments": "batch", "refresh": None, "ema_buffers": "average", "freeze_norms": None, "accumulate": 1}
 """Options that are younger, too, and the values with which older ones were trained."""
 
 
