@@ -214,7 +214,7 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
     job.model.train()
     _measure_if_due(job, folder, stop, watcher)
     for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step):
-        take_step(job, folder, images.to(job.device), labels.to(job.device))
+        take_step(job, folder, images, labels)
         _measure_if_due(job, folder, stop, watcher)
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds

@@ -204,11 +204,12 @@ def _job(
         )
     batches = Batches(
         train,
-        config.batch_size,
+        config.batch_size * config.accumulate,
         normalization,
         augmentation=augmentation_of(config, source),
         shuffle=True,
         channels_last=config.channels_last,
+        micro_batch=config.batch_size,
     )
     optimizer = make_optimizer(net, config)
     return Job(
