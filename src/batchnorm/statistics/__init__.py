@@ -1,14 +1,18 @@
-"""Recompute the running statistics of a model, or normalize by batch statistics inside a `with` block."""
+"""Running statistics: recompute them, freeze them, or normalize by batch statistics inside a `with` block."""
 
 from ..progress import RecalibrationWatcher as RecalibrationWatcher
 from ._batch_statistics import use_batch_statistics as use_batch_statistics
+from ._freeze import freeze as freeze
+from ._freeze import unfreeze as unfreeze
 from .recalibration import RecalibrationOptions as RecalibrationOptions
 from .recalibration import recalibrate as recalibrate
 
 __all__ = [
     "RecalibrationOptions",
     "RecalibrationWatcher",
+    "freeze",
     "recalibrate",
+    "unfreeze",
     "use_batch_statistics",
 ]
 
