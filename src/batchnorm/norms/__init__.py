@@ -11,6 +11,7 @@ from ._frozen import asked_of as asked_of
 from ._frozen import hold_statistics as hold_statistics
 from ._frozen import is_frozen as is_frozen
 from ._frozen import let_statistics_go as let_statistics_go
+from ._frozen import put_into as put_into
 from ._habits import Habits as Habits
 from ._habits import habits_of as habits_of
 from ._held_parameters import held_parameters as held_parameters
@@ -19,6 +20,7 @@ from ._held_parameters import remember_held as remember_held
 from ._normalizers import BY_OPERATOR as BY_OPERATOR
 from ._normalizers import OPERATORS as OPERATORS
 from ._normalizers import Normalizers as Normalizers
+from ._still import moves_alone as moves_alone
 from ._valid import valid_places as valid_places
 
 __all__ = [

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import nn
 
+_RESET = "reset_running_stats"
+
 
 class Frozen:
     """Stands as `train` in a frozen norm: the norm stays in evaluation, its children (an activation) are switched.
@@ -35,9 +37,13 @@ class Frozen:
         self.evaluate()
         for child in self.module.children():
             child.train(mode)
+        self.ask(mode)
+        return self.module
+
+    def ask(self, mode: bool) -> None:  # noqa: FBT001  # as `train` has it
+        """Note the mode that the norm would be in now."""
         if mode != self.asked:
             vars(self.module)["train"] = Frozen(self.module, asked=mode, former=self.former)
-        return self.module
 
     def evaluate(self) -> None:
         """Switch the norm to evaluation as it does it itself: it may do more than set `training`, or refuse."""
@@ -46,6 +52,10 @@ class Frozen:
         elif type(self.module).train is not nn.Module.train:
             type(self.module).train(self.module, False)
         self.module.training = False
+
+
+def keep_statistics() -> None:
+    """Stands as `reset_running_stats` in a frozen norm, for torch's `update_bn` resets all norms, and measures some."""
 
 
 def is_frozen(module: nn.Module) -> bool:
@@ -63,6 +73,15 @@ def is_frozen(module: nn.Module) -> bool:
     return isinstance(vars(module).get("train"), Frozen)
 
 
+def put_into(module: nn.Module, *, mode: bool) -> None:
+    """Set the mode of one module alone; a frozen norm will have it once it is released."""
+    held = vars(module).get("train")
+    if isinstance(held, Frozen):
+        held.ask(mode)
+    else:
+        module.training = mode
+
+
 def asked_of(norm: nn.Module) -> bool:
     """The mode that a norm was last asked for, whether it is frozen or not."""
     held = vars(norm).get("train")
@@ -74,14 +93,19 @@ def hold_statistics(norm: nn.Module) -> None:
     frozen = Frozen(norm, asked=norm.training, former=vars(norm).get("train"))
     _with_children_as_they_are(norm, frozen.evaluate)
     vars(norm)["train"] = frozen
+    if hasattr(type(norm), _RESET):
+        vars(norm).setdefault(_RESET, keep_statistics)
 
 
 def let_statistics_go(norm: nn.Module, *, mode: bool) -> None:
     """Undo that, and put the norm into a mode; the modes of its children stay."""
-    frozen: Frozen = vars(norm).pop("train")
+    held = vars(norm)
+    frozen: Frozen = held.pop("train")
     if frozen.former is not None:
-        vars(norm)["train"] = frozen.former
-    if "train" in vars(norm) or type(norm).train is not nn.Module.train:
+        held["train"] = frozen.former
+    if held.get(_RESET) is keep_statistics:
+        del held[_RESET]
+    if "train" in held or type(norm).train is not nn.Module.train:
         _with_children_as_they_are(norm, partial(norm.train, mode))
     else:
         norm.training = mode

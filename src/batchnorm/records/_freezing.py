@@ -1,7 +1,7 @@
 """What did `freeze` or `unfreeze` change in a model, and what was so before?"""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..tables import NONE, Column, Table, counted
 from ._shown import Shown
@@ -34,6 +34,8 @@ class Freezing(Shown):
         >>> record.statistics, record.parameters, freeze(net).already
         (('1',), ('1.weight', '1.bias'), ('1',))
     """
+
+    VERSION: ClassVar[int] = 1
 
     verb: Literal["freeze", "unfreeze"]
     norms: tuple[NormFreezing, ...]

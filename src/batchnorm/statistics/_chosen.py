@@ -1,6 +1,6 @@
 """Which norms of a model are meant, by a function of the caller's?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from torch import nn
@@ -17,34 +17,19 @@ _FEW = 4
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The norms of `model` that are meant, and those that are not, by their names."""
+    """The norms that are meant, and those that are not, by their names.
 
+    Attributes:
+        given: the model as it came, in whatever wrapper.
+        model: the module inside.
+        norms: those of it that are meant.
+        others: those that are not.
+    """
+
+    given: nn.Module
     model: nn.Module
     norms: dict[str, nn.Module]
     others: dict[str, nn.Module]
-
-    def check_statistics(self) -> None:
-        """Raise where the running statistics of these cannot be kept as they are while those of the others move.
-
-        Raises:
-            RefusedError: a norm keeps none, or shares them with one that is not meant.
-        """
-        for name, norm in self.norms.items():
-            if not _buffers(norm):
-                raise RefusedError(
-                    argument="model",
-                    expected="norms that keep running statistics",
-                    got=f"{name} ({type(norm).__name__}), which normalizes by the batch in evaluation, too",
-                    cure="Leave it out by filter_fn, or build it with track_running_stats=True.",
-                )
-        moving = {buffer: name for name, norm in self.others.items() for buffer in _buffers(norm)}
-        for name, norm in self.norms.items():
-            for other in (moving[buffer] for buffer in _buffers(norm) if buffer in moving):
-                raise RefusedError(
-                    argument="filter_fn",
-                    expected="a function that takes all norms that share running statistics, or none of them",
-                    got=f"one that takes {name} and leaves out {other}, which has the same",
-                )
 
 
 def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
@@ -75,10 +60,35 @@ def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
         if norm in meant:
             check_usable(known[0], norm)
     return Chosen(
+        model,
         module,
         {known[0]: norm for norm, known in names.items() if norm in meant},
         {known[0]: norm for norm, known in names.items() if norm not in meant},
     )
+
+
+def check_keeps_statistics(norms: Mapping[str, nn.Module]) -> None:
+    """Raise RefusedError where a norm has no running statistics."""
+    for name, norm in norms.items():
+        if not _statistics(norm):
+            raise RefusedError(
+                argument="model",
+                expected="norms that keep running statistics",
+                got=f"{name} ({type(norm).__name__}), which normalizes by the batch in evaluation, too",
+                cure="Leave it out by filter_fn, or build it with track_running_stats=True.",
+            )
+
+
+def check_together(norms: Mapping[str, nn.Module], others: Mapping[str, nn.Module]) -> None:
+    """Raise RefusedError where one of the norms has the running statistics of one of the others."""
+    held = {buffer: name for name, norm in others.items() for buffer in _statistics(norm)}
+    for name, norm in norms.items():
+        for other in (held[buffer] for buffer in _statistics(norm) if buffer in held):
+            raise RefusedError(
+                argument="filter_fn",
+                expected="a function that takes all norms that share running statistics, or none of them",
+                got=f"one that takes {name}, but not {other}, which has the same",
+            )
 
 
 def _names(model: nn.Module) -> dict[nn.Module, list[str]]:
@@ -90,7 +100,7 @@ def _names(model: nn.Module) -> dict[nn.Module, list[str]]:
     return names
 
 
-def _buffers(norm: nn.Module) -> list[int]:
+def _statistics(norm: nn.Module) -> list[int]:
     held = (norm._buffers.get(name) for name in ("running_mean", "running_var"))
     return [id(buffer) for buffer in held if buffer is not None]
 

@@ -1,22 +1,23 @@
 """How do norms become constants in training, and how do they become what they were again?"""
 
-from collections.abc import Mapping
-
 from torch import nn
 
-from ..errors import InputError, InputTypeError, its_type
+from ..errors import InputError, InputTypeError, RefusedError, its_type
 from ..norms import (
     held_parameters,
     hold_statistics,
     is_frozen,
+    is_stock,
     let_statistics_go,
+    moves_alone,
     own_parameters,
     remember_held,
 )
 from ..records import Freezing, NormFreezing
 from ..transaction import Undo, all_or_nothing, all_steps, check_not_held, gradient_steps, verb
-from ._chosen import Chosen, Filter, choose
-from ._parents import mode_after
+from ._affine import Named, to_return, to_take
+from ._chosen import Chosen, Filter, check_keeps_statistics, check_together, choose
+from ._parents import Parents
 
 
 @verb
@@ -68,8 +69,9 @@ def freeze(
     chosen = choose(model, filter_fn)
     check_not_held(chosen.model)
     if statistics:
-        chosen.check_statistics()
-    taken = _to_take(chosen) if affine else {}
+        check_keeps_statistics(chosen.norms)
+        check_together(chosen.norms, {name: norm for name, norm in chosen.others.items() if not is_frozen(norm)})
+    taken = to_take(chosen) if affine else {}
     with all_or_nothing() as undo:
         _remember(undo, chosen)
         done = tuple(_freeze(*named, taken.get(named[0], {}), statistics=statistics) for named in chosen.norms.items())
@@ -109,19 +111,19 @@ def unfreeze(model: nn.Module, *, filter_fn: Filter | None = None) -> Freezing:
     chosen = choose(model, filter_fn)
     check_not_held(chosen.model)
     frozen = {name: norm for name, norm in chosen.norms.items() if is_frozen(norm)}
-    Chosen(chosen.model, frozen, chosen.others).check_statistics()
-    returned = {name: held_parameters(norm) for name, norm in chosen.norms.items()}
-    kept = {id(parameter) for norm in chosen.others.values() for parameter in held_parameters(norm).values()}
+    check_together(frozen, {name: norm for name, norm in chosen.others.items() if is_frozen(norm)})
+    returned, parents = to_return(chosen), Parents(chosen.model)
     with all_or_nothing() as undo:
         _remember(undo, chosen)
-        done = tuple(_unfreeze(chosen.model, *named, returned[named[0]], kept) for named in chosen.norms.items())
+        done = tuple(_unfreeze(*named, returned[named[0]], parents) for named in chosen.norms.items())
     return Freezing("unfreeze", done)
 
 
-def _freeze(name: str, norm: nn.Module, taken: Mapping[str, nn.Parameter], *, statistics: bool) -> NormFreezing:
+def _freeze(name: str, norm: nn.Module, taken: Named, *, statistics: bool) -> NormFreezing:
     is_new = statistics and not is_frozen(norm)
     if is_new:
         hold_statistics(norm)
+        _check_holds(name, norm)
     remember_held(norm, (*held_parameters(norm), *taken))
     for parameter in taken.values():
         parameter.requires_grad_(False)
@@ -129,36 +131,30 @@ def _freeze(name: str, norm: nn.Module, taken: Mapping[str, nn.Parameter], *, st
     return NormFreezing(name, type(norm).__name__, is_new, tuple(taken))
 
 
-def _unfreeze(
-    model: nn.Module, name: str, norm: nn.Module, returned: Mapping[str, nn.Parameter], kept: set[int]
-) -> NormFreezing:
+def _unfreeze(name: str, norm: nn.Module, returned: Named, parents: Parents) -> NormFreezing:
     was_frozen = is_frozen(norm)
     if was_frozen:
-        let_statistics_go(norm, mode=mode_after(model, norm))
+        let_statistics_go(norm, mode=parents.mode_of(norm))
     remember_held(norm, ())
-    trained = {which: parameter for which, parameter in returned.items() if id(parameter) not in kept}
-    for parameter in trained.values():
+    for parameter in returned.values():
         parameter.requires_grad_(True)
-    return NormFreezing(name, type(norm).__name__, was_frozen, tuple(trained))
-
-
-def _to_take(chosen: Chosen) -> dict[str, dict[str, nn.Parameter]]:
-    """Of each norm the parameters that are trained, or would be, were they not frozen with another norm."""
-    norms = (*chosen.norms.values(), *chosen.others.values())
-    frozen = {id(parameter) for norm in norms for parameter in held_parameters(norm).values()}
-    return {
-        name: {
-            which: parameter
-            for which, parameter in own_parameters(norm).items()
-            if which not in held_parameters(norm) and (parameter.requires_grad or id(parameter) in frozen)
-        }
-        for name, norm in chosen.norms.items()
-    }
+    return NormFreezing(name, type(norm).__name__, was_frozen, tuple(returned))
 
 
 def _remember(undo: Undo, chosen: Chosen) -> None:
     for norm in chosen.norms.values():
         undo.add(*all_steps(norm), *gradient_steps(own_parameters(norm).values()))
+
+
+def _check_holds(name: str, norm: nn.Module) -> None:
+    """Raise where a norm of somebody's own class moves its statistics in evaluation, too."""
+    if not is_stock(norm) and moves_alone(norm):
+        raise RefusedError(
+            argument="model",
+            expected="norms that keep their running statistics in evaluation",
+            got=f"{name} ({type(norm).__name__}), whose forward moves them in evaluation, too",
+            cure="Leave it out by filter_fn, and freeze it in its class.",
+        )
 
 
 def _check_asked(*, statistics: bool, affine: bool) -> None:
