@@ -18,6 +18,7 @@ from ..runs import MAY_DIFFER, ModelCard, TrainConfig, augmentation_of, evaluati
 from ._as_it_came import as_it_came_if_refused
 from ._checkpoint import Checkpoint, Position
 from ._fitting_states import check_states
+from ._frozen_norms import FrozenNorms, frozen_norms_of
 from ._moments import take_moments
 from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._proof import prove_takes, take_route
@@ -25,7 +26,7 @@ from ._refreshes import Refreshes, refreshes_of
 
 LATER = frozenset({"fold", "recalibrate", "route"})
 """Options that are younger than checkpoints: one that does not name them goes on with any value."""
-BEFORE = {"moments": "batch", "refresh": None}
+BEFORE = {"moments": "batch", "refresh": None, "ema_buffers": "average", "freeze_norms": None, "accumulate": 1}
 """Options that are younger, too, and the values with which older ones were trained."""
 
 
@@ -50,6 +51,7 @@ class Job:
     history: list[EpochRecord] = field(default_factory=list)
     in_hand: tuple[str, ...] = ()
     refreshes: Refreshes | None = None
+    frozen: FrozenNorms | None = None
 
     @property
     def steps_done(self) -> int:
@@ -63,6 +65,13 @@ class Job:
             return self.model
         averaged: nn.Module = self.average.module
         return averaged
+
+    def freeze_if_due(self) -> None:
+        """Freeze the norms that are to stand still from here on; what is to be measured before has to be, first."""
+        if self.frozen is None or self.steps_done < self.frozen.since:
+            return
+        if not self.frozen.since or self.refreshes is None or self.refreshes.are_over(self.position.refreshes):
+            self.frozen.hold(self.model, self.best)
 
     def precision(self) -> torch.autocast:
         """Return the context in which a training pass runs."""
@@ -204,12 +213,15 @@ def _job(
         )
     batches = Batches(
         train,
-        config.batch_size,
+        config.batch_size * config.accumulate,
         normalization,
         augmentation=augmentation_of(config, source),
         shuffle=True,
         channels_last=config.channels_last,
+        micro_batch=config.batch_size,
     )
+    steps = len(batches) * config.epochs
+    frozen = frozen_norms_of(net, config, steps)
     optimizer = make_optimizer(net, config)
     return Job(
         config=config,
@@ -221,9 +233,10 @@ def _job(
         model=net,
         average=make_average(net, config.ema_decay),
         optimizer=optimizer,
-        scheduler=make_scheduler(optimizer, config, steps=len(batches) * config.epochs),
+        scheduler=make_scheduler(optimizer, config, steps=steps),
         in_hand=objects,
-        refreshes=refreshes_of(net, batches, config),
+        refreshes=refreshes_of(net, batches, config, frozen),
+        frozen=frozen,
     )
 
 
