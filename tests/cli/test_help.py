@@ -13,7 +13,8 @@ COMMANDS = [
     *(["train"], ["evaluate"], ["recalibrate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"]),
     *(["bench"], ["warmup"], ["fold"], ["unfold"], ["wiring"]),
 ]
-SCREEN_LINES, SCREEN_COLUMNS = 50, 100
+# A terminal over the whole height of a screen of 1,080 pixels has some 56 lines.
+SCREEN_LINES, SCREEN_COLUMNS = 56, 100
 
 
 def kind_of(command: list[str]) -> type:

@@ -17,6 +17,8 @@ class Options(TrainConfig):
     """further arguments of the model, e.g. width 16"""
     norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
     """norm layer before or after the activation"""
+    ema_buffers: Annotated[Literal["average", "copy", "recalibrate"], arg(metavar="WORD")] = "average"
+    """the average's statistics: average, copy, recalibrate"""
     schedule: Annotated[Literal["one-cycle", "cosine"], arg(metavar="WORD")] = "one-cycle"
     """learning-rate schedule: one-cycle or cosine"""
     recalibrate: Annotated[Literal["off", "average", "exact"], arg(metavar="WORD")] = "off"
@@ -26,6 +28,8 @@ class Options(TrainConfig):
     """normalize by: batch, ghost:32, renorm, population"""
     refresh: Annotated[int | None, arg(metavar="STEPS")] = None
     """measure the population every so many steps, not each epoch"""
+    freeze_norms: Annotated[str | None, arg(metavar="WHICH")] = None
+    """freeze statistics: after:0.8 (of the steps), or norms' names (layer1.*)"""
 
     @classmethod
     def of(cls, config: TrainConfig) -> "Options":

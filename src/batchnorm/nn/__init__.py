@@ -23,6 +23,9 @@ from ._lazy import LazyBatchNorm2d as LazyBatchNorm2d
 from ._lazy import LazyBatchNorm3d as LazyBatchNorm3d
 from ._moments_of import give_source as give_source
 from ._pool import BatchNormPool2d as BatchNormPool2d
+from ._recomputing import SAFE as SAFE
+from ._recomputing import FirstRun as FirstRun
+from ._recomputing import is_recomputing as is_recomputing
 from ._scale_shift import ScaleShift as ScaleShift
 from ._set_moments import set_moments as set_moments
 from ._set_route import set_route as set_route
@@ -33,8 +36,6 @@ from ._tracking import Policy as Policy
 from ._tracking import Tracking as Tracking
 from ._tracking import Verdict as Verdict
 from ._tracking import tracking_of as tracking_of
-from ._trial import SAFE as SAFE
-from ._trial import is_recomputing as is_recomputing
 
 __all__ = [
     "Batch",

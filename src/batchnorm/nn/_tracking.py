@@ -39,6 +39,8 @@ class Policy:
     """Whether what a batch has done to a layer's statistics is kept."""
 
     gathers: ClassVar[bool] = False
+    lasting: ClassVar[bool] = False
+    """Whether copies of the layer have it, too; it says whether there is a batch at all."""
 
     def lets(self, moved: Moved) -> Verdict:
         """Whether a batch counts."""
@@ -59,7 +61,7 @@ class Gatherer(Policy):
 
 
 class Tracking:
-    """The policies on a layer, in the order in which their blocks were entered. A copy of the layer has none.
+    """The policies on a layer, in the order in which their blocks were entered. A copy has those that last.
 
     First every policy has a say in whether the batch counts, in whatever order; then the innermost gatherer has it,
     which passes on what it has gathered to the next one.
@@ -68,22 +70,21 @@ class Tracking:
     def __init__(self, policies: Sequence[Policy]) -> None:
         self.policies = tuple(policies)
         self._gatherers = tuple(policy for policy in self.policies if isinstance(policy, Gatherer))
-        self.gathers = bool(self._gatherers)
+        self._lasting = tuple(policy for policy in self.policies if policy.lasting)
+        self._filters = tuple(policy for policy in self.policies if not (policy.lasting or policy.gathers))
+        self.gathers, self.only_lasts = bool(self._gatherers), len(self._lasting) == len(self.policies)
 
-    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
-        return _nothing, ()
+    def __reduce__(self) -> tuple[Callable[..., "Tracking | None"], tuple[Policy, ...]]:
+        return _copied, self._lasting
 
     def judge(self, layer: Module, moved: Moved) -> Verdict:
         """Whether what a batch has done to the copies is to be kept."""
-        verdict: Verdict = True
-        for policy in self.policies:
-            if not policy.gathers and verdict is not False:
-                said = policy.lets(moved)
-                verdict = said if verdict is True or said is False else verdict & said
+        happened = _all(self._lasting, moved, verdict=True)
+        verdict = _all(self._filters, moved, happened)
         if verdict is False or not self.gathers:
             return verdict
         own = moved.own()
-        self._gatherers[-1].gather(layer, own._replace(count=torch.mul(own.count, verdict)), called=True)
+        self._gatherers[-1].gather(layer, own._replace(count=torch.mul(own.count, verdict)), happened)
         return False
 
     def deliver(self, layer: Module, source: Gatherer, gathered: Moments) -> None:
@@ -95,8 +96,16 @@ class Tracking:
             _move(layer, gathered)
 
 
-def _nothing() -> None:
-    """What a copy of a layer inside a block holds in the place of its policies."""
+def _all(policies: tuple[Policy, ...], moved: Moved, verdict: Verdict) -> Verdict:
+    for policy in policies:
+        if verdict is not False:
+            said = policy.lets(moved)
+            verdict = said if verdict is True or said is False else verdict & said
+    return verdict
+
+
+def _copied(*lasting: Policy) -> Tracking | None:
+    return Tracking(lasting) if lasting else None
 
 
 def tracking_of(layer: Module) -> Tracking | None:

@@ -6,18 +6,8 @@ import torch
 from torch import Tensor
 
 from ._first_run import Beginning, recall, remember
+from ._recomputing import is_recomputing
 from ._tracking import Moved, Tracking
-
-SAFE = "checkpoint_safe"
-"""The name of the attribute that says whether a layer leaves its statistics alone where a forward is computed again."""
-
-
-def is_recomputing() -> bool:
-    """Whether a backward is under way, so that this forward is one that activation checkpointing runs again.
-
-    Compiled code is not asked: there, statistics move once already.
-    """
-    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
 
 
 def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | None":
@@ -29,6 +19,8 @@ def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | Non
         running_mean: what it holds; None if that has been taken away.
     """
     tracking, recomputing = layer.__dict__.get("_tracking"), layer.checkpoint_safe and is_recomputing()
+    if tracking is not None and tracking.only_lasts and not torch.compiler.is_compiling():
+        tracking = None  # all that it could say is what has been asked
     source = layer.__dict__.get("_source")
     reads = _reads_running(layer) and not torch.compiler.is_compiling()
     if not (tracking or recomputing or reads) or running_mean is None:

@@ -1,10 +1,9 @@
 """How do policies on the statistics reach norms of others? By one pair of hooks, which a norm has at most once.
 
-Our layers ask by themselves (`nn/_tracking.py`). What the hooks do here is the same: the call has moved the buffers,
+Our layers ask by themselves (`nn/_trial.py`). What the hooks do here is the same: the call has moved the buffers,
 and what the policies do not let pass is written back.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,44 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ..functional import Blend, State, affine, batch_moments, standardize
-from ..nn import SAFE, Forward, Moved, Policy, Tracking, Verdict, is_recomputing, tracking_of
+from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of
+from ._blending import Given, blend_of, blended
 from ._evidence import first_tensor
-
-_SAFE = f"_{SAFE}"
-
-
-def lay(norm: nn.Module, policy: Policy) -> None:
-    """Put a policy on a norm, inside of those that it has."""
-    held = tracking_of(norm)
-    norm.__dict__["_tracking"] = Tracking((*(held.policies if held else ()), policy))
-    _hang(norm)
-
-
-def lift(norm: nn.Module, policy: Policy) -> None:
-    """Take a policy away again, wherever among the others it is; it may be gone already."""
-    held = tracking_of(norm)
-    left = [one for one in held.policies if one is not policy] if held else []
-    norm.__dict__["_tracking"] = Tracking(left) if left else None
-    _hang(norm)
-
-
-def set_checkpoint_safe(norm: nn.Module, *, enabled: bool) -> None:
-    """Let a norm leave its statistics alone, or not, where activation checkpointing runs its forward again."""
-    if isinstance(norm, Forward):
-        norm.__dict__.pop(SAFE, None)
-        if not enabled:
-            setattr(norm, SAFE, False)
-        return
-    norm.__dict__.pop(_SAFE, None)
-    if enabled:
-        norm.__dict__[_SAFE] = True
-    _hang(norm)
-
-
-def is_checkpoint_safe(norm: nn.Module) -> bool:
-    """Whether it does."""
-    return bool(getattr(norm, SAFE, False) if isinstance(norm, Forward) else norm.__dict__.get(_SAFE, False))
 
 
 def has_hooks(module: nn.Module, *tables: str) -> bool:
@@ -57,47 +21,8 @@ def has_hooks(module: nn.Module, *tables: str) -> bool:
 
     The pair does neither, unless it blends.
     """
-    pair = () if is_blended(module) else (_before, _after)
+    pair = () if blend_of(module) is not None else (_before, _after)
     return any(hook not in pair for table in tables for hook in (getattr(module, table, None) or {}).values())
-
-
-def blend(norm: nn.Module, source: Blend) -> None:
-    """Let a norm in evaluation go by a mixture of its running statistics and the batch's, not by that of before."""
-    held = norm.__dict__.get("_blend")
-    norm.__dict__["_blend"] = _Lent((*(held.sources if held else ()), source))
-    _hang(norm)
-
-
-def unblend(norm: nn.Module, source: Blend) -> None:
-    """Take a mixture away again, wherever among the others it is; it may be gone already."""
-    held = norm.__dict__.get("_blend")
-    left = tuple(one for one in held.sources if one is not source) if held else ()
-    norm.__dict__["_blend"] = _Lent(left) if left else None
-    _hang(norm)
-
-
-def is_blended(norm: nn.Module) -> bool:
-    """Whether it goes by a mixture in evaluation."""
-    return _blend_of(norm) is not None
-
-
-def _blend_of(norm: nn.Module) -> Blend | None:
-    held = norm.__dict__.get("_blend")
-    return None if held is None else held.sources[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Lent:
-    """What a norm has for a while, the innermost last, and a copy of it never has."""
-
-    sources: tuple[Blend, ...]
-
-    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
-        return _nothing, ()
-
-
-def _nothing() -> None:
-    """What a copy has instead."""
 
 
 class _Seen(float):
@@ -111,12 +36,12 @@ class _Seen(float):
         return float, (float(self),)
 
 
-def _hang(norm: nn.Module) -> None:
+def hang(norm: nn.Module) -> None:
     """Hang the pair of hooks where it is needed, and only there."""
     if isinstance(norm, Forward):
         return
     eps = norm.__dict__.get("eps")
-    needed = tracking_of(norm) is not None or _SAFE in norm.__dict__ or is_blended(norm)
+    needed = tracking_of(norm) is not None or blend_of(norm) is not None
     if needed and "_pair" not in norm.__dict__:
         before = norm.register_forward_pre_hook(_before, with_kwargs=True)
         after = norm.register_forward_hook(_after, with_kwargs=True, always_call=True)
@@ -144,20 +69,19 @@ class _Waiting:
     gathers: bool
 
 
-Given = tuple[tuple[Any, ...], dict[str, Any]]
-
-
 def _before(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given | None:
     """Copy what a call in training may move; in evaluation, let the norm go by a mixture if it is to."""
     if not norm.training:
-        source = _blend_of(norm)
-        return None if source is None else _blended(norm, source, args, kwargs)
+        source = blend_of(norm)
+        return None if source is None else blended(norm, source, args, kwargs)
     tracking, recomputing = tracking_of(norm), is_recomputing()
     _end_interrupted(norm)
-    if not (tracking or (recomputing and _SAFE in norm.__dict__)) or not getattr(norm, "track_running_stats", True):
+    if tracking is None or not getattr(norm, "track_running_stats", True):
         return None
+    if tracking.only_lasts and not recomputing and not torch.compiler.is_compiling():
+        return None  # all that it could say is what has been asked
     kept = {name: buffer.detach().clone() for name, buffer in norm._buffers.items() if buffer is not None}
-    gathers = tracking is not None and tracking.gathers and not recomputing
+    gathers = tracking.gathers and not recomputing
     norm.__dict__["_waiting"] = _Waiting(kept, norm.momentum, recomputing=recomputing, gathers=gathers)
     if gathers:
         # Of a norm of torch's kind, which in training reads no statistics: so NaN in them does not reach the moments.
@@ -222,20 +146,3 @@ def _count(norm: nn.Module, x: Tensor | None) -> int | Tensor:
     counted = torch.tensor(count, device=x.device)
     torch.distributed.all_reduce(counted, group=norm.process_group)
     return counted
-
-
-def _blended(norm: Any, source: Blend, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given | None:
-    """What a norm is to be given so that, by its running statistics, it normalizes by the mixture; with its gradient.
-
-    x_hat = (x - mean) * invstd of the mixture;  given = x_hat * sqrt(running_var + eps) + running_mean
-    """
-    x = first_tensor(args, kwargs)
-    mean, var = norm.running_mean, norm.running_var
-    if x is None or mean is None or var is None:
-        return None
-    given = source.normalizer(batch_moments(x), State(mean, var, None), norm.eps)
-    y = affine(standardize(x, *given), torch.sqrt(var + norm.eps), mean).to(x.dtype)
-    if args:
-        return (y, *args[1:]), kwargs
-    name = next(name for name, value in kwargs.items() if value is x)
-    return args, {**kwargs, name: y}

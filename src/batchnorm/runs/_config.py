@@ -10,6 +10,7 @@ from ..errors import Fault, InputError, Setting, Words, did_you_mean
 from ..files import as_path, open_regular, refused
 from ..functional import check_route
 from ._known_names import OwnData, unknown_name
+from ._late_freezing import EXPECTED, unfit_freezing, unfit_measurement
 from ._option_names import near_option, tells_unknown_options
 from ._ranges import RANGES
 from ._trainable_moments import unfit_moments, unfit_refresh
@@ -52,7 +53,9 @@ class TrainConfig:
     epochs: int = 12
     """passes over the training images"""
     batch_size: int = 64
-    """images per step"""
+    """images per batch"""
+    accumulate: int = 1
+    """batches per step, as one of so many images"""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with Nesterov momentum, or AdamW"""
     lr: float = 0.1
@@ -73,6 +76,8 @@ class TrainConfig:
     """clip gradients to this norm; 0: off"""
     ema_decay: float = 0.0
     """decay of an average of the weights, e.g. 0.999; 0: off"""
+    ema_buffers: Literal["average", "copy", "recalibrate"] = "average"
+    """the average's statistics: average, copy (the last ones), recalibrate"""
     recalibrate: Literal["off", "average", "exact"] = "off"
     """recompute the statistics at the end: off, average, exact"""
     fold: bool = False
@@ -95,6 +100,8 @@ class TrainConfig:
     """whose moments our batch norm trains by: batch (as the net was built), ghost:32, renorm, population"""
     refresh: int | None = None
     """population: steps between two measurements of it; left out: an epoch"""
+    freeze_norms: str | None = None
+    """freeze statistics: after:0.8 (of the steps), or norms' names (layer1.*)"""
     deterministic: bool = False
     """use only deterministic algorithms of torch"""
     device: str = "auto"
@@ -110,6 +117,10 @@ class TrainConfig:
         wrong = [fault for name, hint in hints.items() if (fault := self._misfit(name, hint))]
         if not wrong and self.refresh is not None and (fault := unfit_refresh(self.moments)):
             wrong.append(fault)
+        if not wrong and (fault := unfit_measurement(self.freeze_norms or "", self.recalibrate, self.ema_buffers)):
+            wrong.append(fault)
+        if not wrong and self.ema_buffers != "average" and self.ema_decay == 0:
+            wrong.append(_no_average(self.ema_buffers))
         if wrong:
             raise InputError.of(*wrong)
 
@@ -117,6 +128,14 @@ class TrainConfig:
         value: object = getattr(self, name)
         fault = _misfit(name, hint, value)
         return fault or (unknown_name(name, value, str(self.model)) if isinstance(value, str) else None)
+
+
+def _no_average(buffers: str) -> Fault:
+    return Fault(
+        argument="ema_buffers",
+        problem=f"{buffers!r} says what becomes of an average's statistics, and there is no average",
+        cure=("Leave it out, or set ", Setting("ema_decay", 0.999), "."),
+    )
 
 
 def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
@@ -148,6 +167,8 @@ def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
         return _unknown_route(value)
     if name == "moments":
         return unfit_moments(value)
+    if name == "freeze_norms":
+        return unfit_freezing(value)
     return _unfit_arguments(value) if name == "model_args" else None
 
 
@@ -208,6 +229,7 @@ MOST_LINES = 5
 _IN_WORDS = {
     "model_args": "dict of names and values, such as {'width': 8}",
     "moments": "the text of a source of moments, such as 'ghost:32'",
+    "freeze_norms": EXPECTED,
 }
 _BY_THE_DATA = ("follows from the data", "Leave it out.")
 _AN_OPTION = ("is an option of the training, not a further argument of the net", "Pass it as the option of that name.")

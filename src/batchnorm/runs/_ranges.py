@@ -30,6 +30,7 @@ NOT_NEGATIVE: tuple[str, Callable[[float], bool]] = (
 RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "epochs": _whole(1),
     "batch_size": _whole(1),
+    "accumulate": _whole(1),
     "lr": POSITIVE,
     "momentum": _within(0, 1),
     "weight_decay": NOT_NEGATIVE,

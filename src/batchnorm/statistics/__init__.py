@@ -1,7 +1,9 @@
-"""Recompute the running statistics of a model, or say which batches are to move them, and by which to normalize."""
+"""Running statistics: recompute them, freeze them, say which batches move them, or by which to normalize."""
 
 from ..progress import RecalibrationWatcher as RecalibrationWatcher
 from ._batch_statistics import use_batch_statistics as use_batch_statistics
+from ._freeze import freeze as freeze
+from ._freeze import unfreeze as unfreeze
 from .moving import accumulate_statistics as accumulate_statistics
 from .moving import blended_statistics as blended_statistics
 from .moving import checkpoint_safe as checkpoint_safe
@@ -16,9 +18,11 @@ __all__ = [
     "accumulate_statistics",
     "blended_statistics",
     "checkpoint_safe",
+    "freeze",
     "no_statistics_update",
     "recalibrate",
     "skip_nonfinite",
+    "unfreeze",
     "use_batch_statistics",
 ]
 

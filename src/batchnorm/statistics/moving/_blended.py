@@ -9,7 +9,7 @@ from torch import nn
 from ...errors import MistakeError, RefusedError
 from ...functional import BATCH, Blend, Source
 from ...nn import Forward, give_source
-from ...norms import Norm, blend, is_blended, is_stock, unblend
+from ...norms import Norm, blend, blend_of, is_stock, unblend
 from ...transaction import Attributes, attributes, block
 from ._laid import norms_of
 
@@ -90,7 +90,7 @@ def check_not_blended(model: nn.Module) -> None:
         RefusedError: it is inside `blended_statistics`.
     """
     for name, module in model.named_modules():
-        if is_blended(module) or isinstance(getattr(module, "moments", None), _InEvaluation):
+        if blend_of(module) is not None or isinstance(getattr(module, "moments", None), _InEvaluation):
             raise RefusedError(
                 argument="model",
                 expected="a model that evaluates by its running statistics",

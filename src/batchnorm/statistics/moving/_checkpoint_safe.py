@@ -1,12 +1,11 @@
 """How do a model's statistics move once where activation checkpointing runs its forwards twice?"""
 
 from collections.abc import Callable
-from functools import partial
 
 from torch import nn
 
 from ...errors import InputError
-from ...norms import is_checkpoint_safe, set_checkpoint_safe
+from ...norms import as_checkpoint_safe_as_now, set_checkpoint_safe
 from ...transaction import all_or_nothing, verb
 from ._laid import norms_of
 
@@ -24,8 +23,9 @@ def checkpoint_safe(
     the running statistics: twice for every batch, so that momentum 0.1 acts as 0.19. The layers of this library leave
     their statistics alone in the second run, always. This function gives the same to every other batch norm of a
     model, by a pair of hooks, until `checkpoint_safe(model, enabled=False)`. It works for both variants of torch,
-    reentrant or not, one inside the other, and under DistributedDataParallel. Compiled code moves statistics once
-    without it.
+    reentrant or not, one inside the other, and under DistributedDataParallel. Code in which `torch.compile` has
+    compiled the checkpoint, too, moves statistics once without it; where parts are compiled each by itself, inside a
+    checkpoint, the layers of this library need it as all others do.
 
     The second run is known by the backward that is under way: so a forward of your own that you call inside a backward,
     such as in a hook on a tensor, moves no statistics either. If it is to, `checkpoint_safe(model, enabled=False)`
@@ -72,6 +72,6 @@ def checkpoint_safe(
     with all_or_nothing() as undo:
         for norm in chosen:
             for module in norm.modules:
-                undo.add(partial(set_checkpoint_safe, module, enabled=is_checkpoint_safe(module)))
+                undo.add(as_checkpoint_safe_as_now(module))
                 set_checkpoint_safe(module, enabled=enabled)
     return len(chosen)
