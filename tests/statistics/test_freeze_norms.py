@@ -43,6 +43,18 @@ class Tabled(nn.BatchNorm1d):
         return super().train(mode)
 
 
+class Counted(WithActivation):
+    """Counts in a tensor of its own how often it is switched."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.register_buffer("switched", torch.zeros(()))
+
+    def train(self, mode=True):
+        self.switched += 1
+        return super().train(mode)
+
+
 class Stubborn(nn.BatchNorm1d):
     """Stays in training, whatever it is told."""
 
@@ -82,9 +94,10 @@ def test_children_of_a_frozen_norm_follow_the_model():
     assert modes == [(False, True), (False, False), (False, True)]
 
 
+@pytest.mark.parametrize("kind", [WithActivation, Counted])
 @pytest.mark.parametrize("verb", [freeze, lambda model: (freeze(model), unfreeze(model))])
-def test_freezing_and_releasing_leave_the_modes_of_children(verb):
-    model = nn.Sequential(WithActivation(3))
+def test_freezing_and_releasing_leave_the_modes_of_children(verb, kind):
+    model = nn.Sequential(kind(3))
     model[0].drop.eval()
     verb(model)
     assert not model[0].drop.training
@@ -113,6 +126,21 @@ def test_a_norm_whose_train_somebody_has_replaced_has_that_back():
     held = is_frozen(norm)
     unfreeze(norm)
     assert (held, vars(norm)["train"]) == (True, theirs)
+
+
+def test_a_train_that_somebody_has_put_there_is_asked_for_evaluation():
+    norm, asked = nn.BatchNorm1d(3), []
+    norm.train = lambda mode=True: asked.append(mode)
+    freeze(norm)
+    norm.train()
+    assert asked == [False, False]
+
+
+def test_what_a_train_of_its_own_has_written_goes_back_when_another_norm_is_refused():
+    model = nn.Sequential(Counted(3), Restless(3))
+    with pytest.raises(RuntimeError, match=r"1 \(Restless\)"):
+        freeze(model)
+    assert model[0].switched == 0
 
 
 def test_a_norm_that_moves_in_evaluation_is_refused_and_is_as_before():
@@ -194,6 +222,13 @@ def test_norms_that_share_statistics_are_frozen_together_or_not_at_all():
     with pytest.raises(RuntimeError, match="takes 1, but not 0, which has the same"):
         freeze(model, filter_fn=lambda _, name: name == "1")
     assert freeze(model).statistics == ("0", "1")
+
+
+def test_one_of_the_norms_that_share_statistics_is_frozen_where_the_other_is_already():
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3))
+    model[1]._buffers = model[0]._buffers
+    freeze(model)
+    assert freeze(model, affine=True, filter_fn=lambda _, name: name == "1").parameters == ("1.weight", "1.bias")
 
 
 def test_norms_that_share_statistics_are_released_together_or_not_at_all():
