@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+import batchnorm.nn as ours
 from batchnorm import freeze, unfreeze
 from batchnorm.norms import is_frozen
 
@@ -309,6 +310,14 @@ def test_frozen_norms_of_torchvision_take_it_and_stay_what_they_are(peers):
     modes = norm.training
     unfreeze(model)
     assert (modes, vars(norm)) == (False, before)
+
+
+@pytest.mark.parametrize("moments", ["ghost:2", "renorm", "population", "blend:0.5"])
+def test_a_layer_of_ours_with_a_source_of_moments_computes_in_training_what_it_does_in_evaluation(moments):
+    model, x = nn.Sequential(ours.BatchNorm1d(3, moments=moments, activation="relu")), torch.randn(4, 3)
+    freeze(model)
+    assert torch.equal(model.train()(x), model.eval()(x))
+    assert not moved(model, x)
 
 
 def test_a_synchronized_norm_is_frozen_without_other_processes():
