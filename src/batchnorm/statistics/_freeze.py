@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ..errors import InputError, InputTypeError, RefusedError, its_type
+from ..errors import ForPython, InputError, InputTypeError, RefusedError, Setting, its_type
 from ..norms import (
     has_own_train,
     held_parameters,
@@ -160,7 +160,7 @@ def _check_holds(name: str, norm: nn.Module) -> None:
             argument="model",
             expected="norms that keep their running statistics in evaluation",
             got=f"{name} ({type(norm).__name__}), whose forward moves them in evaluation, too",
-            cure="Leave it out by filter_fn, and freeze it in its class.",
+            cure=("Freeze it in its class", ForPython(", and leave it out by filter_fn"), "."),
         )
 
 
@@ -172,6 +172,6 @@ def _check_asked(*, statistics: bool, affine: bool) -> None:
         raise InputError(
             argument="statistics",
             expected="something to freeze",
-            got="statistics=False and affine=False",
-            cure="Pass affine=True to freeze weight and bias alone.",
+            got="neither statistics nor affine",
+            cure=("Pass ", Setting("affine", True), " to freeze weight and bias alone."),
         )
