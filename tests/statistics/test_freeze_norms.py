@@ -301,6 +301,15 @@ def test_norms_of_timm_are_frozen_with_their_activations_free(timm):
     assert (still, acts, moved(model, x)) == (True, {True}, True)
 
 
+def test_a_round_trip_keeps_the_momentum_and_the_parameters_that_that_of_timm_loses(timm):
+    norm = timm.layers.BatchNormAct2d(3, momentum=0.01)
+    theirs = timm.layers.unfreeze_batch_norm_2d(timm.layers.freeze_batch_norm_2d(copy.deepcopy(norm)))
+    weight = norm.weight
+    freeze(norm)
+    unfreeze(norm)
+    assert (theirs.momentum, norm.momentum, norm.weight is weight) == (0.1, 0.01, True)
+
+
 def test_frozen_norms_of_torchvision_take_it_and_stay_what_they_are(peers):
     norm = peers.load("torchvision").ops.FrozenBatchNorm2d(3)
     model = nn.Sequential(norm)
