@@ -106,6 +106,7 @@ OF_PYTHON = {
     *("buffers", "example_inputs", "forward_fn", "fraction", "group", "images", "labels", "loader", "matrix", "mode"),
     *("name", "pixels", "record", "benchmark", "materialize", "metric", "target_fn", "recalibrated", "train"),
     *("gradient", "mask", "net", "num_features", "options", "other", "text"),
+    *("affine", "filter_fn", "statistics"),
 }
 """Arguments of functions that no command lets anybody give."""
 
