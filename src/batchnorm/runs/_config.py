@@ -119,6 +119,8 @@ class TrainConfig:
             wrong.append(fault)
         if not wrong and (fault := unfit_measurement(self.freeze_norms or "", self.recalibrate, self.ema_buffers)):
             wrong.append(fault)
+        if not wrong and self.ema_buffers != "average" and self.ema_decay == 0:
+            wrong.append(_no_average(self.ema_buffers))
         if wrong:
             raise InputError.of(*wrong)
 
@@ -126,6 +128,14 @@ class TrainConfig:
         value: object = getattr(self, name)
         fault = _misfit(name, hint, value)
         return fault or (unknown_name(name, value, str(self.model)) if isinstance(value, str) else None)
+
+
+def _no_average(buffers: str) -> Fault:
+    return Fault(
+        argument="ema_buffers",
+        problem=f"{buffers!r} says what becomes of an average's statistics, and there is no average",
+        cure=("Leave it out, or set ", Setting("ema_decay", 0.999), "."),
+    )
 
 
 def _misfit(name: str, hint: Any, value: Any) -> Fault | None:

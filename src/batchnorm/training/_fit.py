@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from ..runs import (
     source_of,
     torch_settings,
 )
+from ._average_statistics import measure_average
 from ._checkpoint import Position, save_checkpoint
 from ._final_statistics import recalibrate_trained
 from ._final_test import final_test
@@ -187,7 +189,7 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
         job.freeze_if_due()
         while job.position.epoch < job.config.epochs:
             _train_epoch(job, folder, stop, watcher)
-            _finish_epoch(job, folder)
+            _finish_epoch(job, folder, stop, watcher)
             _save(job, folder)
             watcher.epoch(job.history[-1])
             _stop_if_asked(job, folder, stop)
@@ -227,18 +229,26 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
         _stop_if_asked(job, folder, stop)
 
 
-def _measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+@contextlib.contextmanager
+def _saved_if_stopped(job: Job, folder: RunFolder | None) -> Iterator[None]:
     try:
-        measure_if_due(job, folder, stop, watcher)
+        yield
     except TrainingInterrupted:
         _save(job, folder)  # what is due is measured when the run goes on
         raise
 
 
-def _finish_epoch(job: Job, folder: RunFolder | None) -> None:
+def _measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+    with _saved_if_stopped(job, folder):
+        measure_if_due(job, folder, stop, watcher)
+
+
+def _finish_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
     """Validate, write down what the epoch came to, and move the position to the next one."""
     here = job.position
     start = time.perf_counter()
+    with _saved_if_stopped(job, folder):
+        measure_average(job, folder, stop, watcher)
     loss, accuracy = here.means()
     val_loss, val_accuracy = judged(job, folder, job.val, "validation") if job.val is not None else (None, None)
     seconds = here.epoch_seconds + time.perf_counter() - start

@@ -36,6 +36,10 @@ def announce(job: Job, watcher: Watcher) -> None:
             "the last batch of an epoch would hold a single image, of which batch norm learns nothing: "
             "each epoch leaves one image out"
         )
+    if job.average_images is not None:
+        watcher.note(
+            f"the average's statistics are measured on {job.average_images.count:,} training images at each epoch's end"
+        )
     for note in notes_on_moments(job.model, job.config, len(job.train) * job.config.epochs):
         watcher.note(note)
     if job.config.flip and not job.source.info.flippable:

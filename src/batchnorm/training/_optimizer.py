@@ -67,12 +67,14 @@ def make_scheduler(optimizer: torch.optim.Optimizer, config: TrainConfig, steps:
     return SequentialLR(optimizer, [warmup, fall], milestones=[rise])
 
 
-def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
+def make_average(model: nn.Module, decay: float, buffers: str = "average") -> AveragedModel | None:
     """Return an exponential moving average of `model`'s parameters and buffers, or `None` for a decay of 0.
 
     After the update number n (from 0), `average = d * average + (1 - d) * model` with
     `d = min(decay, (1 + n) / (10 + n))`: the first steps, whose weights are poor, are forgotten soon. The buffers are
-    averaged too, for running statistics belong to the weights that they were measured under; counters are copied.
+    averaged too, for running statistics belong to the weights that they were measured under; counters are copied. With
+    `buffers="copy"` all of them are. Variances are averaged as they are: the law of total variance is of data that come
+    from several places, and here it is the weights that move, on the same data.
 
     Raises:
         InputError: the model cannot be copied.
@@ -89,4 +91,4 @@ def make_average(model: nn.Module, decay: float) -> AveragedModel | None:
             torch._foreach_copy_(averaged, current)
 
     # torch copies it once more, and cannot copy all that `copied` can.
-    return AveragedModel(copied(model), multi_avg_fn=update, use_buffers=True)
+    return AveragedModel(copied(model), multi_avg_fn=update, use_buffers=buffers != "copy")

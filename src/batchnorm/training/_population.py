@@ -26,7 +26,8 @@ def measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watche
     start = time.perf_counter()
     try:
         with job.precision():
-            recalibrate(job.model, job.refreshes.images, watcher=_Stoppable(job, folder, stop, watcher))
+            told = Stoppable(job, folder, stop, watcher, notes=not here.refreshes)
+            recalibrate(job.model, job.refreshes.images, watcher=told)
     except InputError as error:
         raise _refused(job, folder, error) from error
     here.refreshes = due
@@ -42,11 +43,14 @@ def _refused(job: Job, folder: RunFolder | None, error: InputError) -> Exception
     return DivergenceError.of(what_to_try(job, folder, why))
 
 
-class _Stoppable(RecalibrationWatcher):
-    """Tells the training's watcher how far it has come, and ends it if the training is to stop."""
+class Stoppable(RecalibrationWatcher):
+    """Tells the training's watcher how far it has come, and ends it if the training is to stop.
 
-    def __init__(self, job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
-        self.job, self.folder, self.stop, self.watcher = job, folder, stop, watcher
+    `notes`: whether to pass them on, which each measurement would say again.
+    """
+
+    def __init__(self, job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher, *, notes: bool) -> None:
+        self.job, self.folder, self.stop, self.watcher, self.notes = job, folder, stop, watcher, notes
 
     def batch(self, done: int, total: int | None, number: int) -> None:
         self.watcher.measuring(done, total)
@@ -54,5 +58,5 @@ class _Stoppable(RecalibrationWatcher):
             raise TrainingInterrupted(how_to_go_on(self.job, self.folder, self.stop.signal))
 
     def note(self, message: str) -> None:
-        if not self.job.position.refreshes:  # each measurement would say it again
+        if self.notes:
             self.watcher.note(message)

@@ -14,7 +14,7 @@ from ..errors import InputError, Setting
 from ..files import in_short
 from ..models import OwnNorm, build, names_own_norm
 from ..records import EpochRecord
-from ..runs import MAY_DIFFER, ModelCard, TrainConfig, augmentation_of, evaluation_batches
+from ..runs import MAY_DIFFER, ModelCard, RecalibrationImages, TrainConfig, augmentation_of, evaluation_batches
 from ._as_it_came import as_it_came_if_refused
 from ._checkpoint import Checkpoint, Position
 from ._fitting_states import check_states
@@ -22,7 +22,7 @@ from ._frozen_norms import FrozenNorms, frozen_norms_of
 from ._moments import take_moments
 from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._proof import prove_takes, take_route
-from ._refreshes import Refreshes, refreshes_of
+from ._refreshes import Refreshes, population_of, refreshes_of
 
 LATER = frozenset({"fold", "recalibrate", "route"})
 """Options that are younger than checkpoints: one that does not name them goes on with any value."""
@@ -34,7 +34,8 @@ BEFORE = {"moments": "batch", "refresh": None, "ema_buffers": "average", "freeze
 class Job:
     """A training: the parts that move (model, average, optimizer, scheduler, position) and those that do not.
 
-    `in_hand` names the arguments by which the caller handed over objects, which no command line can name.
+    `in_hand` names the arguments by which the caller handed over objects, which no command line can name. By
+    `average_images` the average's statistics are measured wherever it is judged; `None` where they are not.
     """
 
     config: TrainConfig
@@ -52,6 +53,7 @@ class Job:
     in_hand: tuple[str, ...] = ()
     refreshes: Refreshes | None = None
     frozen: FrozenNorms | None = None
+    average_images: RecalibrationImages | None = None
 
     @property
     def steps_done(self) -> int:
@@ -231,12 +233,13 @@ def _job(
         train=batches,
         val=evaluation_batches(val, normalization, config) if len(val) else None,
         model=net,
-        average=make_average(net, config.ema_decay),
+        average=make_average(net, config.ema_decay, config.ema_buffers),
         optimizer=optimizer,
         scheduler=make_scheduler(optimizer, config, steps=steps),
         in_hand=objects,
         refreshes=refreshes_of(net, batches, config, frozen),
         frozen=frozen,
+        average_images=population_of(batches, config) if config.ema_buffers == "recalibrate" else None,
     )
 
 

@@ -56,14 +56,21 @@ class Refreshes:
 
 
 def refreshes_of(net: nn.Module, train: Batches, config: TrainConfig, frozen: FrozenNorms | None) -> Refreshes | None:
-    """Return the measurements of a training; `None` where no layer reads the population.
-
-    The images are the first of those that a recalibration of the run reads: of the training images, without those that
-    were held out, in an order by the seed, and augmented as in training.
-    """
+    """Return the measurements of a training; `None` where no layer reads the population."""
     if not reads_population(net, without=frozen_at_first(net, config)):
         return None
-    images = RecalibrationImages(
+    steps = len(train) * config.epochs
+    last = frozen.since if frozen and frozen.since else steps
+    return Refreshes(population_of(train, config), every=config.refresh or len(train), last=last, steps=steps)
+
+
+def population_of(train: Batches, config: TrainConfig) -> RecalibrationImages:
+    """Return the images that stand for all of a training.
+
+    They are the first of those that a recalibration of the run reads: of the training images, without those that were
+    held out, in an order by the seed, and augmented as in training.
+    """
+    return RecalibrationImages(
         train.split,
         train.normalization,
         augmentation=train.augmentation,
@@ -72,6 +79,3 @@ def refreshes_of(net: nn.Module, train: Batches, config: TrainConfig, frozen: Fr
         epoch=config.epochs,
         channels_last=config.channels_last,
     )
-    steps = len(train) * config.epochs
-    last = frozen.since if frozen and frozen.since else steps
-    return Refreshes(images, every=config.refresh or len(train), last=last, steps=steps)
