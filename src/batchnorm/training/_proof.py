@@ -12,9 +12,9 @@ from torch.nn.parameter import is_lazy
 from ..data import Source
 from ..errors import InputError, Setting, Words, words_of
 from ..nn import set_moments, set_route
-from ..runs import TrainConfig, copied
+from ..runs import TrainConfig
 from ..statistics import recalibrate
-from ..transaction import transaction
+from ..transaction import copied, transaction
 from ._moments import fewest_images, reads_population
 from ._when_trained import when_trained
 
