@@ -10,7 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "src" / "batchnorm"
 FILES = sorted(PACKAGE.rglob("*.py"))
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-PREFIX = re.compile(r"(recalibrate|fold|unfold|trace|transaction|fold_state|restore_fold|pair_of|tensor_of|average_models): ")
+PREFIX = re.compile(
+    r"(recalibrate|fold|unfold|trace|transaction|fold_state|restore_fold|pair_of|tensor_of|average_models): "
+)
 
 
 def texts(tree):
