@@ -4,6 +4,7 @@ The functions that most programs need:
 
     recalibrate               recompute the running statistics of a model from data
     evaluate                  loss and accuracy with running statistics and with batch statistics
+    freeze, unfreeze          keep running statistics constant in training, and undo it
     fold, unfold              fold batch norm into the weights, and undo it
     save_folded, load_folded  write a folded model to a file, and load it
     drop_originals            free the memory that a folded model keeps for `unfold`
@@ -18,7 +19,7 @@ All else is in modules, each imported when it is first used:
     models, data     image classifiers with any norm layer; image data sets
     training, runs   the training loop; finished runs and their files
     evaluation       types of the arguments of `evaluate`
-    statistics       recalibration; batch statistics inside a `with` block
+    statistics       recalibration; freezing; batch statistics inside a `with` block
     surgery          folding
     wiring, norms    what a model does while it runs; its batch norm layers
     calls            how a model is called with a batch or an example
@@ -62,7 +63,9 @@ if TYPE_CHECKING:
     from .runs import load_folded as load_folded
     from .runs import predict as predict
     from .runs import save_folded as save_folded
+    from .statistics import freeze as freeze
     from .statistics import recalibrate as recalibrate
+    from .statistics import unfreeze as unfreeze
     from .surgery import drop_originals as drop_originals
     from .surgery import fold as fold
     from .surgery import unfold as unfold
@@ -95,12 +98,14 @@ _FROM = {
     "evaluate": "runs",
     "fit": "training",
     "fold": "surgery",
+    "freeze": "statistics",
     "load_folded": "runs",
     "predict": "runs",
     "recalibrate": "statistics",
     "save_folded": "runs",
     "trace": "wiring",
     "unfold": "surgery",
+    "unfreeze": "statistics",
 }
 """What is used most, and the module that it is in. Type checkers read the imports above instead of the two tables."""
 

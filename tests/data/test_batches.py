@@ -174,3 +174,23 @@ def test_a_place_outside_the_run_is_refused_before_the_first_batch(arguments):
 def test_a_training_epoch_is_never_given_without_its_number(options):
     with pytest.raises(TypeError, match=r"would give the same every time\. Use epoch\(seed, epoch\)"):
         iter(Batches(numbered(8), 3, PLAIN, **options))
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(12, [6, 6]), (13, [6, 6]), (14, [6, 6, 2]), (15, [6, 6, 3]), (16, [6, 6, 3]), (17, [6, 6, 5])]
+)
+def test_a_last_piece_of_a_batch_that_would_be_one_image_is_left_out(count: int, sizes: list[int]) -> None:
+    """In pieces of 3: 13 and 16 images leave one alone."""
+    batches = Batches(numbered(count), 6, PLAIN, shuffle=True, micro_batch=3)
+    assert [len(labels) for _, labels in batches.epoch()] == sizes
+    assert (batches.images_per_epoch, batches.left_out) == (sum(sizes), count - sum(sizes))
+
+
+def test_pieces_of_one_image_are_taken_at_their_word() -> None:
+    assert Batches(numbered(13), 6, PLAIN, shuffle=True, micro_batch=1).left_out == 0
+
+
+@pytest.mark.parametrize(("micro_batch", "expected"), [(0, "an integer of at least 1"), (4, "a divisor of batch_size")])
+def test_pieces_that_do_not_make_a_batch_are_refused(micro_batch: int, expected: str) -> None:
+    with pytest.raises(ValueError, match=f"micro_batch: expected {expected}"):
+        Batches(numbered(13), 6, PLAIN, micro_batch=micro_batch)

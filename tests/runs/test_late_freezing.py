@@ -7,7 +7,7 @@ import pytest
 
 from batchnorm.errors import InputError
 from batchnorm.runs import TrainConfig, read_config, write_config
-from batchnorm.runs._late_freezing import Freezing
+from batchnorm.runs._late_freezing import FreezeRule
 
 
 @pytest.mark.parametrize("text", ["after:0.8", "after:1e-3", "*", "layer1.*", "stem.norm, layer1.*", None])
@@ -19,13 +19,13 @@ def test_a_freezing_goes_through_a_file(tmp_path, text: str | None) -> None:
 @pytest.mark.parametrize("steps", [1, 5, 10, 12_345, 10**9])
 @pytest.mark.parametrize("hundredths", [1, 29, 57, 80, 99])
 def test_the_first_frozen_step_has_at_least_that_part_of_all_steps_before_it(steps: int, hundredths: int) -> None:
-    first = Freezing.of(f"after:0.{hundredths:02}").first_step(steps)
+    first = FreezeRule.of(f"after:0.{hundredths:02}").first_step(steps)
     assert Fraction(first, steps) >= Fraction(hundredths, 100) > Fraction(first - 1, steps)
 
 
 def test_names_freeze_from_the_first_step() -> None:
-    assert Freezing.of("stem.norm, layer1.*") == Freezing(("stem.norm", "layer1.*"), Fraction(0))
-    assert Freezing.of("*").first_step(100) == 0
+    assert FreezeRule.of("stem.norm, layer1.*") == FreezeRule(("stem.norm", "layer1.*"), Fraction(0))
+    assert FreezeRule.of("*").first_step(100) == 0
 
 
 @pytest.mark.parametrize("time", ["1.5", "", "1", "0", "-0.1", "nan", "inf", "late", "1e-999999999", "1/2", "0.8:stem"])

@@ -30,9 +30,11 @@ class Batches:
             out: where a layer sees one value per channel, batch norm has no variance. A
             `batch_size` of 1 is taken at its word: nothing is left out.
         channels_last: give the images in torch's channels_last layout.
+        micro_batch: for training: a batch will be split into pieces of so many images before a layer sees it, so that a
+            last piece of one image is left out. `None`: it will not.
 
     Raises:
-        ValueError: `batch_size` below 1, or a split that gives no batch.
+        ValueError: a size below 1, one that does not divide the other, or a split that gives no batch.
 
     Example:
         >>> split = Split(torch.zeros(5, 1, 28, 28, dtype=torch.uint8), torch.arange(5))
@@ -54,11 +56,15 @@ class Batches:
         augmentation: Augmentation | None = None,
         shuffle: bool = False,
         channels_last: bool = False,
+        micro_batch: int | None = None,
     ) -> None:
-        if type(batch_size) is not int or batch_size < 1:
-            raise InputError(argument="batch_size", expected="an integer of at least 1", got=repr(batch_size))
         self.split = split
-        self.batch_size = batch_size
+        self.batch_size = _at_least_1("batch_size", batch_size)
+        self.micro_batch = batch_size if micro_batch is None else _at_least_1("micro_batch", micro_batch)
+        if batch_size % self.micro_batch:
+            raise InputError(
+                argument="micro_batch", expected=f"a divisor of batch_size, {batch_size}", got=str(micro_batch)
+            )
         self.normalization = normalization
         self.augmentation = augmentation
         self.shuffle = shuffle
@@ -72,8 +78,8 @@ class Batches:
 
     @property
     def left_out(self) -> int:
-        """How many images an epoch leaves out: 1 if its last batch would be one image, else 0."""
-        return int(self.shuffle and len(self.split) % self.batch_size == 1)
+        """How many images an epoch leaves out: 1 if a layer would see the last one alone, else 0."""
+        return int(self.shuffle and len(self.split) % self.micro_batch == 1)
 
     @property
     def images_per_epoch(self) -> int:
@@ -122,13 +128,19 @@ class Batches:
     def _steps(self, seed: int, epoch: int, start_step: int) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.arange(len(self.split))
         if self.shuffle:
-            order = torch.randperm(len(order), generator=_generator(seed, epoch))
+            order = torch.randperm(len(order), generator=_generator(seed, epoch))[: self.images_per_epoch]
         for step in range(start_step, len(self)):
             index = order[step * self.batch_size : (step + 1) * self.batch_size]
             images = self.split.images[index]
             if self.augmentation is not None:
                 images = self.augmentation(images, _generator(seed, epoch, step))
             yield self.normalization.apply(images, self.memory_format), self.split.labels[index]
+
+
+def _at_least_1(argument: str, value: int) -> int:
+    if type(value) is not int or value < 1:
+        raise InputError(argument=argument, expected="an integer of at least 1", got=repr(value))
+    return value
 
 
 def _generator(seed: int, *key: int) -> torch.Generator:

@@ -1,16 +1,26 @@
 """Find the batch norm layers of a model, what they normalize, and whether training updates their statistics."""
 
 from ._find import Norm as Norm
+from ._find import check_usable as check_usable
 from ._find import find_norms as find_norms
 from ._find import forward_of as forward_of
 from ._find import is_norm as is_norm
 from ._find import is_stock as is_stock
 from ._find import without_statistics as without_statistics
+from ._frozen import asked_of as asked_of
+from ._frozen import hold_statistics as hold_statistics
+from ._frozen import is_frozen as is_frozen
+from ._frozen import let_statistics_go as let_statistics_go
+from ._frozen import put_into as put_into
 from ._habits import Habits as Habits
 from ._habits import habits_of as habits_of
+from ._held_parameters import held_parameters as held_parameters
+from ._held_parameters import own_parameters as own_parameters
+from ._held_parameters import remember_held as remember_held
 from ._normalizers import BY_OPERATOR as BY_OPERATOR
 from ._normalizers import OPERATORS as OPERATORS
 from ._normalizers import Normalizers as Normalizers
+from ._still import moves_alone as moves_alone
 from ._valid import valid_places as valid_places
 
 __all__ = [
@@ -18,6 +28,7 @@ __all__ = [
     "Norm",
     "find_norms",
     "habits_of",
+    "is_frozen",
     "is_norm",
     "without_statistics",
 ]

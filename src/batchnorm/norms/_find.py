@@ -103,7 +103,7 @@ def find_norms(model: nn.Module, verb: str = "recalibrate") -> list[Norm]:
     for name, module in model.named_modules():
         if not is_norm(module):
             continue
-        _check_usable(name or "the model", module, verb)
+        check_usable(name or "the model", module, verb)
         pair = _statistics_of(module)
         if pair is None or not pair[0].numel() or not torch.is_floating_point(pair[0]):
             continue
@@ -133,7 +133,8 @@ def _statistics_of(module: nn.Module) -> tuple[Tensor, Tensor] | None:
     return (mean, var) if mean.dim() == 1 and mean.shape == var.shape else None
 
 
-def _check_usable(name: str, module: nn.Module, verb: str) -> None:
+def check_usable(name: str, module: nn.Module, verb: str = "") -> None:
+    """Raise where a norm cannot be looked into: one of torch.jit, or a lazy one that has seen no batch yet."""
     if isinstance(module, torch.jit.ScriptModule):
         raise InputError(
             verb=verb,

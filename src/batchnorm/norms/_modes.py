@@ -6,6 +6,7 @@ from torch import nn
 
 from ..transaction import Transaction
 from ._find import Norm
+from ._frozen import is_frozen
 from ._wrapped import has_mixed_modes
 
 
@@ -33,6 +34,8 @@ class Modes:
         """Why a norm that trains in none of its modules does not move, once the model is in these modes."""
         if any(module.training for module in norm.modules):
             return None
+        if any(map(is_frozen, norm.modules)):
+            return "frozen by batchnorm.freeze"
         if not self.chosen:
             return "frozen: the model's train() leaves it in evaluation mode"
         if self._root.training:

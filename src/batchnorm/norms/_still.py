@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..transaction import Transaction, transaction
 from ._find import Norm, are_stock
@@ -49,6 +49,17 @@ def _alone(norm: Norm) -> str | None:
     if moves is None:
         return f"it is not known whether training moves a {norm.kind}: no forward in training mode called it"
     return None if moves else _frozen(norm)
+
+
+def moves_alone(module: nn.Module) -> bool:
+    """Whether a norm, in the mode that it is in, is seen to store something of what it is given; all is put back."""
+    mean, var = module.running_mean, module.running_var
+    if not isinstance(mean, Tensor) or not isinstance(var, Tensor):
+        return False
+    norm = Norm("", (module,), mean, var)
+    with transaction(module) as change, silently():
+        make_ready(change, [norm])
+        return bool(_moves_alone(norm))
 
 
 def _moves_alone(norm: Norm) -> bool | None:

@@ -20,11 +20,21 @@ class PopulationPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezingPlan:
+    """Which norms' statistics stand still once `since` of all `steps` of a training are done."""
+
+    norms: tuple[str, ...]
+    since: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What lies ahead when a training starts or goes on.
 
     `images` are those of one epoch; `first_epoch` epochs and `first_step` steps of the next one are done already.
-    `population` is what is measured meanwhile, if anything is.
+    `population` is what is measured meanwhile, and `freezing` what stands still, if anything is or does; a step reads
+    `batches_per_step` batches.
     """
 
     model: str
@@ -37,6 +47,8 @@ class Plan:
     first_epoch: int
     first_step: int
     population: PopulationPlan | None = None
+    freezing: FreezingPlan | None = None
+    batches_per_step: int = 1
 
 
 @dataclass(frozen=True, slots=True)

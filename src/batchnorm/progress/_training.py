@@ -1,5 +1,7 @@
 """How a training looks on a terminal (a live bar), in a file (one line per epoch), or not at all."""
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 
@@ -7,7 +9,7 @@ from ..records import EpochRecord, RunFold, RunRecalibration
 from ._drawn import NO_NUMBER, WHOLE, FittingProgress
 from ._lines import tell
 from ._notes import Drawing, Printing
-from ._plans import Plan, PopulationPlan, StepReport
+from ._plans import FreezingPlan, Plan, PopulationPlan, StepReport
 from ._recalibration import Rounds, describe_rounds
 from ._watchers import Watcher, Words
 
@@ -22,9 +24,8 @@ class Lines(Notes):
     def started(self, plan: Plan) -> None:
         """Print what lies ahead."""
         self.epochs = plan.epochs
-        tell(describe(plan))
-        if plan.population is not None and plan.population.left:
-            tell(describe_population(plan.population))
+        for line in lines_of(plan):
+            tell(line)
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the epoch in one line."""
@@ -61,9 +62,8 @@ class Bar(Drawing, Watcher):
     def started(self, plan: Plan) -> None:
         """Print what lies ahead and draw the bar."""
         self.epochs, self.steps = plan.epochs, plan.steps_per_epoch
-        self.console.print(describe(plan), highlight=False, markup=False)
-        if plan.population is not None and plan.population.left:
-            self.console.print(describe_population(plan.population), highlight=False, markup=False)
+        for line in lines_of(plan):
+            self.console.print(line, highlight=False, markup=False)
         self.task = self.progress.add_task(
             f"epoch {min(plan.first_epoch + 1, plan.epochs)}/{plan.epochs}",
             total=plan.epochs * plan.steps_per_epoch,
@@ -113,11 +113,21 @@ class Bar(Drawing, Watcher):
         self.console.print(record.summary(), highlight=False, markup=False)
 
 
+def lines_of(plan: Plan) -> Iterator[str]:
+    """Give the lines about a training that begins, or goes on."""
+    yield describe(plan)
+    if plan.population is not None and plan.population.left:
+        yield describe_population(plan.population)
+    if plan.freezing is not None:
+        yield describe_freezing(plan.freezing)
+
+
 def describe(plan: Plan) -> str:
-    """Return one line about a training that begins, or goes on."""
+    """Return the first of them."""
+    batches = "" if plan.batches_per_step == 1 else f" of {plan.batches_per_step:,} batches"
     line = (
         f"{plan.model}, {plan.parameters:,} parameters, on {plan.data}: {plan.images:,} images, "
-        f"{_counted(plan.epochs, 'epoch')} of {_counted(plan.steps_per_epoch, 'step')}, {plan.device}"
+        f"{_counted(plan.epochs, 'epoch')} of {_counted(plan.steps_per_epoch, 'step')}{batches}, {plan.device}"
     )
     if plan.first_epoch == plan.epochs:
         line += "; all epochs are done, only the test is left"
@@ -144,6 +154,23 @@ def describe_population(plan: PopulationPlan) -> str:
     if not plan.step_images:
         return line
     return f"{line}, {total / plan.step_images:.1%} of the {plan.step_images:,} that the steps read"
+
+
+def describe_freezing(plan: FreezingPlan) -> str:
+    """Return one line about the norms whose statistics are to stand still.
+
+    Example:
+        >>> describe_freezing(FreezingPlan(("bn1", "bn2"), 8, 10))
+        'running statistics of 2 norms: frozen after step 8 of 10 (bn1, bn2)'
+        >>> describe_freezing(FreezingPlan(tuple("abcdef"), 0, 10))
+        'running statistics of 6 norms: frozen from the start (a, b, c, d ...)'
+    """
+    when = f"after step {plan.since:,} of {plan.steps:,}" if plan.since else "from the start"
+    few = ", ".join(plan.norms[:FEW]) + (" ..." if len(plan.norms) > FEW else "")
+    return f"running statistics of {_counted(len(plan.norms), 'norm')}: frozen {when} ({few})"
+
+
+FEW = 4
 
 
 def _every(steps: int) -> str:

@@ -21,6 +21,8 @@ from ._benchmark_words import with_spread as with_spread
 from ._fold import FoldedNorm as FoldedNorm
 from ._fold import FoldProof as FoldProof
 from ._fold import FoldReport as FoldReport
+from ._freezing import Freezing as Freezing
+from ._freezing import NormFreezing as NormFreezing
 from ._json import RECORDS as RECORDS
 from ._json import Record as Record
 from ._json import from_json as from_json
@@ -75,9 +77,11 @@ __all__ = [
     "FoldProof",
     "FoldReport",
     "FoldedNorm",
+    "Freezing",
     "Judgement",
     "LayerRow",
     "ModelEvaluation",
+    "NormFreezing",
     "NormRecalibration",
     "Numbers",
     "Prediction",

@@ -9,6 +9,7 @@ from ..errors import InputError, InputTypeError, its_type, with_article
 from ..files import in_short, one_line, read_json, read_text
 from ._benchmark import Benchmark
 from ._fold import FoldReport
+from ._freezing import Freezing
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
@@ -23,6 +24,7 @@ Record = (
     | Evaluation
     | ModelEvaluation
     | Prediction
+    | Freezing
     | Recalibration
     | RunRecalibration
     | FoldReport
@@ -38,6 +40,7 @@ RECORDS: dict[str, type[Record]] = {
         Evaluation,
         ModelEvaluation,
         Prediction,
+        Freezing,
         Recalibration,
         RunRecalibration,
         FoldReport,

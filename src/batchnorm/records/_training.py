@@ -54,6 +54,9 @@ class TrainResult(Shown):
 
     `moments` is whose moments normalized in training. Where they were the population's, its statistics were measured
     every `refresh` steps, `refreshes` times in all, which took `refresh_seconds` of the `seconds`.
+
+    The running statistics of the norms in `frozen` stood still once `frozen_since` of the `steps` were done; `None`: no
+    norm was frozen.
     """
 
     VERSION: ClassVar[int] = 1
@@ -80,6 +83,8 @@ class TrainResult(Shown):
     refresh: int | None = None
     refreshes: int = 0
     refresh_seconds: float = 0.0
+    frozen: tuple[str, ...] = ()
+    frozen_since: int | None = None
 
     def tables(self) -> dict[str, Table]:
         """Return `"scores"`: loss and accuracy on the test images, and on those that were held out."""

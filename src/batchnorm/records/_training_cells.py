@@ -55,6 +55,9 @@ def _result_notes(record: "TrainResult") -> Iterator[str]:
         yield f"normalized in training by: {record.moments}"
     if record.refreshes:
         yield f"population statistics: measured {record.refreshes:,} times, in {record.refresh_seconds:,.1f} s of these"
+    if record.frozen_since is not None:
+        when = f"after step {record.frozen_since:,}" if record.frozen_since else "from the start"
+        yield f"running statistics frozen {when}: {', '.join(record.frozen)}"
     if record.run is not None:
         yield f"the run is in {record.run}"
 

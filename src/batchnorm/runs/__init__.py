@@ -27,6 +27,7 @@ from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
 from ._image_paths import image_paths as image_paths
 from ._known_names import OwnData as OwnData
+from ._late_freezing import FreezeRule as FreezeRule
 from ._model_file import TRAINING_FORMAT as TRAINING_FORMAT
 from ._model_file import ModelCard as ModelCard
 from ._model_file import load_model as load_model

@@ -10,7 +10,7 @@ from ..errors import Fault, InputError, Setting, Words, did_you_mean
 from ..files import as_path, open_regular, refused
 from ..functional import check_route
 from ._known_names import OwnData, unknown_name
-from ._late_freezing import EXPECTED, unfit_freezing
+from ._late_freezing import EXPECTED, unfit_freezing, unfit_measurement
 from ._option_names import near_option, tells_unknown_options
 from ._ranges import RANGES
 from ._trainable_moments import unfit_moments, unfit_refresh
@@ -119,6 +119,8 @@ class TrainConfig:
             wrong.append(fault)
         if not wrong and self.ema_buffers != "average" and self.ema_decay == 0:
             wrong.append(_no_average(self.ema_buffers))
+        if not wrong and (fault := unfit_measurement(self.freeze_norms or "", self.recalibrate, self.ema_buffers)):
+            wrong.append(fault)
         if wrong:
             raise InputError.of(*wrong)
 

@@ -4,31 +4,31 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..errors import Fault, InputError
+from ..errors import Fault, InputError, Setting
 
 AFTER = "after:"
 EXPECTED = "'after:0.8', or patterns of modules' names, such as 'layer1.*' or 'stem.norm,layer1.*'"
 
 
 @dataclass(frozen=True)
-class Freezing:
+class FreezeRule:
     """The statistics of the norms that `patterns` name stand still once `after` of the training's steps are done."""
 
     patterns: tuple[str, ...]
     after: Fraction
 
     @classmethod
-    def of(cls, text: str) -> "Freezing":
+    def of(cls, text: str) -> "FreezeRule":
         """Read the text of an option: a fraction of the steps for all norms, or names for the whole training.
 
         Raises:
             InputError: it is neither.
 
         Example:
-            >>> Freezing.of("after:0.8")
-            Freezing(patterns=('*',), after=Fraction(4, 5))
-            >>> Freezing.of("stem.norm, layer1.*")
-            Freezing(patterns=('stem.norm', 'layer1.*'), after=Fraction(0, 1))
+            >>> FreezeRule.of("after:0.8")
+            FreezeRule(patterns=('*',), after=Fraction(4, 5))
+            >>> FreezeRule.of("stem.norm, layer1.*")
+            FreezeRule(patterns=('stem.norm', 'layer1.*'), after=Fraction(0, 1))
         """
         if fault := unfit_freezing(text):
             raise InputError.of(fault)
@@ -40,7 +40,7 @@ class Freezing:
         """Return how many of `steps` steps are done when the statistics stop.
 
         Example:
-            >>> Freezing.of("after:0.8").first_step(10), Freezing.of("after:0.8").first_step(11)
+            >>> FreezeRule.of("after:0.8").first_step(10), FreezeRule.of("after:0.8").first_step(11)
             (8, 9)
         """
         return math.ceil(self.after * steps)
@@ -58,6 +58,23 @@ def unfit_freezing(text: str) -> Fault | None:
     if all(pattern.strip() for pattern in text.split(",")):
         return None
     return Fault(argument="freeze_norms", expected=EXPECTED, got=repr(text))
+
+
+def unfit_measurement(freeze_norms: str, recalibrate: str, ema_buffers: str) -> Fault | None:
+    """Return why norms that are all frozen in the end leave nothing to measure; `None` if that is not asked for."""
+    asked = {"recalibrate": recalibrate != "off", "ema_buffers": ema_buffers == "recalibrate"}
+    argument = next((name for name, is_asked in asked.items() if is_asked), None)
+    if argument is None or not freeze_norms.startswith(AFTER):
+        return None
+    return Fault(
+        argument=argument,
+        problem=(
+            "would replace the statistics that ",
+            Setting("freeze_norms", freeze_norms),
+            " keeps, by which the weights are trained to the end",
+        ),
+        cure="Leave out one of the two, or recalibrate the run when it is finished.",
+    )
 
 
 def _is_fraction(text: str) -> bool:

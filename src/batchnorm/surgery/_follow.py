@@ -6,6 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..norms import put_into
 from ..transaction import transaction
 from ._marks import Mark
 
@@ -38,7 +39,7 @@ def take_mode(norm: nn.Module, stands: nn.Module) -> None:
     ran = {id(module) for module in stands.modules()}
     for module in norm.modules():
         if id(module) not in ran:
-            module.training = stands.training
+            put_into(module, mode=stands.training)
 
 
 def freeze_as_train_does(model: nn.Module, norms: Iterable[nn.Module]) -> None:

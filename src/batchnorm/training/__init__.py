@@ -1,5 +1,6 @@
 """Train an image classifier by a `TrainConfig` into a run folder, and resume a training that was stopped."""
 
+from ..progress import FreezingPlan as FreezingPlan
 from ..progress import Plan as Plan
 from ..progress import PopulationPlan as PopulationPlan
 from ..progress import StepReport as StepReport
@@ -11,6 +12,7 @@ from ._step import DivergenceError as DivergenceError
 
 __all__ = [
     "DivergenceError",
+    "FreezingPlan",
     "Plan",
     "PopulationPlan",
     "StepReport",

@@ -18,7 +18,6 @@ from ..runs import (
     StopRequest,
     TrainConfig,
     TrainingInterrupted,
-    evaluation_batches,
     listen_for_stop,
     load_model,
     name_of,
@@ -31,6 +30,7 @@ from ..runs import (
 from ._average_statistics import measure_average
 from ._checkpoint import Position, save_checkpoint
 from ._final_statistics import recalibrate_trained
+from ._final_test import final_test
 from ._fold_training import fold_trained
 from ._freed_memory import keep_freed_memory
 from ._given import check_given, tells_options
@@ -185,17 +185,20 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
     result = folder.read_result() if folder else None
     if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
         _stop_if_asked(job, folder, stop)
-    while job.position.epoch < job.config.epochs:
-        _train_epoch(job, folder, stop, watcher)
-        _finish_epoch(job, folder, stop, watcher)
-        _save(job, folder)
-        watcher.epoch(job.history[-1])
-        _stop_if_asked(job, folder, stop)
+    with job.frozen.released_at_the_end() if job.frozen else contextlib.nullcontext():
+        job.freeze_if_due()
+        while job.position.epoch < job.config.epochs:
+            _train_epoch(job, folder, stop, watcher)
+            _finish_epoch(job, folder, stop, watcher)
+            _save(job, folder)
+            watcher.epoch(job.history[-1])
+            _stop_if_asked(job, folder, stop)
+        if not result:
+            recalibrate_trained(job, folder, stop, watcher)
     if result and folder and result.recalibrated_since:
         job.best.load_state_dict(load_model(folder.model, job.best)[0].state_dict())  # not the checkpoint's statistics
     if not result:
-        recalibrate_trained(job, folder, stop, watcher)
-        result = _test(job, folder)
+        result = final_test(job, folder)
         if folder and job.config.fold:
             folder.write_result(result)  # whatever comes of folding, the run is finished
     result = fold_trained(job, folder, result, watcher)
@@ -215,9 +218,11 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
     here, before, start = job.position, job.position.epoch_seconds, time.perf_counter()
     job.model.train()
     _measure_if_due(job, folder, stop, watcher)
+    job.freeze_if_due()
     for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step):
-        take_step(job, folder, images.to(job.device), labels.to(job.device))
+        take_step(job, folder, images, labels)
         _measure_if_due(job, folder, stop, watcher)
+        job.freeze_if_due()
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds
         watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
@@ -266,31 +271,6 @@ def _finish_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher
         seconds=here.seconds + seconds,
         refreshes=here.refreshes,
         refresh_seconds=here.refresh_seconds,
-    )
-
-
-def _test(job: Job, folder: RunFolder | None) -> TrainResult:
-    """Look at the test images, for the first and only time."""
-    batches = evaluation_batches(job.source.load("test"), job.card.normalization, job.config)
-    loss, accuracy = judged(job, folder, batches, "test")
-    return TrainResult(
-        test_accuracy=accuracy,
-        test_loss=loss,
-        seconds=job.position.seconds,
-        run=str(folder.path) if folder else None,
-        model=job.card.model,
-        data=job.card.data,
-        epochs=job.config.epochs,
-        steps=job.config.epochs * len(job.train),
-        seed=job.config.seed,
-        parameters=sum(parameter.numel() for parameter in job.model.parameters()),
-        val_accuracy=job.history[-1].val_accuracy,
-        val_loss=job.history[-1].val_loss,
-        recalibrate=job.config.recalibrate,
-        moments=job.config.moments,
-        refresh=None if job.refreshes is None else job.refreshes.every,
-        refreshes=job.position.refreshes,
-        refresh_seconds=job.position.refresh_seconds,
     )
 
 

@@ -6,7 +6,7 @@ import torch
 
 from ..errors import Fault, Sentence, Setting, Words
 from ..models import is_builtin
-from ..progress import Plan, PopulationPlan, Watcher
+from ..progress import FreezingPlan, Plan, PopulationPlan, Watcher
 from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
 from ._moments import notes_on_moments
@@ -27,6 +27,8 @@ def announce(job: Job, watcher: Watcher) -> None:
             first_epoch=job.position.epoch,
             first_step=job.position.step,
             population=_population(job),
+            freezing=_freezing(job),
+            batches_per_step=job.config.accumulate,
         )
     )
     if job.train.left_out:
@@ -46,18 +48,24 @@ def announce(job: Job, watcher: Watcher) -> None:
         )
 
 
+def _freezing(job: Job) -> FreezingPlan | None:
+    if job.frozen is None:
+        return None
+    return FreezingPlan(job.frozen.names, job.frozen.since, steps=len(job.train) * job.config.epochs)
+
+
 def _population(job: Job) -> PopulationPlan | None:
     """Return what is still to be measured, and what the steps that are left read."""
     if job.refreshes is None:
         return None
-    left = job.refreshes.steps - job.steps_done
+    steps_left = job.refreshes.steps - job.steps_done
     return PopulationPlan(
         images=job.refreshes.images.count,
         augmented=job.refreshes.images.augmented,
         every=job.refreshes.every,
         done=job.position.refreshes,
-        left=job.refreshes.by(job.refreshes.steps) - job.position.refreshes,
-        step_images=round(left * job.train.images_per_epoch / len(job.train)),
+        left=job.refreshes.by(job.refreshes.last) - job.position.refreshes,
+        step_images=round(steps_left * job.train.images_per_epoch / len(job.train)),
     )
 
 
@@ -97,9 +105,9 @@ def what_to_try(job: Job, folder: RunFolder | None, fault: Words) -> Fault:
     other: Words = "" if config.clip_norm else (", or ", Setting("clip_norm", 1))
     sooner: Words = ""
     if job.refreshes is not None:
-        age = job.steps_done % job.refreshes.every
+        age = job.refreshes.age(job.steps_done)
         kept += f"; the population's statistics are {age} {'step' if age == 1 else 'steps'} old"
-        if job.refreshes.every > 1:
+        if job.refreshes.every > 1 and job.steps_done < job.refreshes.last:
             sooner = (", or a lower ", Setting("refresh"), f" (now {job.refreshes.every:,})")
     if folder is not None and folder.checkpoint.exists():
         kept += f". The last good checkpoint stays in {folder.checkpoint}"

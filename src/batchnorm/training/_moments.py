@@ -1,6 +1,6 @@
 """Whose moments do the layers of a net train by, and what of it might its user not expect?"""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from torch import nn
 
@@ -10,6 +10,7 @@ from ..models import is_builtin
 from ..nn import set_moments
 from ..norms import is_norm
 from ..runs import TrainConfig
+from ._frozen_norms import frozen_at_first
 
 DEFAULT = "batch"
 """Leaves an own net the sources that it came with."""
@@ -41,17 +42,17 @@ def take_moments(net: nn.Module, config: TrainConfig) -> None:
     )
 
 
-def sources_of(net: nn.Module) -> Iterator[Source | None]:
-    """Give the source of each batch norm in a net; `None` for one that is not of this package."""
-    for module in net.modules():
-        if is_norm(module):
+def sources_of(net: nn.Module, *, without: Collection[str] = ()) -> Iterator[Source | None]:
+    """Give the source of each batch norm in a net but those of these names; `None` for one of another package."""
+    for name, module in net.named_modules():
+        if is_norm(module) and name not in without:
             source = getattr(module, "moments", None)
             yield source if isinstance(source, Source) else None
 
 
-def reads_population(net: nn.Module) -> bool:
-    """Whether a layer trains by statistics that somebody has to measure."""
-    return any(isinstance(source, Population) for source in sources_of(net))
+def reads_population(net: nn.Module, *, without: Collection[str] = ()) -> bool:
+    """Whether a layer trains by statistics that somebody has to measure; those of these names are not asked."""
+    return any(isinstance(source, Population) for source in sources_of(net, without=without))
 
 
 def fewest_images(net: nn.Module, config: TrainConfig) -> int:
@@ -65,13 +66,13 @@ def fewest_images(net: nn.Module, config: TrainConfig) -> int:
 
 def notes_on_moments(net: nn.Module, config: TrainConfig, steps: int) -> Iterator[Sentence]:
     """Yield what a training of so many steps may not do as its user expects."""
-    sources = [*sources_of(net)]
+    sources, moving = [*sources_of(net)], sources_of(net, without=frozen_at_first(net, config))
     others = sources.count(None)
     if config.moments != DEFAULT and others:
         yield Sentence(
             f"{others} of {len(sources)} norm layers are not of this package: they train by the batch's own moments"
         )
-    if config.batch_size == 1 and not (sources and all(isinstance(source, Population) for source in sources)):
+    if config.batch_size == 1 and not (sources and all(isinstance(source, Population) for source in moving)):
         yield Sentence("batch size 1: every image is normalized by its own statistics; expect a poor evaluation")
     yield from _notes_on_source(as_source(config.moments), config, steps)
 

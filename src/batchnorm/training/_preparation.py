@@ -18,6 +18,7 @@ from ..runs import MAY_DIFFER, ModelCard, RecalibrationImages, TrainConfig, augm
 from ._as_it_came import as_it_came_if_refused
 from ._checkpoint import Checkpoint, Position
 from ._fitting_states import check_states
+from ._frozen_norms import FrozenNorms, frozen_norms_of
 from ._moments import take_moments
 from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._proof import prove_takes, take_route
@@ -52,6 +53,7 @@ class Job:
     in_hand: tuple[str, ...] = ()
     refreshes: Refreshes | None = None
     average_images: RecalibrationImages | None = None
+    frozen: FrozenNorms | None = None
 
     @property
     def steps_done(self) -> int:
@@ -65,6 +67,13 @@ class Job:
             return self.model
         averaged: nn.Module = self.average.module
         return averaged
+
+    def freeze_if_due(self) -> None:
+        """Freeze the norms that are to stand still from here on; what is to be measured before has to be, first."""
+        if self.frozen is None or self.steps_done < self.frozen.since:
+            return
+        if not self.frozen.since or self.refreshes is None or self.refreshes.are_over(self.position.refreshes):
+            self.frozen.hold(self.model, self.best)
 
     def precision(self) -> torch.autocast:
         """Return the context in which a training pass runs."""
@@ -206,12 +215,15 @@ def _job(
         )
     batches = Batches(
         train,
-        config.batch_size,
+        config.batch_size * config.accumulate,
         normalization,
         augmentation=augmentation_of(config, source),
         shuffle=True,
         channels_last=config.channels_last,
+        micro_batch=config.batch_size,
     )
+    steps = len(batches) * config.epochs
+    frozen = frozen_norms_of(net, config, steps)
     optimizer = make_optimizer(net, config)
     return Job(
         config=config,
@@ -223,10 +235,11 @@ def _job(
         model=net,
         average=make_average(net, config.ema_decay, config.ema_buffers),
         optimizer=optimizer,
-        scheduler=make_scheduler(optimizer, config, steps=len(batches) * config.epochs),
+        scheduler=make_scheduler(optimizer, config, steps=steps),
         in_hand=objects,
-        refreshes=refreshes_of(net, batches, config),
+        refreshes=refreshes_of(net, batches, config, frozen),
         average_images=population_of(batches, config) if config.ema_buffers == "recalibrate" else None,
+        frozen=frozen,
     )
 
 

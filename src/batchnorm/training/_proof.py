@@ -15,6 +15,7 @@ from ..nn import set_moments, set_route
 from ..runs import TrainConfig
 from ..statistics import recalibrate
 from ..transaction import copied, transaction
+from ._frozen_norms import freeze_trial, frozen_at_first, names_to_freeze
 from ._moments import fewest_images, reads_population
 from ._when_trained import when_trained
 
@@ -46,11 +47,12 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
     )
     count = fewest_images(net, config)
     images = torch.randn((count, info.in_channels, info.image_size, info.image_size), device=device)
-    try:
+    with _told_why(net, config, images, wanted):
         _give_shapes(net, config, images)
+    if config.freeze_norms is not None:
+        _prove_freezes(net, config, images, wanted)
+    with _told_why(net, config, images, wanted):
         outputs = _forward(net, config, images)
-    except Exception as error:  # the caller's own net may raise anything
-        raise _why_not(net, config, images, wanted, error) from error
     got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
     if got != (count, len(info.classes)):
         raise InputError(
@@ -67,7 +69,8 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
             ) from error
     if config.ema_decay:
         _prove_averages(net)
-    if config.recalibrate != "off" or config.ema_buffers == "recalibrate" or reads_population(net):
+    measured = config.recalibrate != "off" or config.ema_buffers == "recalibrate"
+    if measured or reads_population(net, without=frozen_at_first(net, config)):
         with torch.no_grad(), _precision(config, device), _trial(net, config) as trial:
             _prove_recalibrates(trial, _laid_out(images, config), config)
     if config.fold:
@@ -76,6 +79,14 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
         raise InputError(
             "the net has no parameter that requires a gradient, so there is nothing to train", argument="model"
         )
+
+
+@contextlib.contextmanager
+def _told_why(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # the caller's own net may raise anything
+        raise _why_not(net, config, images, wanted, error) from error
 
 
 def _give_shapes(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
@@ -98,6 +109,19 @@ def _precision(config: TrainConfig, device: torch.device) -> torch.autocast:
 
 def _laid_out(images: torch.Tensor, config: TrainConfig) -> torch.Tensor:
     return images.contiguous(memory_format=torch.channels_last) if config.channels_last else images
+
+
+def _prove_freezes(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: str) -> None:
+    names, unfrozen = names_to_freeze(net, str(config.freeze_norms)), replace(config, freeze_norms=None)
+    with _precision(config, images.device), _trial(net, unfrozen) as trial:
+        freeze_trial(trial, names)
+        try:
+            trial(_laid_out(images, config))
+        except Exception as error:  # the caller's own net may raise anything
+            with _told_why(net, unfrozen, images, wanted):  # where it cannot train at all, freezing is not at fault
+                _forward(net, unfrozen, images)
+            said = f"the net cannot train with these norms frozen: its forward raised {type(error).__name__}: {error}"
+            raise InputError(said, argument="freeze_norms") from error
 
 
 def _prove_averages(net: nn.Module) -> None:
@@ -142,14 +166,16 @@ def _prove_folds(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> N
 def _trial(net: nn.Module, config: TrainConfig) -> Iterator[nn.Module]:
     """Give a net to try in training mode: a copy, or, where there is none, the net itself, which is put back.
 
-    It is in the memory format of the training, for a route may take one and refuse another.
+    It is as in the training's first step: in its memory format, for a route may take one and refuse another, and with
+    those norms frozen that never move: they can do with any batch.
     """
-    try:
-        trial = copied(net)
-    except InputError:
-        with transaction(net, scripts=True):
-            yield _formatted(net.train(), config)
-    else:
+    with contextlib.ExitStack() as held:
+        try:
+            trial = copied(net)
+        except InputError:
+            held.enter_context(transaction(net, scripts=True))
+            trial = net
+        freeze_trial(trial, frozen_at_first(trial, config))
         yield _formatted(trial.train(), config)
 
 

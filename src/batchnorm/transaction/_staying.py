@@ -19,15 +19,20 @@ class Staying:
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module
+        self._former = vars(module).get("train")
 
     def __call__(self, mode: bool = True) -> nn.Module:  # noqa: FBT001  # as `train` has it
         for child in self._module.children():
             child.train(mode)
         return self._module
 
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[nn.Module, str]]:
-        """Give a copy of the module the `train` of its class: it is not held by anybody."""
-        return getattr, (self._module, "train")
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[nn.Module, object]]:
+        """Give a copy of the module the `train` that it had before: it is not held by anybody."""
+        return _former_of, (self._module, self._former)
+
+
+def _former_of(module: nn.Module, former: object) -> object:
+    return module.train if former is None else former
 
 
 def check_not_held(model: nn.Module) -> None:

@@ -1,0 +1,109 @@
+"""Which norms of a model are meant, by a function of the caller's?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import nn
+
+from ..errors import InputError, InputTypeError, RefusedError, its_type
+from ..norms import check_usable, is_norm
+from ..transaction import original
+
+Filter = Callable[[nn.Module, str], bool]
+"""Says of a norm and its name whether it is meant."""
+
+_FEW = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The norms that are meant, and those that are not, by their names.
+
+    Attributes:
+        given: the model as it came, in whatever wrapper.
+        model: the module inside.
+        norms: those of it that are meant.
+        others: those that are not.
+    """
+
+    given: nn.Module
+    model: nn.Module
+    norms: dict[str, nn.Module]
+    others: dict[str, nn.Module]
+
+
+def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
+    """Find the norms that are meant; a shared one is meant if it is by any of its names.
+
+    Raises:
+        InputTypeError: no module, or no function.
+        InputError: there are none, or a norm is of torch.jit.
+        RefusedError: a lazy norm has seen no batch yet.
+    """
+    module, _ = original(model)
+    if filter_fn is not None and not callable(filter_fn):
+        raise InputTypeError(
+            argument="filter_fn", expected="a function of a norm and its name", got=its_type(filter_fn)
+        )
+    names = _names(module)
+    if not names:
+        raise InputError(argument="model", expected="a model with batch norms", got="one that has none")
+    meant = {norm for norm, known in names.items() if filter_fn is None or any(filter_fn(norm, name) for name in known)}
+    if not meant:
+        raise InputError(
+            argument="filter_fn",
+            expected="a function that takes at least one of the batch norms",
+            got=f"one that takes none of {_listed([known[0] for known in names.values()])}",
+            cure="It is asked filter_fn(norm, name) of each of them.",
+        )
+    for norm, known in names.items():
+        if norm in meant:
+            check_usable(known[0], norm)
+    return Chosen(
+        model,
+        module,
+        {known[0]: norm for norm, known in names.items() if norm in meant},
+        {known[0]: norm for norm, known in names.items() if norm not in meant},
+    )
+
+
+def check_keeps_statistics(norms: Mapping[str, nn.Module]) -> None:
+    """Raise RefusedError where a norm has no running statistics."""
+    for name, norm in norms.items():
+        if not _statistics(norm):
+            raise RefusedError(
+                argument="model",
+                expected="norms that keep running statistics",
+                got=f"{name} ({type(norm).__name__}), which normalizes by the batch in evaluation, too",
+                cure="Leave it out by filter_fn, or build it with track_running_stats=True.",
+            )
+
+
+def check_together(norms: Mapping[str, nn.Module], others: Mapping[str, nn.Module]) -> None:
+    """Raise RefusedError where one of the norms has the running statistics of one of the others."""
+    held = {buffer: name for name, norm in others.items() for buffer in _statistics(norm)}
+    for name, norm in norms.items():
+        for other in (held[buffer] for buffer in _statistics(norm) if buffer in held):
+            raise RefusedError(
+                argument="filter_fn",
+                expected="a function that takes all norms that share running statistics, or none of them",
+                got=f"one that takes {name}, but not {other}, which has the same",
+            )
+
+
+def _names(model: nn.Module) -> dict[nn.Module, list[str]]:
+    """All names of each norm, in the order of `named_modules`."""
+    names: dict[nn.Module, list[str]] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if is_norm(module):
+            names.setdefault(module, []).append(name or "the model")
+    return names
+
+
+def _statistics(norm: nn.Module) -> list[int]:
+    held = (norm._buffers.get(name) for name in ("running_mean", "running_var"))
+    return [id(buffer) for buffer in held if buffer is not None]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_FEW]) + (f" ... ({len(names)} in all)" if len(names) > _FEW else "")

@@ -1,0 +1,37 @@
+"""What did a training come to? Its net is judged by the test images, once."""
+
+from ..records import TrainResult
+from ..runs import RunFolder, evaluation_batches
+from ._preparation import Job
+from ._step import judged
+
+
+def final_test(job: Job, folder: RunFolder | None) -> TrainResult:
+    """Look at the test images, for the first and only time.
+
+    Raises:
+        DivergenceError: the last update made numbers of the net infinite or NaN.
+    """
+    batches = evaluation_batches(job.source.load("test"), job.card.normalization, job.config)
+    loss, accuracy = judged(job, folder, batches, "test")
+    return TrainResult(
+        test_accuracy=accuracy,
+        test_loss=loss,
+        seconds=job.position.seconds,
+        run=str(folder.path) if folder else None,
+        model=job.card.model,
+        data=job.card.data,
+        epochs=job.config.epochs,
+        steps=job.config.epochs * len(job.train),
+        seed=job.config.seed,
+        parameters=sum(parameter.numel() for parameter in job.model.parameters()),
+        val_accuracy=job.history[-1].val_accuracy,
+        val_loss=job.history[-1].val_loss,
+        recalibrate=job.config.recalibrate,
+        moments=job.config.moments,
+        refresh=None if job.refreshes is None else job.refreshes.every,
+        refreshes=job.position.refreshes,
+        refresh_seconds=job.position.refresh_seconds,
+        frozen=job.frozen.names if job.frozen else (),
+        frozen_since=job.frozen.since if job.frozen else None,
+    )

@@ -1,0 +1,109 @@
+"""A step of several batches: its gradient, its statistics, and that everything that counts steps counts updates."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from batchnorm.models import ConvBNNet
+from batchnorm.runs import TrainConfig, TrainingInterrupted
+from batchnorm.training import DivergenceError, Plan, StepReport, Watcher, fit, resume
+
+from .runs import Stopper, assert_same_bits, weights, without_times
+
+
+@pytest.fixture
+def accumulated(quick) -> TrainConfig:
+    """270 images in steps of 4 batches of 16: four steps of 64 images and one of 14, which is one batch."""
+    return replace(quick, batch_size=16, accumulate=4)
+
+
+def own_net(norm: str = "none") -> nn.Module:
+    torch.manual_seed(1)
+    return ConvBNNet(width=4, norm=norm).double()
+
+
+class InDouble(nn.Module):
+    """A net in float64, so that a sum's order is seen far behind the digits of a mistake."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = own_net()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x.double())
+
+
+@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.5}, {"optimizer": "adamw", "lr": 0.01}])
+@pytest.mark.parametrize("batch_size", [16, 24, 1])
+def test_a_step_of_several_batches_is_one_by_all_their_images(one_thread, few, quick, options, batch_size: int) -> None:
+    """The last step of an epoch has 14 images, the last batch of a step of 72 in threes has fewer than the others."""
+    whole = 72 if batch_size == 24 else 64
+    config = replace(quick, **options)
+    at_once = fit(replace(config, batch_size=whole), model=InDouble(), source=few)
+    in_parts = fit(replace(config, batch_size=batch_size, accumulate=whole // batch_size), model=InDouble(), source=few)
+    for name, tensor in at_once.model.state_dict().items():
+        torch.testing.assert_close(in_parts.model.state_dict()[name], tensor, rtol=1e-9, atol=1e-12)
+    assert in_parts.result.steps == at_once.result.steps
+    assert in_parts.history[-1].train_loss == pytest.approx(at_once.history[-1].train_loss, rel=1e-9)
+    assert in_parts.history[-1].train_plain_loss == pytest.approx(at_once.history[-1].train_plain_loss, rel=1e-9)
+    assert in_parts.history[-1].train_accuracy == at_once.history[-1].train_accuracy
+
+
+class Heard(Watcher):
+    """Keeps the plan and the steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[StepReport] = []
+
+    def started(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def step(self, report: StepReport) -> None:
+        self.steps.append(report)
+
+
+def test_a_step_is_an_update_of_the_weights(few, accumulated, tmp_path) -> None:
+    heard, passes = Heard(), []
+    net = ConvBNNet(width=4)
+    net.conv1.register_forward_pre_hook(lambda module, args: passes.append(len(args[0])) if module.training else None)
+    trained = fit(replace(accumulated, val_fraction=0.0, ema_decay=0.0), model=net, source=few, watcher=heard)
+    assert (heard.plan.images, heard.plan.steps_per_epoch) == (300, 5)
+    assert [report.step for report in heard.steps] == [1, 2, 3, 4, 5] * 2
+    assert [record.steps for record in trained.history] == [5, 5]
+    assert trained.result.steps == 10
+    assert passes[-19:] == [16] * 18 + [12]
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 5, 7])
+def test_a_stopped_and_resumed_run_ends_with_the_same_bits(few, accumulated, tmp_path, stop_after: int) -> None:
+    whole = fit(accumulated, out=tmp_path / "whole", source=few)
+    with pytest.raises(TrainingInterrupted, match="all is saved"):
+        fit(accumulated, out=tmp_path / "parts", source=few, watcher=Stopper(stop_after))
+    resumed = resume(tmp_path / "parts", source=few)
+    assert_same_bits(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    assert list(map(without_times, resumed.history)) == list(map(without_times, whole.history))
+
+
+def test_a_last_batch_of_one_image_is_left_out(few_images, accumulated) -> None:
+    """101 images in steps of 4 batches of 4: the seventh step would have a batch of 4 and one of a single image."""
+    heard = Heard()
+    config = replace(accumulated, val_fraction=0.0, batch_size=4)
+    fit(config, source=few_images(train=101), watcher=heard)
+    assert heard.plan.images == 100
+
+
+def test_a_divergence_says_in_which_batch_of_the_step(few, accumulated) -> None:
+    class Bad(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.calls = own_net("batchnorm").float(), 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += len(x) == 16
+            return self.net(x) * (float("nan") if self.calls > 5 else 1.0)
+
+    said = r"^epoch 1, step 2 of 5: the loss of batch 2 of 4 became nan; first not finite: output of "
+    with pytest.raises(DivergenceError, match=said):
+        fit(replace(accumulated, ema_decay=0.0), model=Bad(), source=few)
