@@ -165,12 +165,23 @@ def test_values_that_are_equal_keep_every_bit() -> None:
     assert torch.equal(merged.view(torch.int32), values.view(torch.int32))
 
 
-def test_values_that_are_equal_beside_others_keep_every_bit() -> None:
-    """Also infinities, such as those of a mask."""
-    one, other = torch.tensor([1 / 3, -math.inf, 1.0]), torch.tensor([1 / 3, -math.inf, 2.0])
-    merged = average_models([{"x": one}, {"x": other}], [0.3, 0.7])["x"]
-    assert torch.equal(merged[:2], one[:2])
-    assert merged[2] == pytest.approx(1.7)
+@pytest.mark.parametrize("count", [3, 6, 7, 10])
+def test_values_that_are_equal_beside_others_keep_every_bit(count: int) -> None:
+    """Also infinities, such as those of a mask; sums of products would move the last bits of some."""
+    same = torch.tensor([0.1, 1 / 3, 0.7, 1e-320, -math.inf], dtype=torch.float64)
+    states = [{"x": torch.cat([same, torch.tensor([float(place)])])} for place in range(count)]
+    merged = average_models(states)["x"]
+    assert torch.equal(merged[:-1], same)
+    assert merged[-1].item() == pytest.approx((count - 1) / 2)
+
+
+def test_no_variance_is_negative_or_below_all_variances_by_rounding() -> None:
+    least = 5e-324
+    states = [{"running_mean": torch.zeros(1, dtype=torch.float64)} for _ in range(7)]
+    for state in states:
+        state["running_var"] = torch.tensor([least], dtype=torch.float64)
+    states[0]["running_var"] = torch.tensor([2 * least], dtype=torch.float64)
+    assert average_models(states)["running_var"].item() >= least
 
 
 @pytest.mark.parametrize("weights", [[1, 3], [5e307, 1.5e308], [2e-310, 6e-310], [Fraction(1, 3), 1], [2, 6.0]])
