@@ -28,7 +28,12 @@ def check_plain(tensor: Tensor, label: str, name: str) -> None:
         )
     odd = _odd(tensor)
     if odd:
-        raise InputError(argument=label, expected="tensors of numbers in memory", got=f"{name!r}, which is {odd}")
+        raise InputError(
+            argument=label,
+            expected="tensors of numbers in memory",
+            got=f"{name!r}, which is {odd}",
+            cure="Pass plain tensors: what is sharded gathered, and what is quantized or sparse as it was before.",
+        )
 
 
 def _odd(tensor: Tensor) -> str:
