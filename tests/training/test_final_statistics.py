@@ -116,7 +116,7 @@ def test_one_that_is_saved_is_not_done_again(few, quick, tmp_path, monkeypatch) 
         raise SystemExit("died")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_fit, "_test", dies)
+        patch.setattr(_fit, "final_test", dies)
         with pytest.raises(SystemExit, match="died"):
             fit(quick, out=tmp_path, source=few)
     said = (tmp_path / "recalibration.json").read_bytes()
