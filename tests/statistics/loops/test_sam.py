@@ -1,6 +1,7 @@
-"""SAM: two forwards a step, the second with weights that nobody keeps. The statistics are to see the first one alone."""
+"""SAM: two forwards a step, the second with weights that nobody keeps. The statistics are to see the first alone."""
 
 from contextlib import nullcontext
+from functools import cache
 
 import pytest
 import torch
@@ -39,6 +40,7 @@ def uphill(model: nn.Module, rho: float) -> list[tuple[nn.Parameter, torch.Tenso
     return steps
 
 
+@cache
 def run(kind, second=nullcontext):
     """The trained model, and its twin, whose norms have written down two calls a step."""
     model = kind.classifier()
@@ -80,7 +82,7 @@ def test_the_weights_are_the_same_with_help_and_without(kind):
 def test_a_second_forward_that_fails_leaves_a_model_that_moves_its_statistics(kind):
     model = kind.classifier()
     x = kind.images(1)[0]
-    with pytest.raises(RuntimeError, match="shape|size|channels"), no_statistics_update(model):
+    with pytest.raises(RuntimeError, match=r"shape|size|channels"), no_statistics_update(model):
         model(x[:, :1])
     twin = kind.twin(model)
     model(x), twin(x)
