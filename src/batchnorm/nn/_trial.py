@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from batchnorm.functional import check_counter, inside_transform
+
 from ._first_run import Beginning, recall, remember
 from ._recomputing import is_recomputing
 from ._tracking import Moved, Tracking
@@ -58,6 +60,9 @@ class Trial:
                 self.mean.zero_()  # so that NaN in the statistics does not reach the moments
                 self.var.zero_()
 
+        if tracking is not None and tracking.lets_none and inside_transform():
+            self.momentum = 0.0  # copies that are no part of the transform could not be moved
+
     def settle(self, counter: Tensor | None, x: Tensor, mask: object) -> None:
         """Write what the policies let pass of a batch, and count it."""
         if self._recomputing or self._tracking is None:
@@ -65,6 +70,8 @@ class Trial:
         verdict = self._tracking.judge(self._layer, Moved(self.mean, self.var, _values(x, mask)))
         if verdict is False:
             return
+        if counter is not None:
+            check_counter(counter)
         with torch.no_grad():
             for kept, moved in zip(self._kept, (self.mean, self.var), strict=True) if self._writes else ():
                 # By way of `.data`: the graph of an earlier call may keep them, which in training does not read them.
