@@ -146,7 +146,10 @@ def test_a_variance_beyond_half_precision_is_refused() -> None:
 
 
 ODD = {
-    "meta": (lambda: torch.ones(2, device="meta"), r"got 'x', which is on the meta device, without values\. Pass plain"),
+    "meta": (
+        lambda: torch.ones(2, device="meta"),
+        r"got 'x', which is on the meta device, without values\. Pass plain",
+    ),
     "sparse": (lambda: torch.eye(2).to_sparse(), r"got 'x', which is of the layout sparse_coo\. Pass plain"),
     "quantized": (
         lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
