@@ -115,9 +115,9 @@ def test_eps_can_be_changed_after_construction():
     torch.testing.assert_close(layer(X), reference(X))
 
 
-def test_the_attributes_are_torchs_and_three_more():
+def test_the_attributes_are_torchs_and_four_more():
     ours, torchs = vars(bn.BatchNorm2d(3)), vars(nn.BatchNorm2d(3))
-    assert set(ours) - set(torchs) == {"activation", "route", "_source"}
+    assert set(ours) - set(torchs) == {"activation", "route", "_source", "_tracking"}
     assert set(torchs) <= set(ours)
 
 

@@ -58,6 +58,18 @@ def test_a_frozen_norm_normalizes_by_its_running_statistics_in_training(kind):
     torch.testing.assert_close(model.train()(x).double(), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_the_gradient_of_a_frozen_norm_is_that_of_constants(kind):
+    model, x = net(*kind)
+    freeze(model)
+    x.requires_grad_()
+    model.train()(x).sin().sum().backward()
+    column = [1, 3, *[1] * (x.dim() - 2)]
+    mean, var = (buffer.double().view(column) for buffer in (model[0].running_mean, model[0].running_var))
+    scale = 1 / (var + model[0].eps).sqrt()
+    expected = ((x.detach().double() - mean) * scale).cos() * scale
+    torch.testing.assert_close(x.grad.double(), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_an_unfrozen_norm_moves_again(kind):
     model, x = net(*kind)
     freeze(model)
@@ -94,6 +106,13 @@ def test_a_pickle_of_a_frozen_model_is_frozen():
     again = pickle.loads(pickle.dumps(model))  # noqa: S301  # ours
     assert is_frozen(again[0])
     assert not moved(again, x)
+
+
+def test_a_pickle_of_a_frozen_model_names_nothing_private():
+    model, _ = net()
+    freeze(model, affine=True)
+    assert b"batchnorm.norms\n" in (written := pickle.dumps(model, protocol=0))
+    assert b"_frozen\n" not in written
 
 
 def test_affine_gives_back_what_each_parameter_was():

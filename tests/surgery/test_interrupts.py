@@ -73,6 +73,12 @@ def folded() -> nn.Module:
     return model
 
 
+def frozen() -> nn.Module:
+    model = make()
+    batchnorm.freeze(model, affine=True)
+    return model
+
+
 def by_batches(model: nn.Module) -> None:
     with use_batch_statistics(model):
         model(X)
@@ -85,6 +91,8 @@ VERBS: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], object]]] 
     "average": (make, lambda model: batchnorm.recalibrate(model, [X])),
     "exact": (make, lambda model: batchnorm.recalibrate(model, [X, X + 1], method="exact")),
     "use_batch_statistics": (make, by_batches),
+    "freeze": (make, lambda model: batchnorm.freeze(model, affine=True)),
+    "unfreeze": (frozen, batchnorm.unfreeze),
 }
 
 

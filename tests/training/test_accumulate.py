@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from batchnorm.errors import InputError
 from batchnorm.models import ConvBNNet
 from batchnorm.runs import TrainConfig, TrainingInterrupted
 from batchnorm.training import DivergenceError, Plan, StepReport, Watcher, fit, resume
@@ -35,9 +36,12 @@ class InDouble(nn.Module):
         return self.net(x.double())
 
 
-@pytest.mark.parametrize("options", [{}, {"clip_norm": 0.5}, {"optimizer": "adamw", "lr": 0.01}])
-@pytest.mark.parametrize("batch_size", [16, 24, 1])
-def test_a_step_of_several_batches_is_one_by_all_their_images(one_thread, few, quick, options, batch_size: int) -> None:
+@pytest.mark.parametrize(
+    ("batch_size", "options"),
+    [(16, {}), (1, {}), (24, {}), (24, {"clip_norm": 0.5}), (24, {"optimizer": "adamw", "lr": 0.01})],
+    ids=str,
+)
+def test_a_step_of_several_batches_is_one_by_all_their_images(one_thread, few, quick, batch_size: int, options) -> None:
     """The last step of an epoch has 14 images, the last batch of a step of 72 in threes has fewer than the others."""
     whole = 72 if batch_size == 24 else 64
     config = replace(quick, **options)
@@ -76,7 +80,7 @@ def test_a_step_is_an_update_of_the_weights(few, accumulated, tmp_path) -> None:
     assert passes[-19:] == [16] * 18 + [12]
 
 
-@pytest.mark.parametrize("stop_after", [1, 4, 5, 7])
+@pytest.mark.parametrize("stop_after", [4, 5, 7])
 def test_a_stopped_and_resumed_run_ends_with_the_same_bits(few, accumulated, tmp_path, stop_after: int) -> None:
     whole = fit(accumulated, out=tmp_path / "whole", source=few)
     with pytest.raises(TrainingInterrupted, match="all is saved"):
@@ -107,3 +111,88 @@ def test_a_divergence_says_in_which_batch_of_the_step(few, accumulated) -> None:
     said = r"^epoch 1, step 2 of 5: the loss of batch 2 of 4 became nan; first not finite: output of "
     with pytest.raises(DivergenceError, match=said):
         fit(replace(accumulated, ema_decay=0.0), model=Bad(), source=few)
+
+
+class Inputs:
+    """Keeps what a norm gets in training, in float64, batch by batch."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        self.seen: list[torch.Tensor] = []
+        norm.register_forward_pre_hook(self)
+
+    def __call__(self, norm: nn.Module, args: tuple[torch.Tensor]) -> None:
+        if norm.training:
+            self.seen.append(args[0].detach().double().transpose(0, 1).flatten(1).clone())
+
+
+SIZES = [[16] * 4] * 4 + [[14]]
+"""The batches of the steps of an epoch."""
+
+
+@pytest.mark.parametrize(
+    ("norm", "moments"), [("batchnorm", "batch"), ("batchnorm", "ghost:4"), ("batchnorm", "renorm"), ("torch", "batch")]
+)
+def test_the_statistics_move_once_a_step_by_all_its_images(
+    one_thread, few, accumulated, norm: str, moments: str
+) -> None:
+    """The batches' inputs put together, by the formula of the running statistics: momentum 0.1, unbiased variance."""
+    net = own_net(norm).float()
+    given = Inputs(net.bn2)
+    fit(replace(accumulated, ema_decay=0.0, moments=moments), model=net, source=few)
+    ahead = len(given.seen) - 2 * sum(map(len, SIZES))  # those of the proof, whose copies of the net have the same hook
+    batches = iter(given.seen[ahead:])
+    mean, var = torch.zeros(8, dtype=torch.float64), torch.ones(8, dtype=torch.float64)
+    for sizes in SIZES * 2:
+        values = torch.cat([next(batches) for _ in sizes], dim=1)
+        mean += 0.1 * (values.mean(1) - mean)
+        var += 0.1 * (values.var(1) - var)
+    torch.testing.assert_close(net.bn2.running_mean.double(), mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(net.bn2.running_var.double(), var, rtol=1e-4, atol=1e-5)
+    assert net.bn2.num_batches_tracked == 10
+
+
+def test_a_population_is_moved_by_no_batch_and_measured_every_so_many_steps(few, accumulated) -> None:
+    config = replace(accumulated, ema_decay=0.0, lr=0.01, moments="population", refresh=3)
+    net = own_net("batchnorm").float()
+    counted = net.bn1.num_batches_tracked.clone()
+    assert fit(config, model=net, source=few).result.refreshes == 5
+    assert torch.equal(net.bn1.num_batches_tracked, counted)
+
+
+def test_frozen_norms_stand_still_from_a_step_on(few, accumulated) -> None:
+    config = replace(accumulated, ema_decay=0.0, freeze_norms="after:0.8")
+    net = own_net("batchnorm").float()
+    assert fit(config, model=net, source=few).result.frozen_since == 8
+    assert net.bn1.num_batches_tracked == 8
+
+
+def test_a_norm_with_a_forward_of_its_own_is_refused_before_anything_is_written(few, accumulated, tmp_path) -> None:
+    class Own(nn.BatchNorm2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x * 2)
+
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), Own(4), nn.Flatten(), nn.Linear(4 * 26 * 26, 10))
+    said = (
+        r"^accumulate: the statistics of several batches cannot be merged in this net: .*1 \(Own\), which has a forward"
+    )
+    with pytest.raises(InputError, match=said):
+        fit(accumulated, out=tmp_path / "run", model=net, source=few)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "options", [{"amp": "bf16"}, {"label_smoothing": 0.0}, {"recalibrate": "average", "fold": True}]
+)
+def test_it_goes_with_other_options(few, accumulated, options) -> None:
+    history = fit(replace(accumulated, epochs=1, **options), source=few).history
+    assert 0 < history[0].train_loss < 10
+
+
+def test_a_run_is_not_resumed_with_another_number_of_batches(few, accumulated, tmp_path) -> None:
+    from batchnorm.runs import RunFolder, write_config
+
+    fit(accumulated, out=tmp_path, source=few)
+    config = replace(RunFolder.open(tmp_path).read_config(), accumulate=1, batch_size=64)
+    (tmp_path / "config.toml").write_text(write_config(config))
+    with pytest.raises(InputError, match=r"was started with other options: batch_size, accumulate\. Put them back"):
+        resume(tmp_path, source=few)

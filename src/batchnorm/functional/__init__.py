@@ -29,6 +29,7 @@ from ._scaling import zscore_inverse as zscore_inverse
 from ._steps import affine as affine
 from ._steps import normalize as normalize
 from ._steps import scale_shift as scale_shift
+from ._steps import standardize as standardize
 from ._table import TABLE as TABLE
 from ._table import route_table as route_table
 from ._torchscript import activate_in_script as activate_in_script

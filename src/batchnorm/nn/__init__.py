@@ -11,6 +11,7 @@ from batchnorm.functional import Source as Source
 from batchnorm.functional import State as State
 
 from ._add import BatchNormAdd2d as BatchNormAdd2d
+from ._forward import Forward as Forward
 from ._ghost import GhostBatchNorm1d as GhostBatchNorm1d
 from ._ghost import GhostBatchNorm2d as GhostBatchNorm2d
 from ._ghost import GhostBatchNorm3d as GhostBatchNorm3d
@@ -21,10 +22,19 @@ from ._lazy import LazyBatchNorm1d as LazyBatchNorm1d
 from ._lazy import LazyBatchNorm2d as LazyBatchNorm2d
 from ._lazy import LazyBatchNorm3d as LazyBatchNorm3d
 from ._pool import BatchNormPool2d as BatchNormPool2d
+from ._recomputing import SAFE as SAFE
+from ._recomputing import FirstRun as FirstRun
+from ._recomputing import is_recomputing as is_recomputing
 from ._scale_shift import ScaleShift as ScaleShift
 from ._set_moments import set_moments as set_moments
 from ._set_route import set_route as set_route
 from ._tail import Tail as Tail
+from ._tracking import Gatherer as Gatherer
+from ._tracking import Moved as Moved
+from ._tracking import Policy as Policy
+from ._tracking import Tracking as Tracking
+from ._tracking import Verdict as Verdict
+from ._tracking import tracking_of as tracking_of
 
 __all__ = [
     "Batch",

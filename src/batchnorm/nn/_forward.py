@@ -25,6 +25,7 @@ from ._guard import GuardedEps
 from ._moments_of import MomentsOf, given_to
 from ._scripted import Scripted, is_scripting
 from ._traced import is_proxy, method_node, module_node
+from ._trial import trial_of
 
 
 class Forward(Scripted, _BatchNorm):
@@ -35,6 +36,7 @@ class Forward(Scripted, _BatchNorm):
     axes: ClassVar[tuple[int, ...]]  # how many an input may have, as TorchScript can read it
     own_step: ClassVar[str | None] = None  # what the layer does besides normalizing and activating
     finds_by_torch: ClassVar[bool] = True  # whether the class leaves it to torch what a name of its state stands for
+    checkpoint_safe: bool = True  # whether a forward that a backward runs again leaves the statistics as they are
     eps = GuardedEps()
     moments = MomentsOf()
 
@@ -52,6 +54,7 @@ class Forward(Scripted, _BatchNorm):
         self.activation: Activation = activation
         self.route: str = route
         self.moments = moments
+        self.__dict__["_tracking"] = None  # there from the start: compiled code looks only at what there was
 
     def __setattr__(self, name: str, value: Any) -> None:
         """As torch, but that a module is no source of moments: torch would make a submodule of it, and say nothing."""
@@ -121,15 +124,19 @@ class Forward(Scripted, _BatchNorm):
             raise
         running_mean, running_var = self._statistics()
         by_batch = self.training or (running_mean is None and running_var is None)
-        counter = None
+        counter, trial, momentum = None, None, self.momentum
         if self.training:
             if self.track_running_stats:
                 counter = self._counter(input)
+                trial = trial_of(self, input, running_mean)
             else:
                 running_mean = running_var = None
         source, activation = self.__dict__.get("_source"), self.activation
+        if trial is not None:
+            running_mean, running_var = trial.mean, trial.var
+            momentum = 1.0 if trial.gathers else momentum
         if source is not None:
-            own |= self._asks(source, running_mean)
+            own |= self._asks(source, running_mean, self.num_batches_tracked if trial is None else trial.counter)
         output = function(
             input,
             *others,
@@ -138,21 +145,24 @@ class Forward(Scripted, _BatchNorm):
             _held(self, self._parameters, "weight"),
             _held(self, self._parameters, "bias"),
             by_batch,
-            self.momentum if self.momentum is not None else self._average(counter, running_mean),
+            momentum if momentum is not None else self._average(counter, running_mean),
             self.__dict__["eps"],  # past the guard, which is for others and would break a graph
             activation=activation if _is_by_name(activation) or not self._activates_later() else None,
             route=self.route,
             **own,
         )
-        if counter is not None:
-            counter.add_(1)  # afterwards: a batch that was refused has not been tracked
+        # Afterwards: a batch that was refused has not been tracked.
+        if trial is not None:
+            trial.settle(counter, input, own.get("mask"))
+        elif counter is not None:
+            counter.add_(1)
         return output
 
-    def _asks(self, source: Source, running_mean: Tensor | None) -> dict[str, object]:
+    def _asks(self, source: Source, running_mean: Tensor | None, counter: Tensor | None) -> dict[str, object]:
         """The source, as the function takes it; none where it would have to read statistics that there are not."""
         if running_mean is None and (source.reads_running or not (self.training or source.takes_mask)):
             return {}  # by the batch, as in torch: evaluation without statistics, and whoever switched them off
-        return {"moments": source, "num_batches_tracked": self.num_batches_tracked}
+        return {"moments": source, "num_batches_tracked": counter}
 
     def _activates_later(self) -> bool:
         """Whether the activation is called by the layer: a module, as one, so that its hooks run and a tracer sees it.
@@ -191,8 +201,7 @@ class Forward(Scripted, _BatchNorm):
 
     def _counter(self, x: Tensor) -> Tensor | None:
         """`num_batches_tracked` if this call in training is to move the running statistics, else None."""
-        source = self.__dict__.get("_source")
-        if source is not None and not source.at(training=True).tracks:
+        if not self._tracks():
             return None
         if type(x) is not Tensor and is_proxy(x):
             raise RuntimeError(
@@ -204,6 +213,11 @@ class Forward(Scripted, _BatchNorm):
         if counter is not None:
             check_counter(counter)
         return counter
+
+    def _tracks(self) -> bool:
+        """Whether the source lets a batch in training move the running statistics."""
+        source = self.__dict__.get("_source")
+        return source is None or source.at(training=True).tracks
 
     @staticmethod
     def _average(counter: Tensor | None, running_mean: Tensor | None) -> float | Tensor:

@@ -123,6 +123,8 @@ def make_ready(change: Transaction, norms: Sequence[Norm]) -> None:
         norm.mean.nan_to_num_(0.0, 0.0, 0.0)
         norm.var.nan_to_num_(1.0, 1.0, 1.0)
         for module in norm.modules:
+            if module.__dict__.get("_tracking") is not None:  # what a block keeps back, and only for its time
+                change.set(module, "_tracking", None)
             source = getattr(module, "moments", None)
             if isinstance(source, Source) and not source.at(training=True).tracks:
                 change.set(module, "moments", BATCH)

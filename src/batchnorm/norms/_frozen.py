@@ -22,6 +22,7 @@ class Frozen:
         former: the `train` that stood in the norm before, of somebody else; None if there was none.
 
     Example:
+        >>> from torch import nn
         >>> norm = nn.BatchNorm1d(3)
         >>> norm.train = Frozen(norm, asked=True)
         >>> norm.train().training
@@ -49,7 +50,7 @@ class Frozen:
         """Switch the norm to evaluation as it does it itself: it may do more than set `training`, or refuse."""
         if self.former is not None:
             self.former(False)
-        elif type(self.module).train is not nn.Module.train:
+        elif _is_own(type(self.module)):
             type(self.module).train(self.module, False)
         self.module.training = False
 
@@ -88,6 +89,12 @@ def asked_of(norm: nn.Module) -> bool:
     return held.asked if isinstance(held, Frozen) else norm.training
 
 
+def has_own_train(module: nn.Module) -> bool:
+    """Whether a module is switched by something else than torch's `train`: its class's, or what stands in its place."""
+    held = vars(module).get("train")
+    return _is_own(type(module)) or (held.former if isinstance(held, Frozen) else held) is not None
+
+
 def hold_statistics(norm: nn.Module) -> None:
     """Freeze the statistics of a norm that is not frozen; the modes of its children stay."""
     frozen = Frozen(norm, asked=norm.training, former=vars(norm).get("train"))
@@ -105,10 +112,14 @@ def let_statistics_go(norm: nn.Module, *, mode: bool) -> None:
         held["train"] = frozen.former
     if held.get(_RESET) is keep_statistics:
         del held[_RESET]
-    if "train" in held or type(norm).train is not nn.Module.train:
+    if has_own_train(norm):
         _with_children_as_they_are(norm, partial(norm.train, mode))
     else:
         norm.training = mode
+
+
+def _is_own(kind: type[nn.Module]) -> bool:
+    return kind.train is not nn.Module.train
 
 
 def _with_children_as_they_are(norm: nn.Module, switch: Callable[[], object]) -> None:

@@ -72,5 +72,4 @@ def _norms_table(record: Freezing) -> Table:
     )
     changed = counted(len(record.statistics), "norm's statistics", "norms' statistics")
     title = f"{record.verb}: {changed}, {counted(len(record.parameters), 'parameter')}"
-    notes = (f"{NONE}: nothing to change",) if any(NONE in row for row in rows) else ()
-    return Table(columns, rows, title, notes)
+    return Table(columns, rows, title, (f"{NONE}: as before",) if any(NONE in row for row in rows) else ())

@@ -117,10 +117,10 @@ class TrainConfig:
         wrong = [fault for name, hint in hints.items() if (fault := self._misfit(name, hint))]
         if not wrong and self.refresh is not None and (fault := unfit_refresh(self.moments)):
             wrong.append(fault)
-        if not wrong and self.ema_buffers != "average" and self.ema_decay == 0:
-            wrong.append(_no_average(self.ema_buffers))
         if not wrong and (fault := unfit_measurement(self.freeze_norms or "", self.recalibrate, self.ema_buffers)):
             wrong.append(fault)
+        if not wrong and self.ema_buffers != "average" and self.ema_decay == 0:
+            wrong.append(_no_average(self.ema_buffers))
         if wrong:
             raise InputError.of(*wrong)
 

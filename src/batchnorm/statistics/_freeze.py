@@ -4,6 +4,7 @@ from torch import nn
 
 from ..errors import InputError, InputTypeError, RefusedError, its_type
 from ..norms import (
+    has_own_train,
     held_parameters,
     hold_statistics,
     is_frozen,
@@ -14,7 +15,7 @@ from ..norms import (
     remember_held,
 )
 from ..records import Freezing, NormFreezing
-from ..transaction import Undo, all_or_nothing, all_steps, check_not_held, gradient_steps, verb
+from ..transaction import Undo, all_or_nothing, all_steps, attribute_steps, check_not_held, gradient_steps, verb
 from ._affine import Named, to_return, to_take
 from ._chosen import Chosen, Filter, check_keeps_statistics, check_together, choose
 from ._parents import Parents
@@ -71,6 +72,10 @@ def freeze(
     if statistics:
         check_keeps_statistics(chosen.norms)
         check_together(chosen.norms, {name: norm for name, norm in chosen.others.items() if not is_frozen(norm)})
+    elif not any(map(own_parameters, chosen.norms.values())):
+        raise InputError(
+            argument="affine", expected="norms with parameters", got="only norms without weight and bias (affine=False)"
+        )
     taken = to_take(chosen) if affine else {}
     with all_or_nothing() as undo:
         _remember(undo, chosen)
@@ -143,7 +148,9 @@ def _unfreeze(name: str, norm: nn.Module, returned: Named, parents: Parents) -> 
 
 def _remember(undo: Undo, chosen: Chosen) -> None:
     for norm in chosen.norms.values():
-        undo.add(*all_steps(norm), *gradient_steps(own_parameters(norm).values()))
+        # A train() of its own may do anything; else the attributes are all, and weights may be sharded.
+        undo.add(*(all_steps(norm) if has_own_train(norm) else attribute_steps(norm)))
+        undo.add(*gradient_steps(own_parameters(norm).values()))
 
 
 def _check_holds(name: str, norm: nn.Module) -> None:

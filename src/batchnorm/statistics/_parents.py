@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from ..norms import asked_of, is_frozen
+from ..norms import asked_of, has_own_train, is_frozen
 
 
 class Parents:
@@ -21,7 +21,7 @@ class Parents:
         norms in evaluation, and where there is none, it is the mode that the norm was last asked for.
         """
         around = [*self._around(norm)]
-        if not around or any(_has_own_train(module) for module in around):
+        if not around or any(has_own_train(module) for module in around):
             return asked_of(norm)
         return around[0].training
 
@@ -32,7 +32,3 @@ class Parents:
             module = self._holder[module]
             if not is_frozen(module) and "_orig_mod" not in module._modules:
                 yield module
-
-
-def _has_own_train(module: nn.Module) -> bool:
-    return type(module).train is not nn.Module.train or "train" in vars(module)

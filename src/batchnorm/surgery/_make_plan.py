@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from ..functional import RUNNING, Source
+from ..norms import has_hooks
 from ..wiring import NormCall, Wiring, innermost
 from ._ahead import fold_ahead
 from ._behind import fold_behind
@@ -70,7 +71,7 @@ def _must_stay(wiring: Wiring, name: str, module: nn.Module, calls: list[NormCal
         return "its class has a __call__ of its own"
     if isinstance(module, LazyModuleMixin):
         return "it is lazy and has not been called yet: run one batch through the model first"
-    if _has_hooks(module):
+    if _is_hooked(module):
         return "it has hooks: remove them first"
     unfollowed = _not_followed(wiring, name, calls)
     if unfollowed is not None:
@@ -125,12 +126,10 @@ def _given_away(wiring: Wiring, name: str) -> str | None:
     return None
 
 
-def _has_hooks(module: nn.Module) -> bool:
+def _is_hooked(module: nn.Module) -> bool:
     tables = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     everywhere = (f"_global{table}" for table in tables)
-    return any(getattr(module, table, None) for table in tables) or any(
-        getattr(torch.nn.modules.module, table, None) for table in everywhere
-    )
+    return has_hooks(module, *tables) or any(getattr(torch.nn.modules.module, table, None) for table in everywhere)
 
 
 def _decide(

@@ -52,8 +52,8 @@ class Job:
     history: list[EpochRecord] = field(default_factory=list)
     in_hand: tuple[str, ...] = ()
     refreshes: Refreshes | None = None
-    average_images: RecalibrationImages | None = None
     frozen: FrozenNorms | None = None
+    average_images: RecalibrationImages | None = None
 
     @property
     def steps_done(self) -> int:
@@ -238,8 +238,8 @@ def _job(
         scheduler=make_scheduler(optimizer, config, steps=steps),
         in_hand=objects,
         refreshes=refreshes_of(net, batches, config, frozen),
-        average_images=population_of(batches, config) if config.ema_buffers == "recalibrate" else None,
         frozen=frozen,
+        average_images=population_of(batches, config) if config.ema_buffers == "recalibrate" else None,
     )
 
 

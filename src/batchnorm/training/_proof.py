@@ -18,6 +18,7 @@ from ..transaction import copied, transaction
 from ._frozen_norms import freeze_trial, frozen_at_first, names_to_freeze
 from ._moments import fewest_images, reads_population
 from ._when_trained import when_trained
+from ._window import window
 
 
 def take_route(net: nn.Module, config: TrainConfig) -> None:
@@ -67,10 +68,12 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
                 argument="batch_size",
                 cure="Use 2 or more.",
             ) from error
+    if config.accumulate > 1:
+        _prove_accumulates(net, config, images)
     if config.ema_decay:
         _prove_averages(net)
-    measured = config.recalibrate != "off" or config.ema_buffers == "recalibrate"
-    if measured or reads_population(net, without=frozen_at_first(net, config)):
+    reads = reads_population(net, without=frozen_at_first(net, config))
+    if config.recalibrate != "off" or config.ema_buffers == "recalibrate" or reads:
         with torch.no_grad(), _precision(config, device), _trial(net, config) as trial:
             _prove_recalibrates(trial, _laid_out(images, config), config)
     if config.fold:
@@ -122,6 +125,16 @@ def _prove_freezes(net: nn.Module, config: TrainConfig, images: torch.Tensor, wa
                 _forward(net, unfrozen, images)
             said = f"the net cannot train with these norms frozen: its forward raised {type(error).__name__}: {error}"
             raise InputError(said, argument="freeze_norms") from error
+
+
+def _prove_accumulates(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
+    try:
+        with _precision(config, images.device), _trial(net, config) as trial, window(trial, 2):
+            for _ in range(2):
+                trial(_laid_out(images, config))
+    except (ValueError, RuntimeError) as error:
+        why = ("the statistics of several batches cannot be merged in this net: ", words_of(error))
+        raise InputError(why, argument="accumulate", cure="Leave it at 1.") from error
 
 
 def _prove_averages(net: nn.Module) -> None:

@@ -7,6 +7,7 @@ from ._copy import copied as copied
 from ._gradients import gradient_steps as gradient_steps
 from ._held import all_steps as all_steps
 from ._held import reach as reach
+from ._objects import attribute_steps as attribute_steps
 from ._original import original as original
 from ._rng import RNGState as RNGState
 from ._rng import generators_of as generators_of

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..calls import leaves_of
+from ..norms import has_hooks
 from ._events import ModuleCall, values_in
 from ._recorder import Recorder
 
@@ -97,5 +98,5 @@ class _Silent:
 
 def _looked_at(module: nn.Module) -> tuple[bool, bool]:
     """Whether somebody else's hooks are given the module's input, and its output."""
-    after = any(getattr(module, table, None) for table in ("_forward_hooks", "_backward_hooks", "_backward_pre_hooks"))
-    return bool(module._forward_pre_hooks) or after, after
+    after = has_hooks(module, "_forward_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return after or has_hooks(module, "_forward_pre_hooks"), after

@@ -1,0 +1,64 @@
+"""Is a call of a layer to run on copies of its running statistics, and what of them is kept?"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ._first_run import Beginning, recall, remember
+from ._recomputing import is_recomputing
+from ._tracking import Moved, Tracking
+
+
+def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | None":
+    """Copies for a call in training to move, where the layer's statistics may have to stay as they are.
+
+    Args:
+        layer: one that keeps running statistics, in training.
+        x: what it is given.
+        running_mean: what it holds; None if that has been taken away.
+    """
+    tracking, recomputing = layer.__dict__.get("_tracking"), layer.checkpoint_safe and is_recomputing()
+    if tracking is not None and tracking.only_lasts and not torch.compiler.is_compiling():
+        tracking = None  # all that it could say is what has been asked
+    source = layer.__dict__.get("_source")
+    reads = source is not None and source.reads_running and not torch.compiler.is_compiling()
+    if not (tracking or recomputing or reads) or running_mean is None:
+        return None
+    if source is not None and not source.at(training=True).tracks:
+        return None
+    began = recall(layer, x) if recomputing and reads else None
+    if reads:
+        remember(layer, x, began or Beginning(running_mean, layer.running_var, layer.num_batches_tracked))
+    return Trial(layer, tracking, began, recomputing=recomputing) if tracking or recomputing else None
+
+
+class Trial:
+    """One call of a layer on copies of its running statistics, and what of it is kept."""
+
+    def __init__(
+        self, layer: Any, tracking: Tracking | None, began: Beginning | None = None, *, recomputing: bool
+    ) -> None:
+        self._layer, self._tracking, self._recomputing = layer, tracking, recomputing
+        self._kept: tuple[Any, Any] = (layer.running_mean, layer.running_var)
+        self.mean, self.var = (values.detach().clone() for values in (began[:2] if began else self._kept))
+        self.counter = began.counter if began else layer.num_batches_tracked
+        self.gathers = tracking is not None and tracking.gathers and not recomputing
+
+    def settle(self, counter: Tensor | None, x: Tensor, mask: object) -> None:
+        """Write what the policies let pass of a batch, and count it."""
+        if self._recomputing or self._tracking is None:
+            return
+        verdict = self._tracking.judge(self._layer, Moved(self.mean, self.var, _values(x, mask)))
+        if verdict is False:
+            return
+        with torch.no_grad():
+            for kept, moved in zip(self._kept, (self.mean, self.var), strict=True):
+                kept.copy_(moved if verdict is True else torch.where(verdict, moved, kept))
+            if counter is not None:
+                counter.add_(1 if verdict is True else verdict)
+
+
+def _values(x: Tensor, mask: object) -> int | Tensor:
+    """How many values of each channel a batch has, of which a mask tells those that are valid."""
+    return mask.sum() if isinstance(mask, Tensor) else x.numel() // max(x.shape[1], 1)

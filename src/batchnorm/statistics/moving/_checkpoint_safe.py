@@ -1,0 +1,77 @@
+"""How do a model's statistics move once where activation checkpointing runs its forwards twice?"""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from ...errors import InputError
+from ...norms import as_checkpoint_safe_as_now, set_checkpoint_safe
+from ...transaction import all_or_nothing, verb
+from ._laid import norms_of
+
+
+@verb
+def checkpoint_safe(
+    model: nn.Module,
+    *,
+    enabled: bool = True,
+    filter_fn: Callable[[nn.Module, str], bool] | None = None,
+) -> int:
+    """Let running statistics move once for each batch where activation checkpointing runs forwards again.
+
+    `torch.utils.checkpoint` saves memory by running a part of the forward once more in the backward, and each run moves
+    the running statistics: twice for every batch, so that momentum 0.1 acts as 0.19. The layers of this library leave
+    their statistics alone in the second run, always. This function gives the same to every other batch norm of a
+    model, by a pair of hooks, until `checkpoint_safe(model, enabled=False)`. It works for both variants of torch,
+    reentrant or not, one inside the other, and under DistributedDataParallel. Code in which `torch.compile` has
+    compiled the checkpoint, too, moves statistics once without it; where parts are compiled each by itself, inside a
+    checkpoint, the layers of this library need it as all others do.
+
+    The second run is known by the backward that is under way: so a forward of your own that you call inside a backward,
+    such as in a hook on a tensor, moves no statistics either. If it is to, `checkpoint_safe(model, enabled=False)`
+    switches that off, for this library's layers, too.
+
+    The state belongs to the modules: copies and pickles of the model have it (a pickle then needs this package), a
+    `state_dict` does not.
+
+    Args:
+        model: any module with batch norm.
+        enabled: whether the second run leaves the statistics alone; False is the inverse of True.
+        filter_fn: called with each norm and its name; only those for which it returns True are changed.
+
+    Returns:
+        How many norms there are to which this applies.
+
+    Raises:
+        InputTypeError: no module.
+        InputError: it has no batch norm that keeps running statistics; `filter_fn` picks none.
+        RefusedError: a lazy norm has seen no batch yet.
+
+    Example:
+        >>> import torch
+        >>> from torch.utils.checkpoint import checkpoint
+        >>> norm = nn.BatchNorm1d(1)
+        >>> checkpoint_safe(norm)
+        1
+        >>> x = torch.tensor([[0.0], [2.0]], requires_grad=True)
+        >>> checkpoint(norm, x, use_reentrant=False).sum().backward()
+        >>> norm.num_batches_tracked
+        tensor(1)
+
+    Source: https://github.com/pytorch/pytorch/issues/96136
+    """
+    norms = norms_of(model, "checkpoint_safe")
+    chosen = [norm for norm in norms if filter_fn is None or any(filter_fn(one, norm.name) for one in norm.modules)]
+    if not chosen:
+        raise InputError(
+            argument="filter_fn",
+            expected=f"one that picks at least one of the {len(norms)} batch norms, such as {norms[0].name!r}",
+            got="one that picks none",
+            cure="It is called with each norm and its name.",
+        )
+    with all_or_nothing() as undo:
+        for norm in chosen:
+            for module in norm.modules:
+                undo.add(as_checkpoint_safe_as_now(module))
+                set_checkpoint_safe(module, enabled=enabled)
+    return len(chosen)

@@ -1,0 +1,144 @@
+"""Activation checkpointing: the backward runs parts of the forward again, and the statistics must move once."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.checkpoint import checkpoint, checkpoint_sequential, set_checkpoint_early_stop
+
+from batchnorm.statistics import accumulate_statistics, checkpoint_safe, no_statistics_update, skip_nonfinite
+
+from .nets import Kind
+from .oracle import distance, expected, norms, state_of, together
+
+STEPS = 3
+
+
+def whole(model: nn.Sequential, x: Tensor, reentrant: bool) -> Tensor:
+    return checkpoint(model, x, use_reentrant=reentrant)
+
+
+def parts(model: nn.Sequential, x: Tensor, reentrant: bool) -> Tensor:
+    """Each part ends with a norm or its ReLU, where the non-reentrant variant breaks the second run off."""
+    for start, end in [(0, 2), (2, 5), (5, 8)]:
+        x = checkpoint(model[start:end], x, use_reentrant=reentrant)
+    return x
+
+
+def nested(model: nn.Sequential, x: Tensor, reentrant: bool) -> Tensor:
+    """The first norm is run three times: in the forward, in the outer second run, and in the inner one."""
+    inner = lambda x: checkpoint(model[:3], x, use_reentrant=reentrant)
+    outer = lambda x: model[3:6](inner(x))
+    return model[6:](checkpoint(outer, x, use_reentrant=reentrant))
+
+
+def sequential(model: nn.Sequential, x: Tensor, reentrant: bool) -> Tensor:
+    return checkpoint_sequential(model, 3, x, use_reentrant=reentrant)
+
+
+FORWARDS = {forward.__name__: forward for forward in (whole, parts, nested, sequential)}
+
+
+@pytest.fixture(params=FORWARDS)
+def forward(request):
+    return FORWARDS[request.param]
+
+
+@pytest.fixture(params=[True, False], ids=["reentrant", "non-reentrant"])
+def reentrant(request):
+    return request.param
+
+
+def plain(model: nn.Sequential, x: Tensor, reentrant: bool) -> Tensor:  # noqa: ARG001  # as the others
+    return model(x)
+
+
+def train(model: nn.Module, batches, forward=plain, reentrant: bool = False) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for x, labels in batches:
+        optimizer.zero_grad()
+        cross_entropy(forward(model, x.clone().requires_grad_(), reentrant), labels).backward()
+        optimizer.step()
+
+
+def made_safe(kind):
+    model = kind.classifier()
+    if kind.name in ("torch", "timm"):
+        checkpoint_safe(model)
+    return model
+
+
+def run(kind, forward, reentrant, *, safe=True):
+    """The trained model, and its twin, which is never checkpointed."""
+    model = made_safe(kind) if safe else kind.classifier()
+    twin, batches = kind.twin(model), kind.batches(STEPS)
+    train(twin, batches)
+    train(model, batches, forward, reentrant)
+    return model, twin
+
+
+def test_the_statistics_move_once_a_step(kind, forward, reentrant):
+    model, twin = run(kind, forward, reentrant)
+    assert distance(model, expected(twin, list)) < 1e-12
+
+
+def test_the_gradients_are_those_without_checkpointing(kind, forward, reentrant):
+    model, twin = run(kind, forward, reentrant)
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_without_help_they_move_with_each_run(forward, reentrant, dims):
+    model, twin = run(Kind("torch", dims), forward, reentrant, safe=False)
+    runs = {nested: (3, 2), sequential: (2, 1)}.get(
+        forward, (2, 2)
+    )  # the last part of `sequential` is not checkpointed
+    found = [state_of(norm).counter for norm in norms(model)]
+    right = [state.counter for state in expected(twin, list)]
+    assert found == [count + (times - 1) * STEPS for count, times in zip(right, runs, strict=True)]
+
+
+@pytest.mark.parametrize("reentrant", [True, False], ids=["reentrant", "non-reentrant"])
+def test_without_help_the_momentum_is_that_of_two_moves(reentrant):
+    """The same batch twice: it weighs 1 - (1 - momentum)^2 = 0.19."""
+    model, twin = run(Kind("torch", 2), whole, reentrant, safe=False)
+    twice = expected(twin, lambda calls: [call for call in calls for _ in range(2)])
+    assert distance(model, twice) < 1e-12
+
+
+def test_a_run_to_the_end_of_the_part_moves_them_once_too(kind, forward):
+    with set_checkpoint_early_stop(False):
+        model, twin = run(kind, forward, reentrant=False)
+    assert distance(model, expected(twin, list)) < 1e-12
+
+
+def test_a_second_run_outside_of_the_block_moves_nothing(kind, reentrant):
+    """The block is left before the backward: no policy of it is in force there."""
+    model = made_safe(kind)
+    twin = kind.twin(model)
+    x = kind.images(1)[0].requires_grad_()
+    with no_statistics_update(model):
+        y = whole(model, x, reentrant)
+    y.sum().backward()
+    assert distance(model, expected(twin, lambda _: [])) == 0
+
+
+def test_a_batch_that_overflows_is_skipped_in_the_second_run_too(kind, reentrant):
+    model = made_safe(kind)
+    twin = kind.twin(model)
+    x = kind.images(1)[0]
+    x[0, 0].flatten()[0] = float("inf")
+    with skip_nonfinite(model):
+        whole(model, x.requires_grad_(), reentrant).sum().backward()
+    assert distance(model, expected(twin, lambda _: [])) == 0
+
+
+def test_a_second_run_is_no_call_of_a_window(kind, reentrant):
+    model = made_safe(kind)
+    twin, batches = kind.twin(model), kind.batches(4)
+    train(twin, batches)
+    with accumulate_statistics(model, 2):
+        train(model, batches, whole, reentrant)
+    windows = lambda calls: [together(calls[:2]), together(calls[2:])]
+    assert distance(model, expected(twin, windows)) < 1e-12
