@@ -224,9 +224,18 @@ def test_norms_that_its_user_froze_stay_frozen(few, plain) -> None:
     assert not net.bn2.weight.requires_grad
 
 
-def test_a_frozen_norm_keeps_its_statistics_where_the_others_are_computed_anew(few, plain) -> None:
-    net = own_net()
-    fit(replace(plain, freeze_norms="bn1", recalibrate="exact"), model=net, source=few)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"recalibrate": "exact"},
+        {"recalibrate": "average", "ema_decay": 0.9},
+        {"ema_decay": 0.9, "ema_buffers": "recalibrate"},
+        {"ema_decay": 0.9, "ema_buffers": "copy"},
+    ],
+    ids=str,
+)
+def test_a_frozen_norm_keeps_its_statistics_whatever_becomes_of_the_others(few, plain, options) -> None:
+    net = fit(replace(plain, freeze_norms="bn1", **options), model=own_net(), source=few).model
     assert torch.equal(net.bn1.running_mean, torch.zeros(4))
     assert torch.equal(net.bn1.running_var, torch.ones(4))
     assert not torch.equal(net.bn2.running_mean, torch.zeros(8))
