@@ -10,7 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "src" / "batchnorm"
 FILES = sorted(PACKAGE.rglob("*.py"))
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-PREFIX = re.compile(r"(recalibrate|fold|unfold|trace|transaction|fold_state|restore_fold|pair_of|tensor_of): ")
+PREFIX = re.compile(
+    r"(recalibrate|fold|unfold|trace|transaction|fold_state|restore_fold|pair_of|tensor_of|average_models): "
+)
 
 
 def texts(tree):
@@ -105,7 +107,8 @@ OF_PYTHON = {
     *("moments", "num_batches_tracked"),
     *("buffers", "example_inputs", "forward_fn", "fraction", "group", "images", "labels", "loader", "matrix", "mode"),
     *("name", "pixels", "record", "benchmark", "materialize", "metric", "target_fn", "recalibrated", "train"),
-    *("gradient", "mask", "net", "num_features", "options", "other", "text"),
+    *("gradient", "mask", "models", "net", "num_features", "options", "other", "text", "weights"),
+    *("affine", "enabled", "filter_fn", "micro_batch", "statistics"),
 }
 """Arguments of functions that no command lets anybody give."""
 

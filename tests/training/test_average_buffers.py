@@ -188,6 +188,17 @@ def test_norms_that_their_user_froze_are_not_measured(few, quick) -> None:
     assert not torch.equal(averaged[4].running_mean, torch.zeros(8))
 
 
+def test_norms_that_the_training_freezes_are_not_measured(few, quick) -> None:
+    averaged = fit(replace(quick, ema_buffers="recalibrate", freeze_norms="bn1"), model=own_net(), source=few).model
+    assert torch.equal(averaged.bn1.running_mean, torch.zeros(4))
+    assert not torch.equal(averaged.bn2.running_mean, torch.zeros(8))
+
+
+def test_a_training_that_freezes_all_norms_has_nothing_to_measure(few, quick) -> None:
+    with pytest.raises(InputError, match=r"^ema_buffers: the statistics of this net's average cannot be measured: "):
+        fit(replace(quick, ema_buffers="recalibrate", freeze_norms="*"), source=few)
+
+
 @pytest.mark.parametrize("policy", ["copy", "recalibrate"])
 def test_a_policy_without_an_average_is_refused(policy: str) -> None:
     said = (

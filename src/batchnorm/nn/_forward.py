@@ -134,7 +134,7 @@ class Forward(Scripted, _BatchNorm):
         source, activation = self.__dict__.get("_source"), self.activation
         if trial is not None:
             running_mean, running_var = trial.mean, trial.var
-            momentum = 1.0 if trial.gathers else momentum
+            momentum = trial.momentum
         if source is not None:
             own |= self._asks(source, running_mean, self.num_batches_tracked if trial is None else trial.counter)
         output = function(

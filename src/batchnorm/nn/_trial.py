@@ -22,7 +22,7 @@ def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | Non
     if tracking is not None and tracking.only_lasts and not torch.compiler.is_compiling():
         tracking = None  # all that it could say is what has been asked
     source = layer.__dict__.get("_source")
-    reads = source is not None and source.reads_running and not torch.compiler.is_compiling()
+    reads = _reads_running(layer) and not torch.compiler.is_compiling()
     if not (tracking or recomputing or reads) or running_mean is None:
         return None
     if source is not None and not source.at(training=True).tracks:
@@ -31,6 +31,12 @@ def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | Non
     if reads:
         remember(layer, x, began or Beginning(running_mean, layer.running_var, layer.num_batches_tracked))
     return Trial(layer, tracking, began, recomputing=recomputing) if tracking or recomputing else None
+
+
+def _reads_running(layer: Any) -> bool:
+    """Whether the running statistics have a part in what normalizes a batch in training."""
+    source = layer.__dict__.get("_source")
+    return source is not None and source.reads_running
 
 
 class Trial:
@@ -44,6 +50,13 @@ class Trial:
         self.mean, self.var = (values.detach().clone() for values in (began[:2] if began else self._kept))
         self.counter = began.counter if began else layer.num_batches_tracked
         self.gathers = tracking is not None and tracking.gathers and not recomputing
+        self._writes = layer.momentum != 0
+        self.momentum = layer.momentum
+        if self.gathers or not self._writes:  # the moments themselves: to gather them, or to judge what 0 would hide
+            self.momentum = 1.0
+            if not began and not _reads_running(layer):
+                self.mean.zero_()  # so that NaN in the statistics does not reach the moments
+                self.var.zero_()
 
     def settle(self, counter: Tensor | None, x: Tensor, mask: object) -> None:
         """Write what the policies let pass of a batch, and count it."""
@@ -53,8 +66,9 @@ class Trial:
         if verdict is False:
             return
         with torch.no_grad():
-            for kept, moved in zip(self._kept, (self.mean, self.var), strict=True):
-                kept.copy_(moved if verdict is True else torch.where(verdict, moved, kept))
+            for kept, moved in zip(self._kept, (self.mean, self.var), strict=True) if self._writes else ():
+                # By way of `.data`: the graph of an earlier call may keep them, which in training does not read them.
+                kept.data.copy_(moved if verdict is True else torch.where(verdict, moved, kept))
             if counter is not None:
                 counter.add_(1 if verdict is True else verdict)
 

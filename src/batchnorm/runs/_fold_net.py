@@ -12,10 +12,9 @@ from ..errors import FaultError, InputError, RefusedError
 from ..files import one_line
 from ..progress import FoldWatcher
 from ..records import FoldReport, Judgement, RunFold
-from ..transaction import transaction
+from ..transaction import copied, transaction
 from ._as_trained import evaluation_batches
 from ._config import TrainConfig
-from ._copy import copied
 from ._finite import nonfinite_entry
 from ._given_options import check_options
 from ._model_file import ModelCard

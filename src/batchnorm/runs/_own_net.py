@@ -6,8 +6,7 @@ from torch import nn
 
 from ..errors import ForPython, InputError, InputTypeError, Setting
 from ..files import one_line
-from ..transaction import original
-from ._copy import copied
+from ..transaction import copied, original
 
 ANY_FUNCTION = "package.module:function"
 

@@ -6,7 +6,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, S
 from torch.optim.swa_utils import AveragedModel
 
 from ..norms import is_norm
-from ..runs import TrainConfig, copied
+from ..runs import TrainConfig
+from ..transaction import copied
 
 NORMS = (
     nn.modules.instancenorm._InstanceNorm,

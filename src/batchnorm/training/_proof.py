@@ -12,9 +12,9 @@ from torch.nn.parameter import is_lazy
 from ..data import Source
 from ..errors import InputError, Setting, Words, words_of
 from ..nn import set_moments, set_route
-from ..runs import TrainConfig, copied
+from ..runs import TrainConfig
 from ..statistics import recalibrate
-from ..transaction import transaction
+from ..transaction import copied, transaction
 from ._frozen_norms import freeze_trial, frozen_at_first, names_to_freeze
 from ._moments import fewest_images, reads_population
 from ._when_trained import when_trained
@@ -72,8 +72,8 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
         _prove_accumulates(net, config, images)
     if config.ema_decay:
         _prove_averages(net)
-    reads = reads_population(net, without=frozen_at_first(net, config))
-    if config.recalibrate != "off" or config.ema_buffers == "recalibrate" or reads:
+    measured = config.recalibrate != "off" or config.ema_buffers == "recalibrate"
+    if measured or reads_population(net, without=frozen_at_first(net, config)):
         with torch.no_grad(), _precision(config, device), _trial(net, config) as trial:
             _prove_recalibrates(trial, _laid_out(images, config), config)
     if config.fold:

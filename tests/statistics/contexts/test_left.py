@@ -188,3 +188,47 @@ def test_a_graph_from_before_the_block_can_be_differentiated_behind_it(norm, con
     if context is not CONTEXTS["batch"]:  # whose block is in evaluation, but for the norms
         for p, q in zip(model.parameters(), plain.parameters(), strict=True):
             torch.testing.assert_close(p.grad, q.grad)
+
+
+@pytest.mark.parametrize("norm", ["torch", "ours"])
+def test_ctrl_c_in_the_middle_of_a_norm_leaves_nothing(norm, context):
+    """torch calls no hook where what is raised is no `Exception`."""
+    model, plain = net(norm), net(norm)
+    before, tensors = traces(model), state(model)
+
+    def interrupted(x, *args, **options):
+        type(model[4]).forward(model[4], x, *args, **options)
+        raise KeyboardInterrupt("in the norm")
+
+    with pytest.raises(KeyboardInterrupt, match="in the norm"), context(model):
+        model[4].forward = interrupted
+        model(images())
+    del model[4].forward
+    assert traces(model) == before
+    if context not in (CONTEXTS["skip"], CONTEXTS["blend"]):
+        assert same(model[4], {key.removeprefix("4."): tensors[key] for key in tensors if key.startswith("4.")})
+    model.load_state_dict(tensors)
+    model(images(1)), plain(images(1))
+    assert same(model, state(plain))
+
+
+@pytest.mark.parametrize("norm", ["torch", "ours"])
+def test_a_block_goes_on_behind_a_ctrl_c_that_somebody_has_caught(norm):
+    model, plain = net(norm), net(norm)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt("in the norm")
+
+    def skip_one(model, context):
+        with context(model):
+            model(images())
+            if model is not plain:
+                model[1].forward = interrupted
+                with pytest.raises(KeyboardInterrupt, match="in the norm"):
+                    model(images(5))
+                del model[1].forward
+            model(images(1))
+
+    for one in (model, plain):
+        skip_one(one, CONTEXTS["skip"])
+    assert same(model, state(plain))
