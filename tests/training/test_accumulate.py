@@ -151,6 +151,19 @@ def test_the_statistics_move_once_a_step_by_all_its_images(
     assert net.bn2.num_batches_tracked == 10
 
 
+def test_norms_that_are_called_twice_in_a_forward_move_once_a_step(few, accumulated) -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = own_net("batchnorm").float()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.net(x) + self.net(x.flip(-1))
+
+    trained = fit(replace(accumulated, ema_decay=0.0), model=Both(), source=few)
+    assert trained.model.net.bn1.num_batches_tracked == trained.result.steps == 10
+
+
 def test_a_population_is_moved_by_no_batch_and_measured_every_so_many_steps(few, accumulated) -> None:
     config = replace(accumulated, ema_decay=0.0, lr=0.01, moments="population", refresh=3)
     net = own_net("batchnorm").float()

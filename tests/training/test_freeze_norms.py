@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -277,6 +278,16 @@ def test_what_is_done_with_the_run_afterwards_knows_nothing_of_it(few, plain, tm
 def test_norms_that_are_frozen_from_the_start_need_no_second_image(few, plain) -> None:
     config = replace(plain, model="MLP", model_args={}, freeze_norms="*", batch_size=1, epochs=1, val_fraction=0.9)
     assert fit(config, source=few).result.steps == 30
+
+
+@pytest.mark.parametrize(
+    "wrap", [nn.DataParallel, partial(torch.compile, backend="eager")], ids=["parallel", "compiled"]
+)
+def test_norms_inside_a_wrapper_have_the_names_that_they_have_in_the_net(few, plain, wrap) -> None:
+    net = own_net()
+    result = fit(replace(plain, freeze_norms="bn*", moments="population"), model=wrap(net), source=few).result
+    assert (result.frozen, result.refreshes) == (("bn1", "bn2"), 0)
+    assert torch.equal(net.bn1.running_mean, torch.zeros(4))
 
 
 def test_norms_without_statistics_are_left_out(few, plain) -> None:

@@ -11,6 +11,7 @@ from ..errors import InputError, RefusedError, did_you_mean, words_of
 from ..norms import held_parameters, is_frozen, is_norm, without_statistics
 from ..runs import FreezeRule, TrainConfig
 from ..statistics import freeze, unfreeze
+from ..transaction import original
 
 FEW = 4
 
@@ -74,6 +75,7 @@ def names_to_freeze(net: nn.Module, text: str) -> tuple[str, ...]:
     Raises:
         InputError: there are none.
     """
+    net, _ = original(net)  # the names are those that freezing gives: of what is inside a wrapper
     empty = {*without_statistics(net)}
     norms: dict[nn.Module, list[str]] = {
         module: [] for name, module in net.named_modules() if is_norm(module) and (name or ROOT) not in empty
