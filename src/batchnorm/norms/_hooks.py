@@ -88,7 +88,8 @@ def _before(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> G
 def _begin(norm: nn.Module, *, recomputing: bool, gathers: bool) -> None:
     """Keep the state that a call may move, and let it move by the batch alone where its moments are wanted."""
     kept = {name: buffer.detach().clone() for name, buffer in norm._buffers.items() if buffer is not None}
-    norm.__dict__["_waiting"] = _Waiting(kept, norm.momentum, recomputing=recomputing, gathers=gathers)
+    momentum = norm.momentum if gathers else None
+    norm.__dict__["_waiting"] = _Waiting(kept, momentum, recomputing=recomputing, gathers=gathers)
     if gathers:
         # Of a norm of torch's kind, which in training reads no statistics: so NaN in them does not reach the moments.
         norm.momentum = 1.0  # type: ignore[assignment]

@@ -42,7 +42,7 @@ def accumulate_statistics(model: nn.Module, steps: int) -> Iterator[None]:
 
     Raises:
         InputTypeError: no module; `steps` is no integer.
-        InputError: `steps` is below 1; the model has no batch norm that keeps running statistics.
+        InputError: `steps` is below 1; the model has no batch norm that keeps running statistics, or none moves them.
         RefusedError: a norm has a forward of its own, so that nobody knows of how many values its moments are; a lazy
             one has seen no batch yet.
 
@@ -59,8 +59,7 @@ def accumulate_statistics(model: nn.Module, steps: int) -> Iterator[None]:
     the merge; https://github.com/pytorch/pytorch/issues/46516
     """
     _check_steps(steps)
-    norms = norms_of(model, "accumulate_statistics")
-    _check_counts(norms)
+    norms = _moving(norms_of(model, "accumulate_statistics"))
     forwards = Forwards()
     windows = [Window(norm, steps, forwards) for norm in norms]
     with attributes() as change:
@@ -87,6 +86,21 @@ def _check_steps(steps: object) -> None:
         got=repr(steps)[:100],
         cure="It is the number of batches for each step of the optimizer.",
     )
+
+
+def _moving(norms: list[Norm]) -> list[Norm]:
+    """Those that batches move: torchvision's and timm's frozen ones, which have no momentum, are constants."""
+    _check_counts(norms)
+    moving = [norm for norm in norms if all(hasattr(module, "momentum") for module in norm.modules)]
+    if not moving:
+        raise InputError(
+            verb="accumulate_statistics",
+            argument="model",
+            expected="a model with batch norm whose statistics move",
+            got=f"only constants, such as {norms[0].name} ({norms[0].kind})",
+            cure="Leave the block out.",
+        )
+    return moving
 
 
 def _check_counts(norms: list[Norm]) -> None:
