@@ -308,7 +308,10 @@ def test_norms_without_statistics_are_left_out(few, plain) -> None:
             {"model": "resnet20", "freeze_norms": "stage1"},
             r"names: .*, .*, .*, .* \.\.\. \(\d+ in all\), got 'stage1'\. Use 'stage1\.\*' for those inside it\.$",
         ),
-        ({"freeze_norms": "after:0.95"}, r"'after:0\.95' is the end of this training, for its steps are 10\. Leave it"),
+        (
+            {"freeze_norms": "after:0.95"},
+            r"'after:0\.95' would freeze nothing in this training, whose steps are done by then \(10\)\. Lea",
+        ),
         (
             {"recalibrate": "average"},
             r"would replace the statistics that freeze_norms='after:0\.5' keeps, by which the weights are trained to",

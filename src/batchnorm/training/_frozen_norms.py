@@ -64,7 +64,9 @@ def frozen_norms_of(net: nn.Module, config: TrainConfig, steps: int) -> FrozenNo
         return None
     since = FreezeRule.of(config.freeze_norms).first_step(steps)
     if since >= steps:
-        said = f"{config.freeze_norms!r} is the end of this training, for its steps are {steps:,}"
+        said = (
+            f"{config.freeze_norms!r} would freeze nothing in this training, whose steps are done by then ({steps:,})"
+        )
         raise InputError(said, argument="freeze_norms", cure="Leave it out, or name a smaller part.")
     return FrozenNorms(names_to_freeze(net, config.freeze_norms), since)
 
