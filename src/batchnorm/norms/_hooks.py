@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of
+from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of, uncounted
 from ._blending import Given, blend_of, blended
 from ._evidence import first_tensor
 
@@ -80,26 +80,32 @@ def _before(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> G
         return None
     if tracking.only_lasts and not recomputing and not torch.compiler.is_compiling():
         return None  # all that it could say is what has been asked
-    kept = {name: buffer.detach().clone() for name, buffer in norm._buffers.items() if buffer is not None}
     gathers = tracking.gathers and not recomputing
-    norm.__dict__["_waiting"] = _Waiting(kept, norm.momentum, recomputing=recomputing, gathers=gathers)
-    if gathers:
-        # Of a norm of torch's kind, which in training reads no statistics: so NaN in them does not reach the moments.
-        norm.momentum = 1.0  # type: ignore[assignment]
-        for name in ("running_mean", "running_var"):
-            norm._buffers[name].data.zero_()  # type: ignore[union-attr]
+    with uncounted():
+        kept = {name: buffer.detach().clone() for name, buffer in norm._buffers.items() if buffer is not None}
+        norm.__dict__["_waiting"] = _Waiting(kept, norm.momentum, recomputing=recomputing, gathers=gathers)
+        if gathers:
+            # Of a norm of torch's kind, which in training reads no statistics: so NaN in them does not reach the
+            # moments.
+            norm.momentum = 1.0  # type: ignore[assignment]
+            for name in ("running_mean", "running_var"):
+                norm._buffers[name].data.zero_()  # type: ignore[union-attr]
     return None
 
 
 def _after(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
     """Write back what is not to move."""
     call: _Waiting | None = norm.__dict__.pop("_waiting", None)
-    if call is None:
-        return
+    if call is not None:
+        with uncounted():
+            _settle(norm, call, first_tensor(args, kwargs), output)
+
+
+def _settle(norm: nn.Module, call: _Waiting, x: Tensor | None, output: object) -> None:
     tracking, moved = tracking_of(norm), None
     # A call that was left by an error has no output, and counts for nothing.
     if tracking is not None and not call.recomputing and output is not None:
-        moved = _moved(norm, first_tensor(args, kwargs), copied=call.gathers)
+        moved = _moved(norm, x, copied=call.gathers)
     if moved is None or call.gathers:  # put back first, for a window may move the statistics at once
         _put_back(norm, call)
     verdict = tracking.judge(norm, moved) if tracking is not None and moved is not None else False
