@@ -1,6 +1,6 @@
 """Is a call of a layer to run on copies of its running statistics, and what of them is kept?"""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from batchnorm.functional import check_counter, inside_transform
 from ._first_run import Beginning, recall, remember
 from ._recomputing import is_recomputing
 from ._tracking import Moved, Tracking, Verdict
-from ._unseen import is_selective, unseen
+from ._uncounted import uncounted
 
 
 def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | None":
@@ -30,7 +30,7 @@ def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | Non
         return None
     if source is not None and not source.at(training=True).tracks:
         return None
-    with unseen():
+    with uncounted():
         began = recall(layer, x) if recomputing and reads else None
         if reads:
             remember(layer, x, began or Beginning(running_mean, layer.running_var, layer.num_batches_tracked))
@@ -67,25 +67,23 @@ class Trial:
     def settle(self, counter: Tensor | None, x: Tensor, mask: object) -> None:
         """Write what the policies let pass of a batch, and count it."""
         verdict: Verdict = False
-        if self._tracking is not None and not self._recomputing:
-            with unseen():
+        with uncounted():
+            if self._tracking is not None and not self._recomputing:
                 verdict = self._tracking.judge(self._layer, Moved(self.mean, self.var, _values(x, mask)))
-        if verdict is not False:
-            if counter is not None:
-                check_counter(counter)
-            with unseen(), torch.no_grad():
+            if verdict is not False:
+                if counter is not None:
+                    check_counter(counter)
                 self._write(verdict)
-            if counter is not None:
-                counter.add_(1 if verdict is True else verdict)
-        elif counter is not None and is_selective():
-            with unseen():
+            elif counter is not None:
                 counter = counter.clone()
-            counter.add_(1)  # seen in this run as in others, and thrown away
+        if counter is not None:  # also where nothing counts: a call of the layer does the same operators in any case
+            counter.add_(1 if isinstance(verdict, bool) else verdict)
 
-    def _write(self, verdict: Verdict) -> None:
+    def _write(self, verdict: Tensor | Literal[True]) -> None:
         """By way of `.data`: the graph of an earlier call may keep the statistics, which in training are not read."""
-        for kept, moved in zip(self._kept, (self.mean, self.var), strict=True) if self._writes else ():
-            kept.data.copy_(torch.where(verdict, moved, kept) if isinstance(verdict, Tensor) else moved)
+        with torch.no_grad():
+            for kept, moved in zip(self._kept, (self.mean, self.var), strict=True) if self._writes else ():
+                kept.data.copy_(moved if verdict is True else torch.where(verdict, moved, kept))
 
 
 def _values(x: Tensor, mask: object) -> int | Tensor:

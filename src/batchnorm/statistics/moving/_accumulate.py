@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from traceback import walk_stack
+from types import FrameType
 
+import torch
 from torch import nn
 
 from ...errors import InputError, InputTypeError, RefusedError
@@ -118,11 +121,25 @@ def _check_counts(norms: list[Norm]) -> None:
 
 
 def _count(change: Attributes, model: nn.Module, forwards: Forwards) -> None:
-    """Tell when a forward of the whole model begins and ends; of the end the innermost block hears first."""
-    before = model.register_forward_pre_hook(_Heard(forwards.begin))
+    """Tell when a forward of the whole model begins and ends; of the end the innermost block hears first.
+
+    Ours is the first of the hooks before it, for torch calls the one behind it where another of them raises, too.
+    """
+    before = model.register_forward_pre_hook(_Heard(partial(_begin, model, forwards)), prepend=True)
     change.afterwards(before.remove)
     after = model.register_forward_hook(_Heard(partial(_end, forwards)), prepend=True, always_call=True)
     change.afterwards(after.remove)
+
+
+def _begin(model: nn.Module, forwards: Forwards) -> None:
+    """One that Ctrl-C has broken off had no hook called at its end, and is on the stack no more."""
+    if forwards.depth and not torch.compiler.is_compiling():
+        forwards.depth = sum(_is_call(frame, model) for frame, _ in walk_stack(None)) - 1
+    forwards.begin()
+
+
+def _is_call(frame: FrameType, model: nn.Module) -> bool:
+    return frame.f_code is nn.Module._call_impl.__code__ and frame.f_locals.get("self") is model
 
 
 def _end(forwards: Forwards) -> None:
