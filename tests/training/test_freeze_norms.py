@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -224,9 +225,18 @@ def test_norms_that_its_user_froze_stay_frozen(few, plain) -> None:
     assert not net.bn2.weight.requires_grad
 
 
-def test_a_frozen_norm_keeps_its_statistics_where_the_others_are_computed_anew(few, plain) -> None:
-    net = own_net()
-    fit(replace(plain, freeze_norms="bn1", recalibrate="exact"), model=net, source=few)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"recalibrate": "exact"},
+        {"recalibrate": "average", "ema_decay": 0.9},
+        {"ema_decay": 0.9, "ema_buffers": "recalibrate"},
+        {"ema_decay": 0.9, "ema_buffers": "copy"},
+    ],
+    ids=str,
+)
+def test_a_frozen_norm_keeps_its_statistics_whatever_becomes_of_the_others(few, plain, options) -> None:
+    net = fit(replace(plain, freeze_norms="bn1", **options), model=own_net(), source=few).model
     assert torch.equal(net.bn1.running_mean, torch.zeros(4))
     assert torch.equal(net.bn1.running_var, torch.ones(4))
     assert not torch.equal(net.bn2.running_mean, torch.zeros(8))
@@ -270,6 +280,16 @@ def test_norms_that_are_frozen_from_the_start_need_no_second_image(few, plain) -
     assert fit(config, source=few).result.steps == 30
 
 
+@pytest.mark.parametrize(
+    "wrap", [nn.DataParallel, partial(torch.compile, backend="eager")], ids=["parallel", "compiled"]
+)
+def test_norms_inside_a_wrapper_have_the_names_that_they_have_in_the_net(few, plain, wrap) -> None:
+    net = own_net()
+    result = fit(replace(plain, freeze_norms="bn*", moments="population"), model=wrap(net), source=few).result
+    assert (result.frozen, result.refreshes) == (("bn1", "bn2"), 0)
+    assert torch.equal(net.bn1.running_mean, torch.zeros(4))
+
+
 def test_norms_without_statistics_are_left_out(few, plain) -> None:
     net = own_net("torch")
     net.bn1 = nn.Sequential(nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU(), nn.MaxPool2d(2))
@@ -288,7 +308,10 @@ def test_norms_without_statistics_are_left_out(few, plain) -> None:
             {"model": "resnet20", "freeze_norms": "stage1"},
             r"names: .*, .*, .*, .* \.\.\. \(\d+ in all\), got 'stage1'\. Use 'stage1\.\*' for those inside it\.$",
         ),
-        ({"freeze_norms": "after:0.95"}, r"'after:0\.95' is the end of this training, for its steps are 10\. Leave it"),
+        (
+            {"freeze_norms": "after:0.95"},
+            r"'after:0\.95' would freeze nothing in this training, whose steps are done by then \(10\)\. Lea",
+        ),
         (
             {"recalibrate": "average"},
             r"would replace the statistics that freeze_norms='after:0\.5' keeps, by which the weights are trained to",

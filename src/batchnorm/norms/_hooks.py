@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of, unseen
+from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of, uncounted
 from ._blending import Given, blend_of, blended
 from ._evidence import first_tensor
 
@@ -80,7 +80,7 @@ def _before(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> G
         return None
     if tracking.only_lasts and not recomputing and not torch.compiler.is_compiling():
         return None  # all that it could say is what has been asked
-    with unseen():
+    with uncounted():
         _begin(norm, recomputing=recomputing, gathers=tracking.gathers and not recomputing)
     return None
 
@@ -88,7 +88,8 @@ def _before(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> G
 def _begin(norm: nn.Module, *, recomputing: bool, gathers: bool) -> None:
     """Keep the state that a call may move, and let it move by the batch alone where its moments are wanted."""
     kept = {name: buffer.detach().clone() for name, buffer in norm._buffers.items() if buffer is not None}
-    norm.__dict__["_waiting"] = _Waiting(kept, norm.momentum, recomputing=recomputing, gathers=gathers)
+    momentum = norm.momentum if gathers else None
+    norm.__dict__["_waiting"] = _Waiting(kept, momentum, recomputing=recomputing, gathers=gathers)
     if gathers:
         # Of a norm of torch's kind, which in training reads no statistics: so NaN in them does not reach the moments.
         norm.momentum = 1.0  # type: ignore[assignment]
@@ -101,7 +102,7 @@ def _after(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], outpu
     call: _Waiting | None = norm.__dict__.pop("_waiting", None)
     if call is None:
         return
-    with unseen():
+    with uncounted():
         _settle(norm, call, first_tensor(args, kwargs), failed=output is None)
 
 

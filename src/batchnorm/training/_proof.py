@@ -153,7 +153,8 @@ def _prove_recalibrates(trial: nn.Module, images: torch.Tensor, config: TrainCon
         recalibrate(trial, [images])
     except ValueError as error:
         if config.recalibrate == "off" and config.ema_buffers == "recalibrate":
-            why = ("the statistics of this net's average cannot be measured: ", words_of(error))
+            said = when_trained(words_of(error), "recalibrate")
+            why = ("the statistics of this net's average cannot be measured: ", said)
             raise InputError(why, argument="ema_buffers") from None
         if config.recalibrate == "off":
             why = ("this net's population cannot be measured: ", words_of(error))

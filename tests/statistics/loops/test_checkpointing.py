@@ -1,5 +1,6 @@
 """Activation checkpointing: the backward runs parts of the forward again, and the statistics must move once."""
 
+import copy
 from contextlib import nullcontext
 from functools import cache, partial
 
@@ -72,6 +73,21 @@ def train(model: nn.Module, batches, forward=plain, reentrant: bool = False) -> 
         optimizer.step()
 
 
+class Cloning(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x.clone()).clone()
+
+
+def selective(model: nn.Module, x: Tensor, reentrant: bool) -> Tensor:
+    """Of every clone, the first run's is kept."""
+    kept = [torch.ops.aten.clone.default]
+    return checkpoint(model, x, use_reentrant=reentrant, context_fn=partial(create_selective_checkpoint_contexts, kept))
+
+
 def made_safe(kind):
     model = kind.classifier()
     if kind.name in ("torch", "timm"):
@@ -123,6 +139,25 @@ def test_a_run_to_the_end_of_the_part_moves_them_once_too(kind, forward):
     with set_checkpoint_early_stop(False):
         model, twin = run(kind, forward, reentrant=False)
     assert distance(model, expected(twin, list)) < 1e-12
+
+
+@pytest.mark.parametrize(
+    "block", [nullcontext, no_statistics_update, skip_nonfinite, partial(accumulate_statistics, steps=2)]
+)
+@pytest.mark.parametrize("name", ["torch", "ours"])
+def test_selective_checkpointing_finds_the_operators_of_the_first_run(name, block):
+    """It counts them: by one clone more, it would take another one's result for that of the net's own."""
+    model = Cloning(Kind(name, 1).classifier())
+    checkpoint_safe(model)
+    twin, batches = copy.deepcopy(model), Kind(name, 1).batches(2)
+    for one, forward in ((model, selective), (twin, plain)):
+        for x, labels in batches:
+            with block(one):
+                y = forward(one, x.clone().requires_grad_(), False)
+            cross_entropy(y, labels).backward()
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(p.grad, q.grad, rtol=1e-9, atol=1e-12)
+    assert all(map(torch.equal, model.buffers(), twin.buffers()))
 
 
 def test_a_second_run_outside_of_the_block_moves_nothing(kind, reentrant):
