@@ -93,3 +93,20 @@ def test_the_weights_are_those_of_a_loop_by_hand(kind):
     model, twin = run(kind, no_statistics_update)
     for p, q in zip(model.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=1e-9, atol=1e-12)
+
+
+def test_a_switch_by_momentum_sticks_when_it_is_used_twice_and_counts_all_the_same():
+    """The usual mend by hand: `off` keeps the momentum and sets it to 0, `on` gives it back."""
+    norm = nn.BatchNorm1d(2)
+
+    def off():
+        norm.kept, norm.momentum = norm.momentum, 0.0
+
+    def on():
+        norm.momentum = norm.kept
+
+    for switch in (off, off, on):
+        switch()
+        norm(3 + torch.randn(8, 2))
+    assert norm.running_mean.tolist() == [0, 0]
+    assert norm.num_batches_tracked == 3
