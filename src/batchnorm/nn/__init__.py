@@ -36,6 +36,7 @@ from ._tracking import Policy as Policy
 from ._tracking import Tracking as Tracking
 from ._tracking import Verdict as Verdict
 from ._tracking import tracking_of as tracking_of
+from ._uncounted import uncounted as uncounted
 
 __all__ = [
     "Batch",

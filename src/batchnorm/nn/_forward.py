@@ -129,6 +129,8 @@ class Forward(Scripted, _BatchNorm):
             if self.track_running_stats:
                 counter = self._counter(input)
                 trial = trial_of(self, input, running_mean)
+                if trial is None and counter is not None:
+                    check_counter(counter)
             else:
                 running_mean = running_var = None
         source, activation = self.__dict__.get("_source"), self.activation
@@ -209,10 +211,7 @@ class Forward(Scripted, _BatchNorm):
                 "model's modules, expected the layer among them, got one that is the model itself or is not in it. "
                 "Trace a model that has it, e.g. torch.nn.Sequential(layer), or call layer.eval() first."
             )
-        counter = _held(self, self._buffers, "num_batches_tracked")
-        if counter is not None:
-            check_counter(counter)
-        return counter
+        return _held(self, self._buffers, "num_batches_tracked")
 
     def _tracks(self) -> bool:
         """Whether the source lets a batch in training move the running statistics."""

@@ -1,13 +1,16 @@
 """Is a call of a layer to run on copies of its running statistics, and what of them is kept?"""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from batchnorm.functional import check_counter, inside_transform
+
 from ._first_run import Beginning, recall, remember
 from ._recomputing import is_recomputing
-from ._tracking import Moved, Tracking
+from ._tracking import Moved, Tracking, Verdict
+from ._uncounted import uncounted
 
 
 def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | None":
@@ -27,10 +30,11 @@ def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | Non
         return None
     if source is not None and not source.at(training=True).tracks:
         return None
-    began = recall(layer, x) if recomputing and reads else None
-    if reads:
-        remember(layer, x, began or Beginning(running_mean, layer.running_var, layer.num_batches_tracked))
-    return Trial(layer, tracking, began, recomputing=recomputing) if tracking or recomputing else None
+    with uncounted():
+        began = recall(layer, x) if recomputing and reads else None
+        if reads:
+            remember(layer, x, began or Beginning(running_mean, layer.running_var, layer.num_batches_tracked))
+        return Trial(layer, tracking, began, recomputing=recomputing) if tracking or recomputing else None
 
 
 def _reads_running(layer: Any) -> bool:
@@ -57,20 +61,29 @@ class Trial:
             if not began and not _reads_running(layer):
                 self.mean.zero_()  # so that NaN in the statistics does not reach the moments
                 self.var.zero_()
+        if tracking is not None and tracking.lets_none and inside_transform():
+            self.momentum = 0.0  # copies that are no part of the transform could not be moved
 
     def settle(self, counter: Tensor | None, x: Tensor, mask: object) -> None:
         """Write what the policies let pass of a batch, and count it."""
-        if self._recomputing or self._tracking is None:
-            return
-        verdict = self._tracking.judge(self._layer, Moved(self.mean, self.var, _values(x, mask)))
-        if verdict is False:
-            return
+        verdict: Verdict = False
+        with uncounted():
+            if self._tracking is not None and not self._recomputing:
+                verdict = self._tracking.judge(self._layer, Moved(self.mean, self.var, _values(x, mask)))
+            if verdict is not False:
+                if counter is not None:
+                    check_counter(counter)
+                self._write(verdict)
+            elif counter is not None:
+                counter = counter.clone()
+        if counter is not None:  # also where nothing counts: a call of the layer does the same operators in any case
+            counter.add_(1 if isinstance(verdict, bool) else verdict)
+
+    def _write(self, verdict: Tensor | Literal[True]) -> None:
+        """By way of `.data`: the graph of an earlier call may keep the statistics, which in training are not read."""
         with torch.no_grad():
             for kept, moved in zip(self._kept, (self.mean, self.var), strict=True) if self._writes else ():
-                # By way of `.data`: the graph of an earlier call may keep them, which in training does not read them.
                 kept.data.copy_(moved if verdict is True else torch.where(verdict, moved, kept))
-            if counter is not None:
-                counter.add_(1 if verdict is True else verdict)
 
 
 def _values(x: Tensor, mask: object) -> int | Tensor:

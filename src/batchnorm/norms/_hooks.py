@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of
+from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of, uncounted
 from ._blending import Given, blend_of, blended
 from ._evidence import first_tensor
 
@@ -80,15 +80,21 @@ def _before(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> G
         return None
     if tracking.only_lasts and not recomputing and not torch.compiler.is_compiling():
         return None  # all that it could say is what has been asked
+    with uncounted():
+        _begin(norm, recomputing=recomputing, gathers=tracking.gathers and not recomputing)
+    return None
+
+
+def _begin(norm: nn.Module, *, recomputing: bool, gathers: bool) -> None:
+    """Keep the state that a call may move, and let it move by the batch alone where its moments are wanted."""
     kept = {name: buffer.detach().clone() for name, buffer in norm._buffers.items() if buffer is not None}
-    gathers = tracking.gathers and not recomputing
-    norm.__dict__["_waiting"] = _Waiting(kept, norm.momentum, recomputing=recomputing, gathers=gathers)
+    momentum = norm.momentum if gathers else None
+    norm.__dict__["_waiting"] = _Waiting(kept, momentum, recomputing=recomputing, gathers=gathers)
     if gathers:
         # Of a norm of torch's kind, which in training reads no statistics: so NaN in them does not reach the moments.
         norm.momentum = 1.0  # type: ignore[assignment]
         for name in ("running_mean", "running_var"):
             norm._buffers[name].data.zero_()  # type: ignore[union-attr]
-    return None
 
 
 def _after(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
@@ -96,10 +102,15 @@ def _after(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], outpu
     call: _Waiting | None = norm.__dict__.pop("_waiting", None)
     if call is None:
         return
+    with uncounted():
+        _settle(norm, call, first_tensor(args, kwargs), failed=output is None)
+
+
+def _settle(norm: nn.Module, call: _Waiting, x: Tensor | None, *, failed: bool) -> None:
     tracking, moved = tracking_of(norm), None
     # A call that was left by an error has no output, and counts for nothing.
-    if tracking is not None and not call.recomputing and output is not None:
-        moved = _moved(norm, first_tensor(args, kwargs), copied=call.gathers)
+    if tracking is not None and not call.recomputing and not failed:
+        moved = _moved(norm, x, copied=call.gathers)
     if moved is None or call.gathers:  # put back first, for a window may move the statistics at once
         _put_back(norm, call)
     verdict = tracking.judge(norm, moved) if tracking is not None and moved is not None else False

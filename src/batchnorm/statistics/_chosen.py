@@ -74,7 +74,7 @@ def check_keeps_statistics(norms: Mapping[str, nn.Module]) -> None:
             raise RefusedError(
                 argument="model",
                 expected="norms that keep running statistics",
-                got=f"{name} ({type(norm).__name__}), which normalizes by the batch in evaluation, too",
+                got=f"{name} ({type(norm).__name__}), which has neither running_mean nor running_var",
                 cure=("Build it with track_running_stats=True", ForPython(", or leave it out by filter_fn"), "."),
             )
 

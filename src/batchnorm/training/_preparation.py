@@ -238,8 +238,8 @@ def _job(
         scheduler=make_scheduler(optimizer, config, steps=steps),
         in_hand=objects,
         refreshes=refreshes_of(net, batches, config, frozen),
-        average_images=population_of(batches, config) if config.ema_buffers == "recalibrate" else None,
         frozen=frozen,
+        average_images=population_of(batches, config) if config.ema_buffers == "recalibrate" else None,
     )
 
 

@@ -124,7 +124,7 @@ def exactly(entries):
     }
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=60, deadline=None)
 @given(models)
 def test_the_average_is_that_of_the_formulas_in_fractions(entries) -> None:
     merged = average_models([state(*entry[:3]) for entry in entries], [share for *_, share in entries])
@@ -137,7 +137,7 @@ def test_the_average_is_that_of_the_formulas_in_fractions(entries) -> None:
         assert abs(Fraction(merged[name].item()) - expected) <= Fraction(scale[name]) * Fraction(1, 2**48), name
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=60, deadline=None)
 @given(models)
 def test_an_average_lies_within_what_it_is_of_and_a_variance_is_not_below_the_smallest(entries) -> None:
     counted = [entry for entry in entries if entry[3]]

@@ -12,7 +12,7 @@ from safetensors.torch import save as save_safetensors
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from batchnorm import fold, recalibrate
+from batchnorm import fold, freeze, recalibrate, unfreeze
 from batchnorm.models import build
 from batchnorm.statistics import average_models, use_batch_statistics
 
@@ -266,6 +266,28 @@ def test_a_wrapper_makes_no_difference(kind: str, states: bool) -> None:
     assert len(got) == len(expected)
 
 
+def test_what_a_state_dict_adds_without_the_wrappers_prefix_is_no_matter() -> None:
+    class Adding(AveragedModel):
+        def get_extra_state(self):
+            return 3
+
+    models = [Adding(net(seed)) for seed in range(2)]
+    assert torch.equal(average_models(models).module[0].weight, average_models(nets(2))[0].weight)
+
+
+def test_a_model_that_was_frozen_is_averaged_and_its_average_is_frozen_until_it_is_unfrozen() -> None:
+    models = nets(2)
+    expected = average_models(models)
+    for model in models:
+        freeze(model)
+    merged = average_models(models)
+    assert_same(merged, expected)
+    assert not merged.train()[1].training
+    unfreeze(merged)
+    assert merged.train()[1].training
+    assert not models[0].train()[1].training
+
+
 def test_the_result_keeps_the_wrapper_of_an_average_and_its_largest_count() -> None:
     first, second = ema(net(0)), ema(net(1))
     second.update_parameters(net(1))
@@ -298,12 +320,11 @@ def test_timms_nets_are_averaged(timm, name: str) -> None:
     assert all((module.running_var == 1 + 4).all() for module in found)
 
 
-@pytest.mark.parametrize("model", ["ConvBNNet", "resnet20"])
-def test_a_net_of_this_package_is_averaged_and_can_be_recalibrated_and_folded(model: str) -> None:
+def test_a_net_of_this_package_is_averaged_and_can_be_recalibrated_and_folded() -> None:
     given = []
     for seed in range(2):
         torch.manual_seed(seed)
-        given.append(build(model, num_classes=10, in_channels=1, image_size=28))
+        given.append(build("ConvBNNet", num_classes=10, in_channels=1, image_size=28))
     merged = average_models(given)
     x = torch.randn(8, 1, 28, 28)
     assert recalibrate(merged, [x]).norms
@@ -366,12 +387,18 @@ def test_a_checkpoint_of_lightning_stands_for_its_state_dict() -> None:
 def test_a_checkpoint_with_an_average_beside_the_net_is_asked_which_one() -> None:
     checkpoints = [weight_averaging(model, ema(model)) for model in nets()]
     said = (
-        r"models\[0\]: expected a state_dict, .*, got a checkpoint with several: 'state_dict', 'current_model_state', "
-        r"'averaging_state'\. Pass one of them, such as checkpoint\['state_dict'\]\.$"
+        r"models\[0\]: expected a state_dict, .*, got one that holds 'state_dict', 'current_model_state', "
+        r"'averaging_state'\. Pass the model's, such as checkpoint\['state_dict'\]\.$"
     )
     with pytest.raises(ValueError, match=said):
         average_models(checkpoints)
     assert_same(average_models([checkpoint["state_dict"] for checkpoint in checkpoints]), average_models(nets()))
+
+
+def test_a_dict_of_tensors_that_need_not_be_a_model_is_not_taken_for_one() -> None:
+    checkpoint = {"network": None, "metrics": {"accuracy": torch.tensor(0.9)}}
+    with pytest.raises(ValueError, match=r"got one that holds 'metrics'\. Pass the model's, such as checkpoint\['met"):
+        average_models([checkpoint])
 
 
 # models that are not in a state of their own

@@ -18,8 +18,8 @@ def wide(tensor: Tensor) -> Tensor:
 def average(given: Sequence[Weighted]) -> Tensor:
     """Compute `sum_i w_i x_i` in float64, held between the smallest and the largest x_i of each place.
 
-    By that, values that are the same in all stay so, infinities too, and no average of variances
-    is negative by rounding.
+    By that, values that are the same in all stay so, infinities too, and no average of variances is negative by
+    rounding.
 
     Args:
         given: tensors of one shape, with weights above 0 that add up to 1.
@@ -28,19 +28,14 @@ def average(given: Sequence[Weighted]) -> Tensor:
         >>> average([(torch.tensor([0.1, 1.0]), 0.7), (torch.tensor([0.1, 2.0]), 0.3)]).float()
         tensor([0.1000, 1.3000])
     """
-    is_complex = given[0][0].is_complex()
-    total = low = high = None
-    for tensor, weight in given:
+    first, share = given[0]
+    low = high = wide(first)
+    total = low * share
+    for tensor, weight in given[1:]:
         values = wide(tensor)
-        part = values * weight
-        if total is None or low is None or high is None:
-            total, low, high = part, values, values
-        else:
-            total, low, high = total + part, torch.minimum(low, values), torch.maximum(high, values)
-    if total is None or low is None or high is None:
-        raise ValueError("given: expected at least one tensor, got none")
+        total, low, high = total + weight * values, torch.minimum(low, values), torch.maximum(high, values)
     held = torch.minimum(torch.maximum(total, low), high)
-    return torch.view_as_complex(held.contiguous()) if is_complex else held
+    return torch.view_as_complex(held.contiguous()) if first.is_complex() else held
 
 
 def total_variance(given: Sequence[tuple[Tensor, Tensor, float]]) -> Tensor:

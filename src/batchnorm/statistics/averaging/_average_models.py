@@ -40,8 +40,8 @@ def average_models(models: Iterable[Model], weights: Iterable[float] | None = No
     of, so pass modules if there are instance norms that track statistics.
 
     Args:
-        models: modules, or `state_dict`s, at least one. A checkpoint in which one `state_dict` lies among other things
-            (Lightning's) stands for that. The prefixes `module.` (torch's AveragedModel, timm's ModelEmaV3, DDP) and
+        models: modules, or `state_dict`s, at least one. A checkpoint (Lightning's) in which only one lies among other
+            things stands for that. The prefixes `module.` (torch's AveragedModel, timm's ModelEmaV3, DDP) and
             `_orig_mod.` (`torch.compile`) make no difference.
         weights: a number of at least 0 for each model, such as its samples; `None` for equal ones.
 
@@ -76,5 +76,7 @@ def average_models(models: Iterable[Model], weights: Iterable[float] | None = No
         for state in states[1:]:
             check_fits(states[0], state)
         values = merged([(state, part) for state, part in zip(states, parts, strict=True) if part], states[0])
-        made: Any = as_model(given[0], values) if isinstance(given[0], nn.Module) else as_state_dict(states[0], values)
+        first: Any = given[0]
+        is_module = isinstance(first, nn.Module)
+        made = as_model(first, states[0], values) if is_module else as_state_dict(states[0], values)
     return cast(Model, made)

@@ -1,6 +1,6 @@
 """Which models were given, and what do they hold? Nothing of them is changed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -13,9 +13,9 @@ from ...transaction import check_holds_weights, check_not_held, original
 from ._plain import check_plain
 from ._state import MEAN, VAR, State, statistics_in, unwrapped
 
-Slot = tuple[str, dict[str, Tensor | None], str]
-"""The name of a tensor, the dict of its module that holds it, and its key there."""
 VERB = "average_models"
+CHECKPOINTS = ("state_dict", "model_state_dict", "model")
+"""Under which names a checkpoint usually holds its model: Lightning's and timm's, that of torch's tutorials, others."""
 
 
 def listed(models: object) -> list[Any]:
@@ -56,15 +56,15 @@ def read(model: Any, label: str) -> State:
     return _of_module(model, label) if isinstance(model, nn.Module) else _of_mapping(model, label)
 
 
-def slots_of(module: nn.Module) -> Iterator[Slot]:
-    """Name what a module keeps, persistent tensors and statistics, and where; shared ones come several times."""
-    for path, inner in module.named_modules(remove_duplicate=False):
-        for held in (inner._parameters, inner._buffers):
-            for key, tensor in held.items():
-                # A buffer that is not persistent is no part of the model's state, unless a norm normalizes by it.
-                kept = key not in inner._non_persistent_buffers_set or key in (MEAN, VAR)
-                if tensor is not None and kept:
-                    yield f"{path}.{key}".removeprefix("."), held, key
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """Return what a module keeps: parameters, persistent buffers and statistics; shared ones have several names."""
+    return {
+        f"{path}.{key}".removeprefix("."): tensor
+        for path, inner in module.named_modules(remove_duplicate=False)
+        for key, tensor in (*inner._parameters.items(), *inner._buffers.items())
+        # A buffer that is not persistent is no part of the model's state, unless a norm normalizes by it.
+        if tensor is not None and (key not in inner._non_persistent_buffers_set or key in (MEAN, VAR))
+    }
 
 
 def _kind_of(model: object, label: str) -> str:
@@ -81,7 +81,7 @@ def _kind_of(model: object, label: str) -> str:
 def _of_module(model: nn.Module, label: str) -> State:
     module = original(model)[0]
     _check_whole(module, label)
-    tensors = {name: tensor for name, held, key in slots_of(module) if (tensor := held[key]) is not None}
+    tensors = tensors_of(module)
     for name, tensor in tensors.items():
         check_plain(tensor, label, name)
     besides = _besides(module, tensors)
@@ -148,20 +148,20 @@ def _of_mapping(model: Mapping[Any, Any], label: str) -> State:
 
 
 def _state_dict_in(model: Mapping[Any, Any], label: str) -> Mapping[str, Any]:
-    """The mapping itself, or the only `state_dict` in a checkpoint."""
+    """The mapping itself, or the only one in a checkpoint, if that is surely the model's."""
     if _is_state_dict(model):
         return model
     inside = [key for key, value in model.items() if isinstance(value, Mapping) and _is_state_dict(value)]
-    if len(inside) == 1:
+    if len(inside) == 1 and inside[0] in CHECKPOINTS:
         found: Mapping[str, Any] = model[inside[0]]
         return found
     odd = [key for key, value in model.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
-    several = f"a checkpoint with several: {', '.join(map(repr, inside[:3]))}" if inside else ""
+    several = f"one that holds {', '.join(map(repr, inside[:3]))}" if inside else ""
     raise InputError(
         argument=label,
         expected="a state_dict, tensors by their names",
         got=several or (f"one with something else for {odd[0]!r:.100}" if odd else "an empty one"),
-        cure=f"Pass one of them, such as checkpoint[{inside[0]!r}]." if inside else "Pass model.state_dict().",
+        cure=f"Pass the model's, such as checkpoint[{inside[0]!r}]." if inside else "Pass model.state_dict().",
     )
 
 

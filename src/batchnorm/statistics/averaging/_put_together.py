@@ -9,27 +9,28 @@ from torch import Tensor, nn
 from ...errors import InputError
 from ...transaction import copied, original
 from ._arithmetic import all_same
-from ._given import slots_of
-from ._state import State, unwrapped
+from ._given import tensors_of
+from ._state import State
 
 
-def as_model(first: nn.Module, values: Mapping[str, Tensor]) -> nn.Module:
-    """Return a copy of a model with these values.
+def as_model(model: nn.Module, first: State, values: Mapping[str, Tensor]) -> nn.Module:
+    """Return a copy of a model, of which `first` was read, with these values.
 
     Raises:
         InputError: it cannot be copied, or two names of one tensor would have different values.
     """
-    model = copied(original(first)[0])
-    tensors = {name: tensor for name, held, key in slots_of(model) if (tensor := held[key]) is not None}
+    made = copied(original(model)[0])
+    tensors = tensors_of(made)
     written: dict[int, str] = {}
-    for name, own in unwrapped(tensors).items():
+    for name in values:
+        own = first.given[name]
         tensor = tensors[own]
         if earlier := written.get(id(tensor)):
             _check_tied(earlier, name, values)
         else:
             written[id(tensor)] = name
             _write(own, tensor, values[name])
-    return model
+    return made
 
 
 def as_state_dict(first: State, values: Mapping[str, Tensor]) -> dict[str, Any]:
