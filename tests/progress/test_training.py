@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from batchnorm.progress import Plan, PopulationPlan, StepReport
+from batchnorm.progress import FreezingPlan, Plan, PopulationPlan, StepReport
 from batchnorm.progress._fold import FoldNotes
 from batchnorm.progress._recalibration import RoundNotes
 from batchnorm.progress._training import Bar, Lines, Notes, describe
@@ -128,3 +128,16 @@ def test_a_training_that_measures_nothing_says_nothing_of_it(capsys) -> None:
     Lines().started(replace(PLAN, population=replace(POPULATION, left=0)))
     Lines().started(PLAN)
     assert "population" not in capsys.readouterr().out
+
+
+FREEZING = FreezingPlan(("bn1", "bn2"), since=4_378, steps=5_472)
+
+
+@pytest.mark.parametrize("shown", [Lines(), None], ids=["lines", "bar"])
+def test_what_will_stand_still_and_how_many_batches_are_a_step_is_said_before(shown, capsys) -> None:
+    screen = StringIO()
+    watcher = shown or Bar(Console(file=screen, width=200, force_terminal=True, color_system=None))
+    watcher.started(replace(PLAN, freezing=FREEZING, batches_per_step=4))
+    said = screen.getvalue() or capsys.readouterr().out
+    assert "12 epochs of 456 steps of 4 batches, cpu" in said
+    assert "running statistics of 2 norms: frozen after step 4,378 of 5,472 (bn1, bn2)" in said

@@ -134,3 +134,17 @@ def test_a_result_names_what_was_changed_and_what_was_so_before():
         ("0.weight", "0.bias"),
         ("0",),
     )
+
+
+def test_parameters_that_are_frozen_already_are_not_taken_again():
+    model, _ = net()
+    freeze(model, affine=True)
+    assert freeze(model, affine=True).already == ("0",)
+
+
+def test_freezing_again_forgets_nothing():
+    model, _ = net()
+    freeze(model, statistics=False, affine=True)
+    freeze(model)
+    unfreeze(model)
+    assert model[0].weight.requires_grad

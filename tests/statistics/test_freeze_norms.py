@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+import batchnorm.nn as ours
 from batchnorm import freeze, unfreeze
 from batchnorm.norms import is_frozen
 
@@ -40,6 +41,18 @@ class Tabled(nn.BatchNorm1d):
 
     def train(self, mode=True):
         self.table = None if mode else self.running_mean + 1
+        return super().train(mode)
+
+
+class Counted(WithActivation):
+    """Counts in a tensor of its own how often it is switched."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.register_buffer("switched", torch.zeros(()))
+
+    def train(self, mode=True):
+        self.switched += 1
         return super().train(mode)
 
 
@@ -82,9 +95,10 @@ def test_children_of_a_frozen_norm_follow_the_model():
     assert modes == [(False, True), (False, False), (False, True)]
 
 
+@pytest.mark.parametrize("kind", [WithActivation, Counted])
 @pytest.mark.parametrize("verb", [freeze, lambda model: (freeze(model), unfreeze(model))])
-def test_freezing_and_releasing_leave_the_modes_of_children(verb):
-    model = nn.Sequential(WithActivation(3))
+def test_freezing_and_releasing_leave_the_modes_of_children(verb, kind):
+    model = nn.Sequential(kind(3))
     model[0].drop.eval()
     verb(model)
     assert not model[0].drop.training
@@ -113,6 +127,21 @@ def test_a_norm_whose_train_somebody_has_replaced_has_that_back():
     held = is_frozen(norm)
     unfreeze(norm)
     assert (held, vars(norm)["train"]) == (True, theirs)
+
+
+def test_a_train_that_somebody_has_put_there_is_asked_for_evaluation():
+    norm, asked = nn.BatchNorm1d(3), []
+    norm.train = lambda mode=True: asked.append(mode)
+    freeze(norm)
+    norm.train()
+    assert asked == [False, False]
+
+
+def test_what_a_train_of_its_own_has_written_goes_back_when_another_norm_is_refused():
+    model = nn.Sequential(Counted(3), Restless(3))
+    with pytest.raises(RuntimeError, match=r"1 \(Restless\)"):
+        freeze(model)
+    assert model[0].switched == 0
 
 
 def test_a_norm_that_moves_in_evaluation_is_refused_and_is_as_before():
@@ -196,6 +225,13 @@ def test_norms_that_share_statistics_are_frozen_together_or_not_at_all():
     assert freeze(model).statistics == ("0", "1")
 
 
+def test_one_of_the_norms_that_share_statistics_is_frozen_where_the_other_is_already():
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3))
+    model[1]._buffers = model[0]._buffers
+    freeze(model)
+    assert freeze(model, affine=True, filter_fn=lambda _, name: name == "1").parameters == ("1.weight", "1.bias")
+
+
 def test_norms_that_share_statistics_are_released_together_or_not_at_all():
     model = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3))
     model[1]._buffers = model[0]._buffers
@@ -265,6 +301,15 @@ def test_norms_of_timm_are_frozen_with_their_activations_free(timm):
     assert (still, acts, moved(model, x)) == (True, {True}, True)
 
 
+def test_a_round_trip_keeps_the_momentum_and_the_parameters_that_that_of_timm_loses(timm):
+    norm = timm.layers.BatchNormAct2d(3, momentum=0.01)
+    theirs = timm.layers.unfreeze_batch_norm_2d(timm.layers.freeze_batch_norm_2d(copy.deepcopy(norm)))
+    weight = norm.weight
+    freeze(norm)
+    unfreeze(norm)
+    assert (theirs.momentum, norm.momentum, norm.weight is weight) == (0.1, 0.01, True)
+
+
 def test_frozen_norms_of_torchvision_take_it_and_stay_what_they_are(peers):
     norm = peers.load("torchvision").ops.FrozenBatchNorm2d(3)
     model = nn.Sequential(norm)
@@ -274,6 +319,14 @@ def test_frozen_norms_of_torchvision_take_it_and_stay_what_they_are(peers):
     modes = norm.training
     unfreeze(model)
     assert (modes, vars(norm)) == (False, before)
+
+
+@pytest.mark.parametrize("moments", ["ghost:2", "renorm", "population", "blend:0.5"])
+def test_a_layer_of_ours_with_a_source_of_moments_computes_in_training_what_it_does_in_evaluation(moments):
+    model, x = nn.Sequential(ours.BatchNorm1d(3, moments=moments, activation="relu")), torch.randn(4, 3)
+    freeze(model)
+    assert torch.equal(model.train()(x), model.eval()(x))
+    assert not moved(model, x)
 
 
 def test_a_synchronized_norm_is_frozen_without_other_processes():

@@ -151,6 +151,19 @@ def test_the_statistics_move_once_a_step_by_all_its_images(
     assert net.bn2.num_batches_tracked == 10
 
 
+def test_norms_that_are_called_twice_in_a_forward_move_once_a_step(few, accumulated) -> None:
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = own_net("batchnorm").float()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.net(x) + self.net(x.flip(-1))
+
+    trained = fit(replace(accumulated, ema_decay=0.0), model=Both(), source=few)
+    assert trained.model.net.bn1.num_batches_tracked == trained.result.steps == 10
+
+
 def test_a_population_is_moved_by_no_batch_and_measured_every_so_many_steps(few, accumulated) -> None:
     config = replace(accumulated, ema_decay=0.0, lr=0.01, moments="population", refresh=3)
     net = own_net("batchnorm").float()
@@ -164,6 +177,13 @@ def test_frozen_norms_stand_still_from_a_step_on(few, accumulated) -> None:
     net = own_net("batchnorm").float()
     assert fit(config, model=net, source=few).result.frozen_since == 8
     assert net.bn1.num_batches_tracked == 8
+
+
+def test_norms_that_are_constants_by_their_class_stay_so(few, accumulated, peers) -> None:
+    frozen = peers.load("torchvision").ops.FrozenBatchNorm2d(4)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), frozen, nn.ReLU(), nn.Flatten(), nn.Linear(4 * 26 * 26, 10))
+    assert fit(replace(accumulated, epochs=1, ema_decay=0.0), model=net, source=few).result.steps == 5
+    assert torch.equal(frozen.running_mean, torch.zeros(4))
 
 
 def test_a_norm_with_a_forward_of_its_own_is_refused_before_anything_is_written(few, accumulated, tmp_path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -279,6 +280,17 @@ def test_norms_that_are_frozen_from_the_start_need_no_second_image(few, plain) -
     assert fit(config, source=few).result.steps == 30
 
 
+@pytest.mark.parametrize(
+    "wrap", [nn.DataParallel, partial(torch.compile, backend="eager")], ids=["parallel", "compiled"]
+)
+def test_norms_inside_a_wrapper_have_the_names_that_they_have_in_the_net(few, plain, wrap) -> None:
+    net = own_net()
+    config = replace(plain, freeze_norms="bn*", moments="population", epochs=1)
+    result = fit(config, model=wrap(net), source=few).result
+    assert (result.frozen, result.refreshes) == (("bn1", "bn2"), 0)
+    assert torch.equal(net.bn1.running_mean, torch.zeros(4))
+
+
 def test_norms_without_statistics_are_left_out(few, plain) -> None:
     net = own_net("torch")
     net.bn1 = nn.Sequential(nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU(), nn.MaxPool2d(2))
@@ -297,7 +309,10 @@ def test_norms_without_statistics_are_left_out(few, plain) -> None:
             {"model": "resnet20", "freeze_norms": "stage1"},
             r"names: .*, .*, .*, .* \.\.\. \(\d+ in all\), got 'stage1'\. Use 'stage1\.\*' for those inside it\.$",
         ),
-        ({"freeze_norms": "after:0.95"}, r"'after:0\.95' is the end of this training, for its steps are 10\. Leave it"),
+        (
+            {"freeze_norms": "after:0.95"},
+            r"'after:0\.95' would freeze nothing in this training, whose steps are done by then \(10\)\. Lea",
+        ),
         (
             {"recalibrate": "average"},
             r"would replace the statistics that freeze_norms='after:0\.5' keeps, by which the weights are trained to",

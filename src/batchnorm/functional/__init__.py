@@ -34,6 +34,7 @@ from ._table import TABLE as TABLE
 from ._table import route_table as route_table
 from ._torchscript import activate_in_script as activate_in_script
 from ._torchscript import channel_affine_in_script as channel_affine_in_script
+from ._transforms import inside_transform as inside_transform
 from .sources import BATCH as BATCH
 from .sources import RUNNING as RUNNING
 from .sources import Batch as Batch

@@ -21,6 +21,7 @@ from ._layers import BatchNorm3d as BatchNorm3d
 from ._lazy import LazyBatchNorm1d as LazyBatchNorm1d
 from ._lazy import LazyBatchNorm2d as LazyBatchNorm2d
 from ._lazy import LazyBatchNorm3d as LazyBatchNorm3d
+from ._moments_of import give_source as give_source
 from ._pool import BatchNormPool2d as BatchNormPool2d
 from ._recomputing import SAFE as SAFE
 from ._recomputing import FirstRun as FirstRun
@@ -35,6 +36,7 @@ from ._tracking import Policy as Policy
 from ._tracking import Tracking as Tracking
 from ._tracking import Verdict as Verdict
 from ._tracking import tracking_of as tracking_of
+from ._uncounted import uncounted as uncounted
 
 __all__ = [
     "Batch",

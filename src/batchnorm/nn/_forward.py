@@ -129,12 +129,14 @@ class Forward(Scripted, _BatchNorm):
             if self.track_running_stats:
                 counter = self._counter(input)
                 trial = trial_of(self, input, running_mean)
+                if trial is None and counter is not None:
+                    check_counter(counter)
             else:
                 running_mean = running_var = None
         source, activation = self.__dict__.get("_source"), self.activation
         if trial is not None:
             running_mean, running_var = trial.mean, trial.var
-            momentum = 1.0 if trial.gathers else momentum
+            momentum = trial.momentum
         if source is not None:
             own |= self._asks(source, running_mean, self.num_batches_tracked if trial is None else trial.counter)
         output = function(
@@ -209,10 +211,7 @@ class Forward(Scripted, _BatchNorm):
                 "model's modules, expected the layer among them, got one that is the model itself or is not in it. "
                 "Trace a model that has it, e.g. torch.nn.Sequential(layer), or call layer.eval() first."
             )
-        counter = _held(self, self._buffers, "num_batches_tracked")
-        if counter is not None:
-            check_counter(counter)
-        return counter
+        return _held(self, self._buffers, "num_batches_tracked")
 
     def _tracks(self) -> bool:
         """Whether the source lets a batch in training move the running statistics."""

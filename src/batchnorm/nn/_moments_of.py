@@ -22,13 +22,18 @@ class MomentsOf:
     def __set__(self, layer: Module, moments: Source | str | None) -> None:
         source = as_source(moments)
         check_moments(layer, source)
-        layer.__dict__["_source"] = None if source is BATCH else source
+        give_source(layer, source)
 
 
 def given_to(layer: Module) -> Source | None:
     """The source that a layer was given; None for the batch, and in a layer of an older pickle."""
     source: Source | None = layer.__dict__.get("_source")
     return source
+
+
+def give_source(layer: Module, source: Source) -> None:
+    """Give a layer a source, for whoever knows that the layer can take it."""
+    layer.__dict__["_source"] = None if source is BATCH else source
 
 
 def check_moments(layer: Module, source: Source) -> None:

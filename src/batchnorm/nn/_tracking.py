@@ -41,6 +41,8 @@ class Policy:
     gathers: ClassVar[bool] = False
     lasting: ClassVar[bool] = False
     """Whether copies of the layer have it, too; it says whether there is a batch at all."""
+    lets_none: ClassVar[bool] = False
+    """Whether no batch ever counts."""
 
     def lets(self, moved: Moved) -> Verdict:
         """Whether a batch counts."""
@@ -73,6 +75,7 @@ class Tracking:
         self._lasting = tuple(policy for policy in self.policies if policy.lasting)
         self._filters = tuple(policy for policy in self.policies if not (policy.lasting or policy.gathers))
         self.gathers, self.only_lasts = bool(self._gatherers), len(self._lasting) == len(self.policies)
+        self.lets_none = any(policy.lets_none for policy in self.policies)
 
     def __reduce__(self) -> tuple[Callable[..., "Tracking | None"], tuple[Policy, ...]]:
         return _copied, self._lasting

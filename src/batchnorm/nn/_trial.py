@@ -1,13 +1,16 @@
 """Is a call of a layer to run on copies of its running statistics, and what of them is kept?"""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from batchnorm.functional import check_counter, inside_transform
+
 from ._first_run import Beginning, recall, remember
 from ._recomputing import is_recomputing
-from ._tracking import Moved, Tracking
+from ._tracking import Moved, Tracking, Verdict
+from ._uncounted import uncounted
 
 
 def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | None":
@@ -22,15 +25,22 @@ def trial_of(layer: Any, x: Tensor, running_mean: Tensor | None) -> "Trial | Non
     if tracking is not None and tracking.only_lasts and not torch.compiler.is_compiling():
         tracking = None  # all that it could say is what has been asked
     source = layer.__dict__.get("_source")
-    reads = source is not None and source.reads_running and not torch.compiler.is_compiling()
+    reads = _reads_running(layer) and not torch.compiler.is_compiling()
     if not (tracking or recomputing or reads) or running_mean is None:
         return None
     if source is not None and not source.at(training=True).tracks:
         return None
-    began = recall(layer, x) if recomputing and reads else None
-    if reads:
-        remember(layer, x, began or Beginning(running_mean, layer.running_var, layer.num_batches_tracked))
-    return Trial(layer, tracking, began, recomputing=recomputing) if tracking or recomputing else None
+    with uncounted():
+        began = recall(layer, x) if recomputing and reads else None
+        if reads:
+            remember(layer, x, began or Beginning(running_mean, layer.running_var, layer.num_batches_tracked))
+        return Trial(layer, tracking, began, recomputing=recomputing) if tracking or recomputing else None
+
+
+def _reads_running(layer: Any) -> bool:
+    """Whether the running statistics have a part in what normalizes a batch in training."""
+    source = layer.__dict__.get("_source")
+    return source is not None and source.reads_running
 
 
 class Trial:
@@ -44,19 +54,36 @@ class Trial:
         self.mean, self.var = (values.detach().clone() for values in (began[:2] if began else self._kept))
         self.counter = began.counter if began else layer.num_batches_tracked
         self.gathers = tracking is not None and tracking.gathers and not recomputing
+        self._writes = layer.momentum != 0
+        self.momentum = layer.momentum
+        if self.gathers or not self._writes:  # the moments themselves: to gather them, or to judge what 0 would hide
+            self.momentum = 1.0
+            if not began and not _reads_running(layer):
+                self.mean.zero_()  # so that NaN in the statistics does not reach the moments
+                self.var.zero_()
+        if tracking is not None and tracking.lets_none and inside_transform():
+            self.momentum = 0.0  # copies that are no part of the transform could not be moved
 
     def settle(self, counter: Tensor | None, x: Tensor, mask: object) -> None:
         """Write what the policies let pass of a batch, and count it."""
-        if self._recomputing or self._tracking is None:
-            return
-        verdict = self._tracking.judge(self._layer, Moved(self.mean, self.var, _values(x, mask)))
-        if verdict is False:
-            return
+        verdict: Verdict = False
+        with uncounted():
+            if self._tracking is not None and not self._recomputing:
+                verdict = self._tracking.judge(self._layer, Moved(self.mean, self.var, _values(x, mask)))
+            if verdict is not False:
+                if counter is not None:
+                    check_counter(counter)
+                self._write(verdict)
+            elif counter is not None:
+                counter = counter.clone()
+        if counter is not None:  # also where nothing counts: a call of the layer does the same operators in any case
+            counter.add_(1 if isinstance(verdict, bool) else verdict)
+
+    def _write(self, verdict: Tensor | Literal[True]) -> None:
+        """By way of `.data`: the graph of an earlier call may keep the statistics, which in training are not read."""
         with torch.no_grad():
-            for kept, moved in zip(self._kept, (self.mean, self.var), strict=True):
-                kept.copy_(moved if verdict is True else torch.where(verdict, moved, kept))
-            if counter is not None:
-                counter.add_(1 if verdict is True else verdict)
+            for kept, moved in zip(self._kept, (self.mean, self.var), strict=True) if self._writes else ():
+                kept.data.copy_(moved if verdict is True else torch.where(verdict, moved, kept))
 
 
 def _values(x: Tensor, mask: object) -> int | Tensor:

@@ -1,5 +1,6 @@
 """Find the batch norm layers of a model, what they normalize, and whether training updates their statistics."""
 
+from ._blending import blend_of as blend_of
 from ._find import Norm as Norm
 from ._find import check_usable as check_usable
 from ._find import find_norms as find_norms
@@ -29,6 +30,7 @@ from ._policies import blend as blend
 from ._policies import lay as lay
 from ._policies import lift as lift
 from ._policies import set_checkpoint_safe as set_checkpoint_safe
+from ._policies import unblend as unblend
 from ._still import moves_alone as moves_alone
 from ._valid import valid_places as valid_places
 

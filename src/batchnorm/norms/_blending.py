@@ -14,15 +14,16 @@ Given = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def blend_of(norm: nn.Module) -> Blend | None:
-    lent = norm.__dict__.get("_blend")
-    return None if lent is None else lent.source
+    """The mixture that a norm goes by in evaluation, the innermost; None where it goes by its statistics."""
+    held = norm.__dict__.get("_blend")
+    return None if held is None else held.sources[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """What a norm has for a while, and a copy of it never has."""
+    """What a norm has for a while, the innermost last, and a copy of it never has."""
 
-    source: Blend
+    sources: tuple[Blend, ...]
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
         return _nothing, ()

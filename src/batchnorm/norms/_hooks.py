@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of
+from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of, uncounted
 from ._blending import Given, blend_of, blended
 from ._evidence import first_tensor
 
@@ -52,7 +52,8 @@ def hang(norm: nn.Module) -> None:
         handles: tuple[RemovableHandle, ...] = norm.__dict__.pop("_pair")
         for handle in handles:
             handle.remove()
-        for name in ("_waiting", "_tracking", "_blend"):
+        _end_interrupted(norm)
+        for name in ("_tracking", "_blend"):
             norm.__dict__.pop(name, None)
         if type(eps) is _Seen:
             norm.__dict__["eps"] = float(eps)
@@ -63,9 +64,9 @@ class _Waiting:
     """A call that has not ended: the buffers as they were, and the momentum that it is to have again."""
 
     kept: dict[str, Tensor]
+    momentum: Any
     recomputing: bool
-    momentum: Any = None
-    gathers: bool = False
+    gathers: bool
 
 
 def _before(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given | None:
@@ -74,35 +75,70 @@ def _before(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> G
         source = blend_of(norm)
         return None if source is None else blended(norm, source, args, kwargs)
     tracking, recomputing = tracking_of(norm), is_recomputing()
+    _end_interrupted(norm)
     if tracking is None or not getattr(norm, "track_running_stats", True):
         return None
     if tracking.only_lasts and not recomputing and not torch.compiler.is_compiling():
         return None  # all that it could say is what has been asked
-    kept = {name: buffer.detach().clone() for name, buffer in norm._buffers.items() if buffer is not None}
-    call = _Waiting(kept, recomputing)
-    if tracking.gathers and not recomputing:
-        call.momentum, call.gathers = norm.momentum, True
-        norm.momentum = 1.0  # type: ignore[assignment]  # of a norm of torch's kind
-    norm.__dict__.setdefault("_waiting", []).append(call)
+    with uncounted():
+        _begin(norm, recomputing=recomputing, gathers=tracking.gathers and not recomputing)
     return None
+
+
+def _begin(norm: nn.Module, *, recomputing: bool, gathers: bool) -> None:
+    """Keep the state that a call may move, and let it move by the batch alone where its moments are wanted."""
+    kept = {name: buffer.detach().clone() for name, buffer in norm._buffers.items() if buffer is not None}
+    momentum = norm.momentum if gathers else None
+    norm.__dict__["_waiting"] = _Waiting(kept, momentum, recomputing=recomputing, gathers=gathers)
+    if gathers:
+        # Of a norm of torch's kind, which in training reads no statistics: so NaN in them does not reach the moments.
+        norm.momentum = 1.0  # type: ignore[assignment]
+        for name in ("running_mean", "running_var"):
+            norm._buffers[name].data.zero_()  # type: ignore[union-attr]
 
 
 def _after(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
     """Write back what is not to move."""
-    if not norm.__dict__.get("_waiting"):
+    call: _Waiting | None = norm.__dict__.pop("_waiting", None)
+    if call is None:
         return
-    call: _Waiting = norm.__dict__["_waiting"].pop()
+    with uncounted():
+        _settle(norm, call, first_tensor(args, kwargs), failed=output is None)
+
+
+def _settle(norm: nn.Module, call: _Waiting, x: Tensor | None, *, failed: bool) -> None:
+    tracking, moved = tracking_of(norm), None
+    # A call that was left by an error has no output, and counts for nothing.
+    if tracking is not None and not call.recomputing and not failed:
+        moved = _moved(norm, x, copied=call.gathers)
+    if moved is None or call.gathers:  # put back first, for a window may move the statistics at once
+        _put_back(norm, call)
+    verdict = tracking.judge(norm, moved) if tracking is not None and moved is not None else False
+    if verdict is not True and not call.gathers:
+        _write(norm, call.kept, verdict)
+
+
+def _moved(norm: nn.Module, x: Tensor | None, *, copied: bool) -> Moved | None:
+    """What a call has made of the buffers."""
+    mean, var = (norm._buffers[name] for name in ("running_mean", "running_var"))
+    if mean is None or var is None:
+        return None
+    mean, var = mean.detach(), var.detach()
+    return Moved(mean.clone() if copied else mean, var.clone() if copied else var, _count(norm, x))
+
+
+def _put_back(norm: nn.Module, call: _Waiting) -> None:
+    """Undo what a call has done to the state of the norm, and what was done for it."""
     if call.gathers:
         norm.momentum = call.momentum
-    tracking = tracking_of(norm)
-    verdict: Verdict = False
-    # A call that was left by an error has no output, and counts for nothing.
-    if tracking is not None and not call.recomputing and output is not None:
-        mean, var = (norm._buffers[name] for name in ("running_mean", "running_var"))
-        if mean is not None and var is not None:
-            verdict = tracking.judge(norm, Moved(mean.detach(), var.detach(), _count(norm, first_tensor(args, kwargs))))
-    if verdict is not True:
-        _write(norm, call.kept, verdict)
+    _write(norm, call.kept, verdict=False)
+
+
+def _end_interrupted(norm: nn.Module) -> None:
+    """Undo a call whose end nobody has heard of: torch calls no hook where Ctrl-C breaks it off."""
+    call: _Waiting | None = norm.__dict__.pop("_waiting", None)
+    if call is not None:
+        _put_back(norm, call)
 
 
 def _write(norm: nn.Module, kept: dict[str, Tensor], verdict: Verdict) -> None:

@@ -6,7 +6,7 @@ from torch import nn
 
 from ..functional import Blend
 from ..nn import SAFE, FirstRun, Forward, Policy, Tracking, tracking_of
-from ._blending import Lent, blend_of
+from ._blending import Lent
 from ._hooks import hang
 
 
@@ -54,11 +54,21 @@ def _set(norm: nn.Module, policies: Sequence[Policy]) -> None:
     hang(norm)
 
 
-def blend(norm: nn.Module, source: Blend | None) -> Blend | None:
-    """Let a norm in evaluation go by a mixture of its running statistics and the batch's; return what it had before."""
-    before = blend_of(norm)
-    norm.__dict__.pop("_blend", None)
-    if source is not None:
-        norm.__dict__["_blend"] = Lent(source)
+def blend(norm: nn.Module, source: Blend) -> None:
+    """Let a norm in evaluation go by a mixture of its running statistics and the batch's, not by that of before."""
+    _lend(norm, (*_lent(norm), source))
+
+
+def unblend(norm: nn.Module, source: Blend) -> None:
+    """Take a mixture away again, wherever among the others it is; it may be gone already."""
+    _lend(norm, tuple(one for one in _lent(norm) if one is not source))
+
+
+def _lent(norm: nn.Module) -> tuple[Blend, ...]:
+    held: Lent | None = norm.__dict__.get("_blend")
+    return held.sources if held else ()
+
+
+def _lend(norm: nn.Module, sources: tuple[Blend, ...]) -> None:
+    norm.__dict__["_blend"] = Lent(sources) if sources else None
     hang(norm)
-    return before

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ..errors import InputError, InputTypeError, RefusedError, its_type
+from ..errors import ForPython, InputError, InputTypeError, RefusedError, its_type
 from ..norms import check_usable, is_norm
 from ..transaction import original
 
@@ -54,7 +54,7 @@ def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
             argument="filter_fn",
             expected="a function that takes at least one of the batch norms",
             got=f"one that takes none of {_listed([known[0] for known in names.values()])}",
-            cure="It is asked filter_fn(norm, name) of each of them.",
+            cure=ForPython("filter_fn(norm, name) is asked for each of them."),
         )
     for norm, known in names.items():
         if norm in meant:
@@ -74,8 +74,8 @@ def check_keeps_statistics(norms: Mapping[str, nn.Module]) -> None:
             raise RefusedError(
                 argument="model",
                 expected="norms that keep running statistics",
-                got=f"{name} ({type(norm).__name__}), which normalizes by the batch in evaluation, too",
-                cure="Leave it out by filter_fn, or build it with track_running_stats=True.",
+                got=f"{name} ({type(norm).__name__}), which has neither running_mean nor running_var",
+                cure=("Build it with track_running_stats=True", ForPython(", or leave it out by filter_fn"), "."),
             )
 
 

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ..errors import InputError, InputTypeError, RefusedError, its_type
+from ..errors import ForPython, InputError, InputTypeError, RefusedError, Setting, its_type
 from ..norms import (
     has_own_train,
     held_parameters,
@@ -40,11 +40,12 @@ def freeze(
     All or nothing: whatever is raised, Ctrl-C included, the model is as before.
 
     Args:
-        model: any module, DistributedDataParallel, DataParallel and `torch.compile` are seen through.
+        model: any module; DistributedDataParallel, DataParallel and `torch.compile` are seen through.
         statistics: freeze the running statistics.
         affine: freeze the norms' own parameters, weight and bias: `requires_grad` is False, and `grad` None, so that an
             optimizer leaves them alone.
-        filter_fn: `filter_fn(module, name)` says of each batch norm whether it is meant; None: all are.
+        filter_fn: `filter_fn(module, name)` says of each batch norm whether it is meant, by any of its names if it has
+            several; None: all are.
 
     Returns:
         What was changed in which norm; it can be printed.
@@ -53,9 +54,9 @@ def freeze(
         InputTypeError: no module, no bool, or no function.
         InputError: there is nothing to freeze: no norm, none that the filter takes, neither statistics nor affine; or a
             norm is of torch.jit.
-        RefusedError: a norm that is meant keeps no running statistics, shares them with one that is not meant, or is
-            lazy and has seen no batch; the model is inside `use_batch_statistics`; or `affine=True` inside
-            DistributedDataParallel, or with sharded weights.
+        RefusedError: a norm that is meant keeps no running statistics, moves them in evaluation, too, shares them with
+            one that is not meant, or is lazy and has seen no batch; the model is inside `use_batch_statistics`; or
+            `affine=True` inside DistributedDataParallel, or with sharded weights.
 
     Example:
         >>> import torch
@@ -160,7 +161,7 @@ def _check_holds(name: str, norm: nn.Module) -> None:
             argument="model",
             expected="norms that keep their running statistics in evaluation",
             got=f"{name} ({type(norm).__name__}), whose forward moves them in evaluation, too",
-            cure="Leave it out by filter_fn, and freeze it in its class.",
+            cure=("Freeze it in its class", ForPython(", and leave it out by filter_fn"), "."),
         )
 
 
@@ -172,6 +173,6 @@ def _check_asked(*, statistics: bool, affine: bool) -> None:
         raise InputError(
             argument="statistics",
             expected="something to freeze",
-            got="statistics=False and affine=False",
-            cure="Pass affine=True to freeze weight and bias alone.",
+            got="neither statistics nor affine",
+            cure=("Pass ", Setting("affine", True), " to freeze weight and bias alone."),
         )

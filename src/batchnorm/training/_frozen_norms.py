@@ -11,6 +11,7 @@ from ..errors import InputError, RefusedError, did_you_mean, words_of
 from ..norms import held_parameters, is_frozen, is_norm, without_statistics
 from ..runs import FreezeRule, TrainConfig
 from ..statistics import freeze, unfreeze
+from ..transaction import original
 
 FEW = 4
 
@@ -63,7 +64,9 @@ def frozen_norms_of(net: nn.Module, config: TrainConfig, steps: int) -> FrozenNo
         return None
     since = FreezeRule.of(config.freeze_norms).first_step(steps)
     if since >= steps:
-        said = f"{config.freeze_norms!r} is the end of this training, for its steps are {steps:,}"
+        said = (
+            f"{config.freeze_norms!r} would freeze nothing in this training, whose steps are done by then ({steps:,})"
+        )
         raise InputError(said, argument="freeze_norms", cure="Leave it out, or name a smaller part.")
     return FrozenNorms(names_to_freeze(net, config.freeze_norms), since)
 
@@ -74,6 +77,7 @@ def names_to_freeze(net: nn.Module, text: str) -> tuple[str, ...]:
     Raises:
         InputError: there are none.
     """
+    net, _ = original(net)  # the names are those that freezing gives: of what is inside a wrapper
     empty = {*without_statistics(net)}
     norms: dict[nn.Module, list[str]] = {
         module: [] for name, module in net.named_modules() if is_norm(module) and (name or ROOT) not in empty

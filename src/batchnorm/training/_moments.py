@@ -10,6 +10,7 @@ from ..models import is_builtin
 from ..nn import set_moments
 from ..norms import is_norm
 from ..runs import TrainConfig
+from ..transaction import original
 from ._frozen_norms import frozen_at_first
 
 DEFAULT = "batch"
@@ -44,7 +45,7 @@ def take_moments(net: nn.Module, config: TrainConfig) -> None:
 
 def sources_of(net: nn.Module, *, without: Collection[str] = ()) -> Iterator[Source | None]:
     """Give the source of each batch norm in a net but those of these names; `None` for one of another package."""
-    for name, module in net.named_modules():
+    for name, module in original(net)[0].named_modules():
         if is_norm(module) and name not in without:
             source = getattr(module, "moments", None)
             yield source if isinstance(source, Source) else None

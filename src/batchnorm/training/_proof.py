@@ -72,8 +72,8 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
         _prove_accumulates(net, config, images)
     if config.ema_decay:
         _prove_averages(net)
-    reads = reads_population(net, without=frozen_at_first(net, config))
-    if config.recalibrate != "off" or config.ema_buffers == "recalibrate" or reads:
+    measured = config.recalibrate != "off" or config.ema_buffers == "recalibrate"
+    if measured or reads_population(net, without=frozen_at_first(net, config)):
         with torch.no_grad(), _precision(config, device), _trial(net, config) as trial:
             _prove_recalibrates(trial, _laid_out(images, config), config)
     if config.fold:
@@ -153,7 +153,8 @@ def _prove_recalibrates(trial: nn.Module, images: torch.Tensor, config: TrainCon
         recalibrate(trial, [images])
     except ValueError as error:
         if config.recalibrate == "off" and config.ema_buffers == "recalibrate":
-            why = ("the statistics of this net's average cannot be measured: ", words_of(error))
+            said = when_trained(words_of(error), "recalibrate")
+            why = ("the statistics of this net's average cannot be measured: ", said)
             raise InputError(why, argument="ema_buffers") from None
         if config.recalibrate == "off":
             why = ("this net's population cannot be measured: ", words_of(error))

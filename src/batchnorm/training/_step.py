@@ -1,6 +1,7 @@
 """One update of the weights, one look at how good they are; both stop where a number stops being finite."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -39,7 +40,7 @@ def take_step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor
     config, size = job.config, job.config.batch_size
     batches = [*zip(torch.split(images, size), torch.split(labels, size), strict=True)]
     learned = []
-    with window(job.model, len(batches)):
+    with window(job.model, len(batches)) if config.accumulate > 1 else nullcontext():
         for number, (some, known) in enumerate(batches, start=1):
             place = f" of batch {number} of {len(batches)}" if len(batches) > 1 else ""
             loss, done = _look(job, folder, some.to(job.device), known.to(job.device), place)

@@ -1,8 +1,11 @@
 """Does a block leave anything behind, however it is left?"""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from .nets import CONTEXTS, NORMS, images, net, same, state, traces
 
@@ -188,3 +191,100 @@ def test_a_graph_from_before_the_block_can_be_differentiated_behind_it(norm, con
     if context is not CONTEXTS["batch"]:  # whose block is in evaluation, but for the norms
         for p, q in zip(model.parameters(), plain.parameters(), strict=True):
             torch.testing.assert_close(p.grad, q.grad)
+
+
+@pytest.mark.parametrize("norm", ["torch", "ours"])
+def test_ctrl_c_in_the_middle_of_a_norm_leaves_nothing(norm, context):
+    """torch calls no hook where what is raised is no `Exception`."""
+    model, plain = net(norm), net(norm)
+    before, tensors = traces(model), state(model)
+
+    def interrupted(x, *args, **options):
+        type(model[4]).forward(model[4], x, *args, **options)
+        raise KeyboardInterrupt("in the norm")
+
+    with pytest.raises(KeyboardInterrupt, match="in the norm"), context(model):
+        model[4].forward = interrupted
+        model(images())
+    del model[4].forward
+    assert traces(model) == before
+    if context not in (CONTEXTS["skip"], CONTEXTS["blend"]):
+        assert same(model[4], {key.removeprefix("4."): tensors[key] for key in tensors if key.startswith("4.")})
+    model.load_state_dict(tensors)
+    model(images(1)), plain(images(1))
+    assert same(model, state(plain))
+
+
+@pytest.mark.parametrize("norm", ["torch", "ours"])
+def test_a_block_goes_on_behind_a_ctrl_c_that_somebody_has_caught(norm):
+    model, plain = net(norm), net(norm)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt("in the norm")
+
+    def skip_one(model, context):
+        with context(model):
+            model(images())
+            if model is not plain:
+                model[1].forward = interrupted
+                with pytest.raises(KeyboardInterrupt, match="in the norm"):
+                    model(images(5))
+                del model[1].forward
+            model(images(1))
+
+    for one in (model, plain):
+        skip_one(one, CONTEXTS["skip"])
+    assert same(model, state(plain))
+
+
+class Twice(nn.Module):
+    """One norm, called on both halves of a batch; how often, a window has to know from the whole forward."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.norm = NORMS[norm](1, momentum=1.0)
+
+    def forward(self, x, deeper=0):
+        halves = [self.norm(half) for half in x.chunk(2)]
+        return self(torch.cat(halves), deeper - 1) if deeper else torch.cat(halves)
+
+
+def leave(model, error, where):
+    """A forward that is left by an error: in the norm, or in a hook of somebody's before the model or before all."""
+
+    def raising(*_):
+        raise error("left")
+
+    if where == "norm":
+        model.norm.forward = raising
+        undo = partial(delattr, model.norm, "forward")
+    else:
+        register = model.register_forward_pre_hook if where == "hook" else register_module_forward_pre_hook
+        undo = register(raising).remove
+    with pytest.raises(error, match="left"):
+        model(images())
+    undo()
+
+
+@pytest.mark.parametrize("where", ["norm", "hook", "hook of all"])
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("norm", ["torch", "ours"])
+def test_a_window_counts_whole_forwards_behind_one_that_was_left(norm, error, where):
+    model = Twice(norm)
+    with CONTEXTS["accumulate"](model):
+        leave(model, error, where)
+        for seed in range(4):
+            model(images(seed))
+        assert model.norm.num_batches_tracked == 2
+    batches = torch.cat([images(2), images(3)]).double()
+    torch.testing.assert_close(model.norm.running_mean.double(), batches.mean((0, 2, 3)), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(model.norm.running_var.double(), batches.var((0, 2, 3)), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("norm", ["torch", "ours"])
+def test_a_forward_that_calls_its_own_model_is_one(norm):
+    model = Twice(norm)
+    with CONTEXTS["accumulate"](model):
+        model(images(), deeper=2)
+        model(images(1), deeper=2)
+        assert model.norm.num_batches_tracked == 1

@@ -201,11 +201,15 @@ def test_blending_acts_in_evaluation_alone(model):
         assert not torch.equal(model.eval()(images()), twin.eval()(images()))
 
 
-def test_the_innermost_blend_counts(model):
+def test_the_innermost_blend_counts_and_behind_it_the_outer_one(model):
     model.eval()
-    with blended_statistics(model, 0.7):
+    with blended_statistics(model, 0.1):
         expected = model(images())
-    with blended_statistics(model, 0.1), blended_statistics(model, 0.7):
+    with blended_statistics(model, 0.7):
+        right = model(images())
+    with blended_statistics(model, 0.1):
+        with blended_statistics(model, 0.7):
+            assert torch.equal(model(images()), right)
         assert torch.equal(model(images()), expected)
 
 

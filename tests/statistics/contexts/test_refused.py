@@ -80,7 +80,10 @@ def test_an_alpha_that_is_no_number_is_refused(alpha):
 def test_a_lazy_norm_is_named_before_anything_begins(name, lazy):
     model = nn.Sequential(nn.BatchNorm2d(1), lazy())
     before = traces(model)
-    with pytest.raises(RuntimeError, match=r"1 \(LazyBatchNorm2d\), which has seen no batch yet"), CONTEXTS[name](model):
+    with (
+        pytest.raises(RuntimeError, match=r"1 \(LazyBatchNorm2d\), which has seen no batch yet"),
+        CONTEXTS[name](model),
+    ):
         pass
     assert traces(model) == before
 

@@ -1,10 +1,20 @@
 """Activation checkpointing: the backward runs parts of the forward again, and the statistics must move once."""
 
+import copy
+from contextlib import nullcontext
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.utils.checkpoint import checkpoint, checkpoint_sequential, set_checkpoint_early_stop
+from torch.utils.checkpoint import (
+    CheckpointPolicy,
+    checkpoint,
+    checkpoint_sequential,
+    create_selective_checkpoint_contexts,
+    set_checkpoint_early_stop,
+)
 
 from batchnorm.statistics import accumulate_statistics, checkpoint_safe, no_statistics_update, skip_nonfinite
 
@@ -49,7 +59,7 @@ def reentrant(request):
     return request.param
 
 
-def plain(model: nn.Sequential, x: Tensor, reentrant: bool) -> Tensor:  # noqa: ARG001  # as the others
+def plain(model: nn.Sequential, x: Tensor, reentrant: bool) -> Tensor:  # as the others
     return model(x)
 
 
@@ -59,6 +69,21 @@ def train(model: nn.Module, batches, forward=plain, reentrant: bool = False) -> 
         optimizer.zero_grad()
         cross_entropy(forward(model, x.clone().requires_grad_(), reentrant), labels).backward()
         optimizer.step()
+
+
+class Cloning(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x.clone()).clone()
+
+
+def selective(model: nn.Module, x: Tensor, reentrant: bool) -> Tensor:
+    """Of every clone, the first run's is kept."""
+    kept = [torch.ops.aten.clone.default]
+    return checkpoint(model, x, use_reentrant=reentrant, context_fn=partial(create_selective_checkpoint_contexts, kept))
 
 
 def made_safe(kind):
@@ -113,6 +138,25 @@ def test_a_run_to_the_end_of_the_part_moves_them_once_too(kind, forward):
     assert distance(model, expected(twin, list)) < 1e-12
 
 
+@pytest.mark.parametrize(
+    "block", [nullcontext, no_statistics_update, skip_nonfinite, partial(accumulate_statistics, steps=2)]
+)
+@pytest.mark.parametrize("name", ["torch", "ours"])
+def test_selective_checkpointing_finds_the_operators_of_the_first_run(name, block):
+    """It counts them: by one clone more, it would take another one's result for that of the net's own."""
+    model = Cloning(Kind(name, 1).classifier())
+    checkpoint_safe(model)
+    twin, batches = copy.deepcopy(model), Kind(name, 1).batches(2)
+    for one, forward in ((model, selective), (twin, plain)):
+        for x, labels in batches:
+            with block(one):
+                y = forward(one, x.clone().requires_grad_(), False)
+            cross_entropy(y, labels).backward()
+    for p, q in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(p.grad, q.grad, rtol=1e-9, atol=1e-12)
+    assert all(map(torch.equal, model.buffers(), twin.buffers()))
+
+
 def test_a_second_run_outside_of_the_block_moves_nothing(kind, reentrant):
     """The block is left before the backward: no policy of it is in force there."""
     model = made_safe(kind)
@@ -142,3 +186,61 @@ def test_a_second_run_is_no_call_of_a_window(kind, reentrant):
         train(model, batches, whole, reentrant)
     windows = lambda calls: [together(calls[:2]), together(calls[2:])]
     assert distance(model, expected(twin, windows)) < 1e-12
+
+
+SELECTED = {
+    "norms": lambda op: "norm" in str(op),
+    "convolutions": lambda op: "conv" in str(op),
+    "sums": lambda op: "add" in str(op),
+}
+"""Which operators' outputs a selective checkpoint keeps; all others are run again."""
+
+
+@pytest.mark.parametrize("block", [nullcontext, skip_nonfinite, no_statistics_update])
+@pytest.mark.parametrize("selected", SELECTED)
+def test_a_selective_checkpoint_moves_them_once_too(kind, selected, block):
+    """It holds the operators of both runs against each other."""
+    model = made_safe(kind)
+    twin, x = kind.twin(model), kind.images(1)[0]
+
+    def policy(_, op, *args, **options):
+        return CheckpointPolicy.MUST_SAVE if SELECTED[selected](op) else CheckpointPolicy.PREFER_RECOMPUTE
+
+    with nullcontext() if block is nullcontext else block(model):
+        y = checkpoint(
+            lambda x: (model[:6](x) * 2).add_(1),
+            x,
+            use_reentrant=False,
+            context_fn=partial(create_selective_checkpoint_contexts, policy, allow_cache_entry_mutation=True),
+        )
+    y.square().sum().backward()
+    (twin[:6](x) * 2 + 1).square().sum().backward()
+    assert distance(model, expected(twin, (lambda _: []) if block is no_statistics_update else list)) < 1e-12
+    torch.testing.assert_close(model[0].weight.grad, twin[0].weight.grad, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("name", ["torch", "ours"])
+def test_a_forward_of_ones_own_in_a_backward_counts_where_that_is_switched_on(name, dims):
+    for enabled, times in ((True, 0), (False, 1)):
+        model = Kind(name, dims).classifier()
+        checkpoint_safe(model, enabled=enabled)
+        twin, x = Kind(name, dims).twin(model), Kind(name, dims).images(1)[0]
+        twin(x)
+        leaf = torch.ones(1, requires_grad=True)
+        leaf.register_hook(lambda _, model=model, x=x: [model(x), None][1])
+        leaf.sum().backward()
+        assert distance(model, expected(twin, lambda calls, times=times: calls * times)) < 1e-12
+
+
+def test_a_penalty_through_a_checkpoint_moves_them_once(kind):
+    """Its gradient is differentiated again, so that the part is run again twice."""
+    model = made_safe(kind)
+    twin = kind.twin(model)
+    for net, run_part in ((model, lambda x: whole(model, x, reentrant=False)), (twin, twin)):
+        x = kind.images(1)[0].requires_grad_()
+        (slope,) = torch.autograd.grad(run_part(x)[:, 0].sum(), x, create_graph=True)
+        (slope.flatten(1).norm(dim=1) - 1).square().mean().backward()
+        assert net[0].weight.grad is not None
+    assert distance(model, expected(twin, list)) < 1e-12
+    torch.testing.assert_close(model[0].weight.grad, twin[0].weight.grad, rtol=1e-7, atol=1e-10)

@@ -24,8 +24,8 @@ class Renorm(Source):
 
     The running statistics are read as they are stored, before the batch moves them; what they see is the batch itself.
     In the beginning, with limits of 1 and 0, this is batch norm; the limits have widened after `warmup` updates. With
-    `warmup=0` they are full at once, and `num_batches_tracked` is not needed. Activation checkpointing runs a layer
-    twice, and the second time it reads what the first has moved: the gradients are those of an update later.
+    `warmup=0` they are full at once, and `num_batches_tracked` is not needed. Where activation checkpointing runs a
+    layer twice, it reads the second time what it read the first time; calls of `batch_norm` itself cannot know.
 
     Args:
         r_max: how much the scale is corrected at most, at least 1; `inf` for no limit.

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from traceback import walk_stack
+from types import FrameType
 
+import torch
 from torch import nn
 
 from ...errors import InputError, InputTypeError, RefusedError
@@ -42,7 +45,7 @@ def accumulate_statistics(model: nn.Module, steps: int) -> Iterator[None]:
 
     Raises:
         InputTypeError: no module; `steps` is no integer.
-        InputError: `steps` is below 1; the model has no batch norm that keeps running statistics.
+        InputError: `steps` is below 1; the model has no batch norm that keeps running statistics, or none moves them.
         RefusedError: a norm has a forward of its own, so that nobody knows of how many values its moments are; a lazy
             one has seen no batch yet.
 
@@ -59,8 +62,7 @@ def accumulate_statistics(model: nn.Module, steps: int) -> Iterator[None]:
     the merge; https://github.com/pytorch/pytorch/issues/46516
     """
     _check_steps(steps)
-    norms = norms_of(model, "accumulate_statistics")
-    _check_counts(norms)
+    norms = _moving(norms_of(model, "accumulate_statistics"))
     forwards = Forwards()
     windows = [Window(norm, steps, forwards) for norm in norms]
     with attributes() as change:
@@ -89,6 +91,21 @@ def _check_steps(steps: object) -> None:
     )
 
 
+def _moving(norms: list[Norm]) -> list[Norm]:
+    """Those that batches move: torchvision's and timm's frozen ones, which have no momentum, are constants."""
+    _check_counts(norms)
+    moving = [norm for norm in norms if all(hasattr(module, "momentum") for module in norm.modules)]
+    if not moving:
+        raise InputError(
+            verb="accumulate_statistics",
+            argument="model",
+            expected="a model with batch norm whose statistics move",
+            got=f"only constants, such as {norms[0].name} ({norms[0].kind})",
+            cure="Leave the block out.",
+        )
+    return moving
+
+
 def _check_counts(norms: list[Norm]) -> None:
     for norm in norms:
         for module in norm.modules:
@@ -104,11 +121,25 @@ def _check_counts(norms: list[Norm]) -> None:
 
 
 def _count(change: Attributes, model: nn.Module, forwards: Forwards) -> None:
-    """Tell when a forward of the whole model begins and ends; of the end the innermost block hears first."""
-    before = model.register_forward_pre_hook(_Heard(forwards.begin))
+    """Tell when a forward of the whole model begins and ends; of the end the innermost block hears first.
+
+    Ours is the first of the hooks before it, for torch calls the one behind it where another of them raises, too.
+    """
+    before = model.register_forward_pre_hook(_Heard(partial(_begin, model, forwards)), prepend=True)
     change.afterwards(before.remove)
     after = model.register_forward_hook(_Heard(partial(_end, forwards)), prepend=True, always_call=True)
     change.afterwards(after.remove)
+
+
+def _begin(model: nn.Module, forwards: Forwards) -> None:
+    """One that Ctrl-C has broken off had no hook called at its end, and is on the stack no more."""
+    if forwards.depth and not torch.compiler.is_compiling():
+        forwards.depth = sum(_is_call(frame, model) for frame, _ in walk_stack(None)) - 1
+    forwards.begin()
+
+
+def _is_call(frame: FrameType, model: nn.Module) -> bool:
+    return frame.f_code is nn.Module._call_impl.__code__ and frame.f_locals.get("self") is model
 
 
 def _end(forwards: Forwards) -> None:

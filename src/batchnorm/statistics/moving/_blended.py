@@ -7,24 +7,27 @@ from functools import partial
 from torch import nn
 
 from ...errors import MistakeError, RefusedError
-from ...functional import BATCH, Blend, Source, as_source
-from ...nn import Forward
-from ...norms import Norm, blend, is_stock
+from ...functional import BATCH, Blend, Source
+from ...nn import Forward, give_source
+from ...norms import Norm, blend, blend_of, is_stock, unblend
 from ...transaction import Attributes, attributes, block
 from ._laid import norms_of
 
 
 @dataclass(frozen=True)
 class _InEvaluation(Source):
-    """In training the source that a layer had, in evaluation another. A copy of the layer has the former alone."""
+    """In training the source that a layer had, in evaluation the last of others. A copy has the former alone."""
 
     training: Source
-    evaluation: Source
+    mixtures: tuple[Blend, ...]
 
     reads_running = True
 
     def at(self, *, training: bool) -> Source:
-        return (self.training if training else self.evaluation).at(training=training)
+        return (self.training if training else self.mixtures[-1]).at(training=training)
+
+    def __str__(self) -> str:
+        return str(self.mixtures[-1])
 
     def __reduce__(self) -> tuple[Callable[[Source], Source | None], tuple[Source]]:
         return _as_given, (self.training,)
@@ -80,6 +83,22 @@ def blended_statistics(model: nn.Module, alpha: float) -> Iterator[None]:
         yield
 
 
+def check_not_blended(model: nn.Module) -> None:
+    """Raise if a part of the model evaluates by a mixture for a while: what is measured behind it would be of that.
+
+    Raises:
+        RefusedError: it is inside `blended_statistics`.
+    """
+    for name, module in model.named_modules():
+        if blend_of(module) is not None or isinstance(getattr(module, "moments", None), _InEvaluation):
+            raise RefusedError(
+                argument="model",
+                expected="a model that evaluates by its running statistics",
+                got=f"one inside `with blended_statistics(...)`, where {name or 'it'} mixes them with each batch's",
+                cure="Call this before or after that block.",
+            )
+
+
 def _source(alpha: float) -> Blend:
     try:
         return Blend(alpha)
@@ -107,11 +126,21 @@ def _check_takes(norm: Norm) -> None:
 
 
 def _mix(change: Attributes, module: nn.Module, source: Blend) -> None:
-    if isinstance(module, Forward):
-        given = as_source(module.moments)
-        before = given.training if isinstance(given, _InEvaluation) else given
-        change.set(module, "moments", _InEvaluation(before, source))
-    else:
-        before_it = module.__dict__.get("_blend")
-        change.afterwards(partial(blend, module, before_it))
+    if not isinstance(module, Forward):
+        change.afterwards(partial(unblend, module, source))
         blend(module, source)
+        return
+    change.afterwards(partial(_unmix, module, source))
+    given = module.moments
+    training, outer = (given.training, given.mixtures) if isinstance(given, _InEvaluation) else (given, ())
+    # Not by the attribute `moments`, which asks whether the layer has statistics: inside `use_batch_statistics` it has
+    # none for a while, and is in training anyway.
+    give_source(module, _InEvaluation(training, (*outer, source)))
+
+
+def _unmix(module: Forward, source: Blend) -> None:
+    """Take a mixture away again, wherever among the others it is; not where somebody has set other moments since."""
+    given = module.moments
+    if isinstance(given, _InEvaluation):
+        left = tuple(one for one in given.mixtures if one is not source)
+        give_source(module, _InEvaluation(given.training, left) if left else given.training)

@@ -1,13 +1,11 @@
 """How do a model's statistics move once where activation checkpointing runs its forwards twice?"""
 
-from collections.abc import Callable
-
 from torch import nn
 
-from ...errors import InputError
+from ...errors import InputTypeError, its_type
 from ...norms import as_checkpoint_safe_as_now, set_checkpoint_safe
 from ...transaction import all_or_nothing, verb
-from ._laid import norms_of
+from .._chosen import Filter, choose
 
 
 @verb
@@ -15,7 +13,7 @@ def checkpoint_safe(
     model: nn.Module,
     *,
     enabled: bool = True,
-    filter_fn: Callable[[nn.Module, str], bool] | None = None,
+    filter_fn: Filter | None = None,
 ) -> int:
     """Let running statistics move once for each batch where activation checkpointing runs forwards again.
 
@@ -37,14 +35,14 @@ def checkpoint_safe(
     Args:
         model: any module with batch norm.
         enabled: whether the second run leaves the statistics alone; False is the inverse of True.
-        filter_fn: called with each norm and its name; only those for which it returns True are changed.
+        filter_fn: `filter_fn(module, name)` says of each batch norm whether it is meant; None: all are.
 
     Returns:
         How many norms there are to which this applies.
 
     Raises:
-        InputTypeError: no module.
-        InputError: it has no batch norm that keeps running statistics; `filter_fn` picks none.
+        InputTypeError: no module, no bool, or no function.
+        InputError: there is no norm, or none that the filter takes, or one is of torch.jit.
         RefusedError: a lazy norm has seen no batch yet.
 
     Example:
@@ -60,18 +58,11 @@ def checkpoint_safe(
 
     Source: https://github.com/pytorch/pytorch/issues/96136
     """
-    norms = norms_of(model, "checkpoint_safe")
-    chosen = [norm for norm in norms if filter_fn is None or any(filter_fn(one, norm.name) for one in norm.modules)]
-    if not chosen:
-        raise InputError(
-            argument="filter_fn",
-            expected=f"one that picks at least one of the {len(norms)} batch norms, such as {norms[0].name!r}",
-            got="one that picks none",
-            cure="It is called with each norm and its name.",
-        )
+    if not isinstance(enabled, bool):
+        raise InputTypeError(argument="enabled", expected="True or False", got=its_type(enabled))
+    chosen = choose(model, filter_fn).norms
     with all_or_nothing() as undo:
-        for norm in chosen:
-            for module in norm.modules:
-                undo.add(as_checkpoint_safe_as_now(module))
-                set_checkpoint_safe(module, enabled=enabled)
+        for norm in chosen.values():
+            undo.add(as_checkpoint_safe_as_now(norm))
+            set_checkpoint_safe(norm, enabled=enabled)
     return len(chosen)

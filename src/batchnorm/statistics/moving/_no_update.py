@@ -12,6 +12,8 @@ from ._laid import lay_on_all, norms_of
 class _Never(Policy):
     """No batch counts."""
 
+    lets_none = True
+
     def lets(self, moved: Moved) -> bool:
         return False
 

@@ -21,6 +21,8 @@ class Forwards:
 
     def end(self, *, counts: bool) -> None:
         """It has ended: the norms that it has called have one call more."""
+        if not self.depth:
+            return  # it never began, for a hook for all modules, which come first, has raised
         self.depth -= 1
         if counts and not self.depth:
             for window in self.windows:

@@ -15,6 +15,7 @@ from ...progress import RecalibrationWatcher, recalibration_shown
 from ...ranks import Ranks
 from ...records import Recalibration
 from ...transaction import check_not_held, original, rng_state, transaction, verb
+from ..moving import check_not_blended
 from ._agreement import agree, prove_equal
 from ._average import average
 from ._choose import choose
@@ -117,6 +118,7 @@ def recalibrate(
         check_whole("max_samples", max_samples, least=1)
         check_given(model, loader, options, forward_fn)
         check_not_held(model)
+        check_not_blended(model)
         find_norms(model)  # a lazy one is named before anything begins
         batches = Batches(loader, Reader(original(model)[0], "recalibrate", forward_fn), max_samples, device)
         with transaction(model) as change:
