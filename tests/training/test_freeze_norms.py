@@ -285,7 +285,8 @@ def test_norms_that_are_frozen_from_the_start_need_no_second_image(few, plain) -
 )
 def test_norms_inside_a_wrapper_have_the_names_that_they_have_in_the_net(few, plain, wrap) -> None:
     net = own_net()
-    result = fit(replace(plain, freeze_norms="bn*", moments="population"), model=wrap(net), source=few).result
+    config = replace(plain, freeze_norms="bn*", moments="population", epochs=1)
+    result = fit(config, model=wrap(net), source=few).result
     assert (result.frozen, result.refreshes) == (("bn1", "bn2"), 0)
     assert torch.equal(net.bn1.running_mean, torch.zeros(4))
 
