@@ -84,7 +84,7 @@ def accuracy_cell(found: dict[int, float], seeds: int) -> str:
 def difference_cell(values: list[float]) -> str:
     """Return mean and interval of the difference, in how many seeds it was positive, and what is supported."""
     positive = sum(value > 0 for value in values)
-    return f"{interval(values)}, {positive} of {len(values)} up: {verdict(values)}"
+    return f"{interval(values).replace('-0.00', '0.00')}, {positive} of {len(values)} up: {verdict(values)}"
 
 
 def tables(found: Accuracies, seeds: int) -> Iterator[str]:

@@ -179,6 +179,13 @@ def test_frozen_norms_stand_still_from_a_step_on(few, accumulated) -> None:
     assert net.bn1.num_batches_tracked == 8
 
 
+def test_norms_that_are_constants_by_their_class_stay_so(few, accumulated, peers) -> None:
+    frozen = peers.load("torchvision").ops.FrozenBatchNorm2d(4)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), frozen, nn.ReLU(), nn.Flatten(), nn.Linear(4 * 26 * 26, 10))
+    assert fit(replace(accumulated, epochs=1, ema_decay=0.0), model=net, source=few).result.steps == 5
+    assert torch.equal(frozen.running_mean, torch.zeros(4))
+
+
 def test_a_norm_with_a_forward_of_its_own_is_refused_before_anything_is_written(few, accumulated, tmp_path) -> None:
     class Own(nn.BatchNorm2d):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

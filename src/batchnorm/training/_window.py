@@ -22,4 +22,6 @@ def window(net: nn.Module, batches: int) -> AbstractContextManager[object]:
         >>> net[0].running_mean, net[0].num_batches_tracked
         (tensor([3.]), tensor(1))
     """
-    return accumulate_statistics(net, batches) if find_norms(net, "accumulate_statistics") else nullcontext()
+    norms = [module for norm in find_norms(net, "accumulate_statistics") for module in norm.modules]
+    # A net may have no norm, or only such as are constants by their class.
+    return accumulate_statistics(net, batches) if any(hasattr(norm, "momentum") for norm in norms) else nullcontext()
