@@ -14,7 +14,7 @@ from ...nn import is_recomputing
 from ...norms import Norm, is_norm, is_stock, keep_out_of_copies
 from ...transaction import Attributes, attributes, block
 from ._laid import lay_on_all, norms_of
-from ._window import Forwards, Window
+from ._window import Forwards, Window, is_replica
 
 
 @block
@@ -159,8 +159,8 @@ class _Heard:
     def __init__(self, tell: Callable[[], None] | None = None) -> None:
         self._tell = tell
 
-    def __call__(self, *given: object) -> None:
-        if self._tell is not None:
+    def __call__(self, module: object, *given: object) -> None:
+        if self._tell is not None and not is_replica(module):  # which run at the same time
             self._tell()
 
     def __reduce__(self) -> tuple[type["_Heard"], tuple[()]]:
