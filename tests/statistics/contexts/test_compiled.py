@@ -120,6 +120,7 @@ def test_a_block_that_is_entered_again_and_again_is_not_compiled_again_and_again
     assert counter["frames"]["total"] == frames
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("norm", ["torch", "ours"])
