@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 import batchnorm.nn as ours
-from batchnorm import freeze, unfreeze
+from batchnorm import fold, freeze, unfreeze
+from batchnorm.errors import InputError
 
 
 def net():
@@ -32,6 +33,14 @@ def net():
 def test_what_cannot_be_meant_is_refused(verb, model, filter_fn, kind, message):
     with pytest.raises(kind, match=f"^{verb.__name__}: .*{message}"):
         verb(model, filter_fn=filter_fn)
+
+
+@pytest.mark.parametrize("verb", [freeze, unfreeze])
+def test_a_model_that_has_its_norms_in_its_weights_is_told_from_one_without(verb):
+    model, x = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).eval(), torch.randn(4, 3)
+    fold(model, x)
+    with pytest.raises(InputError, match=r"got a folded one, .* Call batchnorm\.unfold before\.$"):
+        verb(model)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")

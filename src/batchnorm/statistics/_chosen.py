@@ -47,7 +47,7 @@ def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
         )
     names = _names(module)
     if not names:
-        raise InputError(argument="model", expected="a model with batch norms", got="one that has none")
+        raise _without(module)
     meant = {norm for norm, known in names.items() if filter_fn is None or any(filter_fn(norm, name) for name in known)}
     if not meant:
         raise InputError(
@@ -65,6 +65,16 @@ def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
         {known[0]: norm for norm, known in names.items() if norm in meant},
         {known[0]: norm for norm, known in names.items() if norm not in meant},
     )
+
+
+def _without(module: nn.Module) -> InputError:
+    from ..surgery import is_folded
+
+    expected = "a model with batch norms"
+    if is_folded(module):
+        got = "a folded one, whose norms are part of its weights"
+        return InputError(argument="model", expected=expected, got=got, cure="Call batchnorm.unfold before.")
+    return InputError(argument="model", expected=expected, got="one that has none")
 
 
 def check_keeps_statistics(norms: Mapping[str, nn.Module]) -> None:

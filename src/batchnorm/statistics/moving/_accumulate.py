@@ -33,8 +33,9 @@ def accumulate_statistics(model: nn.Module, steps: int) -> Iterator[None]:
     Each norm counts the forwards of `model` in which it is called, in training; the calls of one forward count
     together. Where a part of the model is called by itself, each call counts. A window that is not complete when the
     block ends moves the statistics by what is there, and is dropped if an exception ends the block. Forwards that
-    activation checkpointing runs again count for nothing. Moments are merged in float64, and nothing is read back from
-    the device.
+    activation checkpointing runs again count for nothing while the block lasts; where `backward()` comes behind it,
+    norms that are not of this library need `checkpoint_safe`. Moments are merged in float64, and nothing is read back
+    from the device.
 
     Blocks may stand in each other, in any order. A copy of the model that is made inside is an ordinary one. What
     `torch.compile` has made of the model is compiled anew for the block, once.

@@ -28,9 +28,10 @@ def no_statistics_update(model: nn.Module) -> Iterator[None]:
     pass through a discriminator; a probe. Outputs and gradients are those of training. The model's modes are as the
     caller sets them, also inside the block.
 
-    Forwards that activation checkpointing runs again move nothing. Blocks may stand in each other, in any order, and
-    end by an exception. A copy of the model that is made inside is an ordinary one. What `torch.compile` has made of
-    the model is compiled anew for the block, once.
+    Forwards that activation checkpointing runs again move nothing while the block lasts; where `backward()` comes
+    behind it, norms that are not of this library need `checkpoint_safe`. Blocks may stand in each other, in any order,
+    and end by an exception. A copy of the model that is made inside is an ordinary one. What `torch.compile` has made
+    of the model is compiled anew for the block, once.
 
     Args:
         model: any module with batch norm; the modules that are its children when the block begins are meant.

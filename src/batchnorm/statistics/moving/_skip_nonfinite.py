@@ -31,9 +31,10 @@ def skip_nonfinite(model: nn.Module) -> Iterator[None]:
 
     An overflow in the backward is not seen: when it comes, the statistics have moved, by a forward that was finite.
 
-    Forwards that activation checkpointing runs again move nothing. Blocks may stand in each other, in any order, and
-    end by an exception. A copy of the model that is made inside is an ordinary one. What `torch.compile` has made of
-    the model is compiled anew for the block, once.
+    Forwards that activation checkpointing runs again move nothing while the block lasts; where `backward()` comes
+    behind it, norms that are not of this library need `checkpoint_safe`. Blocks may stand in each other, in any order,
+    and end by an exception. A copy of the model that is made inside is an ordinary one. What `torch.compile` has made
+    of the model is compiled anew for the block, once.
 
     Args:
         model: any module with batch norm; the modules that are its children when the block begins are meant.
