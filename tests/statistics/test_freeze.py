@@ -100,6 +100,16 @@ def test_a_copy_of_a_frozen_model_is_frozen_and_its_own():
     assert (moved(copied, x), moved(model, x)) == (False, True)
 
 
+def test_a_shallow_copy_that_stays_frozen_does_not_switch_the_norm_that_was_released():
+    norm = nn.BatchNorm1d(3)
+    freeze(norm)
+    copied = copy.copy(norm)
+    unfreeze(norm)
+    norm.train()
+    copied.train()
+    assert (norm.training, copied.training) == (True, False)
+
+
 def test_a_pickle_of_a_frozen_model_is_frozen():
     model, x = net()
     freeze(model)

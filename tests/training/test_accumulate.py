@@ -193,7 +193,8 @@ def test_a_norm_with_a_forward_of_its_own_is_refused_before_anything_is_written(
 
     net = nn.Sequential(nn.Conv2d(1, 4, 3), Own(4), nn.Flatten(), nn.Linear(4 * 26 * 26, 10))
     said = (
-        r"^accumulate: the statistics of several batches cannot be merged in this net: .*1 \(Own\), which has a forward"
+        r"^accumulate: the statistics of several batches cannot be merged in this net: .*1 \(Own\), which has a "
+        r"forward of its own: of how many values its moments are is not known\. Leave it at 1\.$"
     )
     with pytest.raises(InputError, match=said):
         fit(accumulated, out=tmp_path / "run", model=net, source=few)

@@ -74,7 +74,8 @@ class Tracking:
         self._gatherers = tuple(policy for policy in self.policies if isinstance(policy, Gatherer))
         self._lasting = tuple(policy for policy in self.policies if policy.lasting)
         self._filters = tuple(policy for policy in self.policies if not (policy.lasting or policy.gathers))
-        self.gathers, self.only_lasts = bool(self._gatherers), len(self._lasting) == len(self.policies)
+        self.gathers, self.lasts = bool(self._gatherers), bool(self._lasting)
+        self.only_lasts = len(self._lasting) == len(self.policies)
         self.lets_none = any(policy.lets_none for policy in self.policies)
 
     def __reduce__(self) -> tuple[Callable[..., "Tracking | None"], tuple[Policy, ...]]:

@@ -1,5 +1,6 @@
 """Find the batch norm layers of a model, what they normalize, and whether training updates their statistics."""
 
+from ._bare import keep_out_of_copies as keep_out_of_copies
 from ._blending import blend_of as blend_of
 from ._find import Norm as Norm
 from ._find import check_usable as check_usable

@@ -35,10 +35,13 @@ class Frozen:
         self.former = former
 
     def __call__(self, mode: bool = True) -> nn.Module:  # noqa: FBT001  # as `train` has it
-        self.evaluate()
+        is_its_own = vars(self.module).get("train") is self  # not that of a shallow copy, or from before
+        if is_its_own:
+            self.evaluate()
         for child in self.module.children():
             child.train(mode)
-        self.ask(mode)
+        if is_its_own:
+            self.ask(mode)
         return self.module
 
     def ask(self, mode: bool) -> None:  # noqa: FBT001  # as `train` has it

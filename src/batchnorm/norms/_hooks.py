@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of, uncounted
+from ._bare import keep_out_of_copies
 from ._blending import Given, blend_of, blended
 from ._evidence import first_tensor
 
@@ -57,6 +58,17 @@ def hang(norm: nn.Module) -> None:
             norm.__dict__.pop(name, None)
         if type(eps) is _Seen:
             norm.__dict__["eps"] = float(eps)
+    held = tracking_of(norm)
+    keep_out_of_copies(norm, _is_of_the_pair if held is None or not held.lasts else _stays)
+
+
+def _is_of_the_pair(hook: object) -> bool:
+    return hook in (_before, _after)
+
+
+def _stays(hook: object) -> bool:
+    """Where a copy has a policy, too, it needs the pair."""
+    return False
 
 
 @dataclass(slots=True)

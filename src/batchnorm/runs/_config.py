@@ -55,7 +55,7 @@ class TrainConfig:
     batch_size: int = 64
     """images per batch"""
     accumulate: int = 1
-    """batches per step, as one of so many images"""
+    """batches per step (gradient accumulation)"""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with Nesterov momentum, or AdamW"""
     lr: float = 0.1

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ..data import Source
-from ..errors import InputError, Setting, Words, words_of
+from ..errors import FaultError, InputError, Setting, Words, words_of
 from ..nn import set_moments, set_route
 from ..runs import TrainConfig
 from ..statistics import recalibrate
@@ -133,7 +133,9 @@ def _prove_accumulates(net: nn.Module, config: TrainConfig, images: torch.Tensor
             for _ in range(2):
                 trial(_laid_out(images, config))
     except (ValueError, RuntimeError) as error:
-        why = ("the statistics of several batches cannot be merged in this net: ", words_of(error))
+        # What a loop of one's own could do instead, a training cannot.
+        said: Words = replace(error.fault, cure="") if isinstance(error, FaultError) else words_of(error)
+        why = ("the statistics of several batches cannot be merged in this net: ", said)
         raise InputError(why, argument="accumulate", cure="Leave it at 1.") from error
 
 

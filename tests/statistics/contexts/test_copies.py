@@ -3,10 +3,14 @@
 import copy
 import io
 import pickle
+import warnings
 
 import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel
+from torch.utils.checkpoint import checkpoint
+
+from batchnorm.statistics import checkpoint_safe
 
 from .nets import CONTEXTS, NORMS, images, net, same, state, traces
 
@@ -101,14 +105,42 @@ def test_a_copy_may_have_blocks_of_its_own(model, context, made):
     assert not same(copied, before)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="idle hooks stay on a copy of others' norms, and on that of a model with windows"
-)
-def test_a_copy_that_outlives_the_block_has_nothing_of_it():
+def test_a_copy_has_nothing_of_the_block(model, context, made):
+    fresh = made(model)
+    with context(model):
+        model(images())
+        copied = made(model)
+        again = made(copied)
+    assert [one[1:3] for one in traces(copied)] == [one[1:3] for one in traces(fresh)]
+    assert [one[1:3] for one in traces(again)] == [one[1:3] for one in traces(fresh)]
+
+
+def test_a_pickle_of_torchs_layers_names_no_code_of_this_package(context):
     model = net("torch")
-    with CONTEXTS["accumulate"](model):
-        copied = copy.deepcopy(model)
-    assert [one[2] for one in traces(copied)] == [one[2] for one in traces(copy.deepcopy(model))]
+    with context(model):
+        model(images())
+        assert b"batchnorm.norms" not in pickle.dumps(model)
+        assert b"batchnorm.statistics" not in pickle.dumps(model)
+
+
+def test_a_copy_can_be_scripted(context):
+    model = net("torch")
+    with context(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.jit is deprecated
+        scripted = torch.jit.script(copy.deepcopy(model))
+    assert torch.equal(scripted.eval()(images()), net("torch").eval()(images()))
+
+
+def test_a_copy_keeps_what_lasts(context, made):
+    """`checkpoint_safe` is a state of the model, and the block is not."""
+    model = net("torch")
+    checkpoint_safe(model)
+    with context(model):
+        copied = made(model)
+    for one in (copied, made(copied), model):
+        before = one[1].num_batches_tracked.item()
+        checkpoint(one, images().requires_grad_(), use_reentrant=False).sum().backward()
+        assert one[1].num_batches_tracked == before + 1
 
 
 def test_the_keys_of_a_state_dict_are_the_same_inside(model, context):

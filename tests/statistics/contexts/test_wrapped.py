@@ -1,7 +1,6 @@
 """Do the contexts work on wrapped and compiled models, and on parts?"""
 
 import copy
-import os
 
 import pytest
 import torch
@@ -22,7 +21,6 @@ def alone(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLOO_SOCKET_IFNAME", "lo")
         dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=0, world_size=1)
-    assert "GLOO_SOCKET_IFNAME" not in os.environ or True
     yield
     dist.destroy_process_group()
 
@@ -184,3 +182,26 @@ def test_a_synchronized_norm_without_processes_is_torchs(name):
         assert torch.equal(found, plain.eval()(images()))
     else:
         assert not torch.equal(found, plain.eval()(images()))
+
+
+def replica_of(module: nn.Module, device: str) -> nn.Module:
+    """What DataParallel, which takes GPUs, makes of a model for a device; on the first it shares the tensors."""
+    replica = module._replicate_for_data_parallel()
+    replica._modules = {name: replica_of(child, device) for name, child in module.named_children()}
+    for kind in ("_parameters", "_buffers"):
+        setattr(replica, kind, {name: value.to(device) for name, value in getattr(module, kind).items()})
+    return replica
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("norm", ["torch", "ours"])
+def test_of_the_replicas_of_a_model_the_first_moves_its_statistics(norm, name):
+    """As torch has it; `meta` stands for the second device."""
+    model, plain = net(norm), net(norm)
+    with CONTEXTS[name](model), CONTEXTS[name](plain):
+        for seed in range(3):
+            plain(images(seed))
+            replicas = [replica_of(model, device) for device in ("meta", "cpu", "meta")]
+            for replica in replicas:
+                replica(images(seed).to(replica[0].weight.device))
+    assert same(model, state(plain))

@@ -7,13 +7,14 @@ from types import FrameType
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from ...errors import InputError, InputTypeError, RefusedError
 from ...nn import is_recomputing
-from ...norms import Norm, is_norm, is_stock
+from ...norms import Norm, is_norm, is_stock, keep_out_of_copies
 from ...transaction import Attributes, attributes, block
 from ._laid import lay_on_all, norms_of
-from ._window import Forwards, Window
+from ._window import Forwards, Window, is_replica
 
 
 @block
@@ -126,9 +127,15 @@ def _count(change: Attributes, model: nn.Module, forwards: Forwards) -> None:
     Ours is the first of the hooks before it, for torch calls the one behind it where another of them raises, too.
     """
     before = model.register_forward_pre_hook(_Heard(partial(_begin, model, forwards)), prepend=True)
-    change.afterwards(before.remove)
+    change.afterwards(partial(_take_away, model, before))
     after = model.register_forward_hook(_Heard(partial(_end, forwards)), prepend=True, always_call=True)
-    change.afterwards(after.remove)
+    change.afterwards(partial(_take_away, model, after))
+    keep_out_of_copies(model, _Heard.is_one)
+
+
+def _take_away(model: nn.Module, hook: RemovableHandle) -> None:
+    hook.remove()
+    keep_out_of_copies(model, _Heard.is_one)
 
 
 def _begin(model: nn.Module, forwards: Forwards) -> None:
@@ -147,14 +154,19 @@ def _end(forwards: Forwards) -> None:
 
 
 class _Heard:
-    """A hook that tells somebody; in a copy of the model, nobody."""
+    """A hook that tells somebody; where a class copies all that a model holds by itself, nobody."""
 
     def __init__(self, tell: Callable[[], None] | None = None) -> None:
         self._tell = tell
 
-    def __call__(self, *given: object) -> None:
-        if self._tell is not None:
+    def __call__(self, module: object, *given: object) -> None:
+        if self._tell is not None and not is_replica(module):  # which run at the same time
             self._tell()
 
     def __reduce__(self) -> tuple[type["_Heard"], tuple[()]]:
         return _Heard, ()
+
+    @classmethod
+    def is_one(cls, hook: object) -> bool:
+        """Whether a hook is such a one."""
+        return isinstance(hook, cls)

@@ -8,6 +8,11 @@ from ...nn import Gatherer, Verdict, tracking_of
 from ...norms import Norm
 
 
+def is_replica(module: object) -> bool:
+    """Whether a module is one of those that DataParallel makes of a model for one forward."""
+    return bool(getattr(module, "_is_replica", False))
+
+
 class Forwards:
     """Whether a forward of the whole model is under way, and the windows that are to hear of its end."""
 
@@ -45,7 +50,10 @@ class Window(Gatherer):
 
     @torch.no_grad()
     def gather(self, layer: nn.Module, own: Moments, called: Verdict) -> None:
-        """Merge the moments of a call."""
+        """Merge the moments of a call; of DataParallel's replicas the first alone has statistics that stay."""
+        home = self._layer.running_mean.device
+        if is_replica(layer) and own.mean.device != home:
+            return
         if self.calls.device != own.mean.device:  # the model has moved
             for name in ("mean", "var", "count", "calls", "called"):
                 setattr(self, name, getattr(self, name).to(own.mean.device))
