@@ -28,7 +28,7 @@ WORDS = """\
 
 Output of `benchmarks/small_batches.py` and `benchmarks/small_batches_page.py`, which say how. ConvBNNet, {epochs}
 epochs of the bundled 10,000 images, tested on the bundled 2,000; {seeds} seeds, the same for every kind; ± is half of
-a 95 % t interval over the seeds."""
+a 95 % t interval over the seeds. The seconds of the rows are those of a machine that did other work meanwhile."""
 DIFFERENCES = """\
 The same less plain batch norm, seed by seed, in points. A difference is supported where its interval does not hold 0.
 Among twelve differences that are none, that is to be expected of one in about every other table."""
