@@ -71,7 +71,7 @@ def held(attributes: dict[str, object]) -> dict[str, object]:
     """Hooks by their number, plain values as they are, all others by their identity."""
     found = {}
     for key, value in attributes.items():
-        if key.endswith("_hooks") or key.startswith("_forward_hooks") or key.startswith("_forward_pre_hooks"):
+        if key.endswith("_hooks") or key.startswith(("_forward_hooks", "_forward_pre_hooks")):
             found[key] = len(value)
         elif isinstance(value, (bool, int, float, str, tuple, type(None))):
             found[key] = (type(value), value)

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from .nets import CONTEXTS, images, net, same, state
+from .nets import CONTEXTS, images, net, state
 
 NAMES = [name for name in CONTEXTS if name != "batch"]
+QUICK = [("no update", True), ("blend", False)]
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +41,14 @@ def steps(model, run, context, *, mode=True):
     return found
 
 
-@pytest.mark.parametrize("mode", [True, False], ids=["train", "eval"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        (name, mode) if (name, mode) in QUICK else pytest.param(name, mode, marks=pytest.mark.slow)
+        for name in NAMES
+        for mode in (True, False)
+    ],
+)
 @pytest.mark.parametrize("norm", ["torch", "ours"])
 def test_code_that_was_compiled_before_the_block_obeys_it_and_its_end(norm, name, mode):
     plain, model = net(norm), net(norm)
@@ -53,6 +60,7 @@ def test_code_that_was_compiled_before_the_block_obeys_it_and_its_end(norm, name
             torch.testing.assert_close(one[key], two[key], rtol=1e-5, atol=1e-5, equal_nan=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("norm", ["torch", "ours"])
@@ -65,6 +73,7 @@ def test_the_outputs_of_compiled_code_are_those_of_the_block(norm, name, mode):
     torch.testing.assert_close(compiled(images(6)), plain(images(6)), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("norm", ["torch", "ours"])
 def test_code_that_is_compiled_inside_the_block_hears_of_its_end(norm, name):
@@ -79,6 +88,7 @@ def test_code_that_is_compiled_inside_the_block_hears_of_its_end(norm, name):
     assert close(model, state(plain))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("norm", ["torch", "ours"])
 def test_a_block_on_the_compiled_model_is_one_on_the_model(norm, name):
@@ -94,6 +104,7 @@ def test_a_block_on_the_compiled_model_is_one_on_the_model(norm, name):
     assert close(model, state(plain))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_block_that_is_entered_again_and_again_is_not_compiled_again_and_again(name):
     model = net()
@@ -121,6 +132,7 @@ def test_inductor_obeys_a_block_and_its_end(norm, name):
             torch.testing.assert_close(one[key], two[key], rtol=1e-4, atol=1e-4, equal_nan=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["no update", "skip", "accumulate"])
 @pytest.mark.parametrize("norm", ["torch", "ours"])
 def test_a_block_inside_the_compiled_function_is_right_or_refused(norm, name):

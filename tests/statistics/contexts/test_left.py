@@ -20,7 +20,7 @@ def model(request):
     return net(request.param)
 
 
-class Stop(Exception):
+class StopError(Exception):
     """Raised by a test."""
 
 
@@ -62,7 +62,7 @@ def test_only_numbers_are_left_of_a_block(model, context, mode):
     assert moves_as_ever(model)
 
 
-@pytest.mark.parametrize("error", [Stop, KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("error", [StopError, KeyboardInterrupt, GeneratorExit])
 def test_an_exception_leaves_nothing_but_it(model, context, error):
     before = traces(model)
 
@@ -87,7 +87,7 @@ def test_a_forward_that_fails_inside_leaves_nothing(model, context):
 
 def test_a_forward_that_fails_behind_a_norm_leaves_the_block_in_force(model, context):
     def fail(*_):
-        raise Stop("behind")
+        raise StopError("behind")
 
     expected = net_like(model)
     with context(expected):
@@ -95,7 +95,7 @@ def test_a_forward_that_fails_behind_a_norm_leaves_the_block_in_force(model, con
     handle = model[2].register_forward_hook(fail)
     with context(model):
         fresh = state(model)
-        with pytest.raises(Stop, match="behind"):
+        with pytest.raises(StopError, match="behind"):
             model(images())
         handle.remove()
         model.load_state_dict(fresh)
@@ -203,9 +203,13 @@ def test_ctrl_c_in_the_middle_of_a_norm_leaves_nothing(norm, context):
         type(model[4]).forward(model[4], x, *args, **options)
         raise KeyboardInterrupt("in the norm")
 
-    with pytest.raises(KeyboardInterrupt, match="in the norm"), context(model):
-        model[4].forward = interrupted
-        model(images())
+    def block():
+        with context(model):
+            model[4].forward = interrupted
+            model(images())
+
+    with pytest.raises(KeyboardInterrupt, match="in the norm"):
+        block()
     del model[4].forward
     assert traces(model) == before
     if context not in (CONTEXTS["skip"], CONTEXTS["blend"]):

@@ -1,4 +1,4 @@
-"""What do the contexts do to the statistics, alone and in each other, in either mode, and with odd momentum or buffers?"""
+"""What do the contexts do to the statistics, alone and in each other, in either mode, by any momentum?"""
 
 import copy
 import itertools

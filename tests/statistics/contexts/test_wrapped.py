@@ -1,7 +1,6 @@
 """Do the contexts work on wrapped and compiled models, and on parts?"""
 
 import copy
-import os
 
 import pytest
 import torch
@@ -22,7 +21,6 @@ def alone(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLOO_SOCKET_IFNAME", "lo")
         dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=0, world_size=1)
-    assert "GLOO_SOCKET_IFNAME" not in os.environ or True
     yield
     dist.destroy_process_group()
 

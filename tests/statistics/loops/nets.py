@@ -1,5 +1,6 @@
 """The nets of the loops: two norms, each behind a convolution, in one, two or three dimensions, of any library."""
 
+from dataclasses import dataclass, field
 from types import ModuleType
 
 import torch
@@ -15,11 +16,13 @@ KINDS = [("torch", 1), ("torch", 2), ("torch", 3), ("ours", 1), ("ours", 2), ("o
 CHANNELS = 3
 
 
+@dataclass(frozen=True)
 class Kind:
     """A norm's class and its dimensions, and the nets that are made of it."""
 
-    def __init__(self, name: str, dims: int, timm: ModuleType | None = None):
-        self.name, self.dims, self.timm = name, dims, timm
+    name: str
+    dims: int
+    timm: ModuleType | None = field(default=None, compare=False)
 
     def norm(self, channels: int = CHANNELS, **options: object) -> list[nn.Module]:
         """A norm and its ReLU, or what does both and nothing; momentum is torch's default."""

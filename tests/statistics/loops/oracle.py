@@ -1,7 +1,7 @@
-"""What must the running statistics be after a loop? By the formula, in float64, from calls that the test's author chose.
+"""What must the running statistics be after a loop? By the formula, in float64, from calls that a test chooses.
 
-A twin of the net runs the same loop. Its norms are written out below: they normalize each batch by itself, write down the
-moments of each call, and move nothing. Which calls count, and which of them together, is said by hand in each test.
+A twin of the net runs the same loop. Its norms are written out below: they normalize each batch by itself, write down
+the moments of each call, and move nothing. Which calls count, and which of them together, is said by hand in each test.
 """
 
 from collections.abc import Callable, Iterable
@@ -73,7 +73,7 @@ def state_of(norm: nn.Module) -> State:
 
 
 def moved(state: State, updates: Iterable[Call], momentum: float | None = 0.1) -> State:
-    """The running statistics after some updates; `momentum` is the weight of the new batch, None an equal one for all."""
+    """The running statistics after some updates; `momentum` is the weight of the new batch, None equal weights."""
     mean, var, counter = state
     for call in updates:
         counter += 1
@@ -97,7 +97,7 @@ def expected(twin: nn.Module, choice: Choice, momentum: float | None = 0.1) -> l
 
 
 def distance(model: nn.Module, states: list[State]) -> float:
-    """How far the stored statistics lie from what they must be, relatively; infinite if a counter or a number is wrong."""
+    """How far the stored statistics lie from what they must be, relatively; infinite if a counter is wrong."""
     found = [state_of(norm) for norm in norms(model)]
     assert len(found) == len(states) > 0
     if [state.counter for state in found] != [state.counter for state in states]:

@@ -2,7 +2,7 @@
 
 import copy
 from contextlib import nullcontext
-from functools import partial
+from functools import cache, partial
 
 import pytest
 import torch
@@ -37,8 +37,10 @@ def parts(model: nn.Sequential, x: Tensor, reentrant: bool) -> Tensor:
 
 def nested(model: nn.Sequential, x: Tensor, reentrant: bool) -> Tensor:
     """The first norm is run three times: in the forward, in the outer second run, and in the inner one."""
-    inner = lambda x: checkpoint(model[:3], x, use_reentrant=reentrant)
-    outer = lambda x: model[3:6](inner(x))
+
+    def outer(x):
+        return model[3:6](checkpoint(model[:3], x, use_reentrant=reentrant))
+
     return model[6:](checkpoint(outer, x, use_reentrant=reentrant))
 
 
@@ -93,6 +95,7 @@ def made_safe(kind):
     return model
 
 
+@cache
 def run(kind, forward, reentrant, *, safe=True):
     """The trained model, and its twin, which is never checkpointed."""
     model = made_safe(kind) if safe else kind.classifier()
@@ -184,8 +187,8 @@ def test_a_second_run_is_no_call_of_a_window(kind, reentrant):
     train(twin, batches)
     with accumulate_statistics(model, 2):
         train(model, batches, whole, reentrant)
-    windows = lambda calls: [together(calls[:2]), together(calls[2:])]
-    assert distance(model, expected(twin, windows)) < 1e-12
+    right = expected(twin, lambda calls: [together(calls[:2]), together(calls[2:])])
+    assert distance(model, right) < 1e-12
 
 
 SELECTED = {

@@ -13,6 +13,8 @@ from .nets import Kind
 from .oracle import distance, moved, norms, state_of
 from .processes import LR, SIZE
 
+pytestmark = pytest.mark.slow  # two processes that import torch
+
 CASES = [*product(["torch", "ours"], [True, False], [True]), ("torch", True, False), ("torch", False, False)]
 
 

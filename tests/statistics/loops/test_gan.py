@@ -1,6 +1,7 @@
-"""A GAN's step: the discriminator meets real and generated images, and the statistics are to be those of the real ones."""
+"""A GAN's step: the discriminator meets real and generated images, and is to hold the statistics of the real ones."""
 
 from contextlib import nullcontext
+from functools import cache
 
 import torch
 from torch import nn
@@ -35,6 +36,7 @@ def train(discriminator: nn.Module, generator: nn.Module, real, noise, quiet=nul
         making.step()
 
 
+@cache
 def run(kind, quiet=nullcontext):
     nets = kind.classifier(), kind.generator()
     twins = [kind.twin(net) for net in nets]

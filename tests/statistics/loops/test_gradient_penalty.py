@@ -1,6 +1,7 @@
-"""A gradient penalty (WGAN-GP): a third forward, on mixed images, that is differentiated twice and must move nothing."""
+"""A gradient penalty (WGAN-GP): a third forward, on mixed images, is differentiated twice and must move nothing."""
 
 from contextlib import nullcontext
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ def train(critic: nn.Module, real, fake, quiet=nullcontext) -> None:
         optimizer.step()
 
 
+@cache
 def run(kind, quiet=nullcontext):
     critic = kind.classifier()
     twin = kind.twin(critic)

@@ -1,6 +1,7 @@
-"""SAM: two forwards a step, the second with weights that nobody keeps. The statistics are to see the first one alone."""
+"""SAM: two forwards a step, the second with weights that nobody keeps. The statistics are to see the first alone."""
 
 from contextlib import nullcontext
+from functools import cache
 
 import pytest
 import torch
@@ -39,6 +40,7 @@ def uphill(model: nn.Module, rho: float) -> list[tuple[nn.Parameter, torch.Tenso
     return steps
 
 
+@cache
 def run(kind, second=nullcontext):
     """The trained model, and its twin, whose norms have written down two calls a step."""
     model = kind.classifier()
@@ -80,7 +82,7 @@ def test_the_weights_are_the_same_with_help_and_without(kind):
 def test_a_second_forward_that_fails_leaves_a_model_that_moves_its_statistics(kind):
     model = kind.classifier()
     x = kind.images(1)[0]
-    with pytest.raises(RuntimeError, match="shape|size|channels"), no_statistics_update(model):
+    with pytest.raises(RuntimeError, match=r"shape|size|channels"), no_statistics_update(model):
         model(x[:, :1])
     twin = kind.twin(model)
     model(x), twin(x)
@@ -91,3 +93,20 @@ def test_the_weights_are_those_of_a_loop_by_hand(kind):
     model, twin = run(kind, no_statistics_update)
     for p, q in zip(model.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=1e-9, atol=1e-12)
+
+
+def test_a_switch_by_momentum_sticks_when_it_is_used_twice_and_counts_all_the_same():
+    """The usual mend by hand: `off` keeps the momentum and sets it to 0, `on` gives it back."""
+    norm = nn.BatchNorm1d(2)
+
+    def off():
+        norm.kept, norm.momentum = norm.momentum, 0.0
+
+    def on():
+        norm.momentum = norm.kept
+
+    for switch in (off, off, on):
+        switch()
+        norm(3 + torch.randn(8, 2))
+    assert norm.running_mean.tolist() == [0, 0]
+    assert norm.num_batches_tracked == 3
