@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.func import functional_call, grad, vmap
+from torch.func import functional_call, grad, stack_module_state, vmap
 
 import batchnorm.nn as bn
 from batchnorm.statistics import no_statistics_update, skip_nonfinite
@@ -45,3 +45,21 @@ def test_a_block_that_would_move_them_is_refused_as_without_it():
     with pytest.raises(RuntimeError, match="num_batches_tracked came from outside of it"), skip_nonfinite(model):
         grad(lambda weight: loss(model, weight))(model[0].weight.detach())
     assert all(map(torch.equal, model.buffers(), before))
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d, bn.BatchNorm1d])
+@pytest.mark.parametrize("block", [no_statistics_update, skip_nonfinite])
+def test_ensembles_move_the_statistics_that_they_are_given_as_without_a_block_or_not_at_all(norm, block):
+    nets = [nn.Sequential(nn.Linear(3, 3), norm(3)).double() for _ in range(2)]
+    parameters, buffers = stack_module_state(nets)
+    before = {name: value.clone() for name, value in buffers.items()}
+
+    def forward(p, b):
+        return functional_call(nets[0], (p, b), (X,))
+
+    with block(nets[0]):
+        found = vmap(forward)(parameters, buffers)
+    expected = torch.stack([one(X) for one in nets])
+    torch.testing.assert_close(found, expected)
+    moved = before if block is no_statistics_update else stack_module_state(nets)[1]
+    torch.testing.assert_close(buffers, moved)

@@ -8,6 +8,7 @@ from ._batch_norm import batch_norm as batch_norm
 from ._batch_norm_add import batch_norm_add as batch_norm_add
 from ._batch_norm_pool import batch_norm_pool as batch_norm_pool
 from ._channel_affine import channel_affine as channel_affine
+from ._channels import HALF_TYPES as HALF_TYPES
 from ._exact_moments import exact_moments as exact_moments
 from ._finish import check_kernel_size as check_kernel_size
 from ._finish import check_pool as check_pool

@@ -35,6 +35,7 @@ from ._tracking import Moved as Moved
 from ._tracking import Policy as Policy
 from ._tracking import Tracking as Tracking
 from ._tracking import Verdict as Verdict
+from ._tracking import bare as bare
 from ._tracking import tracking_of as tracking_of
 from ._uncounted import uncounted as uncounted
 
@@ -68,3 +69,7 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+for _kept in (Tracking, FirstRun):
+    _kept.__module__ = __name__  # where a pickle looks for what stays with a layer

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from batchnorm.functional import Moments, cumulative_momentum, update_running_stats
+from batchnorm.functional import HALF_TYPES, Moments, batch_moments, cumulative_momentum, update_running_stats
 
 Verdict = bool | Tensor
 """Whether a batch counts: known, or one value of bool on the layer's device."""
@@ -27,6 +27,13 @@ class Moved:
     mean: Tensor
     var: Tensor
     count: int | Tensor
+
+    def as_read_from(self, x: Tensor | None) -> "Moved":
+        """The moments of `x` itself where the copies are of a half type, in which a variance may not have a number."""
+        if self.mean.dtype not in HALF_TYPES or x is None:
+            return self
+        own = batch_moments(x.detach())
+        return Moved(own.mean, own.unbiased_var, self.count)
 
     def own(self) -> Moments:
         """The moments of the batch, in float64 where the device has it, with the biased variance."""
@@ -78,8 +85,8 @@ class Tracking:
         self.only_lasts = len(self._lasting) == len(self.policies)
         self.lets_none = any(policy.lets_none for policy in self.policies)
 
-    def __reduce__(self) -> tuple[Callable[..., "Tracking | None"], tuple[Policy, ...]]:
-        return _copied, self._lasting
+    def __reduce__(self) -> tuple[Callable[..., "Tracking | None"], tuple[Any, ...]]:
+        return (Tracking, (self._lasting,)) if self._lasting else (_nothing, ())
 
     def judge(self, layer: Module, moved: Moved) -> Verdict:
         """Whether what a batch has done to the copies is to be kept."""
@@ -108,8 +115,8 @@ def _all(policies: tuple[Policy, ...], moved: Moved, verdict: Verdict) -> Verdic
     return verdict
 
 
-def _copied(*lasting: Policy) -> Tracking | None:
-    return Tracking(lasting) if lasting else None
+def _nothing() -> None:
+    """What a copy of a layer has in the place of what is for a while."""
 
 
 def tracking_of(layer: Module) -> Tracking | None:
@@ -118,15 +125,23 @@ def tracking_of(layer: Module) -> Tracking | None:
     return found
 
 
+def bare(buffer: Tensor) -> Tensor:
+    """A buffer to be written to past the graphs that keep it; inside a transform of torch.func itself."""
+    compiling = torch.compiler.is_compiling()
+    return buffer if not compiling and torch._C._functorch.is_functorch_wrapped_tensor(buffer) else buffer.data
+
+
 def _move(layer: Any, gathered: Moments) -> None:
     """Move a layer's statistics by moments of one batch or many; by nothing for a count of 0, which is not read back.
 
     By way of `.data`: a graph may keep the buffers of others' layers for its backward, which does not read them.
     """
-    mean, var, counter = layer.running_mean.data, layer.running_var.data, getattr(layer, "num_batches_tracked", None)
+    if layer.running_mean is None or layer.running_var is None:
+        return
+    mean, var, counter = bare(layer.running_mean), bare(layer.running_var), getattr(layer, "num_batches_tracked", None)
     momentum = layer.momentum
     if momentum is None:
         momentum = 0.0 if counter is None else cumulative_momentum(counter, mean)
     update_running_stats(mean, var, gathered, momentum)
     if counter is not None:
-        counter.data.add_(gathered.count > 0)
+        bare(counter).add_(gathered.count > 0)

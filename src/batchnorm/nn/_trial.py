@@ -5,11 +5,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from batchnorm.functional import check_counter, inside_transform
+from batchnorm.functional import Source, check_counter, inside_transform
 
 from ._first_run import Beginning, recall, remember
 from ._recomputing import is_recomputing
-from ._tracking import Moved, Tracking, Verdict
+from ._tracking import Moved, Tracking, Verdict, bare
 from ._uncounted import uncounted
 
 
@@ -69,7 +69,7 @@ class Trial:
         verdict: Verdict = False
         with uncounted():
             if self._tracking is not None and not self._recomputing:
-                verdict = self._tracking.judge(self._layer, Moved(self.mean, self.var, _values(x, mask)))
+                verdict = self._tracking.judge(self._layer, self._moved(x, mask))
             if verdict is not False:
                 if counter is not None:
                     check_counter(counter)
@@ -79,11 +79,17 @@ class Trial:
         if counter is not None:  # also where nothing counts: a call of the layer does the same operators in any case
             counter.add_(1 if isinstance(verdict, bool) else verdict)
 
+    def _moved(self, x: Tensor, mask: object) -> Moved:
+        source = self._layer.__dict__.get("_source")
+        found = Moved(self.mean, self.var, _values(x, mask))
+        of_x = self.gathers and mask is None and (source is None or type(source).tracked is Source.tracked)
+        return found.as_read_from(x) if of_x else found
+
     def _write(self, verdict: Tensor | Literal[True]) -> None:
         """By way of `.data`: the graph of an earlier call may keep the statistics, which in training are not read."""
         with torch.no_grad():
             for kept, moved in zip(self._kept, (self.mean, self.var), strict=True) if self._writes else ():
-                kept.data.copy_(moved if verdict is True else torch.where(verdict, moved, kept))
+                bare(kept).copy_(moved if verdict is True else torch.where(verdict, moved, kept))
 
 
 def _values(x: Tensor, mask: object) -> int | Tensor:

@@ -22,6 +22,8 @@ from ._habits import habits_of as habits_of
 from ._held_parameters import held_parameters as held_parameters
 from ._held_parameters import own_parameters as own_parameters
 from ._held_parameters import remember_held as remember_held
+from ._hooks import after_call as after_call
+from ._hooks import before_call as before_call
 from ._hooks import has_hooks as has_hooks
 from ._normalizers import BY_OPERATOR as BY_OPERATOR
 from ._normalizers import OPERATORS as OPERATORS
@@ -50,5 +52,5 @@ def __dir__() -> list[str]:
     return __all__
 
 
-for _held in (Frozen, keep_statistics):
-    _held.__module__ = __name__  # where a pickle looks for what stands in a frozen norm
+for _held in (Frozen, keep_statistics, before_call, after_call):
+    _held.__module__ = __name__  # where a pickle looks for what stands in a frozen norm, or hangs on one

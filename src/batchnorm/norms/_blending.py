@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..functional import Blend, State, affine, batch_moments, standardize
-from ._evidence import first_tensor
 
 Given = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -33,15 +32,12 @@ def _nothing() -> None:
     """What a copy has instead."""
 
 
-def blended(norm: Any, source: Blend, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given | None:
+def blended(norm: Any, source: Blend, x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
     """What a norm is to be given so that, by its running statistics, it normalizes by the mixture; with its gradient.
 
     x_hat = (x - mean) * invstd of the mixture;  given = x_hat * sqrt(running_var + eps) + running_mean
     """
-    x = first_tensor(args, kwargs)
     mean, var = norm.running_mean, norm.running_var
-    if x is None or mean is None or var is None:
-        return None
     given = source.normalizer(batch_moments(x), State(mean, var, None), norm.eps)
     y = affine(standardize(x, *given), torch.sqrt(var + norm.eps), mean).to(x.dtype)
     if args:

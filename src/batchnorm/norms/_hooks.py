@@ -11,10 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ..nn import Forward, Moved, Verdict, is_recomputing, tracking_of, uncounted
+from ..functional import State, batch_moments, inside_transform
+from ..nn import Forward, Moved, Verdict, bare, is_recomputing, tracking_of, uncounted
 from ._bare import keep_out_of_copies
 from ._blending import Given, blend_of, blended
 from ._evidence import first_tensor
+
+_STATISTICS = ("running_mean", "running_var")
 
 
 def has_hooks(module: nn.Module, *tables: str) -> bool:
@@ -22,7 +25,7 @@ def has_hooks(module: nn.Module, *tables: str) -> bool:
 
     The pair does neither, unless it blends.
     """
-    pair = () if blend_of(module) is not None else (_before, _after)
+    pair = () if blend_of(module) is not None else (before_call, after_call)
     return any(hook not in pair for table in tables for hook in (getattr(module, table, None) or {}).values())
 
 
@@ -44,8 +47,8 @@ def hang(norm: nn.Module) -> None:
     eps = norm.__dict__.get("eps")
     needed = tracking_of(norm) is not None or blend_of(norm) is not None
     if needed and "_pair" not in norm.__dict__:
-        before = norm.register_forward_pre_hook(_before, with_kwargs=True)
-        after = norm.register_forward_hook(_after, with_kwargs=True, always_call=True)
+        before = norm.register_forward_pre_hook(before_call, with_kwargs=True)
+        after = norm.register_forward_hook(after_call, with_kwargs=True, always_call=True)
         norm.__dict__["_pair"] = (before, after)
         if type(eps) is float:
             norm.__dict__["eps"] = _Seen(eps)
@@ -63,7 +66,7 @@ def hang(norm: nn.Module) -> None:
 
 
 def _is_of_the_pair(hook: object) -> bool:
-    return hook in (_before, _after)
+    return hook in (before_call, after_call)
 
 
 def _stays(hook: object) -> bool:
@@ -81,19 +84,34 @@ class _Waiting:
     gathers: bool
 
 
-def _before(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given | None:
+def before_call(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given | None:
     """Copy what a call in training may move; in evaluation, let the norm go by a mixture if it is to."""
     if not norm.training:
-        source = blend_of(norm)
-        return None if source is None else blended(norm, source, args, kwargs)
+        return _before_evaluation(norm, args, kwargs)
     tracking, recomputing = tracking_of(norm), is_recomputing()
     _end_interrupted(norm)
-    if tracking is None or not getattr(norm, "track_running_stats", True):
+    if tracking is None or not getattr(norm, "track_running_stats", True) or norm._buffers.get("running_mean") is None:
         return None
     if tracking.only_lasts and not recomputing and not torch.compiler.is_compiling():
         return None  # all that it could say is what has been asked
     with uncounted():
         _begin(norm, recomputing=recomputing, gathers=tracking.gathers and not recomputing)
+    return None
+
+
+def _before_evaluation(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given | None:
+    """Let a norm go by a mixture: by what it holds during the call, or, where a gradient is to pass, by its input."""
+    source, x = blend_of(norm), first_tensor(args, kwargs)
+    if source is None or x is None or any(norm._buffers.get(name) is None for name in _STATISTICS):
+        return None
+    if torch.is_grad_enabled() or inside_transform():
+        return blended(norm, source, x, args, kwargs)
+    _end_interrupted(norm)
+    with uncounted():
+        kept = {name: norm._buffers[name].detach().clone() for name in _STATISTICS}  # type: ignore[union-attr]
+        norm.__dict__["_waiting"] = _Waiting(kept, None, recomputing=True, gathers=False)
+        mixture = source.mixture(batch_moments(x), State(kept["running_mean"], kept["running_var"], None))
+        _write(norm, dict(zip(_STATISTICS, mixture, strict=True)), verdict=False)
     return None
 
 
@@ -105,11 +123,11 @@ def _begin(norm: nn.Module, *, recomputing: bool, gathers: bool) -> None:
     if gathers:
         # Of a norm of torch's kind, which in training reads no statistics: so NaN in them does not reach the moments.
         norm.momentum = 1.0  # type: ignore[assignment]
-        for name in ("running_mean", "running_var"):
-            norm._buffers[name].data.zero_()  # type: ignore[union-attr]
+        for name in _STATISTICS:
+            bare(norm._buffers[name]).zero_()  # type: ignore[arg-type]
 
 
-def _after(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
+def after_call(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
     """Write back what is not to move."""
     call: _Waiting | None = norm.__dict__.pop("_waiting", None)
     if call is None:
@@ -132,11 +150,14 @@ def _settle(norm: nn.Module, call: _Waiting, x: Tensor | None, *, failed: bool) 
 
 def _moved(norm: nn.Module, x: Tensor | None, *, copied: bool) -> Moved | None:
     """What a call has made of the buffers."""
-    mean, var = (norm._buffers[name] for name in ("running_mean", "running_var"))
+    mean, var = (norm._buffers[name] for name in _STATISTICS)
     if mean is None or var is None:
         return None
     mean, var = mean.detach(), var.detach()
-    return Moved(mean.clone() if copied else mean, var.clone() if copied else var, _count(norm, x))
+    if not copied:
+        return Moved(mean, var, _count(norm, x))
+    found = Moved(mean.clone(), var.clone(), _count(norm, x))
+    return found if isinstance(norm, nn.SyncBatchNorm) else found.as_read_from(x)
 
 
 def _put_back(norm: nn.Module, call: _Waiting) -> None:
@@ -158,7 +179,7 @@ def _write(norm: nn.Module, kept: dict[str, Tensor], verdict: Verdict) -> None:
     for name, before in kept.items():
         now = norm._buffers[name]
         if now is not None:
-            now.data.copy_(before if verdict is False else torch.where(torch.as_tensor(verdict), now, before))
+            bare(now).copy_(before if verdict is False else torch.where(torch.as_tensor(verdict), now, before))
 
 
 def _count(norm: nn.Module, x: Tensor | None) -> int | Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from batchnorm.errors import InputError
-from batchnorm.statistics import accumulate_statistics
+from batchnorm.statistics import accumulate_statistics, freeze
 
 from .nets import CONTEXTS, images, net, same, state
 
@@ -72,3 +72,13 @@ def test_a_class_without_a_momentum_is_one_like_others(name):
         model(images())
     plain(images())
     assert same(model, before if name == "no update" else state(plain))
+
+
+def test_a_window_passes_a_frozen_norm_of_a_class_of_its_own():
+    model = nn.Sequential(net(Stubborn), nn.BatchNorm2d(2))
+    freeze(model[0])
+    before = state(model[0])
+    with accumulate_statistics(model, 1):
+        model(images())
+    assert same(model[0], before)
+    assert model[1].num_batches_tracked == 1

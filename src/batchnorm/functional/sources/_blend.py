@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from .._moments import Moments
 from ._checks import checked_number
@@ -56,10 +57,15 @@ class Blend(Source):
 
     def normalizer(self, own: Moments, state: State, eps: float) -> Normalizer:
         """The mixture."""
+        mean, var = self.mixture(own, state)
+        return Normalizer(mean, torch.rsqrt(var + eps))
+
+    def mixture(self, own: Moments, state: State) -> tuple[Tensor, Tensor]:
+        """Its mean and variance."""
         mean, var = running(state)
         delta = own.mean - mean
         var = (1 - self.alpha) * var + self.alpha * own.var + self.alpha * (1 - self.alpha) * delta.square()
-        return Normalizer(mean + self.alpha * delta, torch.rsqrt(var + eps))
+        return mean + self.alpha * delta, var
 
     def tracked(self, own: Moments) -> None:
         """Nothing, in evaluation."""

@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ...errors import InputError, InputTypeError, RefusedError
 from ...nn import is_recomputing
-from ...norms import Norm, is_norm, is_stock, keep_out_of_copies
+from ...norms import Norm, is_frozen, is_norm, is_stock, keep_out_of_copies
 from ...transaction import Attributes, attributes, block
 from ._laid import lay_on_all, norms_of
 from ._window import Forwards, Window, is_replica
@@ -94,9 +94,9 @@ def _check_steps(steps: object) -> None:
 
 
 def _moving(norms: list[Norm]) -> list[Norm]:
-    """Those that batches move: torchvision's and timm's frozen ones, which have no momentum, are constants."""
-    _check_counts(norms)
-    moving = [norm for norm in norms if all(hasattr(module, "momentum") for module in norm.modules)]
+    """Those that batches move."""
+    moving = [norm for norm in norms if not all(map(_is_constant, norm.modules))]
+    _check_counts(moving)
     if not moving:
         raise InputError(
             verb="accumulate_statistics",
@@ -106,6 +106,11 @@ def _moving(norms: list[Norm]) -> list[Norm]:
             cure="Leave the block out.",
         )
     return moving
+
+
+def _is_constant(module: nn.Module) -> bool:
+    """Whether a norm is frozen: torchvision's and timm's classes that are have no momentum."""
+    return is_frozen(module) if not is_stock(module) else not hasattr(module, "momentum")
 
 
 def _check_counts(norms: list[Norm]) -> None:
