@@ -185,6 +185,32 @@ def test_the_plan_and_the_result_say_what_was_frozen_and_since_when(few, plain, 
     assert RunFolder.open(tmp_path).read_result() == result
 
 
+class Notes(Watcher):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.notes = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(str(message))
+
+
+@pytest.mark.parametrize(("which", "when"), [("after:0.8", "after 8 steps"), ("bn1", "from the first step")])
+def test_statistics_that_are_frozen_young_are_noted(few, plain, which: str, when: str) -> None:
+    heard, share = Notes(), 0.9 ** (8 if which == "after:0.8" else 0)
+    fit(replace(plain, freeze_norms=which), source=few, watcher=heard)
+    (said,) = [note for note in heard.notes if "frozen" in note]
+    assert said.startswith(f"statistics are frozen {when} that are young: up to {share:.0%} of them")
+
+
+def test_statistics_of_many_batches_are_no_matter_of_note(few, plain) -> None:
+    net, heard = own_net(), Notes()
+    for norm in (net.bn1, net.bn2):
+        norm.num_batches_tracked.fill_(44)  # 0.9 ** 44 is below one percent
+    fit(replace(plain, freeze_norms="*"), model=net, source=few, watcher=heard)
+    assert not [note for note in heard.notes if "frozen" in note]
+
+
 def test_a_training_that_freezes_nothing_says_nothing_of_it(few, plain) -> None:
     heard = Planned()
     result = fit(replace(plain, epochs=1), source=few, watcher=heard).result

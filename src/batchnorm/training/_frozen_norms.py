@@ -8,6 +8,7 @@ from functools import partial
 from torch import nn
 
 from ..errors import InputError, RefusedError, did_you_mean, words_of
+from ..functional import Source
 from ..norms import held_parameters, is_frozen, is_norm, without_statistics
 from ..runs import FreezeRule, TrainConfig
 from ..statistics import freeze, unfreeze
@@ -98,8 +99,34 @@ def names_to_freeze(net: nn.Module, text: str) -> tuple[str, ...]:
     return moving
 
 
+YOUNG = 0.01
+"""A share of the statistics that does no harm."""
 ROOT = "the model"
 """The name of a norm that is the whole net."""
+
+
+def notes_on_freezing(net: nn.Module, frozen: FrozenNorms | None) -> Iterator[str]:
+    """Yield what is to be told of norms that are frozen before their statistics have settled."""
+    if frozen is None:
+        return
+    norms = (module for name, module in net.named_modules() if (name or ROOT) in frozen.names)
+    young = max((_share_of_the_beginning(norm, frozen.since) for norm in norms), default=0.0)
+    if young > YOUNG:
+        when = f"after {frozen.since:,} steps" if frozen.since else "from the first step"
+        yield (
+            f"statistics are frozen {when} that are young: up to {young:.0%} of them is still what they began with "
+            "(mean 0, variance 1 in a new net), so the net may train badly, or diverge"
+        )
+
+
+def _share_of_the_beginning(norm: nn.Module, steps: int) -> float:
+    """How much of a norm's statistics will be what they were before its first batch."""
+    counter, momentum = getattr(norm, "num_batches_tracked", None), getattr(norm, "momentum", None)
+    source = getattr(norm, "moments", None)
+    if counter is None or (isinstance(source, Source) and not source.at(training=True).tracks):
+        return 0.0
+    batches = int(counter) + steps
+    return float(not batches) if momentum is None else float((1 - momentum) ** batches)
 
 
 def frozen_at_first(net: nn.Module, config: TrainConfig) -> tuple[str, ...]:

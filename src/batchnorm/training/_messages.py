@@ -9,6 +9,7 @@ from ..models import is_builtin
 from ..progress import FreezingPlan, Plan, PopulationPlan, Watcher
 from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
+from ._frozen_norms import notes_on_freezing
 from ._moments import notes_on_moments
 from ._preparation import Job
 
@@ -40,6 +41,8 @@ def announce(job: Job, watcher: Watcher) -> None:
         watcher.note(
             f"the average's statistics are measured on {job.average_images.count:,} training images at each epoch's end"
         )
+    for told in notes_on_freezing(job.model, job.frozen if job.steps_done == 0 else None):
+        watcher.note(told)
     for note in notes_on_moments(job.model, job.config, len(job.train) * job.config.epochs):
         watcher.note(note)
     if job.config.flip and not job.source.info.flippable:
