@@ -60,14 +60,16 @@ def blended(norm: Any, source: Blend, x: Tensor, args: tuple[Any, ...], kwargs: 
 
 
 def is_too_coarse(norm: nn.Module, x: Tensor) -> bool:
-    """Whether the other input would be rounded to a half type, and no derivative is asked for.
+    """Whether the other input would be rounded to a half type, no derivative is asked for, and a stand-in can be made.
 
     Such an input lies where the running statistics are, perhaps far from 0, and what is left of x_hat there is little.
     """
-    half = x.dtype in HALF_TYPES or any(
-        held is not None and held.dtype in HALF_TYPES for held in norm._buffers.values()
-    )
-    return half and not (torch.is_grad_enabled() or inside_transform() or has_tangent(x))
+    held = {**norm._parameters, **norm._buffers}
+    half = any(tensor is not None and tensor.dtype in HALF_TYPES for tensor in (x, *held.values()))
+    if not half or torch.is_grad_enabled() or inside_transform() or has_tangent(x):
+        return False
+    # Not of one whose weight is computed from others, by pruning or a parametrization: that cannot be made wide.
+    return all(getattr(norm, name, None) is held.get(name) for name in ("weight", "bias"))
 
 
 def blended_anew(norm: Any, source: Blend, x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -75,9 +77,8 @@ def blended_anew(norm: Any, source: Blend, x: Tensor, args: tuple[Any, ...], kwa
     mixture = source.mixture(batch_moments(x), State(norm.running_mean, norm.running_var, None))
     stand_in = object.__new__(type(norm))
     stand_in.__dict__.update(norm.__dict__)
-    held = {
-        name: None if one is None else widen(one) for name, one in (*norm._parameters.items(), *norm._buffers.items())
-    }
+    tensors = {**norm._parameters, **norm._buffers}
+    held = {name: None if one is None else widen(one) for name, one in tensors.items()}
     held.update(zip(("running_mean", "running_var"), mixture, strict=True))
     stand_in.__dict__["_parameters"] = {name: held[name] for name in norm._parameters}
     stand_in.__dict__["_buffers"] = {name: held[name] for name in norm._buffers}

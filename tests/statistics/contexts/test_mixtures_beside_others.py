@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.autograd import forward_ad
+from torch.nn.utils import parametrize, prune
 
 import batchnorm.nn as bn
 from batchnorm.statistics import blended_statistics
@@ -104,3 +105,20 @@ def test_a_variance_that_has_no_number_in_float16_normalizes(norm):
     one, x = layer(norm, torch.float16), 400 * batch(dtype=torch.float16)
     with blended_statistics(one, ALPHA), torch.no_grad():
         torch.testing.assert_close(one(x).double(), mixed(one, x), rtol=1e-2, atol=1e-2)
+
+
+def pruned(norm):
+    prune.identity(norm, "weight")
+
+
+def parametrized(norm):
+    parametrize.register_parametrization(norm, "weight", nn.Identity())
+
+
+@pytest.mark.parametrize("change", [pruned, parametrized])
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_weight_that_is_computed_from_another_scales_in_half_types(norm, change):
+    one, x = layer(norm, torch.bfloat16), batch(dtype=torch.bfloat16)
+    change(one)
+    with blended_statistics(one, ALPHA), torch.no_grad():
+        torch.testing.assert_close(one(x).double(), mixed(one, x), rtol=0.05, atol=0.05)
