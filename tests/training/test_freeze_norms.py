@@ -330,7 +330,15 @@ def test_norms_without_statistics_are_left_out(few, plain) -> None:
     [
         ({"norm": "none"}, "the net has no batch norm that keeps running statistics, so there is nothing to freeze"),
         ({"freeze_norms": "bn3"}, r"expected patterns of norms' names: bn1, bn2, got 'bn3'\. Did you mean 'bn"),
-        ({"freeze_norms": "bn1,conv*"}, r"expected patterns of norms' names: bn1, bn2, got 'conv\*'$"),
+        ({"freeze_norms": "bn1,conv*"}, r"expected patterns of norms' names: bn1, bn2, got 'conv\*'\. Several are sep"),
+        (
+            {"freeze_norms": "After:0.8"},
+            r"got 'After:0\.8'\. Several .* 'after:0\.8' freezes all of them after 0\.8 of",
+        ),
+        (
+            {"freeze_norms": "0.8"},
+            r"got '0\.8'\. Several .* 'after:0\.8' freezes all of them after 0\.8 of the steps\.$",
+        ),
         (
             {"model": "resnet20", "freeze_norms": "stage1"},
             r"names: .*, .*, .*, .* \.\.\. \(\d+ in all\), got 'stage1'\. Use 'stage1\.\*' for those inside it\.$",

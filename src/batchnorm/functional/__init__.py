@@ -9,6 +9,7 @@ from ._batch_norm_add import batch_norm_add as batch_norm_add
 from ._batch_norm_pool import batch_norm_pool as batch_norm_pool
 from ._channel_affine import channel_affine as channel_affine
 from ._channels import HALF_TYPES as HALF_TYPES
+from ._channels import widen as widen
 from ._exact_moments import exact_moments as exact_moments
 from ._finish import check_kernel_size as check_kernel_size
 from ._finish import check_pool as check_pool
@@ -35,6 +36,7 @@ from ._table import TABLE as TABLE
 from ._table import route_table as route_table
 from ._torchscript import activate_in_script as activate_in_script
 from ._torchscript import channel_affine_in_script as channel_affine_in_script
+from ._transforms import has_tangent as has_tangent
 from ._transforms import inside_transform as inside_transform
 from .sources import BATCH as BATCH
 from .sources import RUNNING as RUNNING

@@ -3,6 +3,7 @@
 from ._bare import keep_out_of_copies as keep_out_of_copies
 from ._blending import blend_of as blend_of
 from ._find import Norm as Norm
+from ._find import check_called as check_called
 from ._find import check_usable as check_usable
 from ._find import find_norms as find_norms
 from ._find import forward_of as forward_of

@@ -1,4 +1,7 @@
-"""How does a norm of others normalize by a mixture of its statistics and the batch's? By another input."""
+"""How does a norm of others normalize by a mixture of its statistics and the batch's? By another input.
+
+Its buffers stay as they are, for others may read them at the same time: hooks, and threads that evaluate the model.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..functional import Blend, State, affine, batch_moments, standardize
+from ..functional import (
+    HALF_TYPES,
+    Blend,
+    State,
+    affine,
+    batch_moments,
+    has_tangent,
+    inside_transform,
+    standardize,
+    widen,
+)
 
 Given = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -44,3 +57,30 @@ def blended(norm: Any, source: Blend, x: Tensor, args: tuple[Any, ...], kwargs: 
         return (y, *args[1:]), kwargs
     name = next(name for name, value in kwargs.items() if value is x)
     return args, {**kwargs, name: y}
+
+
+def is_too_coarse(norm: nn.Module, x: Tensor) -> bool:
+    """Whether the other input would be rounded to a half type, no derivative is asked for, and a stand-in can be made.
+
+    Such an input lies where the running statistics are, perhaps far from 0, and what is left of x_hat there is little.
+    """
+    held = {**norm._parameters, **norm._buffers}
+    half = any(tensor is not None and tensor.dtype in HALF_TYPES for tensor in (x, *held.values()))
+    if not half or torch.is_grad_enabled() or inside_transform() or has_tangent(x):
+        return False
+    # Not of one whose weight is computed from others, by pruning or a parametrization: that cannot be made wide.
+    return all(getattr(norm, name, None) is held.get(name) for name in ("weight", "bias"))
+
+
+def blended_anew(norm: Any, source: Blend, x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """What the class of a norm computes of a stand-in, which holds the mixture, and everything in float32 or wider."""
+    mixture = source.mixture(batch_moments(x), State(norm.running_mean, norm.running_var, None))
+    stand_in = object.__new__(type(norm))
+    stand_in.__dict__.update(norm.__dict__)
+    tensors = {**norm._parameters, **norm._buffers}
+    held = {name: None if one is None else widen(one) for name, one in tensors.items()}
+    held.update(zip(("running_mean", "running_var"), mixture, strict=True))
+    stand_in.__dict__["_parameters"] = {name: held[name] for name in norm._parameters}
+    stand_in.__dict__["_buffers"] = {name: held[name] for name in norm._buffers}
+    output: Tensor = type(norm).forward(stand_in, *args, **kwargs)
+    return output

@@ -152,3 +152,19 @@ def check_usable(name: str, module: nn.Module, verb: str = "") -> None:
             got=f"{name} ({type(module).__name__}), which has seen no batch yet",
             cure="Run one batch through the model first.",
         )
+
+
+def check_called(name: str, module: nn.Module, verb: str = "") -> None:
+    """Raise where nobody calls a norm: in what torch.export makes, its module only holds the tensors of a graph.
+
+    Raises:
+        RefusedError: its class has no forward.
+    """
+    if forward_of(module) is nn.Module.forward:
+        raise RefusedError(
+            verb=verb,
+            argument="model",
+            expected="norms that are called as modules",
+            got=f"{name}, which only holds the tensors of an exported graph: what moves its statistics is not known",
+            cure="Use the model as it was before torch.export.",
+        )

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from ..functional import State, batch_moments, inside_transform
+from ..functional import Blend
 from ..nn import Forward, Moved, Verdict, bare, is_recomputing, tracking_of, uncounted
 from ._bare import keep_out_of_copies
-from ._blending import Given, blend_of, blended
+from ._blending import Given, blend_of, blended, blended_anew, is_too_coarse
 from ._evidence import first_tensor
 
 _STATISTICS = ("running_mean", "running_var")
@@ -48,7 +48,8 @@ def hang(norm: nn.Module) -> None:
     needed = tracking_of(norm) is not None or blend_of(norm) is not None
     if needed and "_pair" not in norm.__dict__:
         before = norm.register_forward_pre_hook(before_call, with_kwargs=True)
-        after = norm.register_forward_hook(after_call, with_kwargs=True, always_call=True)
+        # Before the hooks that see, or change, what the norm gives.
+        after = norm.register_forward_hook(after_call, with_kwargs=True, always_call=True, prepend=True)
         norm.__dict__["_pair"] = (before, after)
         if type(eps) is float:
             norm.__dict__["eps"] = _Seen(eps)
@@ -100,19 +101,16 @@ def before_call(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 
 def _before_evaluation(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given | None:
-    """Let a norm go by a mixture: by what it holds during the call, or, where a gradient is to pass, by its input."""
-    source, x = blend_of(norm), first_tensor(args, kwargs)
-    if source is None or x is None or any(norm._buffers.get(name) is None for name in _STATISTICS):
+    """Let a norm go by a mixture, where its input will do for that; else its output is computed anew."""
+    source, x = _mixed(norm, args, kwargs), first_tensor(args, kwargs)
+    if source is None or x is None or is_too_coarse(norm, x):
         return None
-    if torch.is_grad_enabled() or inside_transform():
-        return blended(norm, source, x, args, kwargs)
-    _end_interrupted(norm)
-    with uncounted():
-        kept = {name: norm._buffers[name].detach().clone() for name in _STATISTICS}  # type: ignore[union-attr]
-        norm.__dict__["_waiting"] = _Waiting(kept, None, recomputing=True, gathers=False)
-        mixture = source.mixture(batch_moments(x), State(kept["running_mean"], kept["running_var"], None))
-        _write(norm, dict(zip(_STATISTICS, mixture, strict=True)), verdict=False)
-    return None
+    return blended(norm, source, x, args, kwargs)
+
+
+def _mixed(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Blend | None:
+    held = all(norm._buffers.get(name) is not None for name in _STATISTICS)
+    return blend_of(norm) if held and first_tensor(args, kwargs) is not None else None
 
 
 def _begin(norm: nn.Module, *, recomputing: bool, gathers: bool) -> None:
@@ -127,13 +125,21 @@ def _begin(norm: nn.Module, *, recomputing: bool, gathers: bool) -> None:
             bare(norm._buffers[name]).zero_()  # type: ignore[arg-type]
 
 
-def after_call(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> None:
-    """Write back what is not to move."""
+def after_call(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> object:
+    """Write back what is not to move; in evaluation, compute anew what the input alone could not bring about."""
     call: _Waiting | None = norm.__dict__.pop("_waiting", None)
     if call is None:
-        return
+        return None if norm.training else _after_evaluation(norm, args, kwargs, output)
     with uncounted():
         _settle(norm, call, first_tensor(args, kwargs), failed=output is None)
+    return None
+
+
+def _after_evaluation(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> object:
+    source, x = _mixed(norm, args, kwargs), first_tensor(args, kwargs)
+    if source is None or x is None or not isinstance(output, Tensor) or not is_too_coarse(norm, x):
+        return None
+    return blended_anew(norm, source, x, args, kwargs).to(output.dtype)
 
 
 def _settle(norm: nn.Module, call: _Waiting, x: Tensor | None, *, failed: bool) -> None:

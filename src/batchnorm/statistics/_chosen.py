@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ..errors import ForPython, InputError, InputTypeError, RefusedError, its_type
-from ..norms import check_usable, is_norm
+from ..norms import check_called, check_usable, is_norm
 from ..transaction import original
 
 Filter = Callable[[nn.Module, str], bool]
@@ -38,7 +38,7 @@ def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
     Raises:
         InputTypeError: no module, or no function.
         InputError: there are none, or a norm is of torch.jit.
-        RefusedError: a lazy norm has seen no batch yet.
+        RefusedError: a lazy norm has seen no batch yet; one is of an exported graph, which does not call it.
     """
     module, _ = original(model)
     if filter_fn is not None and not callable(filter_fn):
@@ -59,6 +59,7 @@ def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
     for norm, known in names.items():
         if norm in meant:
             check_usable(known[0], norm)
+            check_called(known[0], norm)
     return Chosen(
         model,
         module,

@@ -55,8 +55,9 @@ def freeze(
         InputError: there is nothing to freeze: no norm, none that the filter takes, neither statistics nor affine; or a
             norm is of torch.jit.
         RefusedError: a norm that is meant keeps no running statistics, moves them in evaluation, too, shares them with
-            one that is not meant, or is lazy and has seen no batch; the model is inside `use_batch_statistics`; or
-            `affine=True` inside DistributedDataParallel, or with sharded weights.
+            one that is not meant, is lazy and has seen no batch, or is of an exported graph, which does not call it;
+            the model is inside `use_batch_statistics`; or `affine=True` inside DistributedDataParallel, or with sharded
+            weights.
 
     Example:
         >>> import torch

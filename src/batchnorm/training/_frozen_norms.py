@@ -164,6 +164,7 @@ def _nothing(why: str) -> InputError:
 def _no_match(pattern: str, names: Sequence[str]) -> InputError:
     inside = f"{pattern}.*"
     cure = f"Use {inside!r} for those inside it." if _is_of(inside, names) else did_you_mean(pattern, names)
+    cure = cure or "Several are separated by commas; 'after:0.8' freezes all of them after 0.8 of the steps."
     listed = ", ".join(names[:FEW]) + (f" ... ({len(names)} in all)" if len(names) > FEW else "")
     return InputError(
         argument="freeze_norms", expected=f"patterns of norms' names: {listed}", got=repr(pattern), cure=cure

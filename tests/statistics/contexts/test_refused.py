@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from batchnorm.errors import InputError, InputTypeError
-from batchnorm.statistics import accumulate_statistics, blended_statistics, checkpoint_safe
+from batchnorm.errors import InputError, InputTypeError, RefusedError
+from batchnorm.statistics import accumulate_statistics, blended_statistics, checkpoint_safe, freeze
 
-from .nets import CONTEXTS, net, same, state, traces
+from .nets import CONTEXTS, images, net, same, state, traces
 
 NAMES = [name for name in CONTEXTS if name != "batch"]
 
@@ -114,3 +114,17 @@ def test_checkpoint_safe_names_a_filter_that_matches_nothing():
 def test_checkpoint_safe_names_a_model_without_norms():
     with pytest.raises(InputError, match="model: expected a model with batch norm"):
         checkpoint_safe(nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize("kind", ["torch", "ours"])
+def test_an_exported_model_whose_graph_calls_no_norm_is_refused(kind):
+    exported = torch.export.export(net(kind).train(), (images(),)).module()
+    before = state(exported)
+    refused = pytest.raises(RefusedError, match=r"model: expected norms that are called as modules, got .* export")
+    for name in ("no update", "skip", "accumulate", "blend"):
+        with refused, CONTEXTS[name](exported):
+            pass
+    for verb in (freeze, checkpoint_safe):
+        with refused:
+            verb(exported)
+    assert same(exported, before)

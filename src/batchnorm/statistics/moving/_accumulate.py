@@ -49,7 +49,7 @@ def accumulate_statistics(model: nn.Module, steps: int) -> Iterator[None]:
         InputTypeError: no module; `steps` is no integer.
         InputError: `steps` is below 1; the model has no batch norm that keeps running statistics, or none moves them.
         RefusedError: a norm has a forward of its own, so that nobody knows of how many values its moments are; a lazy
-            one has seen no batch yet.
+            one has seen no batch yet; one is of an exported graph, which does not call it.
 
     Example:
         >>> import torch

@@ -59,7 +59,8 @@ def blended_statistics(model: nn.Module, alpha: float) -> Iterator[None]:
     Raises:
         InputTypeError: no module; `alpha` is no number.
         InputError: `alpha` is below 0 or above 1; the model has no batch norm that keeps running statistics.
-        RefusedError: a norm has a forward of its own, or takes a mask; a lazy one has seen no batch yet.
+        RefusedError: a norm has a forward of its own, or takes a mask; a lazy one has seen no batch yet; one is of
+            an exported graph, which does not call it.
 
     Example:
         >>> import torch

@@ -43,7 +43,7 @@ def checkpoint_safe(
     Raises:
         InputTypeError: no module, no bool, or no function.
         InputError: there is no norm, or none that the filter takes, or one is of torch.jit.
-        RefusedError: a lazy norm has seen no batch yet.
+        RefusedError: a lazy norm has seen no batch yet; one is of an exported graph, which does not call it.
 
     Example:
         >>> import torch

@@ -6,7 +6,7 @@ from torch import nn
 
 from ...errors import InputError, InputTypeError
 from ...nn import Policy
-from ...norms import Norm, find_norms, lay, lift
+from ...norms import Norm, check_called, find_norms, lay, lift
 from ...transaction import Attributes
 
 
@@ -24,7 +24,7 @@ def norms_of(model: object, verb: str) -> list[Norm]:
     Raises:
         InputTypeError: no module.
         InputError: there are none.
-        RefusedError: a lazy norm has seen no batch yet.
+        RefusedError: a lazy norm has seen no batch yet; one is of an exported graph, which does not call it.
     """
     if not isinstance(model, nn.Module):
         raise InputTypeError(verb=verb, argument="model", expected="a torch.nn.Module", got=type(model).__name__)
@@ -37,4 +37,7 @@ def norms_of(model: object, verb: str) -> list[Norm]:
             got=f"{type(model).__name__}, which has none",
             cure="Pass the model that has them, or leave the block out.",
         )
+    for norm in norms:
+        for module in norm.modules:
+            check_called(norm.name, module, verb)
     return norms

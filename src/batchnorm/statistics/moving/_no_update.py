@@ -39,7 +39,7 @@ def no_statistics_update(model: nn.Module) -> Iterator[None]:
     Raises:
         InputTypeError: no module.
         InputError: it has no batch norm that keeps running statistics.
-        RefusedError: a lazy norm has seen no batch yet.
+        RefusedError: a lazy norm has seen no batch yet; one is of an exported graph, which does not call it.
 
     Example:
         >>> import torch

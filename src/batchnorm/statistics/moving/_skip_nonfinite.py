@@ -42,7 +42,7 @@ def skip_nonfinite(model: nn.Module) -> Iterator[None]:
     Raises:
         InputTypeError: no module.
         InputError: it has no batch norm that keeps running statistics.
-        RefusedError: a lazy norm has seen no batch yet.
+        RefusedError: a lazy norm has seen no batch yet; one is of an exported graph, which does not call it.
 
     Example:
         >>> norm = nn.BatchNorm1d(1)
