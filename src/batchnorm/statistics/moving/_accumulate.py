@@ -1,9 +1,12 @@
 """How do several batches move the running statistics together, as one?"""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
+from operator import index
 from traceback import walk_stack
 from types import FrameType
+from typing import SupportsIndex
 
 import torch
 from torch import nn
@@ -63,7 +66,7 @@ def accumulate_statistics(model: nn.Module, steps: int) -> Iterator[None]:
     Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979, for
     the merge; https://github.com/pytorch/pytorch/issues/46516
     """
-    _check_steps(steps)
+    steps = _checked(steps)
     norms = _moving(norms_of(model, "accumulate_statistics"))
     forwards = Forwards()
     windows = [Window(norm, steps, forwards) for norm in norms]
@@ -77,14 +80,15 @@ def accumulate_statistics(model: nn.Module, steps: int) -> Iterator[None]:
             window.finish()
 
 
-def _check_steps(steps: object) -> None:
-    if isinstance(steps, bool) or not isinstance(steps, int):
-        kind: type[InputTypeError | InputError] = InputTypeError
-    elif steps < 1:
-        kind = InputError
-    else:
-        return
-    raise kind(
+def _checked(steps: object) -> int:
+    """The number of forwards, of Python, NumPy or torch, as one of Python."""
+    number = None
+    if not isinstance(steps, bool) and isinstance(steps, SupportsIndex):
+        with suppress(TypeError):  # a tensor of several, or of fractions
+            number = index(steps)
+    if number is not None and number >= 1:
+        return number
+    raise (InputTypeError if number is None else InputError)(
         verb="accumulate_statistics",
         argument="steps",
         expected="how many forwards move the statistics together, an integer of at least 1",
