@@ -20,6 +20,7 @@ OWN = {
     "model": "model: torch.nn.Module = torch.nn.Identity()",
     "example": "example = torch.ones(1)",
     "loader": "loader: Iterable[Any] = []",
+    **{name: f"{name}: Any = None" for name in ("module", "timm", "trainer")},
     "small": "def small() -> torch.nn.Module:\n    return model",
 }
 """What stands for something of the reader's own, wherever a document does not define it."""
