@@ -23,6 +23,7 @@ from batchnorm.functional import (
 from ..errors import InputError, InputTypeError
 from ._guard import GuardedEps
 from ._moments_of import MomentsOf, given_to
+from ._recomputing import is_recomputing
 from ._scripted import Scripted, is_scripting
 from ._traced import is_proxy, method_node, module_node
 from ._trial import trial_of
@@ -124,16 +125,17 @@ class Forward(Scripted, _BatchNorm):
             raise
         running_mean, running_var = self._statistics()
         by_batch = self.training or (running_mean is None and running_var is None)
-        counter, trial, momentum = None, None, self.momentum
+        counter, trial, momentum, held = None, None, self.momentum, self.__dict__
+        source, activation = held.get("_source"), self.activation
         if self.training:
             if self.track_running_stats:
                 counter = self._counter(input)
-                trial = trial_of(self, input, running_mean)
+                if held.get("_tracking") is not None or source is not None or is_recomputing():
+                    trial = trial_of(self, input, running_mean)
                 if trial is None and counter is not None:
                     check_counter(counter)
             else:
                 running_mean = running_var = None
-        source, activation = self.__dict__.get("_source"), self.activation
         if trial is not None:
             running_mean, running_var = trial.mean, trial.var
             momentum = trial.momentum
@@ -148,7 +150,7 @@ class Forward(Scripted, _BatchNorm):
             _held(self, self._parameters, "bias"),
             by_batch,
             momentum if momentum is not None else self._average(counter, running_mean),
-            self.__dict__["eps"],  # past the guard, which is for others and would break a graph
+            held["eps"],  # past the guard, which is for others and would break a graph
             activation=activation if _is_by_name(activation) or not self._activates_later() else None,
             route=self.route,
             **own,
