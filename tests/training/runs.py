@@ -60,3 +60,9 @@ class Stopper(Watcher):
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), self.number)
+
+
+def moves(net: torch.nn.Module) -> dict[str, bool]:
+    """Which norms are in training mode where the net is."""
+    net.train()
+    return {name: module.training for name, module in net.named_modules() if "bn" in name}
