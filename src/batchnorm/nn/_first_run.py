@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
+from ._nothing import nothing
+
 MOST = 64
 """Runs that a layer remembers; what is older belongs to forwards that no backward followed."""
 
@@ -31,11 +33,7 @@ class _Runs:
         self.kept: deque[tuple[Tensor, Beginning]] = deque(maxlen=MOST)
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
-        return _nothing, ()
-
-
-def _nothing() -> None:
-    """What a copy has instead."""
+        return nothing, ()
 
 
 def remember(layer: Any, x: Tensor, began: Beginning) -> None:

@@ -1,7 +1,6 @@
 """Is this forward one that activation checkpointing runs again? Then a backward is under way around it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,12 +39,3 @@ class FirstRun(Policy):
     def lets(self, moved: Moved) -> Verdict:
         """Whether this is the first run."""
         return ~_recomputing(moved.mean) if torch.compiler.is_compiling() else not is_recomputing()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, FirstRun)
-
-    def __hash__(self) -> int:
-        return hash(FirstRun)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return FirstRun, ()

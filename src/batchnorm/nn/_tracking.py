@@ -3,6 +3,7 @@
 A batch moves copies of the buffers, and the policies say what of that is kept. They never read a tensor back.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,6 +13,8 @@ from torch import Tensor
 from torch.nn import Module
 
 from batchnorm.functional import HALF_TYPES, Moments, batch_moments, cumulative_momentum, update_running_stats
+
+from ._nothing import nothing
 
 Verdict = bool | Tensor
 """Whether a batch counts: known, or one value of bool on the layer's device."""
@@ -42,31 +45,28 @@ class Moved:
         return Moments(self.mean.to(dtype), self.var.to(dtype) * ((count - 1).to(dtype) / count.to(dtype)), count)
 
 
-class Policy:
+class Policy(ABC):
     """Whether what a batch has done to a layer's statistics is kept."""
 
-    gathers: ClassVar[bool] = False
     lasting: ClassVar[bool] = False
     """Whether copies of the layer have it, too; it says whether there is a batch at all."""
     lets_none: ClassVar[bool] = False
     """Whether no batch ever counts."""
 
+    @abstractmethod
     def lets(self, moved: Moved) -> Verdict:
         """Whether a batch counts."""
-        raise NotImplementedError
 
 
-class Gatherer(Policy):
+class Gatherer(ABC):
     """Keeps the moments of batches, and moves a layer by several of them together when it is time."""
 
-    gathers = True
-
+    @abstractmethod
     def gather(self, layer: Module, own: Moments, called: Verdict) -> None:
         """Take moments in, those of a batch or what another has gathered; nothing where their count is 0.
 
         `called`: whether that is one call of the layer.
         """
-        raise NotImplementedError
 
 
 class Tracking:
@@ -76,17 +76,18 @@ class Tracking:
     which passes on what it has gathered to the next one.
     """
 
-    def __init__(self, policies: Sequence[Policy]) -> None:
+    def __init__(self, policies: Sequence[Policy | Gatherer]) -> None:
         self.policies = tuple(policies)
         self._gatherers = tuple(policy for policy in self.policies if isinstance(policy, Gatherer))
-        self._lasting = tuple(policy for policy in self.policies if policy.lasting)
-        self._filters = tuple(policy for policy in self.policies if not (policy.lasting or policy.gathers))
+        others = [policy for policy in self.policies if isinstance(policy, Policy)]
+        self._lasting = tuple(policy for policy in others if policy.lasting)
+        self._filters = tuple(policy for policy in others if not policy.lasting)
         self.gathers, self.lasts = bool(self._gatherers), bool(self._lasting)
         self.only_lasts = len(self._lasting) == len(self.policies)
-        self.lets_none = any(policy.lets_none for policy in self.policies)
+        self.lets_none = any(policy.lets_none for policy in others)
 
     def __reduce__(self) -> tuple[Callable[..., "Tracking | None"], tuple[Any, ...]]:
-        return (Tracking, (self._lasting,)) if self._lasting else (_nothing, ())
+        return (Tracking, (self._lasting,)) if self._lasting else (nothing, ())
 
     def judge(self, layer: Module, moved: Moved) -> Verdict:
         """Whether what a batch has done to the copies is to be kept."""
@@ -113,10 +114,6 @@ def _all(policies: tuple[Policy, ...], moved: Moved, verdict: Verdict) -> Verdic
             said = policy.lets(moved)
             verdict = said if verdict is True or said is False else verdict & said
     return verdict
-
-
-def _nothing() -> None:
-    """What a copy of a layer has in the place of what is for a while."""
 
 
 def tracking_of(layer: Module) -> Tracking | None:

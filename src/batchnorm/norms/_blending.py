@@ -21,6 +21,7 @@ from ..functional import (
     standardize,
     widen,
 )
+from ..nn import nothing
 
 Given = tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -38,11 +39,7 @@ class Lent:
     sources: tuple[Blend, ...]
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
-        return _nothing, ()
-
-
-def _nothing() -> None:
-    """What a copy has instead."""
+        return nothing, ()
 
 
 def blended(norm: Any, source: Blend, x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:

@@ -113,16 +113,16 @@ def _mixed(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bl
     return blend_of(norm) if held and first_tensor(args, kwargs) is not None else None
 
 
-def _begin(norm: nn.Module, *, recomputing: bool, gathers: bool) -> None:
+def _begin(norm: Any, *, recomputing: bool, gathers: bool) -> None:
     """Keep the state that a call may move, and let it move by the batch alone where its moments are wanted."""
     kept = {name: buffer.detach().clone() for name, buffer in norm._buffers.items() if buffer is not None}
     momentum = norm.momentum if gathers else None
     norm.__dict__["_waiting"] = _Waiting(kept, momentum, recomputing=recomputing, gathers=gathers)
     if gathers:
         # Of a norm of torch's kind, which in training reads no statistics: so NaN in them does not reach the moments.
-        norm.momentum = 1.0  # type: ignore[assignment]
+        norm.momentum = 1.0
         for name in _STATISTICS:
-            bare(norm._buffers[name]).zero_()  # type: ignore[arg-type]
+            bare(norm._buffers[name]).zero_()
 
 
 def after_call(norm: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: object) -> object:

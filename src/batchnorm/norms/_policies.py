@@ -5,17 +5,17 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from ..functional import Blend
-from ..nn import SAFE, FirstRun, Forward, Policy, Tracking, tracking_of
+from ..nn import SAFE, FirstRun, Forward, Gatherer, Policy, Tracking, tracking_of
 from ._blending import Lent
 from ._hooks import hang
 
 
-def lay(norm: nn.Module, policy: Policy) -> None:
+def lay(norm: nn.Module, policy: Policy | Gatherer) -> None:
     """Put a policy on a norm, inside of those that it has."""
     _set(norm, [*_policies(norm), policy])
 
 
-def lift(norm: nn.Module, policy: Policy) -> None:
+def lift(norm: nn.Module, policy: Policy | Gatherer) -> None:
     """Take a policy away again, wherever among the others it is; it may be gone already."""
     _set(norm, [one for one in _policies(norm) if one is not policy])
 
@@ -44,12 +44,12 @@ def as_checkpoint_safe_as_now(norm: nn.Module) -> Callable[[], None]:
     return put_back
 
 
-def _policies(norm: nn.Module) -> tuple[Policy, ...]:
+def _policies(norm: nn.Module) -> tuple[Policy | Gatherer, ...]:
     held = tracking_of(norm)
     return held.policies if held else ()
 
 
-def _set(norm: nn.Module, policies: Sequence[Policy]) -> None:
+def _set(norm: nn.Module, policies: Sequence[Policy | Gatherer]) -> None:
     norm.__dict__["_tracking"] = Tracking(policies) if policies else None
     hang(norm)
 

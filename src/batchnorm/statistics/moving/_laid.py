@@ -5,12 +5,12 @@ from functools import partial
 from torch import nn
 
 from ...errors import InputError, InputTypeError
-from ...nn import Policy
+from ...nn import Gatherer, Policy
 from ...norms import Norm, check_called, find_norms, lay, lift
 from ...transaction import Attributes
 
 
-def lay_on_all(change: Attributes, norms: list[Norm], policy: Policy) -> None:
+def lay_on_all(change: Attributes, norms: list[Norm], policy: Policy | Gatherer) -> None:
     """Put a policy on norms until the block ends."""
     for norm in norms:
         for module in norm.modules:
