@@ -194,12 +194,18 @@ class Notes(Watcher):
         self.notes.append(str(message))
 
 
-@pytest.mark.parametrize(("which", "when"), [("after:0.8", "after 8 steps"), ("bn1", "from the first step")])
+@pytest.mark.parametrize(("which", "when"), [("after:0.8", "after 8 steps"), ("bn1", "in the first step")])
 def test_statistics_that_are_frozen_young_are_noted(few, plain, which: str, when: str) -> None:
     heard, share = Notes(), 0.9 ** (8 if which == "after:0.8" else 0)
     fit(replace(plain, freeze_norms=which), source=few, watcher=heard)
     (said,) = [note for note in heard.notes if "frozen" in note]
-    assert said.startswith(f"statistics are frozen {when} that are young: up to {share:.0%} of them")
+    assert said.startswith(f"the running statistics are young when they are frozen, {when}: up to {share:.0%} of each")
+
+
+def test_they_are_noted_of_a_net_in_a_wrapper(few, plain) -> None:
+    heard = Notes()
+    fit(replace(plain, freeze_norms="bn1", epochs=1), model=nn.DataParallel(own_net()), source=few, watcher=heard)
+    assert [note for note in heard.notes if "young" in note]
 
 
 def test_statistics_of_many_batches_are_no_matter_of_note(few, plain) -> None:

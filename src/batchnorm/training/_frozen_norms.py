@@ -15,6 +15,10 @@ from ..statistics import freeze, unfreeze
 from ..transaction import original
 
 FEW = 4
+ROOT = "the model"
+"""The name of a norm that is the whole net."""
+YOUNG = 0.01
+"""A share of the statistics that does no harm."""
 
 
 class FrozenNorms:
@@ -99,23 +103,17 @@ def names_to_freeze(net: nn.Module, text: str) -> tuple[str, ...]:
     return moving
 
 
-YOUNG = 0.01
-"""A share of the statistics that does no harm."""
-ROOT = "the model"
-"""The name of a norm that is the whole net."""
-
-
 def notes_on_freezing(net: nn.Module, frozen: FrozenNorms | None) -> Iterator[str]:
     """Yield what is to be told of norms that are frozen before their statistics have settled."""
     if frozen is None:
         return
-    norms = (module for name, module in net.named_modules() if (name or ROOT) in frozen.names)
+    norms = (module for name, module in original(net)[0].named_modules() if (name or ROOT) in frozen.names)
     young = max((_share_of_the_beginning(norm, frozen.since) for norm in norms), default=0.0)
     if young > YOUNG:
-        when = f"after {frozen.since:,} steps" if frozen.since else "from the first step"
+        when = f"after {frozen.since:,} steps" if frozen.since else "in the first step"
         yield (
-            f"statistics are frozen {when} that are young: up to {young:.0%} of them is still what they began with "
-            "(mean 0, variance 1 in a new net), so the net may train badly, or diverge"
+            f"the running statistics are young when they are frozen, {when}: up to {young:.0%} of each is what it "
+            "began with (mean 0, variance 1 in a new net), so the net may train badly, or diverge"
         )
 
 
