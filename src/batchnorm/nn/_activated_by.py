@@ -40,13 +40,12 @@ class ActivatedBy:
 
     def __get__(self, layer: nn.Module | None, owner: type[nn.Module] | None = None) -> object:
         if layer is not None:
-            names = layer.__dict__.get(ACTIVATED_BY)
+            held, names = layer._modules, layer.__dict__.get(ACTIVATED_BY)
+            # Here, and not left to torch's own way of finding it: compiled code does not follow an error there.
+            if "activation" in held:
+                return held["activation"]
             if names is not None:
-                return _made_of([layer._modules[name] for name in names if name in layer._modules])
-            if (
-                "activation" in layer._modules
-            ):  # here, and not left to torch: compiled code does not follow an error there
-                return layer._modules["activation"]
+                return _made_of([held[name] for name in names if name in held])
         raise AttributeError(f"type object {getattr(owner, '__name__', owner)!r} has no attribute 'activation'")
 
 

@@ -21,7 +21,7 @@ from batchnorm.functional import (
 )
 
 from ..errors import InputError, InputTypeError
-from ._activated_by import ActivatedBy
+from ._activated_by import ACTIVATED_BY, ActivatedBy
 from ._guard import GuardedEps
 from ._moments_of import MomentsOf, given_to
 from ._recomputing import is_recomputing
@@ -105,6 +105,11 @@ class Forward(Scripted, _BatchNorm):
 
     def __prepare_scriptable__(self) -> Self:
         """What torch.jit.script asks for first: the layer, if it may run by the operator of torch."""
+        if ACTIVATED_BY in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}: torch.jit.script compiles a layer with an activation of its own, got one that "
+                f"calls {' and '.join(self.__dict__[ACTIVATED_BY])} in its place. Call batchnorm.revert(model) first."
+            )
         if given_to(self) is not None:
             raise RuntimeError(
                 f"{type(self).__name__}: torch.jit.script compiles a layer to torch's operator, expected "
