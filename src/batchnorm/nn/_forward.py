@@ -23,6 +23,7 @@ from batchnorm.functional import (
 from ..errors import InputError, InputTypeError
 from ._activated_by import ACTIVATED_BY, ActivatedBy
 from ._guard import GuardedEps
+from ._loading import Loads
 from ._moments_of import MomentsOf, given_to
 from ._recomputing import is_recomputing
 from ._scripted import Scripted, is_scripting
@@ -30,7 +31,7 @@ from ._traced import is_proxy, method_node, module_node
 from ._trial import trial_of
 
 
-class Forward(Scripted, _BatchNorm):
+class Forward(Scripted, Loads):
     """torch's state, a forward that is one call, and the two options that torch does not have."""
 
     __constants__ = [*_BatchNorm.__constants__, *Scripted.__constants__, "axes"]  # noqa: RUF012  # torch's convention
