@@ -9,7 +9,7 @@ from ...calls import Call, Reader, check_device
 from ...records import FoldedNorm, FoldReport
 from ...transaction import all_or_nothing, original, transaction, verb
 from ...wiring import check_repeatable, not_varied, trace_examples
-from .._witness import other_inputs
+from .._other_inputs import other_inputs
 from ._carry_out import carry_out, carry_out_and_prove
 from ._keep import let_go, mark_fold
 from ._make_plan import make_plan
