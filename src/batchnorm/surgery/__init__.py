@@ -1,5 +1,10 @@
-"""Fold batch norm into the weights of a model, in place; verify the result, report it, and undo it."""
+"""Change a model in place, verify the result, report it, and undo it: fold batch norm, or give it another class."""
 
+from ._chosen import Chosen as Chosen
+from ._chosen import Filter as Filter
+from ._chosen import check_keeps_statistics as check_keeps_statistics
+from ._chosen import check_together as check_together
+from ._chosen import choose as choose
 from .folding import NOT_FINITE as NOT_FINITE
 from .folding import FoldOptions as FoldOptions
 from .folding import Plan as Plan
