@@ -108,6 +108,24 @@ def test_an_argument_that_loads_something_or_is_none_is_one_message(key):
         build("timm:test_resnet", **SHAPE, **{key: value})
 
 
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "convnext_tiny", "regnet_x_400mf", "resnet18"])
+def test_an_argument_that_torchvision_drops_is_refused(name):
+    with pytest.raises(InputError, match=rf"^model_args: torchvision:{name}: unknown argument 'dorpout'\."):
+        build(f"torchvision:{name}", **SHAPE, dorpout=0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        ("mobilenet_v3_small", {"width_mult": 0.5}),
+        ("regnet_x_400mf", {"stem_width": 16}),
+        ("densenet121", {"drop_rate": 0.1}),
+    ],
+)
+def test_an_argument_that_only_a_function_of_torchvision_takes_is_handed_on(name, argument):
+    assert build(f"torchvision:{name}", **SHAPE, **argument)
+
+
 STYLES = {
     "norm": ("frozen", "^norm: expected one of batchnorm, torch, none for timm:test_resnet, .* got 'frozen'"),
     "activation": ("silu", "^activation: timm:test_resnet has its own order of layers and its own activations"),

@@ -1,9 +1,10 @@
 """How do timm and torchvision list and make their nets, and what if one of them cannot be imported?"""
 
 import importlib
+import inspect
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar
 
@@ -119,10 +120,23 @@ class Torchvision(Library):
             known["num_classes"] = shape["num_classes"]
             if size := self._size_argument(member):
                 known |= size(shape["image_size"])
+        self._check_known(member, arguments)
         net: nn.Module = self.module.models.get_model(member, weights=None, **{**known, **arguments})
         if shape and shape["in_channels"] != 3:
             take_grey(net, shape["in_channels"], f"torchvision:{member}")
         return net
+
+    def _check_known(self, member: str, arguments: Mapping[str, Any]) -> None:
+        """Refuse an argument of which nobody there has heard: some of these nets take any name, and drop it."""
+        home = importlib.import_module(self.module.models.get_model_builder(member).__module__)
+        known = {*_parameters(home)}
+        for name in arguments:
+            if name not in known:
+                raise InputError(
+                    f"torchvision:{member}: unknown argument {name!r}",
+                    argument="model_args",
+                    cure=did_you_mean(name, known) or f"{home.__name__} says which there are.",
+                )
 
     def _size_argument(self, member: str) -> Callable[[int], dict[str, Any]] | None:
         """How a net is told the size of images that it is made for."""
@@ -139,6 +153,16 @@ class Torchvision(Library):
 
 
 LIBRARIES: dict[str, Callable[[], Library]] = {"timm": Timm, "torchvision": Torchvision}
+
+
+def _parameters(module: ModuleType) -> Iterator[str]:
+    """The names of all parameters of the functions and methods that a module defines."""
+    for entry in vars(module).values():
+        if getattr(entry, "__module__", None) == module.__name__:
+            for one in (entry, *vars(entry).values()) if isinstance(entry, type) else (entry,):
+                function = getattr(one, "__func__", one)
+                if inspect.isfunction(inspect.unwrap(function)):
+                    yield from inspect.signature(function).parameters
 
 
 def imported(name: str) -> ModuleType:
