@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from ..errors import Fault, Sentence, Setting, Words
-from ..models import is_builtin
+from ..models import file_may_name
 from ..progress import FreezingPlan, Plan, PopulationPlan, Watcher
 from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
@@ -94,7 +94,7 @@ def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> Sentence:
     if job.in_hand:
         own = "".join(f", {name}=..." for name in job.in_hand)
         return Sentence(f"{place}; all is saved, go on with: batchnorm.training.resume({str(folder.path)!r}{own})")
-    model = None if is_builtin(job.config.model) else job.config.model
+    model = None if file_may_name(job.config.model) else job.config.model
     source = None if is_named(job.config.data) else str(job.config.data)
     return Sentence(f"{place}; all is saved, go on with: ", folder.resuming(model, source))
 
