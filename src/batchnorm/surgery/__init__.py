@@ -5,6 +5,8 @@ from ._chosen import Filter as Filter
 from ._chosen import check_keeps_statistics as check_keeps_statistics
 from ._chosen import check_together as check_together
 from ._chosen import choose as choose
+from .converting import convert as convert
+from .converting import revert as revert
 from .folding import NOT_FINITE as NOT_FINITE
 from .folding import FoldOptions as FoldOptions
 from .folding import Plan as Plan
@@ -26,11 +28,13 @@ from .folding import wiring_record as wiring_record
 
 __all__ = [
     "FoldOptions",
+    "convert",
     "drop_originals",
     "fold",
     "fold_state",
     "is_folded",
     "restore_fold",
+    "revert",
     "unfold",
     "unfolded_tensors",
 ]

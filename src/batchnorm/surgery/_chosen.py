@@ -8,7 +8,7 @@ from torch import nn
 from ..errors import ForPython, InputError, InputTypeError, RefusedError, its_type
 from ..norms import check_called, check_usable, is_norm
 from ..transaction import original
-from ._state import is_folded
+from .folding._state import is_folded
 
 Filter = Callable[[nn.Module, str], bool]
 """Says of a norm and its name whether it is meant."""
