@@ -12,6 +12,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm, SpectralNormLoadStateDict
 from torch.nn.utils.weight_norm import WeightNorm
 
 from ...transaction import Undo
+from .._become import Become, as_it_is
 
 _PRODUCTS = (nn.modules.conv._ConvNd, nn.Linear)
 
@@ -35,19 +36,7 @@ class Before:
 
     def put_back(self, model: nn.Module) -> None:
         """Let the module be that again."""
-        module = model.get_submodule(self.name)
-        module.__class__ = self.kind
-        present = vars(module)
-        for key in present.keys() - self.held.keys():
-            del present[key]
-        for key, value in self.held.items():
-            table = present.get(key)
-            if isinstance(value, dict | set) and table is not None and type(table) is type(value):
-                # In place: the handles of hooks hold on to the table itself.
-                table.clear()
-                table.update(value)
-            else:
-                present[key] = value.copy() if isinstance(value, dict | set) else value
+        Become(model.get_submodule(self.name), self.kind, self.held).carry_out()
 
 
 def materialize(model: nn.Module, undo: Undo) -> list[Before]:
@@ -68,12 +57,9 @@ def materialize(model: nn.Module, undo: Undo) -> list[Before]:
 
 
 def before_of(name: str, module: nn.Module) -> Before:
-    """What a module is, before it is made plain: the same objects in tables of their own."""
-    return Before(name, type(module), _copied(vars(module)))
-
-
-def _copied(held: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.copy() if isinstance(value, dict | set) else value for key, value in held.items()}
+    """What a module is, before it is made plain."""
+    present = as_it_is(module)
+    return Before(name, present.kind, dict(present.held))
 
 
 def is_computed(module: nn.Module) -> bool:
