@@ -1,10 +1,5 @@
 """Change a model in place, verify the result, report it, and undo it: fold batch norm, or give it another class."""
 
-from ._chosen import Chosen as Chosen
-from ._chosen import Filter as Filter
-from ._chosen import check_keeps_statistics as check_keeps_statistics
-from ._chosen import check_together as check_together
-from ._chosen import choose as choose
 from .converting import convert as convert
 from .converting import revert as revert
 from .folding import NOT_FINITE as NOT_FINITE
