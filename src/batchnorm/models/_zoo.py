@@ -35,7 +35,7 @@ def build_from_zoo(
 
     Args:
         name: `timm:NAME` or `torchvision:NAME`.
-        shape: `num_classes`, `in_channels` and `image_size`; empty for what the library takes by itself.
+        shape: `num_classes`, `in_channels` and `image_size`; what is left out is the library's default.
         style: `norm`, and of `activation` and `norm_place` what differs from the default.
         model_args: further arguments of the net: numbers, booleans and plain words.
 
