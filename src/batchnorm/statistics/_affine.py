@@ -7,8 +7,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import RefusedError
 from ..norms import held_parameters, own_parameters
+from ..surgery import Chosen
 from ..transaction import check_holds_weights
-from ._chosen import Chosen
 
 Named = Mapping[str, nn.Parameter]
 

@@ -15,9 +15,9 @@ from ..norms import (
     remember_held,
 )
 from ..records import Freezing, NormFreezing
+from ..surgery import Chosen, Filter, check_keeps_statistics, check_together, choose
 from ..transaction import Undo, all_or_nothing, all_steps, attribute_steps, check_not_held, gradient_steps, verb
 from ._affine import Named, to_return, to_take
-from ._chosen import Chosen, Filter, check_keeps_statistics, check_together, choose
 from ._parents import Parents
 
 
