@@ -6,8 +6,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import RefusedError
-from ..norms import held_parameters, own_parameters
-from ..surgery import Chosen
+from ..norms import Chosen, held_parameters, own_parameters
 from ..transaction import check_holds_weights
 
 Named = Mapping[str, nn.Parameter]

@@ -1,11 +1,6 @@
 """Change a model in place, verify the result, report it, and undo it: fold batch norm, or give it another class."""
 
 from ._carry_out import NOT_FINITE as NOT_FINITE
-from ._chosen import Chosen as Chosen
-from ._chosen import Filter as Filter
-from ._chosen import check_keeps_statistics as check_keeps_statistics
-from ._chosen import check_together as check_together
-from ._chosen import choose as choose
 from ._fold import fold as fold
 from ._keep import check_not_dropped as check_not_dropped
 from ._keep import drop_originals as drop_originals

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from ...norms import own_parameters
+from ...norms import Filter, own_parameters, select
 from ...records import ConvertedNorm, ConvertReport
 from ...transaction import Undo, all_or_nothing, gradient_steps, module_steps, verb
 from .._become import as_it_is
-from .._chosen import Filter, select
 from ._asked import Asked, Target, asked
 from ._becoming import Becoming, become, clash
 from ._given_back import give_back

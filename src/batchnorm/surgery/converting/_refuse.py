@@ -4,9 +4,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ...errors import RefusedError
 from ...nn import tracking_of
-from ...norms import blend_of
+from ...norms import Chosen, blend_of
 from ...transaction import check_holds_weights, check_not_held
-from .._chosen import Chosen
 
 
 def check_convertible(chosen: Chosen, verb: str) -> None:

@@ -2,9 +2,9 @@
 
 from torch import nn
 
+from ...norms import Filter, select
 from ...records import ConvertedNorm, ConvertReport
 from ...transaction import all_or_nothing, verb
-from .._chosen import Filter, select
 from ._convert import remember
 from ._former import former_of
 from ._given_back import give_back

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from torch import nn
 
 from ..errors import ForPython, InputError, InputTypeError, RefusedError, its_type
-from ..norms import check_called, check_usable, is_norm
 from ..transaction import original
-from ._state import is_folded
+from ._find import check_called, check_usable, is_norm
 
 Filter = Callable[[nn.Module, str], bool]
 """Says of a norm and its name whether it is meant."""
 
+FOLDS = "_batchnorm_folds"
+"""The attribute of a folded model that holds what `unfold` needs: then its norms are in its weights."""
 _FEW = 4
 
 
@@ -86,7 +87,7 @@ def select(model: nn.Module, filter_fn: Filter | None, counts: Callable[[nn.Modu
 
 def _without(module: nn.Module) -> InputError:
     expected = "a model with batch norms"
-    if is_folded(module):
+    if any(FOLDS in vars(inner) for inner in module.modules()):
         got = "a folded one, whose norms are part of its weights"
         return InputError(argument="model", expected=expected, got=got, cure="Call batchnorm.unfold before.")
     return InputError(argument="model", expected=expected, got="one that has none")
