@@ -16,8 +16,7 @@ def own_net(path: Path, model: object, tensors: dict[str, Tensor]) -> tuple[nn.M
 
     Args:
         path: the checkpoint.
-        model: the own `package.module:function` that builds the net, without arguments, or a net of timm or
-            torchvision, of as many classes and channels as the tensors are for.
+        model: as in `built_for`.
         tensors: what is in it; they get the names that they have in the net.
 
     Raises:
@@ -26,6 +25,27 @@ def own_net(path: Path, model: object, tensors: dict[str, Tensor]) -> tuple[nn.M
     """
     from ..surgery import take_dtypes
 
+    net, taken = built_for(model, tensors)
+    try:
+        take_dtypes(net, tensors)
+        net.load_state_dict(tensors)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"{path}: does not fit the net of {model}: {_first_lines(error)}") from None
+    return net.eval(), taken
+
+
+def built_for(model: object, tensors: dict[str, Tensor]) -> tuple[nn.Module, str]:
+    """Return the net for the tensors of a checkpoint, without their numbers, and what had to be taken off their names.
+
+    Args:
+        model: the own `package.module:function` that builds the net, without arguments, or a net of timm or
+            torchvision, of as many classes and channels as the tensors are for.
+        tensors: they get the names that they have in the net.
+
+    Raises:
+        InputTypeError: `model` is no name, but a module, for one.
+        InputError: the net cannot be built.
+    """
     if not isinstance(model, str):
         raise InputTypeError(
             argument="model",
@@ -37,12 +57,7 @@ def own_net(path: Path, model: object, tensors: dict[str, Tensor]) -> tuple[nn.M
     taken = take_off_wrappers(tensors, net.state_dict())
     if is_in_zoo(model):
         net = _fitting(net, model, tensors)
-    try:
-        take_dtypes(net, tensors)
-        net.load_state_dict(tensors)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"{path}: does not fit the net of {model}: {_first_lines(error)}") from None
-    return net.eval(), taken
+    return net, taken
 
 
 _AS_IT_IS = {"norm": "torch"}

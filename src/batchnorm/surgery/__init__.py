@@ -19,6 +19,7 @@ from ._unfold import unfold as unfold
 from ._unfolded_tensors import unfolded_tensors as unfolded_tensors
 from ._wiring_record import wiring_record as wiring_record
 from .converting import convert as convert
+from .converting import named as named
 from .converting import revert as revert
 
 __all__ = [
