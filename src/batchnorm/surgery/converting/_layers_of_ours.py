@@ -8,7 +8,7 @@ from torch import nn
 
 from ... import nn as ours
 from ...functional import BATCH, Source
-from ...nn import Forward, Ghost
+from ...nn import ACTIVATED_BY, Forward, Ghost
 from ._becoming import Becoming
 from ._kinds import Kind
 
@@ -105,6 +105,9 @@ class Ours:
     def _given(self, norm: nn.Module, kind: Kind) -> Mapping[str, Any]:
         """The attributes of the layer: what was asked for, and what a new one has by itself."""
         given: dict[str, Any] = {} if kind.is_ours else dict(_NEW)
+        if kind.steps and not kind.is_ours:
+            del given["activation"]
+            given[ACTIVATED_BY] = kind.steps
         given |= {name: self.options[name] for name in ("activation", "route") if name in self.options}
         source = self._source(norm, kind)
         if source is not None:
@@ -127,6 +130,6 @@ def _cannot(norm: nn.Module, kind: Kind, gives: Mapping[str, Any]) -> str | None
         return f"moments={str(source)!r} reads running statistics, and it keeps none"
     if source is not None and source.takes_mask and getattr(norm, "own_step", None) is not None:
         return f"moments={str(source)!r} cannot be combined with what else a {kind.known.__name__} does"
-    if gives.get("activation") is not None and "activation" in norm._modules:
-        return "it has an activation module of its own"
+    if gives.get("activation") is not None and ("activation" in norm._modules or kind.steps):
+        return "it has an activation of its own"
     return None
