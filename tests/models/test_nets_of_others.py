@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+import batchnorm
 from batchnorm.errors import InputError
 from batchnorm.models import build, file_may_name
 
@@ -54,6 +55,39 @@ def test_further_arguments_are_the_nets_own():
 def test_a_net_for_images_of_one_size_is_built_for_that_of_the_images():
     net = build("timm:test_vit", **SHAPE)
     assert net.patch_embed.img_size == (32, 32)
+
+
+def norms_of(net: nn.Module) -> set[type[nn.Module]]:
+    return {type(module) for module in net.modules() if "running_var" in dict(module.named_buffers(recurse=False))}
+
+
+@pytest.mark.parametrize("name", ["timm:test_resnet", "timm:test_efficientnet", "torchvision:mobilenet_v3_small"])
+def test_its_batch_norms_become_this_librarys_and_the_net_computes_the_same(name):
+    own, ours = build(name, **SHAPE).double().eval(), build(name, **{**SHAPE, "norm": "batchnorm"}).double().eval()
+    ours.load_state_dict(own.state_dict())
+    x = torch.randn(2, 1, 32, 32, dtype=torch.float64)
+    assert norms_of(ours) == {batchnorm.nn.BatchNorm2d}
+    torch.testing.assert_close(ours(x), own(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["none", None])
+def test_a_net_without_norms_has_none_of_their_tensors_and_keeps_their_activations(norm):
+    net, own = build("timm:test_efficientnet", **{**SHAPE, "norm": norm}), build("timm:test_efficientnet", **SHAPE)
+    assert norms_of(net) == set()
+    assert not {"bn1.weight", "bn1.bias", "bn1.running_mean"} & {*net.state_dict()}
+    x = torch.randn(2, 24, 4, 4)
+    torch.testing.assert_close(net.bn1(x), own.bn1.act(x.clone()))
+
+
+def test_a_norm_that_does_what_nobody_knows_cannot_be_left_out(monkeypatch):
+    timm = sys.modules["timm"]
+    net = timm.create_model("test_resnet")
+    net.bn1.forward = lambda x: x * 2
+    monkeypatch.setattr(timm, "create_model", lambda *args, **options: net)
+    with pytest.raises(
+        InputError, match=r"^norm: bn1 of timm:test_resnet, a \S+, cannot be left out: .*forward of its own"
+    ):
+        build("timm:test_resnet", **{**SHAPE, "norm": "none"})
 
 
 def test_a_module_of_these_libraries_is_code_of_ones_own():

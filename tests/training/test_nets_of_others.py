@@ -34,7 +34,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CONFIG = TrainConfig(
     model="timm:test_efficientnet",
     model_args={"act_layer": "relu"},
-    norm="torch",
     epochs=1,
     batch_size=50,
     threads=1,
@@ -69,7 +68,7 @@ def test_a_run_is_read_without_naming_its_net_again(run, few, verb):
 
 def test_a_loaded_net_has_the_arguments_and_the_weights_of_the_training(trained):
     net, card = load_run(trained)
-    assert (type(net).__name__, card.model, type(net.bn1.act)) == ("EfficientNet", CONFIG.model, nn.ReLU)
+    assert (type(net).__name__, card.model, str(net.bn1.activation)) == ("EfficientNet", CONFIG.model, "relu")
     assert_same_bits(net.state_dict(), weights(trained))
 
 

@@ -10,6 +10,7 @@ from ..errors import ForPython, InputError, Setting
 from ..files import one_line
 from ._own_model import described
 from ._zoo_libraries import LIBRARIES
+from ._zoo_norms import take_norms
 
 PLAIN_WORD = re.compile(r"[\w.+-]{0,64}", re.ASCII)
 """What a word among the arguments may be: the name of a choice, never a path or an address."""
@@ -35,7 +36,7 @@ def build_from_zoo(
 
     Args:
         name: `timm:NAME` or `torchvision:NAME`.
-        shape: `num_classes`, `in_channels` and `image_size`; empty for what the library takes by itself.
+        shape: `num_classes`, `in_channels` and `image_size`; what is left out is the library's default.
         style: `norm`, and of `activation` and `norm_place` what differs from the default.
         model_args: further arguments of the net: numbers, booleans and plain words.
 
@@ -55,7 +56,8 @@ def build_from_zoo(
     except Exception as error:  # other libraries may raise anything, and assert
         argument = "model_args" if model_args else "model"
         raise InputError(f"{name}: making the net raised {described(error)}", argument=argument) from error
-    return _with_norms(net, norm)
+    take_norms(net, norm, name)
+    return net
 
 
 def _check_style(name: str, norm: object, style: Mapping[str, Any]) -> None:
@@ -103,10 +105,3 @@ def _check_arguments(name: str, model_args: Mapping[str, Any]) -> None:
                 got=f"{one_line(repr(value), 100)} for {one_line(key, 40)}",
                 cure=("Write a function of your own for more: ", Setting("model", "package.module:function"), "."),
             )
-
-
-def _with_norms(net: nn.Module, norm: str) -> nn.Module:
-    """Give a net that was just made the norm layers that were asked for."""
-    if norm != "torch":
-        raise InputError("not yet", argument="norm")
-    return net

@@ -41,7 +41,7 @@ class Library(ABC):
 
         Args:
             member: its name in the registry.
-            shape: `num_classes`, `in_channels` and `image_size`, or nothing for the library's defaults.
+            shape: `num_classes`, `in_channels` and `image_size`; what is left out is the library's default.
             arguments: what the net takes besides; they win.
         """
 
@@ -73,6 +73,7 @@ class Timm(Library):
 
     name = "timm"
     listing = "timm.list_models()"
+    names_of: ClassVar[Mapping[str, str]] = MappingProxyType({"num_classes": "num_classes", "in_channels": "in_chans"})
 
     def names(self) -> Iterable[str]:
         """All that are not deprecated."""
@@ -81,12 +82,10 @@ class Timm(Library):
 
     def make(self, member: str, shape: Mapping[str, int], arguments: Mapping[str, Any]) -> nn.Module:
         """Call `timm.create_model`."""
-        known: dict[str, Any] = {}
-        if shape:
-            known = {"num_classes": shape["num_classes"], "in_chans": shape["in_channels"]}
-            about = self.module.get_pretrained_cfg(member)
-            if about is not None and about.fixed_input_size:
-                known["img_size"] = shape["image_size"]
+        known: dict[str, Any] = {self.names_of[key]: value for key, value in shape.items() if key in self.names_of}
+        about = self.module.get_pretrained_cfg(member)
+        if "image_size" in shape and about is not None and about.fixed_input_size:
+            known["img_size"] = shape["image_size"]
         net: nn.Module = self.module.create_model(member, **{**known, **arguments})
         return net
 
@@ -116,14 +115,14 @@ class Torchvision(Library):
     def make(self, member: str, shape: Mapping[str, int], arguments: Mapping[str, Any]) -> nn.Module:
         """Call `torchvision.models.get_model`."""
         known: dict[str, Any] = dict(self.single) if member in ("googlenet", "inception_v3") else {}
-        if shape:
+        if "num_classes" in shape:
             known["num_classes"] = shape["num_classes"]
-            if size := self._size_argument(member):
-                known |= size(shape["image_size"])
+        if "image_size" in shape and (size := self._size_argument(member)):
+            known |= size(shape["image_size"])
         self._check_known(member, arguments)
         net: nn.Module = self.module.models.get_model(member, weights=None, **{**known, **arguments})
-        if shape and shape["in_channels"] != 3:
-            take_grey(net, shape["in_channels"], f"torchvision:{member}")
+        if (in_channels := shape.get("in_channels", 3)) != 3:
+            take_grey(net, in_channels, f"torchvision:{member}")
         return net
 
     def _check_known(self, member: str, arguments: Mapping[str, Any]) -> None:

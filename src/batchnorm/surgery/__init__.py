@@ -1,6 +1,7 @@
 """Change a model in place, verify the result, report it, and undo it: fold batch norm, or give it another class."""
 
 from .converting import convert as convert
+from .converting import named as named
 from .converting import revert as revert
 from .folding import NOT_FINITE as NOT_FINITE
 from .folding import FoldOptions as FoldOptions
