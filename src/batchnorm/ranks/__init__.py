@@ -2,16 +2,22 @@
 
 from ._agreement import all_equal as all_equal
 from ._agreement import all_hold as all_hold
+from ._environment import Place as Place
+from ._environment import place_in as place_in
 from ._exchange import exchange as exchange
+from ._processes import processes as processes
 from ._ranks import RankError as RankError
 from ._ranks import Ranks as Ranks
 
 __all__ = [
+    "Place",
     "RankError",
     "Ranks",
     "all_equal",
     "all_hold",
     "exchange",
+    "place_in",
+    "processes",
 ]
 
 

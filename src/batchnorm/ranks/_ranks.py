@@ -26,8 +26,13 @@ class Ranks:
 
     Args:
         group: a process group; None for all processes, if `torch.distributed` is initialized.
-        device: the model's, where the tensors of an exchange must lie for NCCL.
+        device: the model's, where the tensors of an exchange must lie if the group is one of NCCL alone.
         verb: what they do together.
+
+    Attributes:
+        rank: the number of this process, from 0.
+        size: how many there are.
+        device: the model's.
 
     Raises:
         InputError: this process is not in the group.
@@ -43,11 +48,17 @@ class Ranks:
                 expected="a group that this process belongs to",
                 cure=f"Call {verb} only in the processes of the group.",
             )
+        self.device = device
         self._group = group
-        self._device = device if ready and dist.get_backend(group) == "nccl" else torch.device("cpu")
+        self._wire = device if ready and not _carries_cpu_tensors(group) else torch.device("cpu")
         # Over NCCL one process goes the way of many, so that a machine with one GPU shows that it can be gone.
-        self._alone = self.size == 1 and self._device.type == "cpu"
+        self._alone = self.size == 1 and self._wire.type == "cpu"
         self._over = self.size == 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and speaks for all."""
+        return self.rank == 0
 
     def gather(self, vector: Tensor) -> list[Tensor]:
         """Every process's vector of float64, in the order of ranks; their lengths may differ.
@@ -61,6 +72,22 @@ class Ranks:
         padded = vector.new_zeros(max(lengths))
         padded[: len(vector)] = vector
         return [one[:length] for one, length in zip(self._all(padded), lengths, strict=True)]
+
+    def sum(self, vector: Tensor) -> Tensor:
+        """Every process's vector of float64, of one length, added up in the order of ranks: the same bits for all.
+
+        Raises:
+            RankError: another process failed, or cannot be reached.
+        """
+        return torch.stack(self.gather(vector)).sum(0)
+
+    def any(self, flag: bool) -> bool:
+        """Whether one of the processes says yes.
+
+        Raises:
+            RankError: another process failed, or cannot be reached.
+        """
+        return flag if self._alone else any(self._headers(failed=False, length=int(flag)))
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -98,7 +125,7 @@ class Ranks:
         raise RankError("another process failed, so nothing was changed here", cure=told)
 
     def _all(self, tensor: Tensor) -> list[Tensor]:
-        sent = tensor.to(self._device)
+        sent = tensor.to(self._wire)
         received = [torch.empty_like(sent) for _ in range(self.size)]
         try:
             dist.all_gather(received, sent, group=self._group)
@@ -109,3 +136,8 @@ class Ranks:
                 cure="Start all processes again.",
             ) from error
         return [one.cpu() for one in received]
+
+
+def _carries_cpu_tensors(group: dist.ProcessGroup | None) -> bool:
+    backends = dist.get_backend_config(group)
+    return "cpu:" in backends and "cpu:nccl" not in backends
