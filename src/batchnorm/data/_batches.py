@@ -18,7 +18,6 @@ from ._normalization import Normalization
 from ._share import Part, Share
 from ._split import Split
 
-
 ALL = Share()
 """The part of a process that is alone."""
 

@@ -8,6 +8,8 @@ from ._exchange import exchange as exchange
 from ._processes import processes as processes
 from ._ranks import RankError as RankError
 from ._ranks import Ranks as Ranks
+from ._tensors import gather_tensors as gather_tensors
+from ._tensors import tensors_of_first as tensors_of_first
 
 __all__ = [
     "Place",
@@ -16,8 +18,10 @@ __all__ = [
     "all_equal",
     "all_hold",
     "exchange",
+    "gather_tensors",
     "place_in",
     "processes",
+    "tensors_of_first",
 ]
 
 

@@ -28,7 +28,7 @@ def contradictions(config: TrainConfig) -> Iterator[Fault]:
     if config.sync_bn and config.moments != "batch":
         yield Fault(
             argument="sync_bn",
-            problem=f"the norms would normalize by the moments of all processes, and the moments are {config.moments!r}",
+            problem=f"it normalizes by the moments of all processes, and the moments are {config.moments!r}",
             cure=("Leave out ", Setting("sync_bn"), " or ", Setting("moments"), "."),
         )
     if config.sync_bn and config.bn_buffers != "rank0":

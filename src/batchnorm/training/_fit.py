@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from ..data import Source
 from ..progress import StepReport, Watcher, training_shown
+from ..ranks import processes
 from ..records import EpochRecord, TrainResult
 from ..runs import (
     ModelCard,
@@ -27,19 +29,24 @@ from ..runs import (
     source_of,
     torch_settings,
 )
+from ._alike import check_alike
 from ._average_statistics import measure_average
 from ._checkpoint import Position, save_checkpoint
+from ._data_parallel import data_parallel
 from ._final_statistics import recalibrate_trained
 from ._final_test import final_test
 from ._fold_training import fold_trained
 from ._freed_memory import keep_freed_memory
 from ._given import check_given, tells_options
 from ._going_on import data_of_run, last_checkpoint, name_in_run, refuse_older
+from ._job import Job
+from ._judged import judged
 from ._messages import announce, how_to_go_on, what_differs
 from ._population import measure_if_due
-from ._preparation import Job, in_hand, prepare
+from ._preparation import in_hand, prepare
 from ._room import check_room, folder_made
-from ._step import judged, refuse_nonfinite, take_step
+from ._shipped import as_shipped, take_shipped
+from ._step import refuse_nonfinite, take_step
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,8 +115,15 @@ def fit(
     own_data = source if source is None or isinstance(source, str) else found.info.name
     config = replace(given, model=name_of(model) or given.model, data=OwnData(own_data) if own_data else given.data)
     folder = None if out is None else plan_in_place_of(out) if overwrite else RunFolder.plan(out)
-    with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
-        job = prepare(config, device, model, found, in_hand(model=model, source=source))
+    with (
+        listen_for_stop() as stop,
+        torch_settings(config) as device,
+        processes(device) as ranks,
+        ranks.telling(),
+        contextlib.ExitStack() as held,
+    ):
+        folder = folder if ranks.first else None
+        job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
         told = held.enter_context(training_shown(watcher, progress=progress))
         if folder:
             held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
@@ -162,20 +176,23 @@ def resume(
     with (
         listen_for_stop() as stop,
         torch_settings(config) as device,
-        folder.held(),
+        processes(device) as ranks,
+        ranks.telling(),
+        folder.held() if ranks.first else contextlib.nullcontext(),
         training_shown(watcher, progress=progress) as told,
     ):
         checkpoint = last_checkpoint(folder)
-        job = prepare(config, device, model, found, in_hand(model=model, source=source))
+        job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
         if checkpoint:
             job.restore(checkpoint)
             refuse_older(folder, checkpoint, config)
-            folder.complete_metrics(checkpoint.history)
+            if ranks.first:
+                folder.complete_metrics(checkpoint.history)
             for difference in what_differs(job, checkpoint):
                 told.note(difference)
-        if not folder.result.exists():
+        if ranks.first and not folder.result.exists():
             check_room(job, folder)
-        return _run(job, folder, stop, told)
+        return _run(job, folder if ranks.first else None, stop, told)
 
 
 def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
@@ -185,14 +202,17 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
     result = folder.read_result() if folder else None
     if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
         _stop_if_asked(job, folder, stop)
+    check_alike(job)
     with job.frozen.released_at_the_end() if job.frozen else contextlib.nullcontext():
         job.freeze_if_due()
-        while job.position.epoch < job.config.epochs:
-            _train_epoch(job, folder, stop, watcher)
-            _finish_epoch(job, folder, stop, watcher)
-            _save(job, folder)
-            watcher.epoch(job.history[-1])
-            _stop_if_asked(job, folder, stop)
+        with data_parallel(job):
+            while job.position.epoch < job.config.epochs:
+                _train_epoch(job, folder, stop, watcher)
+                _finish_epoch(job, folder, stop, watcher)
+                _save(job, folder)
+                watcher.epoch(job.history[-1])
+                _stop_if_asked(job, folder, stop)
+        take_shipped(job)
         if not result:
             recalibrate_trained(job, folder, stop, watcher)
     if result and folder and result.recalibrated_since:
@@ -208,9 +228,9 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
 
 
 def _stop_if_asked(job: Job, folder: RunFolder | None, stop: StopRequest) -> None:
-    if stop.signal:
+    if job.ranks.any(stop.signal is not None):
         _save(job, folder)
-        raise TrainingInterrupted(how_to_go_on(job, folder, stop.signal))
+        raise TrainingInterrupted(how_to_go_on(job, folder, stop.signal or "SIGINT"))
 
 
 def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
@@ -219,7 +239,7 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
     job.model.train()
     _measure_if_due(job, folder, stop, watcher)
     job.freeze_if_due()
-    for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step):
+    for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share):
         take_step(job, folder, images, labels)
         _measure_if_due(job, folder, stop, watcher)
         job.freeze_if_due()
@@ -252,6 +272,8 @@ def _finish_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher
     loss, accuracy = here.means()
     val_loss, val_accuracy = judged(job, folder, job.val, "validation") if job.val is not None else (None, None)
     seconds = here.epoch_seconds + time.perf_counter() - start
+    times = torch.tensor([seconds, here.epoch_seconds, here.refresh_seconds], dtype=torch.float64)
+    seconds, here.epoch_seconds, here.refresh_seconds = job.ranks.gather(times)[0].tolist()  # one clock counts
     job.history.append(
         EpochRecord(
             epoch=here.epoch + 1,
@@ -277,7 +299,10 @@ def _finish_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher
 def _save(job: Job, folder: RunFolder | None) -> None:
     """Write model, checkpoint and metrics, in an order in which a crash between two of them loses nothing."""
     refuse_nonfinite(job, folder)
+    checkpoint = job.checkpoint()
+    with as_shipped(job) as net:
+        if folder:
+            save_model(folder.model, net, job.card)
     if folder:
-        save_model(folder.model, job.best, job.card)
-        save_checkpoint(folder.checkpoint, job.checkpoint())
+        save_checkpoint(folder.checkpoint, checkpoint)
         folder.write_metrics(job.history)

@@ -10,8 +10,8 @@ from ..progress import FreezingPlan, Plan, PopulationPlan, Watcher
 from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
 from ._frozen_norms import notes_on_freezing
+from ._job import Job
 from ._moments import notes_on_moments
-from ._preparation import Job
 
 
 def announce(job: Job, watcher: Watcher) -> None:
