@@ -126,7 +126,11 @@ def _prove_takes_so_few(
             f"{whose} has {size} images for {ranks.size} processes, so that one of them gets {few}, and this net "
             f"cannot train on that ({str(error).removesuffix('.')})",
             argument="batch_size",
-            cure=("Choose another, start fewer processes", (", or use ", Setting("sync_bn")) if count else "", "."),
+            cure=(
+                "Choose another, start fewer processes",
+                (", or use ", Setting("sync_bn", True)) if count else "",
+                ".",
+            ),
         ) from error
 
 
