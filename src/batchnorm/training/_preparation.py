@@ -13,6 +13,7 @@ from ..data import Batches, Normalization, Source
 from ..errors import InputError, Setting
 from ..files import in_short
 from ..models import OwnNorm, build, names_own_norm
+from ..ranks import Ranks, one_per_machine_first
 from ..records import EpochRecord
 from ..runs import MAY_DIFFER, ModelCard, RecalibrationImages, TrainConfig, augmentation_of, evaluation_batches
 from ._as_it_came import as_it_came_if_refused
@@ -35,7 +36,8 @@ class Job:
     """A training: the parts that move (model, average, optimizer, scheduler, position) and those that do not.
 
     `in_hand` names the arguments by which the caller handed over objects, which no command line can name. By
-    `average_images` the average's statistics are measured wherever it is judged; `None` where they are not.
+    `average_images` the average's statistics are measured wherever it is judged; `None` where they are not. `ranks` are
+    the processes that train together.
     """
 
     config: TrainConfig
@@ -54,6 +56,7 @@ class Job:
     refreshes: Refreshes | None = None
     frozen: FrozenNorms | None = None
     average_images: RecalibrationImages | None = None
+    ranks: Ranks = field(default_factory=Ranks.alone)
 
     @property
     def steps_done(self) -> int:
@@ -155,6 +158,7 @@ def prepare(
     model: nn.Module | str | None,
     source: Source,
     objects: tuple[str, ...] = (),
+    ranks: Ranks | None = None,
 ) -> Job:
     """Build the net, prove that it takes the images, read them, set up the rule.
 
@@ -164,6 +168,7 @@ def prepare(
         model: the caller's own net, or the name of its function; `None` builds what `config.model` names.
         source: the data.
         objects: see `Job.in_hand`.
+        ranks: the processes that train together; None for one alone.
 
     Raises:
         InputError: the data or the net cannot be used.
@@ -180,7 +185,7 @@ def prepare(
         take_moments(net, config)
         net.to(device)
         prove_takes(net, source, config, device)
-        return _job(config, device, net, arguments, source, objects)
+        return _job(config, device, net, arguments, source, objects, ranks or Ranks.alone())
 
 
 def _job(
@@ -190,11 +195,14 @@ def _job(
     arguments: dict[str, Any],
     source: Source,
     objects: tuple[str, ...],
+    ranks: Ranks,
 ) -> Job:
     """Read the images, and put all together that trains a net which can be trained."""
     if config.channels_last:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
-    train, val = data.split_off_validation(source.load("train"), config.val_fraction, config.seed)
+    with one_per_machine_first(ranks):
+        images = source.load("train")
+    train, val = data.split_off_validation(images, config.val_fraction, config.seed)
     normalization = Normalization.of(train.images)
     card = ModelCard(
         model=config.model,
@@ -237,6 +245,7 @@ def _job(
         optimizer=optimizer,
         scheduler=make_scheduler(optimizer, config, steps=steps),
         in_hand=objects,
+        ranks=ranks,
         refreshes=refreshes_of(net, batches, config, frozen),
         frozen=frozen,
         average_images=population_of(batches, config) if config.ema_buffers == "recalibrate" else None,
