@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from ..errors import InputError
 
 NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""What torch needs to join; LOCAL_RANK and LOCAL_WORLD_SIZE are missing where something else than torchrun started us."""
+"""What torch needs to join; only torchrun adds LOCAL_RANK and LOCAL_WORLD_SIZE."""
 ANEW = "Start all processes by torchrun, or remove RANK and WORLD_SIZE from the environment to have one alone."
 
 
 @dataclass(frozen=True)
 class Place:
-    """The place of this process among those that were started together: its number, theirs, and both on this machine."""
+    """The place of this process among those that were started together: its number, theirs, both on this machine."""
 
     rank: int
     size: int

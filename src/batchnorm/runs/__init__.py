@@ -13,6 +13,7 @@ from ._config import differences as differences
 from ._config import read_config as read_config
 from ._config import write_config as write_config
 from ._confusion_picture import confusion_picture as confusion_picture
+from ._environment import pick_device as pick_device
 from ._environment import torch_settings as torch_settings
 from ._evaluate import evaluate as evaluate
 from ._evaluate import fitting_source as fitting_source

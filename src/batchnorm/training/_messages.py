@@ -79,8 +79,8 @@ def what_differs(job: Job, checkpoint: Checkpoint) -> Iterator[str]:
     if checkpoint.processes != job.ranks.size:
         begun = "1 process" if checkpoint.processes == 1 else f"{checkpoint.processes} processes"
         yield (
-            f"the run had {begun}, and now has {job.ranks.size}: it goes on with the same images in the same order, but "
-            "not bit for bit"
+            f"the run had {begun}, and now has {job.ranks.size}: it goes on with the same images in the same order, "
+            "but not bit for bit"
         )
     if "route" not in checkpoint.circumstances and job.config.norm == "batchnorm" and job.config.route != "native":
         yield (

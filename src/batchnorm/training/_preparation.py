@@ -9,9 +9,8 @@ from .. import data
 from ..data import Batches, Normalization, Share, Source
 from ..errors import InputError
 from ..models import OwnNorm, build, names_own_norm
-from ..ranks import Ranks
+from ..ranks import Ranks, one_per_machine_first
 from ..runs import ModelCard, TrainConfig, augmentation_of, evaluation_batches
-from ._alike import check_options_alike
 from ._as_it_came import as_it_came_if_refused
 from ._frozen_norms import frozen_norms_of
 from ._job import Job
@@ -49,8 +48,7 @@ def prepare(
         InputError: the data or the net cannot be used.
         RankError: another process failed, or cannot be reached.
     """
-    ranks = ranks or Ranks(None, device, "train")
-    check_options_alike(ranks, config)
+    ranks = ranks or Ranks.alone()
     if config.shift >= source.info.image_size:
         raise InputError(
             argument="shift",
@@ -81,7 +79,9 @@ def _job(
     """Read the images, and put all together that trains a net which can be trained."""
     if config.channels_last:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
-    train, val = data.split_off_validation(source.load("train"), config.val_fraction, config.seed)
+    with one_per_machine_first(ranks):
+        images = source.load("train")
+    train, val = data.split_off_validation(images, config.val_fraction, config.seed)
     normalization = Normalization.of(train.images)
     card = ModelCard(
         model=config.model,

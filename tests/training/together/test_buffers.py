@@ -1,4 +1,4 @@
-"""Whose running statistics does a training by several processes end with, where each norm sees its own part of a batch?"""
+"""Whose running statistics count, where each process has norms that see its own part of a batch?"""
 
 import pytest
 import torch

@@ -22,6 +22,12 @@ def same_bits(one, other):
     assert replace(one.result, run="", seconds=0) == replace(other.result, run="", seconds=0)
 
 
+def rest_of(whole, resumed):
+    """What a training told that was not stopped, from where the other one went on."""
+    steps = len(resumed.losses)
+    return replace(whole, losses=whole.losses[-steps:], accuracies=whole.accuracies[-steps:])
+
+
 @pytest.mark.parametrize("buffers", ["rank0", "mean"])
 @pytest.mark.parametrize("net", ["small", "dropping"])
 def test_as_many_processes_go_on_bit_for_bit(both, tmp_path, net, buffers):
@@ -41,18 +47,14 @@ def test_one_process_goes_on_with_what_two_began(both, tmp_path, buffers):
     resumed = train(options, net="double_without_norm", out=tmp_path)
     assert resumed.error == ""
     assert any("2 processes" in note for note in resumed.notes)
-    whole = train(options, net="double_without_norm")
-    whole.losses, whole.accuracies = whole.losses[3:], whole.accuracies[3:]
-    assert_same_training(whole, resumed, ROUNDING)
+    assert_same_training(rest_of(train(options, net="double_without_norm"), resumed), resumed, ROUNDING)
 
 
 def test_two_processes_go_on_with_what_one_began(both, tmp_path):
     assert "TrainingInterrupted" in train(EVERYTHING, net="double_without_norm", out=tmp_path, stop_after=3).error
     resumed = both(EVERYTHING, net="double_without_norm", out=tmp_path)
     assert_alike(resumed)
-    whole = train(EVERYTHING, net="double_without_norm")
-    whole.losses, whole.accuracies = whole.losses[3:], whole.accuracies[3:]
-    assert_same_training(whole, resumed[0], ROUNDING)
+    assert_same_training(rest_of(train(EVERYTHING, net="double_without_norm"), resumed[0]), resumed[0], ROUNDING)
 
 
 def test_one_process_goes_on_with_the_statistics_of_all(both, tmp_path):
