@@ -25,7 +25,7 @@ def test_other_options_are_refused(both):
     told = both([{"epochs": 1, "lr": 0.1}, {"epochs": 1, "lr": 0.2}], net="small")
     assert [one.losses for one in told] == [[], []]
     assert "the processes were given different options: lr. Start all of them by the same command." in told[1].error
-    assert told[1].error in told[0].error
+    assert told[0].error.startswith("RankError: ")
 
 
 def test_fewer_images_than_processes_in_a_batch_are_refused(both):
