@@ -23,6 +23,7 @@ from ._lazy import LazyBatchNorm1d as LazyBatchNorm1d
 from ._lazy import LazyBatchNorm2d as LazyBatchNorm2d
 from ._lazy import LazyBatchNorm3d as LazyBatchNorm3d
 from ._moments_of import give_source as give_source
+from ._moments_of import given_to as given_to
 from ._nothing import nothing as nothing
 from ._pool import BatchNormPool2d as BatchNormPool2d
 from ._recomputing import SAFE as SAFE
