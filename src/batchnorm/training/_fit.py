@@ -45,6 +45,7 @@ from ._preparation import in_hand, prepare
 from ._room import check_room, folder_made, planned
 from ._shipped import as_shipped, take_shipped
 from ._step import refuse_nonfinite, take_step
+from ._synchronized import synchronized
 from ._together import training_together
 
 
@@ -206,7 +207,7 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
     check_alike(job)
     with job.frozen.released_at_the_end() if job.frozen else contextlib.nullcontext():
         job.freeze_if_due()
-        with data_parallel(job):
+        with synchronized(job.model, job.config), data_parallel(job):
             while job.position.epoch < job.config.epochs:
                 _train_epoch(job, folder, stop, watcher)
                 _finish_epoch(job, folder, stop, watcher)

@@ -166,3 +166,15 @@ class Keeping(nn.Module):
 
 def keeping(rank: int) -> nn.Module:
     return Keeping()
+
+
+def torchs(rank: int) -> nn.Module:
+    return small(rank, nn.BatchNorm2d)
+
+
+def double_torchs(rank: int) -> nn.Module:
+    return Double(torchs(rank))
+
+
+def double_flat(rank: int) -> nn.Module:
+    return Double(flat(rank))

@@ -42,3 +42,29 @@ def test_a_net_without_norms_trains_as_in_one_process(both, options):
     told = both({"epochs": 2, **options}, net="double_without_norm")
     assert_alike(told)
     assert_same_training(train({"epochs": 2, **options}, net="double_without_norm"), told[0], ROUNDING)
+
+
+@pytest.mark.parametrize("net", ["double", "double_torchs"])
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 16}, {"batch_size": 7, "accumulate": 3}], ids=["plain", "accumulated"]
+)
+def test_a_net_with_synchronized_norms_trains_as_in_one_process(both, net, options):
+    options = {"epochs": 2, "sync_bn": True, **options}
+    told = both(options, net=net)
+    assert_alike(told)
+    assert_same_training(train({**options, "sync_bn": False}, net=net), told[0], ROUNDING)
+
+
+def test_synchronized_norms_take_one_image_of_a_process(both):
+    """108 images in batches of 53 leave a last one of 2."""
+    options = {"epochs": 2, "batch_size": 53, "sync_bn": True}
+    told = both(options, net="double_flat")
+    assert_alike(told)
+    assert_same_training(train(options, net="double_flat"), told[0], ROUNDING)
+
+
+def test_one_process_has_the_same_bits_with_synchronized_norms_as_without():
+    options = {"epochs": 1, "batch_size": 16}
+    one, other = (train({**options, "sync_bn": wanted}, net="small") for wanted in (True, False))
+    assert one.losses == other.losses
+    assert all(torch.equal(value, other.state[name]) for name, value in one.state.items())
