@@ -1,17 +1,15 @@
 """The model of a run with batch norms of another kind: the same weights, and a card that says so."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ..errors import ForPython, InputError, RefusedError, Setting, did_you_mean
+from ..errors import InputError, Setting, did_you_mean
 from ..files import read_json, refused
-from ..norms import is_norm
-from ..records import ConvertedNorm, ConvertProof, ConvertReport, RunConversion
+from ..records import ConvertReport, RunConversion
 from ._convert_checkpoint import CONVERTED
 from ._evaluate import find_model_file
 from ._model_file import ModelCard, load_model, refuse_folded

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 from ...errors import InputError, InputTypeError, RefusedError
 from .._across import across
@@ -77,6 +78,12 @@ class Sync(Source):
                 cure="Trace the evaluation (model.eval()), or take torch.compile.",
             )
         return across(own, "" if self.group is None else self.group.group_name, self.norm)
+
+    def counted(self, count: int | Tensor, device: torch.device) -> int | Tensor:
+        """The values of all processes, as a tensor that is not read back."""
+        total = torch.as_tensor(count, device=device).clone()
+        dist.all_reduce(total, group=self.group)
+        return total
 
     def of_layer(self) -> "Sync":
         """Another one, for one layer alone."""
