@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import torch
 
 from ..errors import Fault, Sentence, Setting, Words
-from ..models import is_builtin
+from ..models import file_may_name
 from ..progress import FreezingPlan, Plan, PopulationPlan, Watcher
 from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
 from ._frozen_norms import notes_on_freezing
+from ._job import Job
 from ._moments import notes_on_moments
-from ._preparation import Job
 
 
 def announce(job: Job, watcher: Watcher) -> None:
@@ -76,6 +76,12 @@ def what_differs(job: Job, checkpoint: Checkpoint) -> Iterator[str]:
     """Yield why a run that goes on may end with other bits than if it had not been stopped."""
     if checkpoint.threads != torch.get_num_threads():
         yield f"the run had {checkpoint.threads} threads: it goes on, but not bit for bit"
+    if checkpoint.processes != job.ranks.size:
+        begun = "1 process" if checkpoint.processes == 1 else f"{checkpoint.processes} processes"
+        yield (
+            f"the run had {begun}, and now has {job.ranks.size}: it goes on with the same images in the same order, "
+            "but not bit for bit"
+        )
     if "route" not in checkpoint.circumstances and job.config.norm == "batchnorm" and job.config.route != "native":
         yield (
             f"the run is older than the option route, and had the native one: it goes on by {job.config.route!r}, "
@@ -94,7 +100,7 @@ def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> Sentence:
     if job.in_hand:
         own = "".join(f", {name}=..." for name in job.in_hand)
         return Sentence(f"{place}; all is saved, go on with: batchnorm.training.resume({str(folder.path)!r}{own})")
-    model = None if is_builtin(job.config.model) else job.config.model
+    model = None if file_may_name(job.config.model) else job.config.model
     source = None if is_named(job.config.data) else str(job.config.data)
     return Sentence(f"{place}; all is saved, go on with: ", folder.resuming(model, source))
 
