@@ -1,19 +1,20 @@
 """How do the norms of a model become those of another class, in place?"""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
+import torch
 from torch import nn
 
-from ...norms import Filter, own_parameters, select
-from ...records import ConvertedNorm, ConvertReport
-from ...transaction import Undo, all_or_nothing, gradient_steps, module_steps, verb
-from .._become import as_it_is
+from ...calls import Call, Reader, check_device
+from ...errors import InputError
+from ...norms import Filter, select
+from ...records import ConvertReport
+from ...transaction import all_or_nothing, transaction, verb
+from .._other_inputs import other_inputs
 from ._asked import Asked, Target, asked
-from ._becoming import Becoming, become, clash
-from ._given_back import give_back
-from ._kinds import kind_of
-from ._meant import is_convertible, named
-from ._others import STAND_INS
+from ._each import converted, steps_of
+from ._meant import is_convertible
+from ._prove import Prover
 from ._refuse import check_convertible, check_may_stop_training
 
 
@@ -23,6 +24,7 @@ def convert(
     to: Asked = None,
     *,
     filter_fn: Filter | None = None,
+    example_inputs: object = None,
     **options: object,
 ) -> ConvertReport:
     """Convert."""
@@ -31,37 +33,35 @@ def convert(
     check_convertible(chosen, "convert")
     if target.idles is not None:
         check_may_stop_training(chosen, target.idles)
-    with all_or_nothing() as undo:
-        remember(undo, chosen.norms)
-        done = [_converted(name, norm, target) for name, norm in chosen.norms.items()]
-    return ConvertReport("convert", tuple(done))
+    examples = () if example_inputs is None else _examples(chosen.model, example_inputs, target)
+    said: list[str] = []
+    with torch.inference_mode(mode=False), torch.enable_grad(), all_or_nothing() as undo:
+        for norm in chosen.norms.values():
+            undo.add(*steps_of(norm))
+        if not examples:
+            done = [converted(name, norm, target) for name, norm in chosen.norms.items()]
+            return ConvertReport("convert", tuple(done))
+        with transaction(chosen.model, scripts=True) as change:
+            change.evaluate()
+            others, doubts = other_inputs(chosen.model, examples)
+        prover = Prover(chosen.model, [*examples, *others], target, said)
+        done, proof = prover.prove(chosen.norms)
+    return ConvertReport("convert", tuple(done), (*doubts, *said), proof)
 
 
-def remember(undo: Undo, norms: Mapping[str, nn.Module]) -> None:
-    """Let an undo hear how these norms are; none of their numbers is going to change."""
-    for norm in norms.values():
-        undo.add(*module_steps(norm), *gradient_steps(own_parameters(norm).values()))
+def _examples(model: nn.Module, given: object, target: Target) -> Sequence[Call]:
+    """Read the examples by which it is to be proved that a model computes the same.
 
-
-def _converted(name: str, norm: nn.Module, target: Target) -> ConvertedNorm:
-    """Let one norm become what it is to be, or say why it cannot."""
-    before, present = named(norm), as_it_is(norm)
-    if type(norm) in STAND_INS:
-        if target.is_met(norm):
-            return ConvertedNorm(name, before, before, "already")
-        give_back(norm)  # what it was says what it can be
-    found = _becoming_of(norm, target)
-    if isinstance(found, str):
-        present.carry_out()
-        return ConvertedNorm(name, before, before, "left", found)
-    if not found.changes(norm) and type(norm) is present.kind:
-        return ConvertedNorm(name, before, before, "already")
-    if found.changes(norm):
-        become(norm, found)
-    return ConvertedNorm(name, before, named(norm), "converted", detail=found.detail or None)
-
-
-def _becoming_of(norm: nn.Module, target: Target) -> Becoming | str:
-    kind = kind_of(norm)
-    found = kind if isinstance(kind, str) else target.of(norm, kind)
-    return found if isinstance(found, str) else clash(norm, found) or found
+    Raises:
+        InputError: it is not to compute the same.
+    """
+    if not target.modes:
+        raise InputError(
+            argument="example_inputs",
+            expected="None, for what the norms become computes something else, and there is nothing to prove",
+            got="examples",
+            cure="Leave it out.",
+        )
+    examples = Reader(model, "convert").examples(given)
+    check_device(examples, model, "convert")
+    return examples
