@@ -1,6 +1,7 @@
 """What becomes of one norm that is to be converted?"""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from torch import nn
 
@@ -14,6 +15,7 @@ from ._given_back import give_back
 from ._kinds import kind_of
 from ._meant import named
 from ._others import STAND_INS
+from ._own_code import own_values
 
 
 def steps_of(norm: nn.Module) -> list[Callable[[], object]]:
@@ -42,5 +44,10 @@ def converted(name: str, norm: nn.Module, target: Target) -> ConvertedNorm:
 
 def _becoming_of(norm: nn.Module, target: Target) -> Becoming | str:
     kind = kind_of(norm)
-    found = kind if isinstance(kind, str) else target.of(norm, kind)
-    return found if isinstance(found, str) else clash(norm, found) or found
+    if isinstance(kind, str):
+        return kind
+    found = target.of(norm, kind)
+    if isinstance(found, str) or type(norm) is found.kind:
+        return found
+    values = own_values(norm, nn.Module if kind.is_constant else kind.known)
+    return clash(norm, found) or replace(found, gives={**values, **found.gives})
