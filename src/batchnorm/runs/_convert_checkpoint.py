@@ -158,7 +158,9 @@ def _check_fits(path: Path, model: str, net: nn.Module, tensors: Mapping[str, Te
     found = {
         "it lacks": [name for name in wanted if name not in tensors],
         "it would hold what the net has not": [name for name in tensors if name not in wanted],
-        "of another shape are": [name for name in wanted if name in tensors and wanted[name].shape != tensors[name].shape],
+        "of another shape are": [
+            name for name in wanted if name in tensors and wanted[name].shape != tensors[name].shape
+        ],
     }
     said = "; ".join(f"{what} {_few(names)}" for what, names in found.items() if names)
     if said:

@@ -64,7 +64,9 @@ def convert_run(
     with nothing_written():
         net, card, metadata = _read(path, model)
         if CONVERTED in metadata:
-            raise InputError(f"{path}: it was converted already", cure=("First get back what it was: ", _reverting(path)))
+            raise InputError(
+                f"{path}: it was converted already", cure=("First get back what it was: ", _reverting(path))
+            )
         before = {"norm": _norm_of(path, card), "moments": card.moments}
         # Layers of torch know no moments but the batch's.
         moments = card.moments if to == "batchnorm" else "batch"
