@@ -50,13 +50,17 @@ class Become:
         for name in present.keys() - wanted.keys():
             del present[name]
         for name, value in wanted.items():
-            present[name] = _filled(present.get(name), value) if name in TABLES else value
+            present[name] = _filled(present.get(name), value) if _is_table(name, value) else value
 
 
 def as_it_is(module: nn.Module) -> Become:
     """What makes a module again what it is now: the same objects, in tables of their own."""
-    held = {name: value.copy() if name in TABLES else value for name, value in vars(module).items()}
+    held = {name: value.copy() if _is_table(name, value) else value for name, value in vars(module).items()}
     return Become(module, type(module), held)
+
+
+def _is_table(name: str, value: object) -> bool:
+    return name in TABLES and isinstance(value, dict | set)  # a script of torch.jit has something else there
 
 
 def _filled(table: Any, value: Any) -> Any:
