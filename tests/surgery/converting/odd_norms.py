@@ -145,8 +145,25 @@ class FrozenThatCounts(FrozenLikeDetr):
         return super().forward(x)
 
 
+class FrozenThatRemembers(FrozenLikeDetr):
+    def forward(self, x):
+        self.last = x
+        return super().forward(x)
+
+
+class FrozenWithoutGradients(FrozenLikeDetr):
+    def forward(self, x):
+        return x if x.requires_grad else super().forward(x)
+
+
 COPIES = {"detr": FrozenLikeDetr, "detectron": FrozenLikeDetectron}
-NO_COPIES = {"more": FrozenAndMore, "evaluation": FrozenInEvaluation, "counts": FrozenThatCounts}
+NO_COPIES = {
+    "more": FrozenAndMore,
+    "evaluation": FrozenInEvaluation,
+    "counts": FrozenThatCounts,
+    "remembers": FrozenThatRemembers,
+    "without gradients": FrozenWithoutGradients,
+}
 
 
 def with_numbers(norm, seed=0):

@@ -57,10 +57,11 @@ def test_its_gradient_is_that_of_the_formula(kind):
     torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
 
 
-def test_it_comes_back_with_nothing_added(kind):
+@pytest.mark.parametrize("to", [None, "torch", "group"])
+def test_it_comes_back_with_nothing_added(kind, to):
     model = net(kind)
     held = {name: list(value) if isinstance(value, dict | set) else value for name, value in vars(model[1]).items()}
-    convert(model)
+    convert(model, to)
     revert(model)
     after = {name: list(value) if isinstance(value, dict | set) else value for name, value in vars(model[1]).items()}
     assert type(model[1]) is kind

@@ -139,6 +139,14 @@ def test_a_residual_stays_where_the_moments_are_exchanged():
     assert str(norm.moments) == "batch"
 
 
+def test_a_ghost_layer_becomes_a_plain_one_by_its_class():
+    norm = ours.GhostBatchNorm2d(3, 2)
+    convert(norm, ours.BatchNorm2d)
+    assert (type(norm), str(norm.moments)) == (ours.BatchNorm2d, "batch")
+    revert(norm)
+    assert (type(norm), str(norm.moments)) == (ours.GhostBatchNorm2d, "ghost:2")
+
+
 def test_options_of_a_layer_of_ours_come_back():
     norm = ours.BatchNorm2d(3, route="native")
     convert(norm, route="composed", moments="renorm")

@@ -36,7 +36,11 @@ def converted(name: str, norm: nn.Module, target: Target) -> ConvertedNorm:
         return ConvertedNorm(name, before, before, "left", found)
     is_new = found.changes(norm)
     if is_new:
-        become(norm, found)
+        try:
+            become(norm, found)
+        except TypeError as error:  # objects of a class that Python lays out in another way
+            present.carry_out()
+            return ConvertedNorm(name, before, before, "left", f"Python does not give it another class: {error}")
     if not is_new and type(norm) is present.kind:
         return ConvertedNorm(name, before, before, "already")
     return ConvertedNorm(name, before, named(norm), "converted", detail=found.detail or None)

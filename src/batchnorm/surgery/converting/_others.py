@@ -166,6 +166,6 @@ def _loses_moments(norm: nn.Module, kind: Kind, wanted: type[nn.Module]) -> str 
 def _too_many(groups: int, channels: int, kind: Kind) -> str | None:
     if channels % groups:
         return f"its {channels} channels cannot be cut into {groups} groups"
-    if groups == channels and kind.spatial == 1:
+    if groups == channels and kind.spatial in (None, 1):
         return "a group of one channel would be a single value of each sample (N, C)"
     return None
