@@ -51,7 +51,7 @@ class OursDoubled(ours.BatchNorm2d):
 
 
 class Written(nn.Module):
-    """By the formula, in no class of torch's."""
+    """By the formula, in no class of torch's, with statistics that move."""
 
     def __init__(self, channels):
         super().__init__()
@@ -59,6 +59,8 @@ class Written(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x):
+        if self.training:
+            self.running_mean.lerp_(x.detach().mean((0, 2, 3)), 0.1)
         return (x - self.running_mean.view(1, -1, 1, 1)) / (self.running_var + 1e-5).sqrt().view(1, -1, 1, 1)
 
 
@@ -112,7 +114,7 @@ class FrozenLikeDetr(nn.Module):
         return x * scale + (bias - mean * scale)
 
 
-class FrozenLikeDetectron(FrozenLikeDetr):
+class FrozenBatchNorm2dLikeDetectron(FrozenLikeDetr):
     """One that counts its versions for itself, so that torch takes its checkpoints for new ones; and has two ways."""
 
     _version = 3
@@ -127,6 +129,33 @@ class FrozenLikeDetectron(FrozenLikeDetr):
         if not x.requires_grad:
             return nn.functional.batch_norm(x, *numbers, training=False, eps=self.eps)
         return nn.functional.batch_norm(x, *numbers, False, 0.1, self.eps)
+
+
+class FrozenInTwo(nn.Module):
+    """Statistics alone, for vectors (N, C)."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x):
+        assert x.dim() == 2
+        return (x - self.running_mean) / (self.running_var + 1e-5).sqrt()
+
+
+class FrozenForAnyAxes(FrozenBatchNorm2dLikeDetectron):
+    pass
+
+
+class FrozenButForItsWeight(FrozenLikeDetr):
+    """Its statistics are constants, its weight and bias are trained."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        for name in ("weight", "bias"):
+            value = self._buffers.pop(name)
+            self.register_parameter(name, nn.Parameter(value))
 
 
 class FrozenAndMore(FrozenLikeDetr):
@@ -156,7 +185,7 @@ class FrozenWithoutGradients(FrozenLikeDetr):
         return x if x.requires_grad else super().forward(x)
 
 
-COPIES = {"detr": FrozenLikeDetr, "detectron": FrozenLikeDetectron}
+COPIES = {"detr": FrozenLikeDetr, "detectron": FrozenBatchNorm2dLikeDetectron}
 NO_COPIES = {
     "more": FrozenAndMore,
     "evaluation": FrozenInEvaluation,

@@ -10,7 +10,7 @@ import batchnorm.nn as ours
 from batchnorm import convert, revert, unfreeze
 from batchnorm.norms import is_frozen
 
-from .odd_norms import COPIES, NO_COPIES, X, with_numbers
+from .odd_norms import COPIES, NO_COPIES, FrozenButForItsWeight, FrozenForAnyAxes, FrozenInTwo, X, with_numbers
 
 
 @pytest.fixture(params=["torchvision", *COPIES])
@@ -45,6 +45,34 @@ def test_its_eps_is_found_wherever_it_is_written(kind):
     model = net(kind)
     convert(model)
     assert model[1].eps == (1e-3 if "Detectron" in kind.__name__ else 1e-5)
+
+
+def test_one_for_vectors_without_weight_becomes_a_layer_for_vectors():
+    norm, x = with_numbers(FrozenInTwo(3)).double(), X[:, :, 0, 0]
+    before = norm(x)
+    convert(norm)
+    assert type(norm) is ours.BatchNorm1d
+    assert (norm.weight, norm.bias) == (None, None)
+    torch.testing.assert_close(norm(x), before)
+    revert(norm)
+    assert [*norm._buffers] == ["running_mean", "running_var"]
+
+
+def test_one_that_takes_any_axes_is_left_unless_its_name_or_the_caller_says_which():
+    norm = FrozenForAnyAxes(3)
+    assert "how many axes" in convert(norm).norms[0].reason
+    convert(norm, ours.BatchNorm3d)
+    assert type(norm) is ours.BatchNorm3d
+
+
+def test_a_weight_that_is_trained_is_trained_on():
+    model = net(FrozenButForItsWeight)
+    convert(model)
+    model.train()(X).square().sum().backward()
+    assert is_frozen(model[1])
+    assert model[1].weight.grad is not None
+    revert(model)
+    assert type(model[1]) is FrozenButForItsWeight
 
 
 def test_its_gradient_is_that_of_the_formula(kind):

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ... import nn as ours
-from ._constants import eps_of
+from ._constants import constants_of
 from ._former import former_of
 from ._own_code import own_code
 
@@ -53,7 +53,7 @@ class Kind:
         is_ours: whether it is a layer of this library.
         is_lazy: whether it waits for its first batch.
         is_synchronized: whether it normalizes by the batches of all processes.
-        is_constant: whether all of its numbers are buffers that nothing changes, in no mode.
+        is_constant: whether nothing moves its statistics, in no mode.
         eps: what it adds to the variance.
         steps: the names of the modules in it that it calls one after the other on what it has normalized.
     """
@@ -62,7 +62,7 @@ class Kind:
     spatial: int | None
     is_ours: bool
     is_lazy: bool
-    is_synchronized: bool
+    is_synchronized: bool = False
     is_constant: bool = False
     eps: float = 0.0
     steps: tuple[str, ...] = ()
@@ -80,9 +80,9 @@ def kind_of(norm: nn.Module) -> Kind | str:
 def _constant_or_unknown(norm: nn.Module) -> Kind | str:
     """A norm that is derived from none whose code is known."""
     reason = own_code(norm, type(norm))
-    eps = None if reason or isinstance(norm, _BatchNorm) else eps_of(norm)
-    if eps is not None:
-        return Kind(type(norm), 2, is_ours=False, is_lazy=False, is_synchronized=False, is_constant=True, eps=eps)
+    found = None if reason or isinstance(norm, _BatchNorm) else constants_of(norm)
+    if found is not None:
+        return Kind(type(norm), found.spatial, is_ours=False, is_lazy=False, is_constant=True, eps=found.eps)
     return reason or own_code(norm, _BatchNorm if isinstance(norm, _BatchNorm) else nn.Module) or _UNKNOWN
 
 

@@ -1,7 +1,7 @@
 """Which layer of this library does a norm become?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch.distributed as dist
@@ -11,7 +11,7 @@ from ... import nn as ours
 from ...functional import BATCH, Source
 from ...nn import ACTIVATED_BY, Forward, Ghost, Sync
 from ._becoming import Becoming
-from ._constants import COUNTER
+from ._constants import AFFINE, COUNTER
 from ._kinds import Kind
 
 PLAIN: dict[int, type[Forward]] = {1: ours.BatchNorm1d, 2: ours.BatchNorm2d, 3: ours.BatchNorm3d}
@@ -64,11 +64,10 @@ class Ours:
         layer = self._layer(norm, kind)
         if isinstance(layer, str):
             return layer
-        gives, freezes = self._given(norm, kind, layer), self.freezes or kind.is_constant
-        reason = _cannot(norm, kind, gives, freezes=freezes)
+        gives = self._given(norm, kind, layer)
         takes = ("process_group",) if "process_group" in vars(norm) else ()
-        buffers = (COUNTER,) if kind.is_constant else ()
-        return reason or Becoming(layer, gives, takes, buffers, freezes=freezes)
+        becoming = as_constants(Becoming(layer, gives, takes, freezes="all" if self.freezes else "nothing"), norm, kind)
+        return _cannot(norm, kind, becoming) or becoming
 
     def _layer(self, norm: nn.Module, kind: Kind) -> type[nn.Module] | str:
         """The class."""
@@ -109,7 +108,7 @@ class Ours:
         source = self._source(norm, kind, layer)
         if source is not None:
             given["_source"] = None if source is BATCH else source
-        return given | constants_given(norm, kind)
+        return given
 
     def _source(self, norm: nn.Module, kind: Kind, layer: type[nn.Module]) -> Source | None:
         """Whose moments are to normalize; None: as now."""
@@ -126,17 +125,20 @@ class Ours:
         return BATCH if layer is not type(norm) and kind.is_ours else None
 
 
-def constants_given(norm: nn.Module, kind: Kind) -> dict[str, Any]:
-    """What a norm of constants is to have, so that one with statistics can compute the same."""
+def as_constants(becoming: Becoming, norm: nn.Module, kind: Kind) -> Becoming:
+    """What a norm of constants is to have, too, so that one with statistics can compute the same."""
     if not kind.is_constant:
-        return {}
-    channels = len(norm.get_buffer("running_mean"))
-    numbers = {"num_features": channels, "eps": kind.eps, "momentum": _MOMENTUM}
-    return {**numbers, "affine": True, "track_running_stats": True}
+        return becoming
+    has_affine = any(getattr(norm, name, None) is not None for name in AFFINE)
+    numbers = {"num_features": len(norm.get_buffer("running_mean")), "eps": kind.eps, "momentum": _MOMENTUM}
+    gives = {**numbers, "affine": has_affine, "track_running_stats": True, **becoming.gives}
+    freezes: Literal["statistics", "all"] = "all" if becoming.freezes == "all" else "statistics"
+    detail = "; ".join(part for part in (becoming.detail, "its statistics were constants: it is frozen") if part)
+    return replace(becoming, gives=gives, buffers=(COUNTER, *AFFINE), freezes=freezes, detail=detail)
 
 
-def _cannot(norm: nn.Module, kind: Kind, gives: Mapping[str, Any], *, freezes: bool) -> str | None:
-    source = gives.get("_source")
+def _cannot(norm: nn.Module, kind: Kind, becoming: Becoming) -> str | None:
+    source, freezes = becoming.gives.get("_source"), becoming.freezes != "nothing"
     if freezes and norm._buffers.get("running_mean") is None:
         return "it keeps no running statistics, by which a frozen norm normalizes"
     if freezes and kind.is_lazy:
@@ -145,6 +147,6 @@ def _cannot(norm: nn.Module, kind: Kind, gives: Mapping[str, Any], *, freezes: b
         return f"moments={str(source)!r} reads running statistics, and it keeps none"
     if source is not None and source.takes_mask and getattr(norm, "own_step", None) is not None:
         return f"moments={str(source)!r} cannot be combined with what else a {kind.known.__name__} does"
-    if gives.get("activation") is not None and ("activation" in norm._modules or kind.steps):
+    if becoming.gives.get("activation") is not None and ("activation" in norm._modules or kind.steps):
         return "it has an activation of its own"
     return None

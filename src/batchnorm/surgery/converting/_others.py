@@ -1,7 +1,7 @@
 """What does a norm become that is to be none of ours: torch's own, a GroupNorm, nothing?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from torch import nn
@@ -9,9 +9,8 @@ from torch import nn
 from ...nn import Forward
 from ...nn import given_to as source_of
 from ._becoming import Becoming
-from ._constants import COUNTER
 from ._kinds import Kind
-from ._layers_of_ours import UNSEEN, constants_given
+from ._layers_of_ours import UNSEEN, as_constants
 
 _PLAIN: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _LAZY: dict[int, type[nn.Module]] = {1: nn.LazyBatchNorm1d, 2: nn.LazyBatchNorm2d, 3: nn.LazyBatchNorm3d}
@@ -48,10 +47,10 @@ class Torchs:
         if isinstance(wanted, str):
             return wanted
         reason = loses(norm, kind, wanted) or _loses_moments(norm, kind, wanted)
-        gives = {**self.options, **constants_given(norm, kind)}
+        gives = dict(self.options)
         if wanted is nn.SyncBatchNorm:
             gives.setdefault("process_group", getattr(norm, "process_group", None))
-        return reason or Becoming(wanted, gives, _to_take(norm, kind), _no_counter(kind), freezes=kind.is_constant)
+        return reason or as_constants(Becoming(wanted, gives, _to_take(norm, kind)), norm, kind)
 
     def _wanted(self, norm: nn.Module, kind: Kind) -> type[nn.Module] | str:
         if not (kind.is_ours or kind.steps or kind.is_constant):
@@ -93,14 +92,15 @@ class Groups:
         """What a norm becomes, or why it cannot."""
         if kind.is_lazy:
             return UNSEEN
-        channels = int(constants_given(norm, kind).get("num_features") or vars(norm)["num_features"])
+        channels = len(norm.get_buffer("running_mean")) if kind.is_constant else int(vars(norm)["num_features"])
         groups = self.options.get("num_groups") or groups_for(channels)
         reason = loses(norm, kind, nn.GroupNorm) or _too_many(groups, channels, kind)
         detail = (
             f"{groups} groups of {channels // groups} channels" if groups > 1 else f"1 group of {channels} channels"
         )
-        gives = {"num_groups": groups, "num_channels": channels, **constants_given(norm, kind)}
-        return reason or Becoming(nn.GroupNorm, gives, _to_take(norm, kind), _no_counter(kind), detail=detail)
+        gives = {"num_groups": groups, "num_channels": channels}
+        becoming = Becoming(nn.GroupNorm, gives, _to_take(norm, kind), detail=detail)
+        return reason or _with_constants(becoming, norm, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,8 @@ class Nothing:
         """What a norm becomes, or why it cannot."""
         if kind.is_lazy:
             return UNSEEN
-        return loses(norm, kind, nn.Identity) or Becoming(nn.Identity, {}, _to_take(norm, kind), _no_counter(kind))
+        reason = loses(norm, kind, nn.Identity)
+        return reason or _with_constants(Becoming(nn.Identity, {}, _to_take(norm, kind)), norm, kind)
 
 
 def _to_take(norm: nn.Module, kind: Kind) -> tuple[str, ...]:
@@ -127,9 +128,9 @@ def _to_take(norm: nn.Module, kind: Kind) -> tuple[str, ...]:
     return tuple(name for name in _OUR_OWN if name in vars(norm)) if kind.is_ours else ()
 
 
-def _no_counter(kind: Kind) -> tuple[str, ...]:
-    """The buffer that a norm of constants does not have: a layer that asks for it finds None."""
-    return (COUNTER,) if kind.is_constant else ()
+def _with_constants(becoming: Becoming, norm: nn.Module, kind: Kind) -> Becoming:
+    """As a norm of constants has it; there is nothing to freeze in what does not read them."""
+    return replace(as_constants(becoming, norm, kind), freezes="nothing", detail=becoming.detail)
 
 
 def groups_for(channels: int) -> int:
