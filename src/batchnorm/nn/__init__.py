@@ -9,6 +9,7 @@ from batchnorm.functional import Population as Population
 from batchnorm.functional import Renorm as Renorm
 from batchnorm.functional import Source as Source
 from batchnorm.functional import State as State
+from batchnorm.functional import Sync as Sync
 
 from ._activated_by import ACTIVATED_BY as ACTIVATED_BY
 from ._add import BatchNormAdd2d as BatchNormAdd2d
@@ -32,6 +33,7 @@ from ._recomputing import is_recomputing as is_recomputing
 from ._scale_shift import ScaleShift as ScaleShift
 from ._set_moments import set_moments as set_moments
 from ._set_route import set_route as set_route
+from ._sync import SyncBatchNorm as SyncBatchNorm
 from ._tail import Tail as Tail
 from ._tracking import Gatherer as Gatherer
 from ._tracking import Moved as Moved
@@ -64,6 +66,8 @@ __all__ = [
     "ScaleShift",
     "Source",
     "State",
+    "Sync",
+    "SyncBatchNorm",
     "Tail",
     "set_moments",
     "set_route",

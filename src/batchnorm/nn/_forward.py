@@ -9,6 +9,8 @@ from torch.nn import Module
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from batchnorm.functional import (
+    BATCH,
+    RUNNING,
     Activation,
     Source,
     as_source,
@@ -23,6 +25,7 @@ from batchnorm.functional import (
 from ..errors import InputError, InputTypeError
 from ._activated_by import ACTIVATED_BY, ActivatedBy
 from ._guard import GuardedEps
+from ._loading import Loads
 from ._moments_of import MomentsOf, given_to
 from ._recomputing import is_recomputing
 from ._scripted import Scripted, is_scripting
@@ -30,7 +33,7 @@ from ._traced import is_proxy, method_node, module_node
 from ._trial import trial_of
 
 
-class Forward(Scripted, _BatchNorm):
+class Forward(Scripted, Loads):
     """torch's state, a forward that is one call, and the two options that torch does not have."""
 
     __constants__ = [*_BatchNorm.__constants__, *Scripted.__constants__, "axes"]  # noqa: RUF012  # torch's convention
@@ -170,7 +173,9 @@ class Forward(Scripted, _BatchNorm):
         return output
 
     def _asks(self, source: Source, running_mean: Tensor | None, counter: Tensor | None) -> dict[str, object]:
-        """The source, as the function takes it; none where it would have to read statistics that there are not."""
+        """The source, as the function takes it; none where all is as in torch, or it would read what there is not."""
+        if not source.takes_mask and source.at(training=self.training) is (BATCH if self.training else RUNNING):
+            return {}
         if running_mean is None and (source.reads_running or not (self.training or source.takes_mask)):
             return {}  # by the batch, as in torch: evaluation without statistics, and whoever switched them off
         return {"moments": source, "num_batches_tracked": counter}

@@ -33,7 +33,7 @@ def given_to(layer: Module) -> Source | None:
 
 def give_source(layer: Module, source: Source) -> None:
     """Give a layer a source, for whoever knows that the layer can take it."""
-    layer.__dict__["_source"] = None if source is BATCH else source
+    layer.__dict__["_source"] = None if source is BATCH else source.of_layer()
 
 
 def check_moments(layer: Module, source: Source) -> None:

@@ -4,21 +4,19 @@ Every exchange begins with a status. A process that fails says so in the place o
 who wait for it there, raise too instead of waiting on. What is sent are numbers and text, never objects.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..errors import InputError, RefusedError
+from ..errors import InputError
+from ._joined import joined_now
+from ._rank_error import RankError
 
 LONGEST = 2000
 """Bytes of an error's text that the others hear."""
-
-
-class RankError(RefusedError):
-    """Another process failed."""
 
 
 class Ranks:
@@ -26,15 +24,30 @@ class Ranks:
 
     Args:
         group: a process group; None for all processes, if `torch.distributed` is initialized.
-        device: the model's, where the tensors of an exchange must lie for NCCL.
+        device: the model's, where the tensors of an exchange must lie if the group is one of NCCL alone.
         verb: what they do together.
+        undone: whoever fails leaves everything as it was.
+        apart: have no others.
+
+    Attributes:
+        rank: the number of this process, from 0.
+        size: how many there are.
+        device: the model's.
 
     Raises:
         InputError: this process is not in the group.
     """
 
-    def __init__(self, group: dist.ProcessGroup | None, device: torch.device, verb: str) -> None:
-        ready = dist.is_available() and dist.is_initialized()
+    def __init__(
+        self,
+        group: dist.ProcessGroup | None,
+        device: torch.device,
+        verb: str,
+        *,
+        undone: bool = True,
+        apart: bool = False,
+    ) -> None:
+        ready = not apart and dist.is_available() and dist.is_initialized()
         self.rank = dist.get_rank(group) if ready else 0
         self.size = dist.get_world_size(group) if ready else 1
         if self.rank < 0:
@@ -43,11 +56,36 @@ class Ranks:
                 expected="a group that this process belongs to",
                 cure=f"Call {verb} only in the processes of the group.",
             )
+        self.device = device
         self._group = group
-        self._device = device if ready and dist.get_backend(group) == "nccl" else torch.device("cpu")
+        self._undone = undone
+        self._wire = torch.device("cpu")
+        if ready and not _carries_cpu_tensors(group):
+            self._wire = torch.device("cuda") if device.type == "cpu" and torch.cuda.is_available() else device
+        self._nccl = ready and "cuda:nccl" in dist.get_backend_config(group)
         # Over NCCL one process goes the way of many, so that a machine with one GPU shows that it can be gone.
-        self._alone = self.size == 1 and self._device.type == "cpu"
+        self._alone = self.size == 1 and self._wire.type == "cpu"
         self._over = self.size == 1
+
+    @classmethod
+    def alone(cls) -> "Ranks":
+        """Return one process that tells nobody anything, whatever others there are.
+
+        Example:
+            >>> Ranks.alone().size
+            1
+        """
+        return cls(None, torch.device("cpu"), "work", apart=True)
+
+    @property
+    def needs_gpus(self) -> bool:
+        """Whether tensors on GPUs go over NCCL, which takes one process for each."""
+        return self._nccl
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and speaks for all."""
+        return self.rank == 0
 
     def gather(self, vector: Tensor) -> list[Tensor]:
         """Every process's vector of float64, in the order of ranks; their lengths may differ.
@@ -61,6 +99,53 @@ class Ranks:
         padded = vector.new_zeros(max(lengths))
         padded[: len(vector)] = vector
         return [one[:length] for one, length in zip(self._all(padded), lengths, strict=True)]
+
+    def sum(self, vector: Tensor) -> Tensor:
+        """Every process's vector of float64, of one length, added up in the order of ranks: the same bits for all.
+
+        Raises:
+            RankError: another process failed, or cannot be reached.
+        """
+        return torch.stack(self.gather(vector)).sum(0)
+
+    def any(self, flag: bool) -> bool:  # noqa: FBT001 - as Python's own, it is asked of one thing
+        """Whether one of the processes says yes.
+
+        Raises:
+            RankError: another process failed, or cannot be reached.
+        """
+        return flag if self._alone else any(self._headers(failed=False, length=int(flag)))
+
+    def from_first(self, read: Callable[[], bytes] | None) -> bytes:
+        """What the first process reads, for all; others need not know how, and may pass None.
+
+        Raises:
+            RankError: the first process failed, or cannot be reached.
+        """
+        with self.telling():
+            data = read() if self.first and read else b""
+        if self._alone:
+            return data
+        length = self._headers(failed=False, length=len(data))[0]
+        sent = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(length, dtype=torch.uint8)
+        sent = sent.to(self._wire)
+        with self.reaching():
+            dist.broadcast(sent, group=self._group, group_src=0)
+        return bytes(sent.cpu().numpy())
+
+    @contextmanager
+    def reaching(self) -> Iterator[None]:
+        """Let the exchanges of others inside, such as DistributedDataParallel's, fail as those of this class do.
+
+        Raises:
+            RankError: another process cannot be reached.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if self._alone or isinstance(error, RankError) or not _of_a_connection(error):
+                raise
+            raise self._lost(error) from error
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -95,17 +180,37 @@ class Ranks:
             for rank, ((fault, size), said) in enumerate(zip(headers, texts, strict=True))
             if fault
         )
-        raise RankError("another process failed, so nothing was changed here", cure=told)
+        unchanged = ", so nothing was changed here" if self._undone else ""
+        raise RankError(f"another process failed{unchanged}", cure=told)
 
     def _all(self, tensor: Tensor) -> list[Tensor]:
-        sent = tensor.to(self._device)
+        sent = tensor.to(self._wire)
         received = [torch.empty_like(sent) for _ in range(self.size)]
         try:
             dist.all_gather(received, sent, group=self._group)
         except RuntimeError as error:
-            self._over = True
-            raise RankError(
-                f"another process cannot be reached and may have died; nothing was changed here (torch: {error})",
-                cure="Start all processes again.",
-            ) from error
+            raise self._lost(error) from error
         return [one.cpu() for one in received]
+
+    def _lost(self, error: RuntimeError) -> RankError:
+        self._over = True
+        if group := joined_now():
+            return group.lost(error)
+        unchanged = "; nothing was changed here" if self._undone else ""
+        return RankError(
+            f"another process cannot be reached and may have died{unchanged} (torch: {error})",
+            cure="Start all processes again.",
+        )
+
+
+def _of_a_connection(error: BaseException | None) -> bool:
+    """Whether torch speaks of another process: where it is not of a class that says so, gloo names its own files."""
+    if error is None:
+        return False
+    named = isinstance(error, dist.DistError) or any(name in str(error) for name in ("gloo", "NCCL", "Connection"))
+    return named or _of_a_connection(error.__cause__)
+
+
+def _carries_cpu_tensors(group: dist.ProcessGroup | None) -> bool:
+    backends = dist.get_backend_config(group)
+    return "cpu:" in backends and "cpu:nccl" not in backends

@@ -17,6 +17,7 @@ from ._convert_checkpoint import convert_checkpoint as convert_checkpoint
 from ._convert_checkpoint import revert_checkpoint as revert_checkpoint
 from ._convert_run import convert_run as convert_run
 from ._convert_run import revert_run as revert_run
+from ._environment import pick_device as pick_device
 from ._environment import torch_settings as torch_settings
 from ._evaluate import evaluate as evaluate
 from ._evaluate import fitting_source as fitting_source

@@ -1,11 +1,12 @@
 """Which settings of torch does a run change, and change back; and which device is meant?"""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
 from ..errors import InputError
+from ..ranks import Place, place_in
 from ._config import TrainConfig
 
 _DEVICES = "auto, cpu, cuda or cuda:<number>"
@@ -21,7 +22,12 @@ def torch_settings(config: TrainConfig) -> Iterator[torch.device]:
     device = pick_device(config.device)
     threads = torch.get_num_threads()
     strict, warn_only = _determinism()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    on_gpu = device.type == "cuda"
+    # What NCCL and others do on "the" GPU is to be done on that of this process.
+    with (
+        torch.random.fork_rng(devices=[device] if on_gpu else []),
+        torch.cuda.device(device) if on_gpu else nullcontext(),
+    ):
         try:
             torch.manual_seed(config.seed)
             if config.threads:
@@ -41,7 +47,7 @@ def _determinism() -> tuple[bool, bool]:
 
 
 def pick_device(name: str) -> torch.device:
-    """Return the device of that name; `auto` is the GPU where there is one.
+    """Return the device of that name; `auto` is the GPU where there is one, and of several processes each has its own.
 
     Raises:
         InputError: torch knows no such device, or it is not on this machine.
@@ -51,7 +57,9 @@ def pick_device(name: str) -> torch.device:
         device(type='cpu')
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and torch.cuda.is_available() and (place := place_in()):
+        return _own_gpu(place)
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -66,3 +74,14 @@ def pick_device(name: str) -> torch.device:
             cure="Try cpu.",
         )
     return device
+
+
+def _own_gpu(place: Place) -> torch.device:
+    count = torch.cuda.device_count()
+    if place.local_rank < count:
+        return torch.device("cuda", place.local_rank)
+    raise InputError(
+        f"this machine has {count} CUDA {'device' if count == 1 else 'devices'} for {place.local_size} processes",
+        argument="device",
+        cure=f"Start {count} (--nproc-per-node {count}), or pass cpu.",
+    )

@@ -1,11 +1,18 @@
-"""Ctrl-C and SIGTERM as a question that the loop asks between two steps."""
+"""Ctrl-C and SIGTERM as a question that the loop asks between two steps, and all processes at the same ones."""
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+
+from ..ranks import Ranks
+
+AT_ONCE = 3.0
+"""Seconds after a signal in which torchrun may pass it on to those who have had it, or send SIGTERM behind it."""
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -14,9 +21,40 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 @dataclass
 class StopRequest:
-    """Whether somebody has asked the training to stop, and by which signal."""
+    """Whether somebody has asked the training to stop, and by which signal.
 
-    signal: str | None = None
+    Attributes:
+        heard: the signal that has come to this process.
+        alone: there are no others, who would have to stop at the same step.
+
+    Example:
+        >>> request = StopRequest(heard="SIGINT", alone=False)
+        >>> request.signal is None, request.agree(True), request.signal
+        (True, None, 'SIGINT')
+    """
+
+    heard: str | None = None
+    alone: bool = True
+    _agreed: str | None = None
+
+    @property
+    def signal(self) -> str | None:
+        """The signal by which all processes know that they are to stop here; one alone knows of what it hears."""
+        return self.heard if self.alone else self._agreed
+
+    def agree(self, asked: bool) -> None:  # noqa: FBT001 - what an exchange of all processes has given
+        """Stop, or not, as all processes do: whether any of them was asked."""
+        if asked and self._agreed is None:
+            self._agreed = self.heard or "a signal to another process"
+
+    def share(self, ranks: Ranks) -> None:
+        """Let all processes know, in an exchange, whether one was asked.
+
+        Raises:
+            RankError: another process failed, or cannot be reached.
+        """
+        if not self.alone:
+            self.agree(ranks.any(self.heard is not None))
 
 
 @contextmanager
@@ -30,10 +68,14 @@ def listen_for_stop() -> Iterator[StopRequest]:
         yield request
         return
 
+    first = 0.0
+
     def hear(number: int, frame: FrameType | None) -> None:
-        if request.signal is not None:
+        nonlocal first
+        if request.heard is None:
+            request.heard, first = signal.Signals(number).name, time.monotonic()
+        elif not _passed_on(time.monotonic() - first):
             raise KeyboardInterrupt
-        request.signal = signal.Signals(number).name
 
     # What was ignored when we came (nohup, a job in the background) stays ignored; `None` is a handler that Python
     # did not set and could not put back.
@@ -46,3 +88,8 @@ def listen_for_stop() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _passed_on(seconds: float) -> bool:
+    """Whether a signal, so long after another, may be that one, which torchrun passes on to its processes."""
+    return "RANK" in os.environ and seconds < AT_ONCE

@@ -6,9 +6,9 @@ from ..errors import InputError
 from ..progress import Watcher
 from ..runs import RunFolder, StopRequest
 from ..statistics import recalibrate
+from ._job import Job
 from ._messages import what_to_try
 from ._population import Stoppable
-from ._preparation import Job
 from ._step import DivergenceError, refuse_nonfinite
 
 

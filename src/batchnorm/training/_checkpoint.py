@@ -1,8 +1,11 @@
 """The state of a training between two steps: everything that is needed to go on as if nothing had happened."""
 
+import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ..errors import InputError
 from ..files import atomic_write, refused
@@ -63,6 +66,11 @@ class Checkpoint:
     threads: int
     states: dict[str, Any]
 
+    @property
+    def processes(self) -> int:
+        """How many processes have made it; the states of all but the first one are among the others."""
+        return len(self.states.get("ranks", ())) + 1
+
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write `checkpoint` to `path`, atomically.
@@ -70,6 +78,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    content_bytes = checkpoint_bytes(checkpoint)
+    with atomic_write(path) as file:
+        file.write(content_bytes)
+
+
+def checkpoint_bytes(checkpoint: Checkpoint) -> bytes:
+    """Return the bytes of the file of `checkpoint`."""
     content = {
         "format": TRAINING_FORMAT,
         "version": VERSION,
@@ -79,9 +94,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "threads": checkpoint.threads,
         "states": checkpoint.states,
     }
-    content_bytes = pickle_bytes(content)
-    with atomic_write(path) as file:
-        file.write(content_bytes)
+    return pickle_bytes(content)
+
+
+def checkpoint_of(content: bytes) -> Checkpoint:
+    """Return the checkpoint whose bytes a process of this training has told."""
+    return _checkpoint(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

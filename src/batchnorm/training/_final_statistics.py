@@ -10,13 +10,13 @@ from ..runs import (
     RunFolder,
     StopRequest,
     TrainingInterrupted,
-    judge,
     model_bytes,
 )
 from ..statistics import recalibrate
 from ._checkpoint import save_checkpoint
+from ._job import Job
+from ._judged import judgement
 from ._messages import how_to_go_on
-from ._preparation import Job
 from ._when_trained import when_trained
 
 
@@ -40,6 +40,7 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
         seed=config.seed,
         epoch=config.epochs,
         channels_last=config.channels_last,
+        share=job.share,
     )
     try:
         record = recalibrate(
@@ -59,16 +60,17 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
         judged_on=None if job.val is None else "validation",
         judged=0 if job.val is None else len(job.val.split),
         before=None if last.val_accuracy is None else Judgement(last.val_loss, last.val_accuracy),
-        after=None if job.val is None else judge(job.best, job.val, job.device),
+        after=None if job.val is None else judgement(job, job.val),
         written=None,
         sha256=None,
         kept=None,
         recalibration=record,
     )
     job.position.recalibrated = True
+    checkpoint = job.checkpoint()
     if folder:
         said = Destination.in_place(folder).write(model_bytes(job.best, job.card), said)
-        save_checkpoint(folder.checkpoint, job.checkpoint())
+        save_checkpoint(folder.checkpoint, checkpoint)
     watcher.recalibrated(said)
 
 

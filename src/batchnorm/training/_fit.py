@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from ..data import Source
 from ..progress import StepReport, Watcher, training_shown
+from ..ranks import on, one_per_machine_first
 from ..records import EpochRecord, TrainResult
 from ..runs import (
     ModelCard,
@@ -18,28 +20,33 @@ from ..runs import (
     StopRequest,
     TrainConfig,
     TrainingInterrupted,
-    listen_for_stop,
-    load_model,
     name_of,
     norm_in_file,
-    plan_in_place_of,
     save_model,
     source_of,
     torch_settings,
 )
+from ._alike import check_alike
 from ._average_statistics import measure_average
-from ._checkpoint import Position, save_checkpoint
+from ._checkpoint import Checkpoint, Position, save_checkpoint
+from ._data_parallel import data_parallel
 from ._final_statistics import recalibrate_trained
 from ._final_test import final_test
 from ._fold_training import fold_trained
+from ._for_all import check_same, checkpoint_for_all, config_for_all, result_for_all, take_recalibrated
 from ._freed_memory import keep_freed_memory
 from ._given import check_given, tells_options
-from ._going_on import data_of_run, last_checkpoint, name_in_run, refuse_older
+from ._going_on import data_of_run, name_in_run, refuse_older
+from ._job import Job
+from ._judged import judged
 from ._messages import announce, how_to_go_on, what_differs
 from ._population import measure_if_due
-from ._preparation import Job, in_hand, prepare
-from ._room import check_room, folder_made
-from ._step import judged, refuse_nonfinite, take_step
+from ._preparation import in_hand, prepare
+from ._room import check_room, folder_made, planned
+from ._shipped import as_shipped, take_shipped
+from ._step import refuse_nonfinite, take_step
+from ._synchronized import synchronized
+from ._together import training_together
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,17 +110,21 @@ def fit(
     """
     check_given(config=config, model=model, watcher=watcher)
     given = config or TrainConfig()
-    found = source_of(given.data) if source is None else source_of(source, "source")
-    # The options that are saved are those that were effective.
-    own_data = source if source is None or isinstance(source, str) else found.info.name
-    config = replace(given, model=name_of(model) or given.model, data=OwnData(own_data) if own_data else given.data)
-    folder = None if out is None else plan_in_place_of(out) if overwrite else RunFolder.plan(out)
-    with listen_for_stop() as stop, torch_settings(config) as device, contextlib.ExitStack() as held:
-        job = prepare(config, device, model, found, in_hand(model=model, source=source))
-        told = held.enter_context(training_shown(watcher, progress=progress))
-        if folder:
-            held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
-        return _run(job, folder, stop, told)
+    with training_together() as (ranks, stop):
+        with one_per_machine_first(ranks):
+            found = source_of(given.data) if source is None else source_of(source, "source")
+        # The options that are saved are those that were effective.
+        own_data = source if source is None or isinstance(source, str) else found.info.name
+        config = replace(given, model=name_of(model) or given.model, data=OwnData(own_data) if own_data else given.data)
+        folder = planned(out, overwrite=overwrite) if ranks.first else None
+        check_same(ranks, config)
+        with torch_settings(config) as device, contextlib.ExitStack() as held:
+            on(ranks, device)
+            job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+            told = held.enter_context(training_shown(watcher, progress=progress and ranks.first))
+            if folder:
+                held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
+            return _run(job, folder, stop, told)
 
 
 def resume(
@@ -149,54 +160,65 @@ def resume(
         True
     """
     check_given(model=model, watcher=watcher)
-    folder = RunFolder.open(run)
-    config = folder.read_config()
-    norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
-    config = replace(
-        config,
-        model=name_in_run(config, model),
-        norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
-        tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
-    )
-    found = data_of_run(config, source)
-    with (
-        listen_for_stop() as stop,
-        torch_settings(config) as device,
-        folder.held(),
-        training_shown(watcher, progress=progress) as told,
-    ):
-        checkpoint = last_checkpoint(folder)
-        job = prepare(config, device, model, found, in_hand(model=model, source=source))
-        if checkpoint:
-            job.restore(checkpoint)
-            refuse_older(folder, checkpoint, config)
-            folder.complete_metrics(checkpoint.history)
-            for difference in what_differs(job, checkpoint):
-                told.note(difference)
-        if not folder.result.exists():
-            check_room(job, folder)
-        return _run(job, folder, stop, told)
+    with training_together() as (ranks, stop):
+        folder = RunFolder.open(run) if ranks.first else None
+        config = config_for_all(ranks, folder)
+        norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
+        config = replace(
+            config,
+            model=name_in_run(config, model),
+            norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
+            tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
+        )
+        with one_per_machine_first(ranks):
+            found = data_of_run(config, source)
+        check_same(ranks, config)
+        with (
+            torch_settings(config) as device,
+            folder.held() if folder else contextlib.nullcontext(),
+            training_shown(watcher, progress=progress and ranks.first) as told,
+        ):
+            on(ranks, device)
+            checkpoint = checkpoint_for_all(ranks, folder)
+            job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+            if checkpoint:
+                _go_on(job, folder, checkpoint, told)
+            if folder and not folder.result.exists():
+                check_room(job, folder)
+            return _run(job, folder, stop, told)
+
+
+def _go_on(job: Job, folder: RunFolder | None, checkpoint: Checkpoint, watcher: Watcher) -> None:
+    job.restore(checkpoint)
+    if folder:
+        refuse_older(folder, checkpoint, job.config)
+        folder.complete_metrics(checkpoint.history)
+    for difference in what_differs(job, checkpoint):
+        watcher.note(difference)
 
 
 def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
     announce(job, watcher)
     keep_freed_memory(job.config, job.device, watcher)
     # A run that comes here finished keeps its result: the test images are looked at once, however often it is resumed.
-    result = folder.read_result() if folder else None
+    result = result_for_all(job.ranks, folder)
     if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
         _stop_if_asked(job, folder, stop)
+    check_alike(job)
     with job.frozen.released_at_the_end() if job.frozen else contextlib.nullcontext():
         job.freeze_if_due()
-        while job.position.epoch < job.config.epochs:
-            _train_epoch(job, folder, stop, watcher)
-            _finish_epoch(job, folder, stop, watcher)
-            _save(job, folder)
-            watcher.epoch(job.history[-1])
-            _stop_if_asked(job, folder, stop)
+        with synchronized(job.model, job.config), data_parallel(job):
+            while job.position.epoch < job.config.epochs:
+                _train_epoch(job, folder, stop, watcher)
+                _finish_epoch(job, folder, stop, watcher)
+                _save(job, folder)
+                watcher.epoch(job.history[-1])
+                _stop_if_asked(job, folder, stop)
+        take_shipped(job)
         if not result:
             recalibrate_trained(job, folder, stop, watcher)
-    if result and folder and result.recalibrated_since:
-        job.best.load_state_dict(load_model(folder.model, job.best)[0].state_dict())  # not the checkpoint's statistics
+    if result and result.recalibrated_since:
+        take_recalibrated(job, folder)  # not the checkpoint's statistics
     if not result:
         result = final_test(job, folder)
         if folder and job.config.fold:
@@ -208,6 +230,11 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
 
 
 def _stop_if_asked(job: Job, folder: RunFolder | None, stop: StopRequest) -> None:
+    stop.share(job.ranks)
+    _stop_if_agreed(job, folder, stop)
+
+
+def _stop_if_agreed(job: Job, folder: RunFolder | None, stop: StopRequest) -> None:
     if stop.signal:
         _save(job, folder)
         raise TrainingInterrupted(how_to_go_on(job, folder, stop.signal))
@@ -219,14 +246,14 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
     job.model.train()
     _measure_if_due(job, folder, stop, watcher)
     job.freeze_if_due()
-    for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step):
-        take_step(job, folder, images, labels)
+    for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share):
+        take_step(job, folder, images, labels, stop)
         _measure_if_due(job, folder, stop, watcher)
         job.freeze_if_due()
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds
         watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
-        _stop_if_asked(job, folder, stop)
+        _stop_if_agreed(job, folder, stop)
 
 
 @contextlib.contextmanager
@@ -252,6 +279,8 @@ def _finish_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher
     loss, accuracy = here.means()
     val_loss, val_accuracy = judged(job, folder, job.val, "validation") if job.val is not None else (None, None)
     seconds = here.epoch_seconds + time.perf_counter() - start
+    times = torch.tensor([seconds, here.epoch_seconds, here.refresh_seconds], dtype=torch.float64)
+    seconds, here.epoch_seconds, here.refresh_seconds = job.ranks.gather(times)[0].tolist()  # one clock counts
     job.history.append(
         EpochRecord(
             epoch=here.epoch + 1,
@@ -277,7 +306,10 @@ def _finish_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher
 def _save(job: Job, folder: RunFolder | None) -> None:
     """Write model, checkpoint and metrics, in an order in which a crash between two of them loses nothing."""
     refuse_nonfinite(job, folder)
+    checkpoint = job.checkpoint()
+    with as_shipped(job) as net:
+        if folder:
+            save_model(folder.model, net, job.card)
     if folder:
-        save_model(folder.model, job.best, job.card)
-        save_checkpoint(folder.checkpoint, job.checkpoint())
+        save_checkpoint(folder.checkpoint, checkpoint)
         folder.write_metrics(job.history)

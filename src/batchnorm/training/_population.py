@@ -7,8 +7,8 @@ from ..errors import InputError
 from ..progress import RecalibrationWatcher, Watcher
 from ..runs import RunFolder, StopRequest, TrainingInterrupted
 from ..statistics import recalibrate
+from ._job import Job
 from ._messages import how_to_go_on, what_to_try
-from ._preparation import Job
 from ._step import DivergenceError, refuse_nonfinite
 
 

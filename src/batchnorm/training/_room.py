@@ -3,16 +3,28 @@
 import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from torch import Tensor
 
 from ..errors import InputError
 from ..progress import Watcher
-from ..runs import RunFolder, in_place_of
-from ._preparation import Job
+from ..runs import RunFolder, in_place_of, plan_in_place_of
+from ._job import Job
 
 SMALL_FILES = 1 << 20
 """Bytes for config, metrics, result, and what the formats add to the tensors."""
+
+
+def planned(out: Path | str | None, *, overwrite: bool) -> RunFolder | None:
+    """Take the folder of a run to be, without touching the disk; None where nothing is to be written.
+
+    Raises:
+        InputError: the path holds something that may not be replaced, or a folder cannot be made there.
+    """
+    if out is None:
+        return None
+    return plan_in_place_of(out) if overwrite else RunFolder.plan(out)
 
 
 def check_room(job: Job, folder: RunFolder, *, beside: bool = False) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from ...nn import SAFE, Forward, Source, tracking_of
+from ...nn import SAFE, Forward, Source, give_source, tracking_of
 from ...norms import as_checkpoint_safe_as_now, set_checkpoint_safe
 from .._become import Become
+from ._counterless import hear_of_loading
 from ._former import NAME, former_after, remember_frozen, written
 from ._freezing import freeze_too, is_all_frozen
 
@@ -72,6 +73,10 @@ def become(norm: nn.Module, becoming: Becoming) -> None:
     if buffers:
         held["_buffers"] = {**norm._buffers, **dict.fromkeys(buffers)}
     Become(norm, becoming.kind, held).carry_out()
+    if becoming.gives.get("_source") is not None:
+        give_source(norm, becoming.gives["_source"])  # one of its own, where sources tell layers apart
+    if buffers and not issubclass(becoming.kind, Forward):
+        hear_of_loading(norm)
     again()
     if becoming.freezes:
         remember_frozen(norm, freeze_too(norm))

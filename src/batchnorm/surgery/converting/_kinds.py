@@ -3,8 +3,11 @@
 from dataclasses import dataclass, replace
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ... import nn as ours
+from ...nn import Forward
+from ._constants import eps_of
 from ._former import former_of
 from ._own_code import own_code
 
@@ -30,11 +33,18 @@ _OURS: dict[type[nn.Module], int | None] = {
     ours.BatchNormAdd2d: 2,
     ours.BatchNormPool2d: 2,
 }
+SYNC: type[Forward] | None = getattr(ours, "SyncBatchNorm", None)
+"""The one that normalizes by the batches of all processes."""
+if SYNC is not None:
+    _OURS[SYNC] = None
 _OTHERS: dict[str, int | None] = {
     "timm.layers.norm_act.BatchNormAct2d": 2,
     "timm.layers.norm_act.SyncBatchNormAct": None,
+    "timm.layers.norm_act.FrozenBatchNormAct2d": 2,
+    "torchvision.ops.misc.FrozenBatchNorm2d": 2,
 }
 """Those of others who are not imported here, by their full names."""
+_UNKNOWN = "nobody but its own class knows what it computes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,8 @@ class Kind:
         is_ours: whether it is a layer of this library.
         is_lazy: whether it waits for its first batch.
         is_synchronized: whether it normalizes by the batches of all processes.
+        is_constant: whether all of its numbers are buffers that nothing changes, in no mode.
+        eps: what it adds to the variance.
         steps: the names of the modules in it that it calls one after the other on what it has normalized.
     """
 
@@ -55,6 +67,8 @@ class Kind:
     is_ours: bool
     is_lazy: bool
     is_synchronized: bool
+    is_constant: bool = False
+    eps: float = 0.0
     steps: tuple[str, ...] = ()
 
 
@@ -63,19 +77,31 @@ def kind_of(norm: nn.Module) -> Kind | str:
     for known in type(norm).__mro__:
         name = f"{known.__module__}.{known.__qualname__}"
         if known in _TORCHS or known in _OURS or name in _OTHERS:
-            return own_code(norm, known) or _as_it_was(norm, _kind(known, name))
-    return own_code(norm, nn.Module) or f"nobody but {type(norm).__name__} itself knows what it computes"
+            return own_code(norm, known) or _as_it_was(norm, _kind(norm, known, name))
+    return _constant_or_unknown(norm)
 
 
-def _kind(known: type[nn.Module], name: str) -> Kind:
-    is_other = name in _OTHERS
+def _constant_or_unknown(norm: nn.Module) -> Kind | str:
+    """A norm that is derived from none whose code is known."""
+    reason = own_code(norm, type(norm))
+    eps = None if reason or isinstance(norm, _BatchNorm) else eps_of(norm)
+    if eps is not None:
+        return Kind(type(norm), 2, is_ours=False, is_lazy=False, is_synchronized=False, is_constant=True, eps=eps)
+    return reason or own_code(norm, _BatchNorm if isinstance(norm, _BatchNorm) else nn.Module) or _UNKNOWN
+
+
+def _kind(norm: nn.Module, known: type[nn.Module], name: str) -> Kind:
+    is_other, is_act = name in _OTHERS, name.endswith(("Act", "Act2d"))
+    is_constant = is_other and not issubclass(known, _BatchNorm)
     return Kind(
         known,
         _OTHERS[name] if is_other else {**_TORCHS, **_OURS}[known],
         is_ours=known in _OURS,
         is_lazy=issubclass(known, nn.modules.lazy.LazyModuleMixin),
-        is_synchronized=issubclass(known, nn.SyncBatchNorm),
-        steps=("drop", "act") if is_other else (),
+        is_synchronized=issubclass(known, nn.SyncBatchNorm) or known is SYNC,
+        is_constant=is_constant,
+        eps=float(vars(norm).get("eps", 0.0)) if is_constant else 0.0,
+        steps=("drop", "act") if is_other and is_act else (),
     )
 
 

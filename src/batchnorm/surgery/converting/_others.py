@@ -9,8 +9,9 @@ from torch import nn
 from ...nn import Forward
 from ...nn import given_to as source_of
 from ._becoming import Becoming
+from ._constants import COUNTER
 from ._kinds import Kind
-from ._layers_of_ours import UNSEEN
+from ._layers_of_ours import UNSEEN, constants_given
 
 _PLAIN: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _LAZY: dict[int, type[nn.Module]] = {1: nn.LazyBatchNorm1d, 2: nn.LazyBatchNorm2d, 3: nn.LazyBatchNorm3d}
@@ -46,10 +47,13 @@ class Torchs:
         if isinstance(wanted, str):
             return wanted
         reason = _loses_moments(norm, kind, wanted) or loses(norm, kind, wanted)
-        return reason or Becoming(wanted, dict(self.options), _to_take(norm, kind))
+        gives = {**self.options, **constants_given(norm, kind)}
+        if wanted is nn.SyncBatchNorm:
+            gives.setdefault("process_group", getattr(norm, "process_group", None))
+        return reason or Becoming(wanted, gives, _to_take(norm, kind), _no_counter(kind), freezes=kind.is_constant)
 
     def _wanted(self, norm: nn.Module, kind: Kind) -> type[nn.Module] | str:
-        if not (kind.is_ours or kind.steps):
+        if not (kind.is_ours or kind.steps or kind.is_constant):
             if self.wanted in (None, kind.known):
                 return type(norm)
             if kind.known is nn.SyncBatchNorm and kind.spatial is None and self.wanted is not None:
@@ -87,14 +91,14 @@ class Groups:
         """What a norm becomes, or why it cannot."""
         if kind.is_lazy:
             return UNSEEN
-        channels = int(vars(norm)["num_features"])
+        channels = int(constants_given(norm, kind).get("num_features") or vars(norm)["num_features"])
         groups = self.options.get("num_groups") or groups_for(channels)
         reason = loses(norm, kind, nn.GroupNorm) or _too_many(groups, channels, kind)
         detail = (
             f"{groups} groups of {channels // groups} channels" if groups > 1 else f"1 group of {channels} channels"
         )
-        gives = {"num_groups": groups, "num_channels": channels}
-        return reason or Becoming(nn.GroupNorm, gives, _to_take(norm, kind), detail=detail)
+        gives = {"num_groups": groups, "num_channels": channels, **constants_given(norm, kind)}
+        return reason or Becoming(nn.GroupNorm, gives, _to_take(norm, kind), _no_counter(kind), detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +116,17 @@ class Nothing:
         """What a norm becomes, or why it cannot."""
         if kind.is_lazy:
             return UNSEEN
-        return loses(norm, kind, nn.Identity) or Becoming(nn.Identity, {}, _to_take(norm, kind))
+        return loses(norm, kind, nn.Identity) or Becoming(nn.Identity, {}, _to_take(norm, kind), _no_counter(kind))
 
 
 def _to_take(norm: nn.Module, kind: Kind) -> tuple[str, ...]:
     """What a layer of ours keeps for itself."""
     return tuple(name for name in _OUR_OWN if name in vars(norm)) if kind.is_ours else ()
+
+
+def _no_counter(kind: Kind) -> tuple[str, ...]:
+    """The buffer that a norm of constants does not have: a layer that asks for it finds None."""
+    return (COUNTER,) if kind.is_constant else ()
 
 
 def groups_for(channels: int) -> int:

@@ -1,0 +1,166 @@
+"""Who is in the group that this process has joined, and what have those said who cannot be reached any more?
+
+A group that has lost a process carries nothing any more. What its processes have to say then they write into the store
+by which they met: it is kept by torchrun, which outlives them, or by the first of them.
+"""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ._environment import Place
+from ._rank_error import RankError
+
+if TYPE_CHECKING:  # a torch that was built without them has none
+    from torch._C._distributed_c10d import Store
+
+PATIENCE = 2.0
+"""Seconds in which those who live notice that one has gone, and say so."""
+TURN = 5.0
+"""Seconds that the first process has to speak before another one does."""
+UNUSABLE = "The group cannot be used any more: start all processes again."
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the processes: its machine, and its number there."""
+
+    host: str
+    pid: int
+
+    @classmethod
+    def here(cls) -> "Member":
+        """Return this process."""
+        return cls(socket.gethostname(), os.getpid())
+
+    def has_died(self) -> bool:
+        """Whether it is known to have ended; of one on another machine nothing is known."""
+        if self.host != socket.gethostname():
+            return False
+        with suppress(OSError, IndexError):  # a system without /proc
+            return Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a process failed of, in its own words, with its exit code."""
+
+    text: str
+    code: int = 1
+
+
+class Joined:
+    """The group that this process has joined.
+
+    Args:
+        store: by which the processes met.
+        place: of this one.
+        members: all of them, in the order of ranks.
+    """
+
+    def __init__(self, store: "Store", place: Place, members: Sequence[Member]) -> None:
+        self.place, self.members = place, members
+        self._store = store
+
+    def fail(self, failure: Failure) -> None:
+        """Leave word of what this process fails of, for those who find it gone."""
+        with suppress(RuntimeError):
+            self._store.set(f"failure/{self.place.rank}", json.dumps(asdict(failure)))
+
+    def failures(self) -> dict[int, Failure]:
+        """Return what others have failed of; where some were only stopped because of it, what the rest did."""
+        found = {}
+        with suppress(RuntimeError, ValueError, TypeError):
+            for rank in self._others():
+                if self._store.check([key := f"failure/{rank}"]):
+                    found[rank] = Failure(**json.loads(self._store.get(key)))
+        return {rank: one for rank, one in found.items() if one.code != 130} or found
+
+    def finish(self) -> dict[int, Failure]:
+        """Say that this process has ended well, and return who has not, so far."""
+        with suppress(RuntimeError):
+            self._store.set(f"end/{self.place.rank}", "")
+        return self.failures()
+
+    def may_speak(self, *, own: bool) -> bool:
+        """Whether this process is the one to tell the user what happened: the first, but where it is gone.
+
+        Args:
+            own: this process failed by itself, and the others, who wait for it, hear of it as soon as it has ended.
+        """
+        try:
+            if self.place.rank:
+                if own and not (self._store.check(["end/0"]) or self.members[0].has_died()):
+                    return False
+                with suppress(RuntimeError):
+                    self._store.wait(["speaker"], timedelta(seconds=0.01 if own else TURN))
+            return bool(self._store.add("speaker", 1) == 1)
+        except RuntimeError:  # the store is gone, and with it the way to agree
+            return True
+
+    def lost(self, error: BaseException) -> RankError:
+        """Return what is known of those who cannot be reached, once the others had time to say that they live."""
+        with suppress(RuntimeError):
+            self._store.set(f"alive/{self.place.rank}", "")
+        self._wait(lambda: not (silent := self._silent()) or all(self.members[rank].has_died() for rank in silent))
+        failures, silent = self.failures(), self._silent()
+        told = [f"rank {rank}: {one.text}" for rank, one in failures.items()]
+        if not told:
+            told = [self._without_a_word(rank) for rank in silent] or [f"another process cannot be reached ({error})"]
+        return RankError("; ".join(told), cure=UNUSABLE, code=next(iter(failures.values()), Failure("")).code)
+
+    def _without_a_word(self, rank: int) -> str:
+        member = self.members[rank]
+        name = f"rank {rank} (process {member.pid} on {member.host})"
+        if member.has_died():
+            return f"{name} has died without a word, as one does that is killed, by kill -9 or for memory"
+        return f"{name} does not answer: it hangs, was killed, or has lost its connection"
+
+    def _silent(self) -> list[int]:
+        with suppress(RuntimeError):
+            return [
+                rank
+                for rank in self._others()
+                if not any(self._store.check([f"{word}/{rank}"]) for word in ("alive", "failure", "end"))
+            ]
+        return []
+
+    def _others(self) -> Iterator[int]:
+        return (rank for rank in range(self.place.size) if rank != self.place.rank)
+
+    def _wait(self, until: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not until() and time.monotonic() < end:
+            time.sleep(0.05)
+
+
+_now: list[Joined] = []
+
+
+def joined_now() -> Joined | None:
+    """Return the group that this process is in, if it has joined one."""
+    return _now[-1] if _now else None
+
+
+@contextmanager
+def known(group: Joined) -> Iterator[Joined]:
+    """Let everybody in this process know of the group, for the time of the block."""
+    _now.append(group)
+    try:
+        yield group
+    finally:
+        _now.remove(group)

@@ -1,0 +1,17 @@
+"""What is raised where another process failed?"""
+
+from typing import Any
+
+from ..errors import RefusedError, Words
+
+
+class RankError(RefusedError):
+    """Another process failed.
+
+    Attributes:
+        code: the exit code of a command that ends by it: the other process's, if it is known.
+    """
+
+    def __init__(self, problem: Words = "", *, code: int = 1, **parts: Any) -> None:
+        super().__init__(problem, **parts)
+        self.code = code
