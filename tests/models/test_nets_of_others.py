@@ -76,7 +76,13 @@ def test_a_net_without_norms_has_none_of_their_tensors_and_keeps_their_activatio
     assert norms_of(net) == set()
     assert not {"bn1.weight", "bn1.bias", "bn1.running_mean"} & {*net.state_dict()}
     x = torch.randn(2, 24, 4, 4)
-    torch.testing.assert_close(net.bn1(x), own.bn1.act(x.clone()))
+    torch.testing.assert_close(net.bn1(x.clone()), own.bn1.act(x.clone()))
+
+
+@pytest.mark.parametrize("norm", ["batchnorm", "none"])
+def test_a_net_that_has_no_batch_norm_is_built_with_the_norms_that_it_has(norm):
+    net = build("timm:test_convnext", **{**SHAPE, "norm": norm})
+    assert {type(module).__name__ for module in net.modules()} >= {"LayerNorm2d"}
 
 
 def test_a_norm_that_does_what_nobody_knows_cannot_be_left_out(monkeypatch):

@@ -17,6 +17,7 @@ from .. import __version__
 from ..errors import FaultError, InputError, MistakeError, did_you_mean
 from ._arguments import ready
 from ._bench import Bench
+from ._convert import Convert
 from ._data import Fetch, List
 from ._evaluate import Evaluate
 from ._fold import Fold, Unfold
@@ -50,6 +51,7 @@ COMMANDS: dict[str, type] = {
     "recalibrate": Recalibrate,
     "fold": Fold,
     "unfold": Unfold,
+    "convert": Convert,
     "predict": Predict,
     "wiring": Wiring,
     "info": Info,
