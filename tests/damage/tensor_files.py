@@ -22,7 +22,8 @@ from batchnorm.runs._model_file import model_bytes
 from batchnorm.runs._safetensors import DIGEST, safetensors_bytes
 from batchnorm.surgery import fold_state, is_folded
 from batchnorm.training._checkpoint import load_checkpoint, save_checkpoint
-from batchnorm.training._preparation import Job, prepare
+from batchnorm.training._job import Job
+from batchnorm.training._preparation import prepare
 
 from .mutations import FLAT, TENSORS, damaged_value
 from .text_files import CONFIG, as_json

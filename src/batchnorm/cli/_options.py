@@ -31,6 +31,9 @@ class Options(TrainConfig):
     freeze_norms: Annotated[str | None, arg(metavar="WHICH")] = None
     """freeze statistics: after:0.8 (of the steps), or norms' names (layer1.*)"""
 
+    bn_buffers: Annotated[Literal["rank0", "mean"], arg(metavar="WORD")] = "rank0"
+    """without --sync-bn, running statistics of: rank0, mean"""
+
     @classmethod
     def of(cls, config: TrainConfig) -> "Options":
         """Return `config` as the command line's defaults."""

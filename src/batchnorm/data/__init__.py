@@ -10,6 +10,8 @@ from ._from_datasets import from_datasets as from_datasets
 from ._normalization import Normalization as Normalization
 from ._registry import available as available
 from ._registry import get as get
+from ._share import Part as Part
+from ._share import Share as Share
 from ._source import DatasetInfo as DatasetInfo
 from ._source import Download as Download
 from ._source import Source as Source
@@ -23,6 +25,8 @@ __all__ = [
     "DatasetInfo",
     "Download",
     "Normalization",
+    "Part",
+    "Share",
     "Source",
     "Split",
     "SplitName",

@@ -1,7 +1,8 @@
 """How are training images varied without changing their class?
 
 Each function takes a whole batch and draws one number (or pair) per image from the generator that
-it is given; there is no loop over images and no hidden random state.
+it is given; there is no loop over images and no hidden random state. Where several processes share a
+batch, each draws for all of it, so that an image is varied alike wherever it goes.
 """
 
 from dataclasses import dataclass
@@ -11,14 +12,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InputError
+from ._share import Part
 
 
-def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+def random_flip(images: Tensor, generator: torch.Generator, part: Part | None = None) -> Tensor:
     """Mirror each image left to right with probability 1/2.
 
     Args:
         images: (N, C, H, W), any dtype.
         generator: gives N numbers.
+        part: which rows of a larger batch the images are; the generator then gives a number for each of its rows.
 
     Returns:
         A new tensor of the same shape and dtype.
@@ -29,11 +32,12 @@ def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
         tensor([[1, 2],
                 [2, 1]])
     """
-    mirrored = torch.randint(2, (len(images), 1, 1, 1), generator=generator, dtype=torch.bool)
+    drawn = torch.randint(2, (part.count if part else len(images), 1, 1, 1), generator=generator, dtype=torch.bool)
+    mirrored = drawn[part.rows] if part else drawn
     return torch.where(mirrored.to(images.device), images.flip(-1), images)
 
 
-def random_shift(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
+def random_shift(images: Tensor, pixels: int, generator: torch.Generator, part: Part | None = None) -> Tensor:
     """Move each image by up to `pixels` in both directions; what comes in from outside is 0.
 
     The same as padding with `pixels` zeros on every side and cutting the old size out at a random
@@ -45,6 +49,7 @@ def random_shift(images: Tensor, pixels: int, generator: torch.Generator) -> Ten
         images: (N, C, H, W), any dtype.
         pixels: the largest distance, >= 0; every distance from -pixels to pixels is equally likely.
         generator: gives 2 N numbers.
+        part: which rows of a larger batch the images are; the generator then gives two numbers for each of its rows.
 
     Returns:
         A new tensor of the same shape and dtype.
@@ -63,7 +68,8 @@ def random_shift(images: Tensor, pixels: int, generator: torch.Generator) -> Ten
     if pixels < 0:
         raise InputError(argument="pixels", expected="an integer of at least 0", got=str(pixels))
     count, _, height, width = images.shape
-    top, left = torch.randint(2 * pixels + 1, (2, count), generator=generator).to(images.device)
+    drawn = torch.randint(2 * pixels + 1, (2, part.count if part else count), generator=generator)
+    top, left = (drawn[:, part.rows] if part else drawn).to(images.device)
     padded = F.pad(images, (pixels, pixels, pixels, pixels))
     # A view of every possible crop, (N, C, top, left, H, W); the index then copies one per image.
     crops = padded.unfold(2, height, 1).unfold(3, width, 1)
@@ -95,10 +101,10 @@ class Augmentation:
         if self.shift < 0:
             raise InputError(argument="shift", expected="an integer of at least 0", got=str(self.shift))
 
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Change a batch of pixels, (N, C, H, W)."""
+    def __call__(self, images: Tensor, generator: torch.Generator, part: Part | None = None) -> Tensor:
+        """Change a batch of pixels, (N, C, H, W), or those of its rows that `part` names."""
         if self.flip:
-            images = random_flip(images, generator)
+            images = random_flip(images, generator, part)
         if self.shift:
-            images = random_shift(images, self.shift, generator)
+            images = random_shift(images, self.shift, generator, part)
         return images

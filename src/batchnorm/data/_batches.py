@@ -2,7 +2,7 @@
 
 Every random number follows from (seed, epoch, step) alone. So nothing has to be saved to go on in
 the middle of an epoch: `epoch(seed, epoch, start_step=k)` gives the batches that the interrupted
-run would have got, bit for bit.
+run would have got, bit for bit. Nor do they depend on how many processes share each batch.
 """
 
 import math
@@ -15,7 +15,11 @@ from torch import Tensor
 from ..errors import InputError, InputTypeError
 from ._augmentation import Augmentation
 from ._normalization import Normalization
+from ._share import Part, Share
 from ._split import Split
+
+ALL = Share()
+"""The part of a process that is alone."""
 
 
 class Batches:
@@ -90,6 +94,18 @@ class Batches:
         """The number of steps in an epoch."""
         return math.ceil(self.images_per_epoch / self.batch_size)
 
+    def sizes(self, step: int) -> list[int]:
+        """How many images there are in each piece of a step, those of all processes together.
+
+        Example:
+            >>> split = Split(torch.zeros(10, 1, 28, 28, dtype=torch.uint8), torch.arange(10))
+            >>> batches = Batches(split, 6, Normalization((0.5,), (0.5,)), micro_batch=3)
+            >>> batches.sizes(0), batches.sizes(1)
+            ([3, 3], [3, 1])
+        """
+        left = min(self.batch_size, self.images_per_epoch - step * self.batch_size)
+        return [min(self.micro_batch, left - start) for start in range(0, left, self.micro_batch)]
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Give all batches, as a loader would, where every epoch is the same.
 
@@ -103,13 +119,17 @@ class Batches:
             )
         return self.epoch()
 
-    def epoch(self, seed: int = 0, epoch: int = 0, *, start_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(
+        self, seed: int = 0, epoch: int = 0, *, start_step: int = 0, share: Share = ALL
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of one epoch, from `start_step` on.
 
         Args:
             seed: the run's seed, >= 0.
             epoch: the epoch's number, >= 0; with `seed` it fixes the order and the augmentation.
             start_step: how many steps of this epoch were done already.
+            share: give only the part of one process, of each piece of a batch; all parts together are the batch, bit
+                for bit. A part may be empty.
 
         Returns:
             Pairs of images (float32, (B, C, H, W)) and labels (int64, (B,)).
@@ -123,18 +143,20 @@ class Batches:
                 expected=f"seed >= 0, epoch >= 0 and 0 <= start_step <= {len(self)}",
                 got=f"seed={seed}, epoch={epoch}, start_step={start_step}",
             )
-        return self._steps(seed, epoch, start_step)
+        return self._steps(seed, epoch, start_step, share)
 
-    def _steps(self, seed: int, epoch: int, start_step: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def _steps(self, seed: int, epoch: int, start_step: int, share: Share) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.arange(len(self.split))
         if self.shuffle:
             order = torch.randperm(len(order), generator=_generator(seed, epoch))[: self.images_per_epoch]
         for step in range(start_step, len(self)):
             index = order[step * self.batch_size : (step + 1) * self.batch_size]
-            images = self.split.images[index]
+            part = None if share.size == 1 else Part(share.rows(self.sizes(step)), len(index))
+            mine = index if part is None else index[part.rows]
+            images = self.split.images[mine]
             if self.augmentation is not None:
-                images = self.augmentation(images, _generator(seed, epoch, step))
-            yield self.normalization.apply(images, self.memory_format), self.split.labels[index]
+                images = self.augmentation(images, _generator(seed, epoch, step), part)
+            yield self.normalization.apply(images, self.memory_format), self.split.labels[mine]
 
 
 def _at_least_1(argument: str, value: int) -> int:

@@ -12,10 +12,14 @@ from ._joined import Joined as Joined
 from ._joined import joined_now as joined_now
 from ._processes import on as on
 from ._processes import processes as processes
+from ._rank_error import INTERRUPTED as INTERRUPTED
 from ._rank_error import RankError as RankError
 from ._ranks import Ranks as Ranks
+from ._tensors import gather_tensors as gather_tensors
+from ._tensors import tensors_of_first as tensors_of_first
 
 __all__ = [
+    "INTERRUPTED",
     "Failure",
     "Joined",
     "Place",
@@ -24,12 +28,14 @@ __all__ = [
     "all_equal",
     "all_hold",
     "exchange",
+    "gather_tensors",
     "join",
     "joined_now",
     "on",
     "one_per_machine_first",
     "place_in",
     "processes",
+    "tensors_of_first",
 ]
 
 

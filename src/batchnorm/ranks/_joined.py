@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._environment import Place
-from ._rank_error import RankError
+from ._rank_error import INTERRUPTED, RankError
 
 if TYPE_CHECKING:  # a torch that was built without them has none
     from torch._C._distributed_c10d import Store
@@ -88,7 +88,7 @@ class Joined:
             for rank in self._others():
                 if self._store.check([key := f"failure/{rank}"]):
                     found[rank] = Failure(**json.loads(self._store.get(key)))
-        return {rank: one for rank, one in found.items() if one.code != 130} or found
+        return {rank: one for rank, one in found.items() if one.code != INTERRUPTED} or found
 
     def finish(self) -> dict[int, Failure]:
         """Say that this process has ended well, and return who has not, so far."""

@@ -4,6 +4,9 @@ from typing import Any
 
 from ..errors import RefusedError, Words
 
+INTERRUPTED = 130
+"""The exit code of a process that ends by Ctrl-C or SIGTERM."""
+
 
 class RankError(RefusedError):
     """Another process failed.

@@ -57,6 +57,8 @@ class TrainResult(Shown):
 
     The running statistics of the norms in `frozen` stood still once `frozen_since` of the `steps` were done; `None`: no
     norm was frozen.
+
+    `processes` is how many of them trained together, at the end of the training.
     """
 
     VERSION: ClassVar[int] = 1
@@ -85,6 +87,7 @@ class TrainResult(Shown):
     refresh_seconds: float = 0.0
     frozen: tuple[str, ...] = ()
     frozen_since: int | None = None
+    processes: int = 1
 
     def tables(self) -> dict[str, Table]:
         """Return `"scores"`: loss and accuracy on the test images, and on those that were held out."""

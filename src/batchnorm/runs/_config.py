@@ -9,11 +9,12 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from ..errors import Fault, InputError, Setting, Words, did_you_mean
 from ..files import as_path, open_regular, refused
 from ..functional import check_route
+from ._contradictions import contradictions
 from ._known_names import OwnData, unknown_name
-from ._late_freezing import EXPECTED, unfit_freezing, unfit_measurement
+from ._late_freezing import EXPECTED, unfit_freezing
 from ._option_names import near_option, tells_unknown_options
 from ._ranges import RANGES
-from ._trainable_moments import unfit_moments, unfit_refresh
+from ._trainable_moments import unfit_moments
 
 ModelArgument = int | float | bool | str
 """In this order the command line reads them: what is no number and no True or False is text."""
@@ -53,7 +54,7 @@ class TrainConfig:
     epochs: int = 12
     """passes over the training images"""
     batch_size: int = 64
-    """images per batch"""
+    """images per batch, of all processes together"""
     accumulate: int = 1
     """batches per step (gradient accumulation)"""
     optimizer: Literal["sgd", "adamw"] = "sgd"
@@ -102,6 +103,10 @@ class TrainConfig:
     """population: steps between two measurements of it; left out: an epoch"""
     freeze_norms: str | None = None
     """freeze statistics: after:0.8 (of the steps), or norms' names (layer1.*)"""
+    sync_bn: bool = False
+    """several processes: normalize by the moments of all of them"""
+    bn_buffers: Literal["rank0", "mean"] = "rank0"
+    """several processes: whose running statistics count without sync_bn: rank0, mean (of all)"""
     deterministic: bool = False
     """use only deterministic algorithms of torch"""
     device: str = "auto"
@@ -115,12 +120,7 @@ class TrainConfig:
         """Check the type of every value, then its range, and name all that are wrong."""
         hints = get_type_hints(TrainConfig)
         wrong = [fault for name, hint in hints.items() if (fault := self._misfit(name, hint))]
-        if not wrong and self.refresh is not None and (fault := unfit_refresh(self.moments)):
-            wrong.append(fault)
-        if not wrong and (fault := unfit_measurement(self.freeze_norms or "", self.recalibrate, self.ema_buffers)):
-            wrong.append(fault)
-        if not wrong and self.ema_buffers != "average" and self.ema_decay == 0:
-            wrong.append(_no_average(self.ema_buffers))
+        wrong = wrong or [*contradictions(self)]
         if wrong:
             raise InputError.of(*wrong)
 
@@ -128,14 +128,6 @@ class TrainConfig:
         value: object = getattr(self, name)
         fault = _misfit(name, hint, value)
         return fault or (unknown_name(name, value, str(self.model)) if isinstance(value, str) else None)
-
-
-def _no_average(buffers: str) -> Fault:
-    return Fault(
-        argument="ema_buffers",
-        problem=f"{buffers!r} says what becomes of an average's statistics, and there is no average",
-        cure=("Leave it out, or set ", Setting("ema_decay", 0.999), "."),
-    )
 
 
 def _misfit(name: str, hint: Any, value: Any) -> Fault | None:

@@ -39,6 +39,8 @@ _OTHERS: dict[str, str] = {
     "moments": "moment_source source_of_moments statistics stats",
     "refresh": "refresh_every refresh_steps",
     "freeze_norms": "bn_frozen freeze freeze_bn freeze_norm frozen_bn norm_eval",
+    "sync_bn": "sync_batchnorm sync_batch_norm syncbn synchronize_bn use_sync_bn",
+    "bn_buffers": "broadcast_buffers dist_bn distribute_bn reduce_bn",
     "deterministic": "determinism",
     "device": "accelerator cuda device_type gpu gpus",
     "threads": "n_jobs n_threads nthreads num_threads",

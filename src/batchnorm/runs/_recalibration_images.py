@@ -5,13 +5,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ..data import Augmentation, Batches, Normalization, Split
+from ..data import Augmentation, Batches, Normalization, Share, Split
 
 RECALIBRATION_BATCH = 128
 """Images per batch. From some hundred on a larger one changes nothing (Wu and Johnson 2021, table 2)."""
 
 BLOCK = 500
 """Images that are augmented together, whatever the size of a batch."""
+ALL = Share()
+"""The part of a process that is alone."""
 
 
 class RecalibrationImages:
@@ -30,6 +32,8 @@ class RecalibrationImages:
         seed: of the order and the augmentation.
         epoch: of the order and the augmentation.
         channels_last: give the images in torch's channels_last layout.
+        share: give only the batches of one of several processes: whole ones, so that all of them together are those
+            that one process would give.
 
     Example:
         >>> split = Split(torch.zeros(9, 1, 28, 28, dtype=torch.uint8), torch.arange(9))
@@ -49,6 +53,7 @@ class RecalibrationImages:
         seed: int = 0,
         epoch: int = 0,
         channels_last: bool = False,
+        share: Share = ALL,
     ) -> None:
         order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))[:max_images]
         self.count = len(order)
@@ -57,7 +62,10 @@ class RecalibrationImages:
         )
         self.augmented = augmentation is not None
         self._seed, self._epoch = seed, epoch
-        self.sizes = _sizes(self.count, batch_size)
+        sizes = _sizes(self.count, batch_size)
+        mine = share.of(len(sizes))
+        self.sizes = sizes[mine]
+        self._start = sum(sizes[: mine.start])
 
     def __len__(self) -> int:
         """The number of batches."""
@@ -65,8 +73,9 @@ class RecalibrationImages:
 
     def __iter__(self) -> Iterator[Tensor]:
         """Give the batches, float32 of shape (B, C, H, W)."""
-        blocks = self._blocks.epoch(self._seed, self._epoch)
-        ready, _ = next(blocks)
+        first, inside = divmod(self._start, BLOCK)
+        blocks = self._blocks.epoch(self._seed, self._epoch, start_step=first)
+        ready = next(blocks)[0][inside:] if self.sizes else torch.empty(0)
         for size in self.sizes:
             while len(ready) < size:
                 ready = torch.cat([ready, next(blocks)[0]])

@@ -6,9 +6,9 @@ from ..errors import InputError
 from ..progress import Watcher
 from ..runs import RunFolder, StopRequest
 from ..statistics import recalibrate
+from ._job import Job
 from ._messages import what_to_try
 from ._population import Stoppable
-from ._preparation import Job
 from ._step import DivergenceError, refuse_nonfinite
 
 
@@ -26,7 +26,7 @@ def measure_average(job: Job, folder: RunFolder | None, stop: StopRequest, watch
     if job.average_images is None:
         return
     refuse_nonfinite(job, folder)
-    told = Stoppable(job, folder, stop, watcher, notes=not job.history)
+    told = Stoppable(job, stop, watcher, notes=not job.history)
     try:
         recalibrate(job.best, job.average_images, watcher=told)
     except InputError as error:

@@ -2,6 +2,7 @@
 
 from ..errors import RefusedError, words_of
 from ..progress import RecalibrationWatcher, Watcher
+from ..ranks import RankError
 from ..records import Judgement, RunRecalibration
 from ..runs import (
     RECALIBRATION_BATCH,
@@ -10,13 +11,14 @@ from ..runs import (
     RunFolder,
     StopRequest,
     TrainingInterrupted,
-    judge,
     model_bytes,
 )
 from ..statistics import recalibrate
 from ._checkpoint import save_checkpoint
+from ._job import Job
+from ._judged import judgement
+from ._left_alone import stopped_together
 from ._messages import how_to_go_on
-from ._preparation import Job
 from ._when_trained import when_trained
 
 
@@ -40,11 +42,13 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
         seed=config.seed,
         epoch=config.epochs,
         channels_last=config.channels_last,
+        share=job.share,
     )
     try:
-        record = recalibrate(
-            job.best, images, method=config.recalibrate, watcher=_Stoppable(job, folder, stop, watcher)
-        )
+        with stopped_together(job):
+            record = recalibrate(job.best, images, method=config.recalibrate, watcher=_Stoppable(job, stop, watcher))
+    except RankError:
+        raise
     except (ValueError, RuntimeError) as error:
         saved = f"; the trained net is saved in {folder.model}" if folder else ""
         why = when_trained(words_of(error), "recalibrate")
@@ -59,32 +63,33 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
         judged_on=None if job.val is None else "validation",
         judged=0 if job.val is None else len(job.val.split),
         before=None if last.val_accuracy is None else Judgement(last.val_loss, last.val_accuracy),
-        after=None if job.val is None else judge(job.best, job.val, job.device),
+        after=None if job.val is None else judgement(job, job.val),
         written=None,
         sha256=None,
         kept=None,
         recalibration=record,
     )
     job.position.recalibrated = True
+    checkpoint = job.checkpoint()
     if folder:
         said = Destination.in_place(folder).write(model_bytes(job.best, job.card), said)
-        save_checkpoint(folder.checkpoint, job.checkpoint())
+        save_checkpoint(folder.checkpoint, checkpoint)
     watcher.recalibrated(said)
 
 
 class _Stoppable(RecalibrationWatcher):
     """Passes on to the training's watcher, and ends the recalibration if the training is to stop."""
 
-    def __init__(self, job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
-        self.job, self.folder, self.stop, self.watcher = job, folder, stop, watcher
+    def __init__(self, job: Job, stop: StopRequest, watcher: Watcher) -> None:
+        self.job, self.stop, self.watcher = job, stop, watcher
 
     def planned(self, rounds: int, seconds: float) -> None:
         self.watcher.planned(rounds, seconds)
 
     def batch(self, done: int, total: int | None, number: int) -> None:
         self.watcher.batch(done, total, number)
-        if self.stop.signal:
-            raise TrainingInterrupted(how_to_go_on(self.job, self.folder, self.stop.signal))
+        if self.stop.heard:
+            raise TrainingInterrupted(how_to_go_on(self.job, self.stop.heard))
 
     def note(self, message: str) -> None:
         self.watcher.note(message)

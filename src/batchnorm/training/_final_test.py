@@ -2,8 +2,8 @@
 
 from ..records import TrainResult
 from ..runs import RunFolder, evaluation_batches
-from ._preparation import Job
-from ._step import judged
+from ._job import Job
+from ._judged import judged
 
 
 def final_test(job: Job, folder: RunFolder | None) -> TrainResult:
@@ -34,4 +34,5 @@ def final_test(job: Job, folder: RunFolder | None) -> TrainResult:
         refresh_seconds=job.position.refresh_seconds,
         frozen=job.frozen.names if job.frozen else (),
         frozen_since=job.frozen.since if job.frozen else None,
+        processes=job.ranks.size,
     )

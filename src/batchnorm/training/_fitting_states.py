@@ -37,9 +37,41 @@ def check_states(states: Mapping[str, Any], own: Mapping[str, Any], parameters: 
     schedule, groups = states["scheduler"], states["optimizer"]["param_groups"]
     if schedule["last_epoch"] != steps or schedule["_last_lr"] != [group["lr"] for group in groups]:
         raise ValueError(f"scheduler: expected one that has done {steps} steps and gave the optimizer its lr")
-    random = states.get("cuda_rng")
+    _check_random("cuda_rng", states.get("cuda_rng"))
+
+
+def check_own_states(states: object, own: Mapping[str, Any]) -> None:
+    """Raise unless each of these can be put back as the own state of one of several processes, of this form.
+
+    Raises:
+        ValueError: a value is missing, is one too many, or has another type or form.
+    """
+    if not isinstance(states, list):
+        raise ValueError(f"ranks: expected a list, got {_kind(states)}")
+    for number, state in enumerate(states, 1):
+        if not isinstance(state, Mapping) or state.keys() != own.keys():
+            raise ValueError(f"ranks.{number}: expected a dict of {', '.join(own)}")
+        for name, present in own.items():
+            at = f"ranks.{number}.{name}"
+            if name == "cuda_rng":
+                _check_random(at, state[name])
+            elif isinstance(present, Mapping):
+                _check_like(at, state[name], present)
+                _check_tensors(at, state[name], present)
+                _check_shapes(at, state[name], present)
+            else:
+                _check_like(at, state[name], present)
+
+
+def _check_random(at: str, random: object) -> None:
     if random is not None and not (isinstance(random, Tensor) and random.dtype == torch.uint8 and _is_plain(random)):
-        raise ValueError("cuda_rng: expected random numbers of a GPU")
+        raise ValueError(f"{at}: expected random numbers of a GPU")
+
+
+def _check_shapes(at: str, state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    for name, present in own.items():
+        if state[name].shape != present.shape:
+            raise ValueError(f"{at}.{name}: expected the shape {tuple(present.shape)}, got {tuple(state[name].shape)}")
 
 
 def _check_tensors(at: str, state: object, own: Mapping[str, Any]) -> None:

@@ -4,16 +4,18 @@ from dataclasses import replace
 
 from ..errors import RefusedError, words_of
 from ..progress import Watcher
+from ..ranks import exchange
 from ..records import TrainResult
 from ..runs import RunFolder, fold_and_judge, model_bytes, write_new_file
-from ._preparation import Job
+from ._job import Job
 from ._when_trained import when_trained
 
 
 def fold_trained(job: Job, folder: RunFolder | None, result: TrainResult, watcher: Watcher) -> TrainResult:
     """Fold a copy of the net to ship, judge it by the test images, write it, and add to the result what came of it.
 
-    The trained net stays as it is. A result that speaks of a folded net already is returned as it is.
+    The trained net stays as it is. A result that speaks of a folded net already is returned as it is. Of several
+    processes the first one does it, and tells the others what came of it.
 
     Raises:
         RefusedError: it cannot be done; model and result of the run are written already.
@@ -21,6 +23,12 @@ def fold_trained(job: Job, folder: RunFolder | None, result: TrainResult, watche
     """
     if not job.config.fold or result.folded is not None:
         return result
+    done = _fold(job, folder, watcher) if job.ranks.first else None
+    folded, accuracy = exchange(job.ranks, done)[0]
+    return replace(result, folded=folded, folded_accuracy=accuracy)
+
+
+def _fold(job: Job, folder: RunFolder | None, watcher: Watcher) -> tuple[int, float | None]:
     test = job.source.load("test")
     try:
         folded, said = fold_and_judge(
@@ -40,4 +48,4 @@ def fold_trained(job: Job, folder: RunFolder | None, result: TrainResult, watche
         said = replace(said, written=str(folder.folded), sha256=write_new_file(folder.folded, content))
     watcher.folded(said)
     changed = sum(norm.outcome != "left" for norm in said.report.norms)
-    return replace(result, folded=changed, folded_accuracy=said.after.accuracy if said.after else None)
+    return changed, said.after.accuracy if said.after else None

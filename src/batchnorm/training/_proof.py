@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 
-from ..data import Source
+from ..data import Batches, Share, Source
 from ..errors import FaultError, InputError, Setting, Words, words_of
 from ..nn import set_moments, set_route
+from ..ranks import Ranks
 from ..runs import TrainConfig
 from ..statistics import recalibrate
 from ..transaction import copied, transaction
@@ -82,6 +84,50 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
         raise InputError(
             "the net has no parameter that requires a gradient, so there is nothing to train", argument="model"
         )
+
+
+def prove_shares(net: nn.Module, train: Batches, config: TrainConfig, device: torch.device, ranks: Ranks) -> None:
+    """Run the smallest batches that a process will see through a copy of `net`, where several share each batch.
+
+    Raises:
+        InputError: there are fewer images in a batch than processes, or the net cannot train on one image, or on none.
+    """
+    if ranks.size == 1:
+        return
+    if isinstance(net, DistributedDataParallel | nn.DataParallel):
+        raise InputError(
+            argument="model", expected="the net itself, which the training makes parallel", got=type(net).__name__
+        )
+    if config.batch_size < ranks.size:
+        raise InputError(
+            argument="batch_size",
+            expected=f"an image for each of {ranks.size} processes",
+            got=f"{config.batch_size} for all together",
+        )
+    sizes = sorted({*train.sizes(0), *train.sizes(len(train) - 1)})
+    counts = {Share(rank, ranks.size).count(size): size for size in sizes for rank in range(ranks.size)}
+    for count in (0, 1):
+        if count in counts and not (count == 1 and config.sync_bn):
+            _prove_takes_so_few(net, train, config, device, ranks, count, counts[count])
+
+
+def _prove_takes_so_few(
+    net: nn.Module, train: Batches, config: TrainConfig, device: torch.device, ranks: Ranks, count: int, size: int
+) -> None:
+    images = torch.randn((count, *train.split.images.shape[1:]), device=device)
+    try:
+        outputs = _forward(net, config, images)
+        if count == 0 and isinstance(outputs, torch.Tensor):
+            outputs.sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped; of a copy
+    except Exception as error:  # the caller's own net may raise anything
+        few = "a single image" if count else "no image"
+        whose = "a batch" if size == config.batch_size else "the last batch of an epoch"
+        raise InputError(
+            f"{whose} has {size} images for {ranks.size} processes, so that one of them gets {few}, and this net "
+            f"cannot train on that ({str(error).removesuffix('.')})",
+            argument="batch_size",
+            cure=("Choose another, start fewer processes", (", or use ", Setting("sync_bn")) if count else "", "."),
+        ) from error
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ..data import Batches
+from ..data import Batches, Share
 from ..runs import RecalibrationImages, TrainConfig
 from ._frozen_norms import FrozenNorms, frozen_at_first
 from ._moments import reads_population
@@ -55,20 +55,22 @@ class Refreshes:
         return measured in (self.by(done), self.by(done - 1) if done else 0)
 
 
-def refreshes_of(net: nn.Module, train: Batches, config: TrainConfig, frozen: FrozenNorms | None) -> Refreshes | None:
+def refreshes_of(
+    net: nn.Module, train: Batches, config: TrainConfig, frozen: FrozenNorms | None, share: Share
+) -> Refreshes | None:
     """Return the measurements of a training; `None` where no layer reads the population."""
     if not reads_population(net, without=frozen_at_first(net, config)):
         return None
     steps = len(train) * config.epochs
     last = frozen.since if frozen and frozen.since else steps
-    return Refreshes(population_of(train, config), every=config.refresh or len(train), last=last, steps=steps)
+    return Refreshes(population_of(train, config, share), every=config.refresh or len(train), last=last, steps=steps)
 
 
-def population_of(train: Batches, config: TrainConfig) -> RecalibrationImages:
+def population_of(train: Batches, config: TrainConfig, share: Share) -> RecalibrationImages:
     """Return the images that stand for all of a training.
 
     They are the first of those that a recalibration of the run reads: of the training images, without those that were
-    held out, in an order by the seed, and augmented as in training.
+    held out, in an order by the seed, and augmented as in training. Each process reads its own batches of them.
     """
     return RecalibrationImages(
         train.split,
@@ -78,4 +80,5 @@ def population_of(train: Batches, config: TrainConfig) -> RecalibrationImages:
         seed=config.seed,
         epoch=config.epochs,
         channels_last=config.channels_last,
+        share=share,
     )

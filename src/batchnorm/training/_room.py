@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import InputError
 from ..progress import Watcher
 from ..runs import RunFolder, in_place_of, plan_in_place_of
-from ._preparation import Job
+from ._job import Job
 
 SMALL_FILES = 1 << 20
 """Bytes for config, metrics, result, and what the formats add to the tensors."""

@@ -1,19 +1,22 @@
-"""One update of the weights, one look at how good they are; both stop where a number stops being finite."""
+"""One update of the weights, by all processes together; it stops where a number stops being finite."""
 
 import math
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data import Batches
 from ..errors import RefusedError
-from ..runs import RunFolder, collect_outputs, first_nonfinite, loss_and_accuracy, nonfinite_entry
+from ..ranks import exchange
+from ..runs import RunFolder, first_nonfinite, nonfinite_entry
 from ._checkpoint import Position
+from ._job import Job
 from ._messages import what_to_try
-from ._preparation import Job
+from ._own_states import put_buffers
+from ._whole_step import whole_step
 from ._window import window
 
 
@@ -23,7 +26,7 @@ class DivergenceError(RefusedError):
 
 @dataclass(frozen=True)
 class Learned:
-    """What a batch came to, of which the gradients are known: its mean losses, hits and images."""
+    """What a batch came to, in all processes: the sums of its losses, its hits and its images."""
 
     loss: float
     plain: float
@@ -34,19 +37,30 @@ class Learned:
 def take_step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) -> None:
     """One update of the weights, and of the epoch's sums.
 
-    The gradient is that of the mean loss over all images of a step, whatever batches they lie in: a last one of fewer
-    images has a smaller share. A step of several batches moves the running statistics once.
+    The gradient is that of the mean loss over all images of a step, whatever batches they lie in, and whichever process
+    has them: a last batch of fewer images has a smaller share, and so has a process with fewer. A step of several
+    batches moves the running statistics once.
+
+    Args:
+        job: the training.
+        folder: of its run.
+        images: this process's part of each of the step's batches, one behind the other.
+        labels: theirs.
     """
-    config, size = job.config, job.config.batch_size
-    batches = [*zip(torch.split(images, size), torch.split(labels, size), strict=True)]
+    config, sizes = job.config, job.train.sizes(job.position.step)
+    mine = [job.share.count(size) for size in sizes]
+    batches = [*zip(torch.split(images, mine), torch.split(labels, mine), strict=True)]
     learned = []
-    with window(job.model, len(batches)) if config.accumulate > 1 else nullcontext():
+    with whole_step(job), window(job.model, len(batches)) if config.accumulate > 1 else nullcontext():
         for number, (some, known) in enumerate(batches, start=1):
             place = f" of batch {number} of {len(batches)}" if len(batches) > 1 else ""
-            loss, done = _look(job, folder, some.to(job.device), known.to(job.device), place)
-            if number == 1:
-                job.optimizer.zero_grad()
-            (loss * (done.images / len(labels))).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            with _averaging(job, last=number == len(batches)):
+                loss, done = _look(job, folder, some.to(job.device), known.to(job.device), place)
+                if number == 1:
+                    job.optimizer.zero_grad()
+                # The mean of all processes' gradients is taken, where their sum is meant.
+                weight = len(known) * job.ranks.size / sum(sizes)
+                (loss * weight).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             learned.append(done)
     if config.clip_norm:
         nn.utils.clip_grad_norm_(job.model.parameters(), config.clip_norm)
@@ -57,48 +71,69 @@ def take_step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor
     _add_up(job.position, learned)
 
 
+def _averaging(job: Job, *, last: bool) -> AbstractContextManager[None]:
+    """Let the processes average their gradients once for a step."""
+    return nullcontext() if last or job.data_parallel is None else job.data_parallel.no_sync()
+
+
 def _look(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor, place: str) -> tuple[Tensor, Learned]:
-    """Return the loss of a batch, to be differentiated, and what it came to."""
-    smoothing = job.config.label_smoothing
+    """Return the loss of this process's part of a batch, to be differentiated, and what the whole came to."""
+    smoothing, count = job.config.label_smoothing, len(labels)
     with job.precision():
-        outputs = job.model(images)
-        loss = F.cross_entropy(outputs, labels, label_smoothing=smoothing)
-        plain = F.cross_entropy(outputs.detach(), labels) if smoothing else loss.detach()
+        with nullcontext() if count or job.config.sync_bn else _same_buffers(job.model):
+            outputs = (job.data_parallel or job.model)(images)
+        if count:
+            loss = F.cross_entropy(outputs, labels, label_smoothing=smoothing)
+            plain = F.cross_entropy(outputs.detach(), labels) if smoothing else loss.detach()
+        else:  # there is no mean of nothing, but a gradient
+            loss = outputs.float().sum()
+            plain = loss.detach()
         value, plain_value = torch.stack([loss.detach(), plain]).tolist()
-        if not math.isfinite(value):
-            first = first_nonfinite(job.model, images)
-            fault = f"the loss{place} became {value}; first not finite: {first}"
-            raise DivergenceError.of(what_to_try(job, folder, fault))
-    return loss, Learned(value, plain_value, int((outputs.argmax(1) == labels).sum()), len(labels))
+        hits = int((outputs.argmax(1) == labels).sum()) if count else 0
+        sums = torch.tensor([value * count, plain_value * count, hits, count], dtype=torch.float64)
+        total, total_plain, correct, seen = job.ranks.sum(sums).tolist()
+        if not math.isfinite(total):
+            _refuse_loss(job, folder, images, value, place)
+    return loss, Learned(total, total_plain, int(correct), int(seen))
+
+
+@contextmanager
+def _same_buffers(net: nn.Module) -> Iterator[None]:
+    """Keep what a net would learn of no image: a counter, or what becomes of a mean of nothing."""
+    before = {name: buffer.detach().clone() for name, buffer in net.named_buffers()}
+    try:
+        yield
+    finally:
+        put_buffers(net, before)
+
+
+def _refuse_loss(job: Job, folder: RunFolder | None, images: Tensor, value: float, place: str) -> None:
+    """Raise in all processes, of which each looks where its part of the batch stopped being finite."""
+    where = first_nonfinite(job.model, images)
+    told = exchange(job.ranks, None if math.isfinite(value) else (str(value), where))
+    values, places = zip(*[one for one in told if one is not None], strict=True)
+    first = places[0]
+    if job.ranks.size > 1:
+        first = "; ".join(f"{one[1]} (in process {rank})" for rank, one in enumerate(told) if one is not None)
+    raise DivergenceError.of(what_to_try(job, folder, f"the loss{place} became {values[0]}; first not finite: {first}"))
 
 
 def _add_up(here: Position, learned: list[Learned]) -> None:
     here.step += 1
     for batch in learned:
         here.seen += batch.images
-        here.loss += batch.loss * batch.images
-        here.plain = None if here.plain is None else here.plain + batch.plain * batch.images
+        here.loss += batch.loss
+        here.plain = None if here.plain is None else here.plain + batch.plain
         here.correct += batch.correct
 
 
-def judged(job: Job, folder: RunFolder | None, batches: Batches, name: str) -> tuple[float, float]:
-    """Return loss and accuracy of the net to ship."""
-    # The last update is the only one whose weights no training loss has tried.
-    refuse_nonfinite(job, folder)
-    loss, accuracy = loss_and_accuracy(*collect_outputs(job.best.eval(), batches, job.device))
-    if not math.isfinite(loss):
-        place = first_nonfinite(job.best, next(iter(batches))[0].to(job.device))
-        fault = f"the {name} loss became {loss}; first not finite: {place}"
-        raise DivergenceError.of(what_to_try(job, folder, fault))
-    return loss, accuracy
-
-
 def refuse_nonfinite(job: Job, folder: RunFolder | None) -> None:
-    """Raise if an update has made a weight or a statistic infinite or NaN.
+    """Raise, in all processes, if an update has made a weight or a statistic infinite or NaN in one of them.
 
     Raises:
         DivergenceError: it has.
     """
-    name = nonfinite_entry(job.model) or nonfinite_entry(job.best)
+    names = exchange(job.ranks, nonfinite_entry(job.model) or nonfinite_entry(job.best))
+    name = next(filter(None, names), None)
     if name:
         raise DivergenceError.of(what_to_try(job, folder, f"the last update made {name} infinite or NaN"))

@@ -1,0 +1,49 @@
+"""How do several processes come to the same gradients? By torch's DistributedDataParallel."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ._job import Job
+
+
+@contextmanager
+def data_parallel(job: Job) -> Iterator[None]:
+    """Let the processes of a training average their gradients for the block; alone, a process has nothing to average.
+
+    A parameter that no process has used keeps no gradient, as in one process; one that some have used is averaged over
+    all. To see which, the graph of each step is walked through (`find_unused_parameters`). That has another use: the
+    buckets of gradients stay those of the first step, so that a training that was stopped adds up in the same order.
+    With `bn_buffers="rank0"` the first process hands out its buffers before each step.
+    """
+    if job.ranks.size == 1:
+        yield
+        return
+    job.data_parallel = DistributedDataParallel(
+        _Called(job.model),
+        device_ids=[job.device] if job.device.type == "cuda" else None,
+        find_unused_parameters=True,
+        forward_sync_buffers=job.config.bn_buffers == "rank0",
+        init_sync=False,  # all hold the same, but for buffers that are each one's own
+    )
+    try:
+        yield
+    finally:
+        job.data_parallel = None
+
+
+class _Called(nn.Module):
+    """A net beside a parameter that nobody uses: where there is one, torch does not advise against looking for it."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        trained = next(parameter for parameter in net.parameters() if parameter.requires_grad)
+        self.unused = nn.Parameter(trained.detach().new_zeros(()))
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.net(images)
