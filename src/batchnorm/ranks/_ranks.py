@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ._joined import joined_now
-from ._rank_error import INTERRUPTED, RankError
+from ._rank_error import RankError, code_of
 
 LONGEST = 2000
 """Bytes of an error's text that the others hear."""
@@ -165,7 +165,7 @@ class Ranks:
         if self._over:
             return
         text = f"{type(error).__name__}: {error}".encode()[:LONGEST]
-        code = 1 if isinstance(error, Exception) else INTERRUPTED
+        code = code_of(error)
         self._headers(length=len(text), code=code, text=text)
 
     def _headers(self, *, length: int, code: int = 0, text: bytes = b"") -> list[int]:

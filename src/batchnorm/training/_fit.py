@@ -159,8 +159,8 @@ def resume(
     """
     check_given(model=model, watcher=watcher)
     with training_together() as (ranks, stop):
+        config = config_for_all(ranks, lambda: RunFolder.open(run).read_config())
         folder = RunFolder.open(run) if ranks.first else None
-        config = config_for_all(ranks, folder)
         norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
         config = replace(
             config,

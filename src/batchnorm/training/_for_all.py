@@ -6,6 +6,7 @@ what it tells.
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
@@ -18,9 +19,13 @@ from ._going_on import last_checkpoint
 from ._job import Job
 
 
-def config_for_all(ranks: Ranks, folder: RunFolder | None) -> TrainConfig:
-    """Return the config of the run in `folder`, which is None in all but the first process."""
-    told = ranks.from_first((lambda: json.dumps(asdict(folder.read_config())).encode()) if folder else None)
+def config_for_all(ranks: Ranks, read: Callable[[], TrainConfig]) -> TrainConfig:
+    """Return the config that the first process reads.
+
+    Raises:
+        RankError: the first process failed, or cannot be reached.
+    """
+    told = ranks.from_first(lambda: json.dumps(asdict(read())).encode())
     values = json.loads(told)
     return TrainConfig(**{**values, "data": OwnData(values["data"])})
 
