@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,10 +108,10 @@ class Joined:
         """
         try:
             if self.place.rank:
-                if own and not (self._store.check(["end/0"]) or self._has_died(0)):
+                gone = self._store.check(["end/0"]) or self._has_died(0)
+                if own and not gone:
                     return False
-                with suppress(RuntimeError):
-                    self._store.wait(["speaker"], timedelta(seconds=0.01 if own else TURN))
+                self._wait(lambda: self._has_died(0) or self._store.check(["speaker"]), 0 if gone else TURN)
             return bool(self._store.add("speaker", 1) == 1)
         except RuntimeError:  # the store is gone, and with it the way to agree
             return True
@@ -158,8 +157,8 @@ class Joined:
     def _others(self) -> Iterator[int]:
         return (rank for rank in range(self.place.size) if rank != self.place.rank)
 
-    def _wait(self, until: Callable[[], bool]) -> None:
-        end = time.monotonic() + PATIENCE
+    def _wait(self, until: Callable[[], bool], seconds: float = PATIENCE) -> None:
+        end = time.monotonic() + seconds
         while not until() and time.monotonic() < end:
             time.sleep(0.05)
 
