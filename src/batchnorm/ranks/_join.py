@@ -65,7 +65,12 @@ def join(place: Place, timeout: float | None = None) -> Iterator[Joined]:
     # Every group of a process's life has names of its own: a store remembers those of the last one.
     _joined_before[0] += 1
     store = PrefixStore(f"batchnorm/{_joined_before[0]}", store)
-    group = Joined(store, place, _roll_call(store, place, seconds))
+    group = Joined(store, place)
+    try:
+        group.members = _roll_call(store, place, seconds)
+    except RankError as error:
+        error.silent = not group.may_speak(own=False)
+        raise
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     with known(group):
         try:

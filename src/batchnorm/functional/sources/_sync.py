@@ -83,12 +83,6 @@ class Sync(Source):
         group = "" if self.group is None else self.group.group_name
         return across(own, group, _NO_LAYERS if self.mark is None else self.mark)
 
-    def counted(self, count: int | Tensor, device: torch.device) -> int | Tensor:
-        """The values of all processes, as a tensor that is not read back."""
-        total = torch.as_tensor(count, device=device).clone()
-        dist.all_reduce(total, group=self.group)
-        return total
-
     def of_layer(self) -> "Sync":
         """One that is told apart from those of other layers."""
         return _told_apart(type(self), self.group) if self.mark is None else self
