@@ -17,6 +17,8 @@ from ._others import Groups, Nothing, Torchs
 Asked = str | type[nn.Module] | None
 """What `to` takes."""
 
+_KEPT = ("num_features", "eps", "momentum", "affine", "track_running_stats", "device", "dtype", "bias")
+"""What new layers are given where they are made, and a norm that is converted has."""
 _LAYER = ("activation", "route")
 
 
@@ -25,11 +27,14 @@ class Target(Protocol):
 
     Attributes:
         modes: those in which they compute the same afterwards, True for training.
+        freezes: whether they are frozen, too.
         idles: what has parameters that get no gradients any more; None where all do.
     """
 
     @property
     def modes(self) -> tuple[bool, ...]: ...
+    @property
+    def freezes(self) -> bool: ...
     @property
     def idles(self) -> str | None: ...
 
@@ -98,7 +103,7 @@ def _checked(to: str, takes: tuple[str, ...], options: Mapping[str, Any]) -> dic
                 argument=name,
                 expected=f"an option that {to!r} takes ({known})",
                 got=repr(name),
-                cure=did_you_mean(name, takes) or "Whatever a norm has besides, it keeps.",
+                cure="Each norm keeps its own." if name in _KEPT else did_you_mean(name, takes),
             )
     if "size" in takes and "size" not in options:
         raise InputError(
