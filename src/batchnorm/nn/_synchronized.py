@@ -46,6 +46,8 @@ def _made(norm: nn.Module, kind: type[Forward], source: Sync) -> nn.Module:
     for name, held in vars(norm).items():
         if name not in ("_source", "process_group"):
             made.__dict__[name] = held.copy() if name in ("_parameters", "_buffers", "_modules") else held
+    for name in norm._modules:  # an activation that is a module, before which None would be found
+        made.__dict__.pop(name, None)
     return made
 
 
