@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..errors import InputError, RefusedError
+from ..errors import RefusedError
 from ._messages import BACKWARD, CANNOT, COULD, FORWARD, WANTS, Place, exchange
 from ._moments import Moments
 from ._unwatched import is_unwatched
@@ -35,7 +35,7 @@ def across(own: Moments, group: str, mark: Tensor) -> Moments:
 
     Raises:
         RankError: a process does not come, or is somewhere else.
-        InputError: all together have one value per channel, which has no variance.
+        ValueError: all together have one value per channel, which has no variance.
     """
     mean, var, count = own
     unwatched = is_unwatched()
@@ -105,12 +105,10 @@ def _exchanged(mean: Tensor, var: Tensor, count: Tensor, group: str, mark: Tenso
 
 def _checked(total: Tensor, group: dist.ProcessGroup) -> Tensor:
     if total == 1:
-        raise InputError(
-            verb="batch_norm",
-            argument="x",
-            expected=f"more than 1 value per channel when training, in {group.size()} processes together",
-            got="1, which has no variance",
-            cure="Use larger batches, drop a last batch of 1 (DataLoader(drop_last=True)), or evaluate (model.eval()).",
+        raise ValueError(
+            f"batch_norm: expected more than 1 value per channel when training, got 1 in {group.size()} processes "
+            "together: one value has no variance. Use larger batches, drop a last batch of 1 "
+            "(DataLoader(drop_last=True)), or evaluate (model.eval())."
         )
     return total
 

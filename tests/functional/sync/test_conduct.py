@@ -129,7 +129,9 @@ def test_a_process_that_goes_back_while_another_goes_on_is_told(answers):
 
 def test_one_value_per_channel_in_all_processes_together_is_refused_in_all(answers):
     for said, tracked in answers("one value"):
-        assert said.startswith("InputError: batch_norm: x: expected more than 1 value per channel when training")
+        assert said.startswith(
+            "ValueError: batch_norm: expected more than 1 value per channel when training, got 1 in 2"
+        )
         assert tracked == 0
 
 

@@ -123,5 +123,5 @@ def test_a_norm_that_would_lose_something_is_refused_and_the_model_left(norm, re
 
 
 def test_what_is_no_module_is_refused():
-    with pytest.raises(TypeError, match=r"convert_sync_batchnorm: module: expected a torch\.nn\.Module, got str"):
+    with pytest.raises(TypeError, match=r"convert_sync_batchnorm: module must be a torch\.nn\.Module, got str"):
         convert("net")
