@@ -18,6 +18,7 @@ from torch import Tensor
 from ..errors import RefusedError
 from ._messages import BACKWARD, CANNOT, COULD, FORWARD, WANTS, Place, exchange
 from ._moments import Moments
+from ._transforms import has_tangent, inside_transform
 from ._unwatched import is_unwatched
 
 _resolve: Callable[..., dist.ProcessGroup] = dist.distributed_c10d._resolve_process_group  # type: ignore[attr-defined]  # as torch's own operators find one
@@ -35,9 +36,11 @@ def across(own: Moments, group: str, mark: Tensor) -> Moments:
 
     Raises:
         RankError: a process does not come, or is somewhere else.
+        RefusedError: inside a transform of torch.func, or in forward mode, whose derivatives would have to be exchanged.
         ValueError: all together have one value per channel, which has no variance.
     """
     mean, var, count = own
+    _check_transforms(mean, var)
     unwatched = is_unwatched()
     stance = _stance(own, unwatched=unwatched)
     if stance == COULD:  # no value of this process is differentiated, but what it sends back may be asked for
@@ -51,6 +54,16 @@ def across(own: Moments, group: str, mark: Tensor) -> Moments:
     if stance == COULD and not asked:
         mean, var = mean.detach(), var.detach()
     return Moments(mean, var, int(total))
+
+
+def _check_transforms(*tensors: Tensor) -> None:
+    if inside_transform() or has_tangent(*tensors):
+        raise RefusedError(
+            verb="batch_norm",
+            argument="moments",
+            problem="those of several processes cannot be gathered inside a transform of torch.func, or in forward mode",
+            cure="Take torch.autograd.grad, whose gradients may be differentiated again, or moments='batch'.",
+        )
 
 
 def _stance(own: Moments, *, unwatched: bool) -> int:
