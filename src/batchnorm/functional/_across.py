@@ -36,7 +36,7 @@ def across(own: Moments, group: str, mark: Tensor) -> Moments:
 
     Raises:
         RankError: a process does not come, or is somewhere else.
-        RefusedError: inside a transform of torch.func, or in forward mode, whose derivatives would have to be exchanged.
+        RefusedError: inside a transform of torch.func, or in forward mode, of which others would have to hear.
         ValueError: all together have one value per channel, which has no variance.
     """
     mean, var, count = own
@@ -61,7 +61,7 @@ def _check_transforms(*tensors: Tensor) -> None:
         raise RefusedError(
             verb="batch_norm",
             argument="moments",
-            problem="those of several processes cannot be gathered inside a transform of torch.func, or in forward mode",
+            problem="those of several processes are not gathered inside a transform of torch.func or in forward mode",
             cure="Take torch.autograd.grad, whose gradients may be differentiated again, or moments='batch'.",
         )
 

@@ -202,7 +202,7 @@ def test_a_source_that_cuts_the_batch_may_not_gather(answers):
 def test_transforms_and_forward_mode_are_refused_instead_of_leaving_out_the_others(answers):
     for all_said in answers("transforms"):
         for said in all_said:
-            assert "cannot be gathered inside a transform of torch.func, or in forward mode" in said
+            assert "are not gathered inside a transform of torch.func or in forward mode" in said
 
 
 def test_alone_it_is_batch_norm_bit_for_bit():
