@@ -176,6 +176,20 @@ def masked_places(rank, size):
     return batch_norm(mine(X, rank), None, None, training=True, moments=MaskedSync(), mask=mask)
 
 
+def transformed(rank, size):
+    """What is said inside of transforms and in forward mode."""
+
+    def loss(x):
+        return batch_norm(x, None, None, training=True, moments="sync").sum()
+
+    def forward_mode(x):
+        with torch.autograd.forward_ad.dual_level():
+            loss(torch.autograd.forward_ad.make_dual(x, x))
+
+    calls = torch.func.grad(loss), lambda x: torch.func.jvp(loss, (x,), (x,)), forward_mode
+    return [raised(call, mine(X, rank)) for call in calls]
+
+
 def in_slices(rank, size):
     class GhostSync(bn.Ghost):
         def gathered(self, own):

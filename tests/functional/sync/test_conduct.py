@@ -38,6 +38,7 @@ QUESTIONS = [
     *[("own", route, conduct.own_source, route) for route in ROUTES],
     ("masked", None, conduct.masked_places),
     ("slices", None, conduct.in_slices),
+    ("transforms", None, conduct.transformed),
 ]
 
 
@@ -129,7 +130,9 @@ def test_a_process_that_goes_back_while_another_goes_on_is_told(answers):
 
 def test_one_value_per_channel_in_all_processes_together_is_refused_in_all(answers):
     for said, tracked in answers("one value"):
-        assert said.startswith("InputError: batch_norm: x: expected more than 1 value per channel when training")
+        assert said.startswith(
+            "ValueError: batch_norm: expected more than 1 value per channel when training, got 1 in 2"
+        )
         assert tracked == 0
 
 
@@ -194,6 +197,12 @@ def test_a_source_that_takes_a_mask_may_gather(answers):
 def test_a_source_that_cuts_the_batch_may_not_gather(answers):
     for said in answers("slices"):
         assert said.startswith("InputError: moments: expected a source that either cuts a batch (sizes) or gathers one")
+
+
+def test_transforms_and_forward_mode_are_refused_instead_of_leaving_out_the_others(answers):
+    for all_said in answers("transforms"):
+        for said in all_said:
+            assert "are not gathered inside a transform of torch.func or in forward mode" in said
 
 
 def test_alone_it_is_batch_norm_bit_for_bit():
