@@ -24,12 +24,12 @@ class Look:
     """At what a witness looks, besides what a call gives and what it makes of its arguments.
 
     Attributes:
-        training: it looks at the model in training mode, else in the mode that it is in.
+        training: whether it looks at the model in training mode or in evaluation; None: in the mode that it is in.
         gradients: at those of parameters and inputs, for a loss that is the outputs' product with random numbers.
         buffers: at what the buffers hold after the call, by their names.
     """
 
-    training: bool = False
+    training: bool | None = None
     gradients: bool = False
     buffers: bool = False
 
@@ -99,8 +99,8 @@ class Witness:
             same_rng(self.rng),
             torch.set_grad_enabled(self.look.gradients or torch.is_grad_enabled()),
         ):
-            if self.look.training:
-                change.train()
+            if self.look.training is not None:
+                (change.train if self.look.training else change.evaluate)()
             given = example.copied()
             if self.look.gradients:
                 given = given.mapped(_differentiable)

@@ -5,11 +5,12 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from ... import nn as ours
 from ...errors import InputError, InputTypeError, did_you_mean, its_type
 from ...functional import as_source, check_activation, check_route
 from ...nn import Ghost
 from ._becoming import Becoming
-from ._kinds import SYNC, Kind
+from ._kinds import Kind
 from ._layers_of_ours import GHOST, PLAIN, Ours
 from ._others import Groups, Nothing, Torchs
 
@@ -67,7 +68,7 @@ def _of_class(wanted: type[nn.Module], options: Mapping[str, Any]) -> Target:
             return Ours("ghost", spatial, _checked(name, (*_LAYER, "size"), options))
     if wanted in _TORCHS:
         return Torchs(wanted, _checked(name, ("process_group",) if wanted is nn.SyncBatchNorm else (), options))
-    texts: dict[type[nn.Module] | None, str] = {nn.GroupNorm: "group", nn.Identity: "identity", SYNC: "sync"}
+    texts: dict[type[nn.Module], str] = {nn.GroupNorm: "group", nn.Identity: "identity", ours.SyncBatchNorm: "sync"}
     text = texts.get(wanted)
     if text is None:
         raise _unknown(f"the class {wanted.__module__}.{wanted.__qualname__}", "")

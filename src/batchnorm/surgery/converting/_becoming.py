@@ -59,7 +59,7 @@ def clash(norm: nn.Module, becoming: Becoming) -> str | None:
     taken = sorted((own & asked) - {*becoming.takes})
     if not taken:
         return None
-    return f"it has a {taken[0]} of its own, a name that means something else to {becoming.kind.__name__}"
+    return f"it has a {taken[0]!r} of its own, a name that means something else to a {becoming.kind.__name__}"
 
 
 def become(norm: nn.Module, becoming: Becoming) -> None:

@@ -6,7 +6,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ... import nn as ours
-from ...nn import Forward
 from ._constants import eps_of
 from ._former import former_of
 from ._own_code import own_code
@@ -30,13 +29,10 @@ _OURS: dict[type[nn.Module], int | None] = {
     ours.GhostBatchNorm1d: 1,
     ours.GhostBatchNorm2d: 2,
     ours.GhostBatchNorm3d: 3,
+    ours.SyncBatchNorm: None,
     ours.BatchNormAdd2d: 2,
     ours.BatchNormPool2d: 2,
 }
-SYNC: type[Forward] | None = getattr(ours, "SyncBatchNorm", None)
-"""The one that normalizes by the batches of all processes."""
-if SYNC is not None:
-    _OURS[SYNC] = None
 _OTHERS: dict[str, int | None] = {
     "timm.layers.norm_act.BatchNormAct2d": 2,
     "timm.layers.norm_act.SyncBatchNormAct": None,
@@ -98,7 +94,7 @@ def _kind(norm: nn.Module, known: type[nn.Module], name: str) -> Kind:
         _OTHERS[name] if is_other else {**_TORCHS, **_OURS}[known],
         is_ours=known in _OURS,
         is_lazy=issubclass(known, nn.modules.lazy.LazyModuleMixin),
-        is_synchronized=issubclass(known, nn.SyncBatchNorm) or known is SYNC,
+        is_synchronized=issubclass(known, nn.SyncBatchNorm) or known is ours.SyncBatchNorm,
         is_constant=is_constant,
         eps=float(vars(norm).get("eps", 0.0)) if is_constant else 0.0,
         steps=("drop", "act") if is_other and is_act else (),

@@ -8,11 +8,11 @@ import torch.distributed as dist
 from torch import nn
 
 from ... import nn as ours
-from ...functional import BATCH, Source, as_source
-from ...nn import ACTIVATED_BY, Forward, Ghost
+from ...functional import BATCH, Source
+from ...nn import ACTIVATED_BY, Forward, Ghost, Sync
 from ._becoming import Becoming
 from ._constants import COUNTER
-from ._kinds import SYNC, Kind
+from ._kinds import Kind
 
 PLAIN: dict[int, type[Forward]] = {1: ours.BatchNorm1d, 2: ours.BatchNorm2d, 3: ours.BatchNorm3d}
 GHOST: dict[int, type[Forward]] = {1: ours.GhostBatchNorm1d, 2: ours.GhostBatchNorm2d, 3: ours.GhostBatchNorm3d}
@@ -78,7 +78,7 @@ class Ours:
             return f"a {kind.known.__name__} does more than a {PLAIN[2].__name__}"
         variant = ("sync" if kind.is_synchronized else "plain") if self.variant == "same" else self.variant
         if variant == "sync" and not kind.is_lazy:
-            return SYNC or "this version has no SyncBatchNorm of its own"
+            return ours.SyncBatchNorm
         spatial = kind.spatial or self.spatial
         if spatial is None:
             return f"a {type(norm).__name__} does not say how many axes its inputs have; ask for one class"
@@ -90,7 +90,7 @@ class Ours:
 
     def _stays(self, kind: Kind) -> bool:
         """Whether a layer of ours is of the right class already."""
-        is_ghost, is_plain = kind.known in GHOST.values(), kind.known not in (*GHOST.values(), SYNC)
+        is_ghost, is_plain = kind.known in GHOST.values(), kind.known not in (*GHOST.values(), ours.SyncBatchNorm)
         if self.variant == "same":
             return is_plain or "moments" not in self.options
         if self.spatial not in (None, kind.spatial) or (kind.known in _MORE and self.variant == "plain"):
@@ -115,12 +115,11 @@ class Ours:
         """Whose moments are to normalize; None: as now."""
         if self.variant == "ghost":
             return Ghost(self.options["size"])
-        if layer is SYNC or self.variant == "sync":
-            if kind.known is SYNC and "process_group" not in self.options:
+        if layer is ours.SyncBatchNorm or self.variant == "sync":
+            if kind.known is ours.SyncBatchNorm and "process_group" not in self.options:
                 return None
             group = self.options.get("process_group", getattr(norm, "process_group", None))
-            sync: Source = as_source("sync") if group is None else type(as_source("sync"))(group)  # type: ignore[call-arg]
-            return sync
+            return Sync(group)
         if "moments" in self.options:
             asked: Source = self.options["moments"]
             return asked

@@ -46,7 +46,7 @@ class Torchs:
         wanted = self._wanted(norm, kind)
         if isinstance(wanted, str):
             return wanted
-        reason = _loses_moments(norm, kind, wanted) or loses(norm, kind, wanted)
+        reason = loses(norm, kind, wanted) or _loses_moments(norm, kind, wanted)
         gives = {**self.options, **constants_given(norm, kind)}
         if wanted is nn.SyncBatchNorm:
             gives.setdefault("process_group", getattr(norm, "process_group", None))

@@ -42,7 +42,7 @@ def own_values(module: nn.Module, known: type[nn.Module]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for kind in reversed(_between(type(module), known)):
         found |= {name: value for name, value in _written(kind) if not _is_code(value)}
-    return {name: value for name, value in found.items() if name not in vars(module) and not hasattr(nn.Module, name)}
+    return {name: value for name, value in found.items() if name not in vars(module) and not hasattr(known, name)}
 
 
 def own_methods(module: nn.Module) -> list[str]:
