@@ -17,6 +17,8 @@ from ._others import Groups, Nothing, Torchs
 Asked = str | type[nn.Module] | None
 """What `to` takes."""
 
+_KEPT = ("num_features", "eps", "momentum", "affine", "track_running_stats", "device", "dtype", "bias")
+"""What new layers are given where they are made, and a norm that is converted has."""
 _LAYER = ("activation", "route")
 
 
@@ -98,7 +100,7 @@ def _checked(to: str, takes: tuple[str, ...], options: Mapping[str, Any]) -> dic
                 argument=name,
                 expected=f"an option that {to!r} takes ({known})",
                 got=repr(name),
-                cure=did_you_mean(name, takes) or "Whatever a norm has besides, it keeps.",
+                cure="Each norm keeps its own." if name in _KEPT else did_you_mean(name, takes),
             )
     if "size" in takes and "size" not in options:
         raise InputError(

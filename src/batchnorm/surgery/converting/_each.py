@@ -26,7 +26,7 @@ def steps_of(norm: nn.Module) -> list[Callable[[], object]]:
 def converted(name: str, norm: nn.Module, target: Target) -> ConvertedNorm:
     """Let one norm become what it is to be, or say why it cannot."""
     before, present = named(norm), as_it_is(norm)
-    if type(norm) in STAND_INS:
+    if present.kind in STAND_INS:
         if target.is_met(norm):
             return ConvertedNorm(name, before, before, "already")
         give_back(norm)  # what it was says what it can be
