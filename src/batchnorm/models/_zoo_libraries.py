@@ -181,10 +181,16 @@ def imported(name: str) -> ModuleType:
             missing = name if error.name == name else f"{error.name}, which {name} imports,"
             raise InputError(f"{missing} is not installed", argument="model", cure=_INSTALL) from error
         problem = f"{name} is installed but cannot be imported: {described(error)}"
-        raise InputError(problem, argument="model", cure=_cure(error)) from error
+        raise InputError(problem, argument="model", cure=how_to_mend(error)) from error
 
 
-def _cure(error: Exception) -> str:
+def how_to_mend(error: Exception) -> str:
+    """What to do where timm or torchvision, or what imports them, cannot be imported.
+
+    Example:
+        >>> how_to_mend(RuntimeError("operator torchvision::nms does not exist"))
+        'The torchvision here was built for another torch than 2...
+    """
     if "torchvision::" in str(error):
         return (
             f"The torchvision here was built for another torch than {torch.__version__}. Install the one that was "
