@@ -112,3 +112,37 @@ def test_a_model_that_does_not_repeat_itself_proves_nothing():
     ):
         convert(model, example_inputs=torch.rand(2, 3, 2, 2))
     assert type(model.norm) is Counts
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A process group of this process."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("to", ["frozen", "identity"])
+def test_parameters_in_distributed_data_parallel_are_not_taken_out_of_training(alone, to):
+    wrapped = nn.parallel.DistributedDataParallel(nn.Sequential(nn.BatchNorm2d(3)))
+    with pytest.raises(RefusedError, match="DistributedDataParallel, which waits for gradients"):
+        convert(wrapped, to)
+    assert wrapped.module[0].weight.requires_grad
+
+
+def test_norms_in_distributed_data_parallel_become_others_and_back(alone):
+    wrapped = nn.parallel.DistributedDataParallel(nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)))
+    x = torch.rand(4, 3, 2, 2)
+    convert(wrapped, "sync")
+    wrapped(x).square().sum().backward()
+    assert wrapped.module[1].weight.grad is not None
+    revert(wrapped)
+    wrapped(x).square().sum().backward()
+    assert type(wrapped.module[1]) is nn.BatchNorm2d
+
+
+def test_statistics_that_a_norm_shares_are_frozen_with_all_who_have_them():
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3))
+    model[1]._buffers = model[0]._buffers
+    with pytest.raises(RefusedError, match="all norms that share running statistics"):
+        convert(model, "frozen", filter_fn=lambda norm, name: name == "0")

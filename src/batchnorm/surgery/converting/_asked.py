@@ -27,11 +27,14 @@ class Target(Protocol):
 
     Attributes:
         modes: those in which they compute the same afterwards, True for training.
+        freezes: whether they are frozen, too.
         idles: what has parameters that get no gradients any more; None where all do.
     """
 
     @property
     def modes(self) -> tuple[bool, ...]: ...
+    @property
+    def freezes(self) -> bool: ...
     @property
     def idles(self) -> str | None: ...
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from ...calls import Call, Reader, check_device
 from ...errors import InputError
-from ...norms import Filter, select
+from ...norms import Filter, check_together, is_frozen, select
 from ...records import ConvertReport
 from ...transaction import all_or_nothing, transaction, verb
 from .._other_inputs import other_inputs
@@ -93,6 +93,8 @@ def convert(
     target = asked(to, options)
     chosen = select(model, filter_fn, is_convertible)
     check_convertible(chosen, "convert")
+    if target.freezes:
+        check_together(chosen.norms, {name: norm for name, norm in chosen.others.items() if not is_frozen(norm)})
     if target.idles is not None:
         check_may_stop_training(chosen, target.idles)
     examples = () if example_inputs is None else _examples(chosen.model, example_inputs, target)

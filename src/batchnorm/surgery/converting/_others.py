@@ -35,6 +35,7 @@ class Torchs:
     wanted: type[nn.Module] | None
     options: Mapping[str, Any]
     modes: ClassVar[tuple[bool, ...]] = (False, True)
+    freezes: ClassVar[bool] = False
     idles: ClassVar[str | None] = None
 
     def is_met(self, norm: nn.Module) -> bool:
@@ -80,6 +81,7 @@ class Groups:
 
     options: Mapping[str, Any]
     modes: ClassVar[tuple[bool, ...]] = ()
+    freezes: ClassVar[bool] = False
     idles: ClassVar[str | None] = None
 
     def is_met(self, norm: nn.Module) -> bool:
@@ -106,6 +108,7 @@ class Nothing:
     """`torch.nn.Identity`: no normalization at all; parameters and statistics stay, unread."""
 
     modes: ClassVar[tuple[bool, ...]] = ()
+    freezes: ClassVar[bool] = False
     idles: ClassVar[str | None] = "an Identity"
 
     def is_met(self, norm: nn.Module) -> bool:
