@@ -39,7 +39,7 @@ def load(name: str) -> ModuleType:
 zoo, peers = load("zoo"), load("peers")
 TORCHVISION = ("resnet18", "mobilenet_v3_large", "googlenet", "densenet121")
 TIMM = ("resnet18", "seresnet50", "mobilenetv4_conv_small", "dla34")
-QUICK = ("torchvision/resnet18", "timm/mobilenetv4_conv_small")
+QUICK = ("timm/mobilenetv4_conv_small",)
 NETS = [f"torchvision/{name}" for name in TORCHVISION] + [f"timm/{name}" for name in TIMM]
 
 
