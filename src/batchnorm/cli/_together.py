@@ -48,7 +48,7 @@ def together(command: str, name: str, run: Callable[[], Outcome]) -> int:
         return run().say(name) if place is None or place.rank == 0 else 0
     with _heard_by_all():
         try:
-            with join(place) as group:
+            with join(place, words=told) as group:
                 return _done(group, run).say(name)
         except (MistakeError, RefusedError) as error:
             code = 2 if isinstance(error, MistakeError) else 1
