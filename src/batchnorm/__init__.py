@@ -6,6 +6,7 @@ The functions that most programs need:
     evaluate                  loss and accuracy with running statistics and with batch statistics
     freeze, unfreeze          keep running statistics constant in training, and undo it
     fold, unfold              fold batch norm into the weights, and undo it
+    convert, revert           give batch norm layers another class, and undo it
     save_folded, load_folded  write a folded model to a file, and load it
     drop_originals            free the memory that a folded model keeps for `unfold`
     trace                     which module produced each tensor, and which ones used it
@@ -20,7 +21,7 @@ All else is in modules, each imported when it is first used:
     training, runs   the training loop; finished runs and their files
     evaluation       types of the arguments of `evaluate`
     statistics       recalibration; freezing; batch statistics inside a `with` block
-    surgery          folding
+    surgery          folding; conversion of batch norm layers
     wiring, norms    what a model does while it runs; its batch norm layers
     calls            how a model is called with a batch or an example
     transaction      change a model temporarily, and restore it
@@ -66,8 +67,10 @@ if TYPE_CHECKING:
     from .statistics import freeze as freeze
     from .statistics import recalibrate as recalibrate
     from .statistics import unfreeze as unfreeze
+    from .surgery import convert as convert
     from .surgery import drop_originals as drop_originals
     from .surgery import fold as fold
+    from .surgery import revert as revert
     from .surgery import unfold as unfold
     from .training import fit as fit
     from .wiring import trace as trace
@@ -94,6 +97,7 @@ _ROOMS = (
 )
 _FROM = {
     "TrainConfig": "runs",
+    "convert": "surgery",
     "drop_originals": "surgery",
     "evaluate": "runs",
     "fit": "training",
@@ -102,6 +106,7 @@ _FROM = {
     "load_folded": "runs",
     "predict": "runs",
     "recalibrate": "statistics",
+    "revert": "surgery",
     "save_folded": "runs",
     "trace": "wiring",
     "unfold": "surgery",

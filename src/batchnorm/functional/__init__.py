@@ -49,7 +49,9 @@ from .sources import Population as Population
 from .sources import Renorm as Renorm
 from .sources import Source as Source
 from .sources import State as State
+from .sources import Sync as Sync
 from .sources import as_source as as_source
+from .sources import gathers as gathers
 
 __all__ = [
     "ACTIVATIONS",

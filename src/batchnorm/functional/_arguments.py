@@ -10,7 +10,7 @@ from ._activation import Activation
 from ._channels import HALF_TYPES, sizes_are_known
 from ._finish import check_finish
 from ._transforms import has_tangent
-from .sources import Source
+from .sources import Source, gathers
 
 
 class Arguments(NamedTuple):
@@ -120,7 +120,7 @@ def _check_statistics(a: Arguments) -> None:
 def _check_sizes(a: Arguments) -> None:
     """More than one value per channel; statistics and parameters that fit x and each other."""
     channels, device, dtype = a.x.shape[1], a.x.device, None
-    if a.training and a.x.numel() == channels:
+    if a.training and a.x.numel() == channels and not gathers(a.source):
         raise one_value(a.x)
     for values in (a.running_mean, a.running_var, a.weight, a.bias):
         if values is not None:

@@ -1,6 +1,6 @@
 """What stands between the moments of a batch and its output, if a source makes something else of them?
 
-    own = moments of x;  mean, invstd = source.normalizer(own, state, eps)
+    own = source.gathered(moments of x);  mean, invstd = source.normalizer(own, state, eps)
     y = finish((x - mean) * invstd * weight + bias)
 
 Two sweeps with vectors (C,) between them. What the gradient's sums bring back to the batch's moments is the derivative
@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..kernels import Face, cpu, for_tensor, in_output_format, why_none
 from ._arguments import Arguments
-from ._channels import per_channel, widen
+from ._channels import per_channel, reduced_dims, widen
+from ._empty import is_empty
 from ._finish import finish
 from ._fused import check_kernels, is_short, steps_of
 from ._moments import Moments, batch_moments
@@ -22,11 +23,13 @@ from ._running import move_inside_transform_by, update_running_stats
 from ._steps import affine, standardize
 from ._sweeps import BySource
 from ._transforms import inside_transform
-from .sources import Normalizer, Source, State
+from .sources import Normalizer, Source, State, gathers
 
 
 def between(route: str, a: Arguments, source: Source) -> Tensor:
     """The output of a call whose source normalizes by something else than the batch's own moments."""
+    if is_empty(a.x):
+        return _of_nothing(a, source)
     if route == "fused":
         check_kernels(a)
         return by_kernels(a, source, cpu) if is_short(a) else _by_operators(a, source)
@@ -34,7 +37,7 @@ def between(route: str, a: Arguments, source: Source) -> Tensor:
         plain_steps = a._replace(activation=None, residual=None, pool=None)
         y = by_kernels(plain_steps, source, for_tensor(a.x))
         return finish(in_output_format(y, a.x), a.activation, a.residual, a.pool)
-    own = batch_moments(a.x)
+    own = source.gathered(batch_moments(a.x))
     given = source.normalizer(own, state_of(a), a.eps)
     y = in_output_format((_in_two if route == "native" else _in_four)(a, given), a.x)
     track(a, source, own)
@@ -43,22 +46,31 @@ def between(route: str, a: Arguments, source: Source) -> Tensor:
 
 def by_kernels(a: Arguments, source: Source, kernels: Face) -> Tensor:
     """The sweeps of a device's kernels, and what the source computes between them."""
-    sweeps = BySource(source, state_of(a), kernels)
-    y = plain(a.x, steps_of(a), sweeps)
-    if sweeps.own is not None:
-        mean, var, count = sweeps.own
-        track(a, source, Moments(mean.detach(), var.detach(), count))
+    sweeps = BySource(a.x, source, state_of(a), a.eps, kernels)
+    x = a.x.detach().requires_grad_() if sweeps.asked and not a.x.requires_grad else a.x
+    y = plain(x, steps_of(a), sweeps)
+    mean, var, count = sweeps.gathered
+    track(a, source, Moments(mean.detach(), var.detach(), count))
     return y
 
 
 def _by_operators(a: Arguments, source: Source) -> Tensor:
     """The same where somebody looks on: two operators, each with a derivative of its own."""
-    own = Moments(*moments(a.x), a.x.numel() // a.x.shape[1])
+    own = source.gathered(Moments(*moments(a.x), a.x.numel() // a.x.shape[1]))
     given, steps = source.normalizer(own, state_of(a), a.eps), steps_of(a)
     scale = given.invstd if a.weight is None else given.invstd * a.weight
     y, _ = apply(a.x, given.mean, scale, a.bias, a.residual, steps.activation, steps.pool)
     track(a, source, own)
     return y
+
+
+def _of_nothing(a: Arguments, source: Source) -> Tensor:
+    """The output of a part of a batch that has no values, by which the other parts hear of it, both ways."""
+    nothing = widen(a.x).sum(reduced_dims(a.x))
+    own = source.gathered(Moments(nothing, nothing.clone(), 0))
+    y = in_output_format(_in_four(a, source.normalizer(own, state_of(a), a.eps)), a.x)
+    track(a, source, own)
+    return finish(y, a.activation, a.residual, a.pool).to(a.x.dtype)
 
 
 def _in_four(a: Arguments, given: Normalizer) -> Tensor:
@@ -89,6 +101,9 @@ def track(a: Arguments, source: Source, own: Moments) -> None:
     seen = source.tracked(own)
     if seen is None:
         return
+    if gathers(source):  # rounded alike by all, of which each may go another way: so they keep the same bits
+        kind = widen(a.running_mean).dtype
+        seen = Moments(seen.mean.to(kind), seen.var.to(kind), seen.count)
     if inside_transform() and not isinstance(a.momentum, Tensor):
         move_inside_transform_by(seen, a.running_mean, a.running_var, a.momentum)
     else:

@@ -15,6 +15,7 @@ from ._routes import check_route, compute, compute_unwatched
 from ._sourced import resolve
 from ._unwatched import is_unwatched
 from ._usual import is_usual
+from .sources import gathers
 
 
 def call(
@@ -44,7 +45,7 @@ def call(
     check_options(a)
     if a.source is not None or a.mask is not None:
         a = resolve(a)
-    if is_empty(a.x):
+    if is_empty(a.x) and not gathers(a.source):
         check_empty(a)
         check_route(route)
         return of_nothing(a)

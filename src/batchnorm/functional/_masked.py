@@ -131,7 +131,7 @@ def _check_count(count: int, a: Arguments) -> None:
 
 def _by_sums(a: Arguments, source: Source, valid: Tensor) -> Tensor:
     """Sums over the valid places; how many there are need not be known."""
-    own = masked_moments(a.x, valid)
+    own = source.gathered(masked_moments(a.x, valid))
     if not _counts_are_unknown(a.x):
         _check_count(int(own.count), a)
     mean, invstd = source.normalizer(own, state_of(a), a.eps)

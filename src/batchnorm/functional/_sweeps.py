@@ -15,7 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from ..kernels import Affine, Back, Behind, Face, cpu
 from ._moments import Moments, batch_moments
 from ._steps import normalize, standardize
-from .sources import Normalizer, Source, State
+from .sources import Source, State
 
 
 class Steps(NamedTuple):
@@ -169,20 +169,25 @@ class BySource:
     What the sums of the gradient bring back to the moments is the derivative of `normalizer`, which torch takes.
     """
 
-    def __init__(self, source: Source, state: State, kernels: Face) -> None:
+    def __init__(self, x: Tensor, source: Source, state: State, eps: float, kernels: Face) -> None:
         self.source, self.state, self.kernels = source, state, kernels
-        self.own: Moments | None = None
-        self.given: Normalizer | None = None
+        differentiated = torch.is_grad_enabled() and x.requires_grad
+        mean, var = (one.requires_grad_(differentiated) for one in kernels.moments(x.detach()))
+        self.own = Moments(mean, var, _count(x))
+        with _no_hooks():
+            self.gathered = source.gathered(self.own)
+            self.given = source.normalizer(self.gathered, state, eps)
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is a way back to the moments, which another process may ask for."""
+        return self.given.mean.requires_grad or self.given.invstd.requires_grad
 
     def forward(self, x: Tensor, steps: Steps) -> cpu.Outputs:
-        """The moments, what the source makes of them, the output."""
-        mean, var = self.kernels.moments(x)
-        self.own = Moments(mean.detach().requires_grad_(), var.detach().requires_grad_(), _count(x))
-        with torch.enable_grad(), _no_hooks():
-            self.given = self.source.normalizer(self.own, self.state, steps.eps)
+        """The output, by what the source has made of the moments."""
         affine = self._affine(steps.weight, steps.bias)
         y, masks = self.kernels.apply(x, affine, steps.rules.behind, steps.residual)
-        return cpu.Outputs(y, mean, var, masks)
+        return cpu.Outputs(y, self.own.mean.detach(), self.own.var.detach(), masks)
 
     def backward(self, dy: Tensor, saved: Saved, rules: Rules) -> cpu.Gradients:
         """The sums, what comes back of them, the gradient."""
@@ -197,11 +202,10 @@ class BySource:
 
     def x_hat(self, x: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
         """By moments that depend on x."""
-        return standardize(x, *self.source.normalizer(batch_moments(x), self.state, eps))
+        own = self.source.gathered(batch_moments(x))
+        return standardize(x, *self.source.normalizer(own, self.state, eps))
 
     def _numbers(self) -> tuple[Tensor, Tensor]:
-        if self.given is None:
-            raise RuntimeError("batch_norm: the way back before the way forward")
         return self.given.mean.detach().double(), self.given.invstd.detach().double()
 
     def _affine(self, weight: Tensor | None, bias: Tensor | None) -> Affine:
@@ -211,7 +215,7 @@ class BySource:
     def _back(self, dmean: Tensor, dinvstd: Tensor, distance: Tensor, count: int) -> Back | None:
         """From the gradients of what normalizes to those of the moments, and from these to that of x."""
         given, own = self.given, self.own
-        if given is None or own is None or not any(one.requires_grad for one in (given.mean, given.invstd)):
+        if not self.asked:
             return None
         pairs = [(one, d.to(one.dtype)) for one, d in zip(given, (dmean, dinvstd), strict=True) if one.requires_grad]
         outputs, gradients = zip(*pairs, strict=True)

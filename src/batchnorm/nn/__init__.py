@@ -9,6 +9,7 @@ from batchnorm.functional import Population as Population
 from batchnorm.functional import Renorm as Renorm
 from batchnorm.functional import Source as Source
 from batchnorm.functional import State as State
+from batchnorm.functional import Sync as Sync
 
 from ._add import BatchNormAdd2d as BatchNormAdd2d
 from ._forward import Forward as Forward
@@ -22,6 +23,7 @@ from ._lazy import LazyBatchNorm1d as LazyBatchNorm1d
 from ._lazy import LazyBatchNorm2d as LazyBatchNorm2d
 from ._lazy import LazyBatchNorm3d as LazyBatchNorm3d
 from ._moments_of import give_source as give_source
+from ._moments_of import given_to as given_to
 from ._nothing import nothing as nothing
 from ._pool import BatchNormPool2d as BatchNormPool2d
 from ._recomputing import SAFE as SAFE
@@ -30,6 +32,7 @@ from ._recomputing import is_recomputing as is_recomputing
 from ._scale_shift import ScaleShift as ScaleShift
 from ._set_moments import set_moments as set_moments
 from ._set_route import set_route as set_route
+from ._sync import SyncBatchNorm as SyncBatchNorm
 from ._tail import Tail as Tail
 from ._tracking import Gatherer as Gatherer
 from ._tracking import Moved as Moved
@@ -62,6 +65,8 @@ __all__ = [
     "ScaleShift",
     "Source",
     "State",
+    "Sync",
+    "SyncBatchNorm",
     "Tail",
     "set_moments",
     "set_route",

@@ -9,6 +9,8 @@ from torch.nn import Module
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from batchnorm.functional import (
+    BATCH,
+    RUNNING,
     Activation,
     Source,
     as_source,
@@ -163,7 +165,9 @@ class Forward(Scripted, _BatchNorm):
         return output
 
     def _asks(self, source: Source, running_mean: Tensor | None, counter: Tensor | None) -> dict[str, object]:
-        """The source, as the function takes it; none where it would have to read statistics that there are not."""
+        """The source, as the function takes it; none where all is as in torch, or it would read what there is not."""
+        if not source.takes_mask and source.at(training=self.training) is (BATCH if self.training else RUNNING):
+            return {}
         if running_mean is None and (source.reads_running or not (self.training or source.takes_mask)):
             return {}  # by the batch, as in torch: evaluation without statistics, and whoever switched them off
         return {"moments": source, "num_batches_tracked": counter}

@@ -22,7 +22,7 @@ class MomentsOf:
     def __set__(self, layer: Module, moments: Source | str | None) -> None:
         source = as_source(moments)
         check_moments(layer, source)
-        give_source(layer, source)
+        give_source(layer, source.of_layer())
 
 
 def given_to(layer: Module) -> Source | None:

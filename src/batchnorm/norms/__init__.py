@@ -2,6 +2,13 @@
 
 from ._bare import keep_out_of_copies as keep_out_of_copies
 from ._blending import blend_of as blend_of
+from ._chosen import FOLDS as FOLDS
+from ._chosen import Chosen as Chosen
+from ._chosen import Filter as Filter
+from ._chosen import check_keeps_statistics as check_keeps_statistics
+from ._chosen import check_together as check_together
+from ._chosen import choose as choose
+from ._chosen import select as select
 from ._find import Norm as Norm
 from ._find import check_called as check_called
 from ._find import check_usable as check_usable

@@ -43,7 +43,8 @@ def is_norm(module: nn.Module) -> bool:
 
     A module is one that has the buffers `running_mean` and `running_var` of one number per channel each (torch's
     layers, ours, those of torchvision, timm and others, frozen ones too), or is a subclass of PyTorch's batch norm,
-    which may keep no statistics, or not know its channels yet. An instance norm is none.
+    which may keep no statistics, or not know its channels yet. An instance norm is none; nor is a GroupNorm or an
+    Identity that `batchnorm.convert` has made of one, which holds statistics that it does not read.
 
     Example:
         >>> is_norm(nn.BatchNorm2d(3)), is_norm(nn.BatchNorm2d(3, track_running_stats=False))
@@ -51,7 +52,7 @@ def is_norm(module: nn.Module) -> bool:
         >>> is_norm(nn.InstanceNorm2d(3, track_running_stats=True))
         False
     """
-    if isinstance(module, _InstanceNorm):
+    if isinstance(module, _InstanceNorm) or type(module) in (nn.GroupNorm, nn.Identity):
         return False
     return isinstance(module, _BatchNorm) or _statistics_of(module) is not None
 

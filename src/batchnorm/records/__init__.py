@@ -18,6 +18,9 @@ from ._benchmark_words import LAYOUTS as LAYOUTS
 from ._benchmark_words import STEP_KINDS as STEP_KINDS
 from ._benchmark_words import family_name as family_name
 from ._benchmark_words import with_spread as with_spread
+from ._conversion import ConvertedNorm as ConvertedNorm
+from ._conversion import ConvertProof as ConvertProof
+from ._conversion import ConvertReport as ConvertReport
 from ._fold import FoldedNorm as FoldedNorm
 from ._fold import FoldProof as FoldProof
 from ._fold import FoldReport as FoldReport
@@ -71,6 +74,9 @@ __all__ = [
     "Certificate",
     "ClassScores",
     "Conditions",
+    "ConvertProof",
+    "ConvertReport",
+    "ConvertedNorm",
     "EpochRecord",
     "Errors",
     "Evaluation",

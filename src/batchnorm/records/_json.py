@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 from ..errors import InputError, InputTypeError, its_type, with_article
 from ..files import in_short, one_line, read_json, read_text
 from ._benchmark import Benchmark
+from ._conversion import ConvertReport
 from ._fold import FoldReport
 from ._freezing import Freezing
 from ._made import Made, made
@@ -28,6 +29,7 @@ Record = (
     | Recalibration
     | RunRecalibration
     | FoldReport
+    | ConvertReport
     | RunFold
     | WiringRecord
     | Benchmark
@@ -44,6 +46,7 @@ RECORDS: dict[str, type[Record]] = {
         Recalibration,
         RunRecalibration,
         FoldReport,
+        ConvertReport,
         RunFold,
         WiringRecord,
         Benchmark,

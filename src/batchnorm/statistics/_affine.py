@@ -6,9 +6,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import RefusedError
-from ..norms import held_parameters, own_parameters
+from ..norms import Chosen, held_parameters, own_parameters
 from ..transaction import check_holds_weights
-from ._chosen import Chosen
 
 Named = Mapping[str, nn.Parameter]
 

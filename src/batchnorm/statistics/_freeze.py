@@ -4,6 +4,11 @@ from torch import nn
 
 from ..errors import ForPython, InputError, InputTypeError, RefusedError, Setting, its_type
 from ..norms import (
+    Chosen,
+    Filter,
+    check_keeps_statistics,
+    check_together,
+    choose,
     has_own_train,
     held_parameters,
     hold_statistics,
@@ -17,7 +22,6 @@ from ..norms import (
 from ..records import Freezing, NormFreezing
 from ..transaction import Undo, all_or_nothing, all_steps, attribute_steps, check_not_held, gradient_steps, verb
 from ._affine import Named, to_return, to_take
-from ._chosen import Chosen, Filter, check_keeps_statistics, check_together, choose
 from ._parents import Parents
 
 

@@ -1,4 +1,4 @@
-"""Fold batch norm into the weights of a model, in place; verify the result, report it, and undo it."""
+"""Change a model in place, verify the result, report it, and undo it: fold batch norm, or give it another class."""
 
 from ._carry_out import NOT_FINITE as NOT_FINITE
 from ._fold import fold as fold
@@ -18,14 +18,18 @@ from ._trained import check_untrained as check_untrained
 from ._unfold import unfold as unfold
 from ._unfolded_tensors import unfolded_tensors as unfolded_tensors
 from ._wiring_record import wiring_record as wiring_record
+from .converting import convert as convert
+from .converting import revert as revert
 
 __all__ = [
     "FoldOptions",
+    "convert",
     "drop_originals",
     "fold",
     "fold_state",
     "is_folded",
     "restore_fold",
+    "revert",
     "unfold",
     "unfolded_tensors",
 ]

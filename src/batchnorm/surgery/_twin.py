@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..norms import FOLDS
 from ..transaction import reach
 
-STASH = "_batchnorm_folds"
+STASH = FOLDS
 """The attribute of a folded model that holds what `unfold` needs."""
 DROPPED = "_batchnorm_folds_dropped"
 """The attribute of one that holds it no more."""

@@ -1,7 +1,6 @@
 """Do all processes train the same net on the same images by the same options? Asked before the first step."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import asdict
 
 import torch
@@ -44,14 +43,11 @@ def check_alike(job: Job) -> None:
     if job.ranks.size == 1:
         return
     held = {
-        "weights": _sum_of(tensor for tensor in job.model.state_dict().values() if isinstance(tensor, Tensor)),
+        "weights": _sum_of(_weights(job)),
         "training images": _sum_of([job.train.split.images, job.train.split.labels]),
         "steps done": str(job.steps_done).encode(),
     }
-    names = [*held]
-    different = [names[number] for number in _different(job.ranks, [*held.values()])]
-    if "weights" in different and job.config.bn_buffers == "mean" and job.steps_done:
-        different.remove("weights")  # norms have their own statistics then
+    different = [[*held][number] for number in _different(job.ranks, [*held.values()])]
     if different:
         raise InputError(
             f"the processes would not train alike; expected the same {' and '.join(different)} in all",
@@ -67,6 +63,12 @@ CURES = {
 }
 
 
+def _weights(job: Job) -> list[Tensor]:
+    """The tensors that all are to have alike; in the middle of a training each may have statistics of its own."""
+    own = job.config.bn_buffers == "mean" and job.steps_done
+    return [*job.model.parameters()] if own else [*job.model.parameters(), *job.model.buffers()]
+
+
 def _different(ranks: Ranks, hashes: list[bytes]) -> list[int]:
     """Return which of some bytes, one after the other, are not the same in all processes."""
     digests = [hashlib.sha256(one).digest() for one in hashes]
@@ -75,7 +77,7 @@ def _different(ranks: Ranks, hashes: list[bytes]) -> list[int]:
     return [number for number in range(len(hashes)) if not all_equal([one[number] for one in given])]
 
 
-def _sum_of(tensors: Iterator[Tensor] | list[Tensor]) -> bytes:
+def _sum_of(tensors: list[Tensor]) -> bytes:
     found = hashlib.sha256()
     for tensor in tensors:
         found.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())

@@ -66,6 +66,11 @@ class Checkpoint:
     threads: int
     states: dict[str, Any]
 
+    @property
+    def processes(self) -> int:
+        """How many processes have made it; the states of all but the first one are among the others."""
+        return len(self.states.get("ranks", ())) + 1
+
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write `checkpoint` to `path`, atomically.

@@ -41,9 +41,10 @@ from ._messages import announce, what_differs
 from ._population import measure_if_due
 from ._preparation import in_hand, prepare
 from ._room import check_room, folder_made, planned
-from ._saving import save, saved_if_stopped, stop_if_asked
+from ._saving import save, saved_if_stopped, stop_if_agreed, stop_if_asked
 from ._shipped import take_shipped
 from ._step import take_step
+from ._synchronized import synchronized
 from ._together import training_together
 
 
@@ -204,14 +205,14 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
 
 
 def _trained(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
+    check_alike(job)
     # A run that comes here finished keeps its result: the test images are looked at once, however often it is resumed.
     result = result_for_all(job.ranks, folder)
     if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
         stop_if_asked(job, folder, stop)
-    check_alike(job)
     with job.frozen.released_at_the_end() if job.frozen else contextlib.nullcontext():
         job.freeze_if_due()
-        with data_parallel(job), saved_if_left_alone(job, folder):
+        with synchronized(job.model, job.config), data_parallel(job), saved_if_left_alone(job, folder):
             while job.position.epoch < job.config.epochs:
                 _train_epoch(job, folder, stop, watcher)
                 _finish_epoch(job, folder, stop, watcher)
@@ -240,13 +241,13 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
     _measure_if_due(job, folder, stop, watcher)
     job.freeze_if_due()
     for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share):
-        take_step(job, folder, images, labels)
+        take_step(job, folder, images, labels, stop)
         _measure_if_due(job, folder, stop, watcher)
         job.freeze_if_due()
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds
         watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
-        stop_if_asked(job, folder, stop)
+        stop_if_agreed(job, folder, stop)
 
 
 def _measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:

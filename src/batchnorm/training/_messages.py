@@ -76,6 +76,12 @@ def what_differs(job: Job, checkpoint: Checkpoint) -> Iterator[str]:
     """Yield why a run that goes on may end with other bits than if it had not been stopped."""
     if checkpoint.threads != torch.get_num_threads():
         yield f"the run had {checkpoint.threads} threads: it goes on, but not bit for bit"
+    if checkpoint.processes != job.ranks.size:
+        begun = "1 process" if checkpoint.processes == 1 else f"{checkpoint.processes} processes"
+        yield (
+            f"the run had {begun}, and now has {job.ranks.size}: it goes on with the same images in the same order, "
+            "but not bit for bit"
+        )
     if "route" not in checkpoint.circumstances and job.config.norm == "batchnorm" and job.config.route != "native":
         yield (
             f"the run is older than the option route, and had the native one: it goes on by {job.config.route!r}, "

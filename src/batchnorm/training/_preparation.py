@@ -49,7 +49,7 @@ def prepare(
         InputError: the data or the net cannot be used.
         RankError: another process failed, or cannot be reached.
     """
-    ranks = ranks or Ranks(None, device, "train")
+    ranks = ranks or Ranks.alone()
     check_options_alike(ranks, config)
     if config.shift >= source.info.image_size:
         raise InputError(

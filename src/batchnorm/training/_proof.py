@@ -19,6 +19,7 @@ from ..statistics import recalibrate
 from ..transaction import copied, transaction
 from ._frozen_norms import freeze_trial, frozen_at_first, names_to_freeze
 from ._moments import fewest_images, reads_population
+from ._synchronized import synchronized
 from ._when_trained import when_trained
 from ._window import window
 
@@ -72,6 +73,9 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
             ) from error
     if config.accumulate > 1:
         _prove_accumulates(net, config, images)
+    if config.sync_bn:
+        with _trial(net, config) as trial, synchronized(trial, config):
+            pass
     if config.ema_decay:
         _prove_averages(net)
     measured = config.recalibrate != "off" or config.ema_buffers == "recalibrate"
@@ -126,7 +130,11 @@ def _prove_takes_so_few(
             f"{whose} has {size} images for {ranks.size} processes, so that one of them gets {few}, and this net "
             f"cannot train on that ({str(error).removesuffix('.')})",
             argument="batch_size",
-            cure=("Choose another, start fewer processes", (", or use ", Setting("sync_bn")) if count else "", "."),
+            cure=(
+                "Choose another, start fewer processes",
+                (", or use ", Setting("sync_bn", True)) if count else "",
+                ".",
+            ),
         ) from error
 
 

@@ -31,6 +31,15 @@ def stop_if_asked(job: Job, folder: RunFolder | None, stop: StopRequest) -> None
         TrainingInterrupted: one was.
     """
     stop.share(job.ranks)
+    stop_if_agreed(job, folder, stop)
+
+
+def stop_if_agreed(job: Job, folder: RunFolder | None, stop: StopRequest) -> None:
+    """Save and stop, if all processes know already that one of them was asked to.
+
+    Raises:
+        TrainingInterrupted: one was.
+    """
     if stop.signal:
         save(job, folder)
         raise TrainingInterrupted(how_to_go_on(job, stop.signal))

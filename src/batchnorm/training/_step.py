@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import RefusedError
 from ..ranks import exchange
-from ..runs import RunFolder, first_nonfinite, nonfinite_entry
+from ..runs import RunFolder, StopRequest, first_nonfinite, nonfinite_entry
 from ._checkpoint import Position
 from ._job import Job
 from ._messages import what_to_try
@@ -34,7 +34,7 @@ class Learned:
     images: int
 
 
-def take_step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor) -> None:
+def take_step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor, stop: StopRequest) -> None:
     """One update of the weights, and of the epoch's sums.
 
     The gradient is that of the mean loss over all images of a step, whatever batches they lie in, and whichever process
@@ -46,24 +46,16 @@ def take_step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor
         folder: of its run.
         images: this process's part of each of the step's batches, one behind the other.
         labels: theirs.
+        stop: whose wish all processes hear of, ahead of the update.
+
+    Raises:
+        DivergenceError: the loss is not finite; nothing has been updated.
+        RankError: another process failed, or cannot be reached; the training stands where it did.
     """
-    config, sizes = job.config, job.train.sizes(job.position.step)
-    mine = [job.share.count(size) for size in sizes]
-    batches = [*zip(torch.split(images, mine), torch.split(labels, mine), strict=True)]
-    learned = []
-    with whole_step(job), window(job.model, len(batches)) if config.accumulate > 1 else nullcontext():
-        for number, (some, known) in enumerate(batches, start=1):
-            place = f" of batch {number} of {len(batches)}" if len(batches) > 1 else ""
-            with _averaging(job, last=number == len(batches)):
-                loss, done = _look(job, folder, some.to(job.device), known.to(job.device), place)
-                if number == 1:
-                    job.optimizer.zero_grad()
-                # The mean of all processes' gradients is taken, where their sum is meant.
-                weight = len(known) * job.ranks.size / sum(sizes)
-                (loss * weight).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            learned.append(done)
-    if config.clip_norm:
-        nn.utils.clip_grad_norm_(job.model.parameters(), config.clip_norm)
+    with whole_step(job):
+        learned = _learn(job, folder, images, labels, stop)
+    if job.config.clip_norm:
+        nn.utils.clip_grad_norm_(job.model.parameters(), job.config.clip_norm)
     job.optimizer.step()
     job.scheduler.step()
     if job.average is not None:
@@ -71,12 +63,34 @@ def take_step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor
     _add_up(job.position, learned)
 
 
+def _learn(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor, stop: StopRequest) -> list[Learned]:
+    """Give each parameter the gradient of the step, in every process, and return what its batches came to."""
+    config, sizes = job.config, job.train.sizes(job.position.step)
+    mine = [job.share.count(size) for size in sizes]
+    batches = [*zip(torch.split(images, mine), torch.split(labels, mine), strict=True)]
+    learned = []
+    with window(job.model, len(batches)) if config.accumulate > 1 else nullcontext():
+        for number, (some, known) in enumerate(batches, start=1):
+            place = f" of batch {number} of {len(batches)}" if len(batches) > 1 else ""
+            with _averaging(job, last=number == len(batches)):
+                loss, done = _look(job, folder, some.to(job.device), known.to(job.device), place, stop)
+                if number == 1:
+                    job.optimizer.zero_grad()
+                # The mean of all processes' gradients is taken, where their sum is meant.
+                weight = len(known) * job.ranks.size / sum(sizes)
+                (loss * weight).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            learned.append(done)
+    return learned
+
+
 def _averaging(job: Job, *, last: bool) -> AbstractContextManager[None]:
     """Let the processes average their gradients once for a step."""
     return nullcontext() if last or job.data_parallel is None else job.data_parallel.no_sync()
 
 
-def _look(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor, place: str) -> tuple[Tensor, Learned]:
+def _look(
+    job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor, place: str, stop: StopRequest
+) -> tuple[Tensor, Learned]:
     """Return the loss of this process's part of a batch, to be differentiated, and what the whole came to."""
     smoothing, count = job.config.label_smoothing, len(labels)
     with job.precision():
@@ -90,8 +104,9 @@ def _look(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor, pl
             plain = loss.detach()
         value, plain_value = torch.stack([loss.detach(), plain]).tolist()
         hits = int((outputs.argmax(1) == labels).sum()) if count else 0
-        sums = torch.tensor([value * count, plain_value * count, hits, count], dtype=torch.float64)
-        total, total_plain, correct, seen = job.ranks.sum(sums).tolist()
+        told = [value * count, plain_value * count, hits, count, stop.heard is not None]
+        total, total_plain, correct, seen, asked = job.ranks.sum(torch.tensor(told, dtype=torch.float64)).tolist()
+        stop.agree(asked > 0)
         if not math.isfinite(total):
             _refuse_loss(job, folder, images, value, place)
     return loss, Learned(total, total_plain, int(correct), int(seen))

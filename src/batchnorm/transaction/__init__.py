@@ -6,6 +6,7 @@ from ._block import block as block
 from ._copy import copied as copied
 from ._gradients import gradient_steps as gradient_steps
 from ._held import all_steps as all_steps
+from ._held import module_steps as module_steps
 from ._held import reach as reach
 from ._objects import attribute_steps as attribute_steps
 from ._original import original as original

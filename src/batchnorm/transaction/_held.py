@@ -53,7 +53,7 @@ def steps_of(thing: object, bits: Bits) -> list[Step]:
     if isinstance(thing, Tensor):
         return [*bits.add(thing)]
     if isinstance(thing, nn.Module):
-        return _module_steps(thing)
+        return module_steps(thing)
     step = container_step(thing)
     others = [] if type(thing) in BARE else object_steps(thing)
     return others if step is None else [step, *others]
@@ -106,7 +106,8 @@ def _inside_module(module: nn.Module) -> list[object]:
     return found
 
 
-def _module_steps(module: nn.Module) -> list[Step]:
+def module_steps(module: nn.Module) -> list[Step]:
+    """Return what gives a module its class back, its attributes, and what is in torch's tables; no bits of tensors."""
     held = vars(module)
     steps = attribute_steps(module)
     for table in (held.get(name) for name in TABLES):

@@ -35,7 +35,7 @@ class State(NamedTuple):
 class Source:
     """Whose moments normalize a batch, and which ones the running statistics see: how variants of batch norm differ.
 
-        own = batch_moments(x)
+        own = gathered(batch_moments(x))
         mean, invstd = normalizer(own, state, eps)
         y = affine((x - mean) * invstd, weight, bias)
         update_running_stats(running_mean, running_var, tracked(own), momentum)
@@ -74,13 +74,20 @@ class Source:
         """The source that answers in this mode: this one in training, the running statistics in evaluation."""
         return self if training else RUNNING
 
+    def gathered(self, own: Moments) -> Moments:
+        """The moments of the whole batch, where `own` are those of a part of it that this process has.
+
+        Asked once a call, before the other two, which both are given the answer; and once more for a second derivative.
+        """
+        return own
+
     def normalizer(self, own: Moments, state: State, eps: float) -> Normalizer:
         """What normalizes, given the moments of the batch itself; a function of these arguments alone.
 
         For a second derivative it is asked once more, and must answer the same.
 
         Args:
-            own: the moments of the batch, in float32 or wider.
+            own: the moments of the batch, gathered, in float32 or wider.
             state: the layer's, before the batch moves it.
             eps: added to a variance inside the square root.
         """
@@ -98,6 +105,10 @@ class Source:
             inner: the values that a sample has of a channel.
         """
         return (count,)
+
+    def of_layer(self) -> "Source":
+        """What a layer keeps that is given this source: itself, unless layers are to be told apart."""
+        return self
 
     def __str__(self) -> str:
         """The text that `moments=` takes for this source, if it has one; a class inherits none, for it is another."""
@@ -156,7 +167,12 @@ BATCH, RUNNING = Batch(), Running()
 def is_plain(source: Source) -> bool:
     """Whether the moments that a source is given normalize, and are tracked."""
     kind = type(source)
-    return kind.normalizer is Source.normalizer and kind.tracked is Source.tracked
+    return kind.normalizer is Source.normalizer and kind.tracked is Source.tracked and not gathers(source)
+
+
+def gathers(source: object) -> bool:
+    """Whether a batch is a part of one whose other values lie elsewhere."""
+    return isinstance(source, Source) and type(source).gathered is not Source.gathered
 
 
 def running(state: State) -> tuple[Tensor, Tensor]:

@@ -12,13 +12,16 @@ from ._masked import Masked
 from ._population import Population
 from ._renorm import Renorm
 from ._source import BATCH, Batch, Source
+from ._sync import Sync
 
 SOURCES: MappingProxyType[str, type[Source]] = MappingProxyType(
-    {kind.name: kind for kind in (Batch, Ghost, Renorm, Masked, Population, Blend)}
+    {kind.name: kind for kind in (Batch, Ghost, Renorm, Masked, Population, Blend, Sync)}
 )
 """The sources that have a text, by the name that it begins with."""
 
-EXAMPLES = "'batch', 'ghost:32', 'renorm', 'renorm:3,5,5000', 'masked', 'population', 'population:none', 'blend:0.1'"
+EXAMPLES = (
+    "'batch', 'ghost:32', 'renorm', 'renorm:3,5,5000', 'masked', 'population', 'population:none', 'blend:0.1', 'sync'"
+)
 
 
 def as_source(moments: Source | str | None) -> Source:

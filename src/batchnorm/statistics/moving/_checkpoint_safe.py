@@ -3,9 +3,8 @@
 from torch import nn
 
 from ...errors import InputTypeError, its_type
-from ...norms import as_checkpoint_safe_as_now, set_checkpoint_safe
+from ...norms import Filter, as_checkpoint_safe_as_now, choose, set_checkpoint_safe
 from ...transaction import all_or_nothing, verb
-from .._chosen import Filter, choose
 
 
 @verb

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from torch import nn
 
 from ..errors import ForPython, InputError, InputTypeError, RefusedError, its_type
-from ..norms import check_called, check_usable, is_norm
 from ..transaction import original
+from ._find import check_called, check_usable, is_norm
 
 Filter = Callable[[nn.Module, str], bool]
 """Says of a norm and its name whether it is meant."""
 
+FOLDS = "_batchnorm_folds"
+"""The attribute of a folded model that holds what `unfold` needs: then its norms are in its weights."""
 _FEW = 4
 
 
@@ -33,19 +35,38 @@ class Chosen:
 
 
 def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
-    """Find the norms that are meant; a shared one is meant if it is by any of its names.
+    """Find the norms that are meant, and look whether they can be looked into.
 
     Raises:
         InputTypeError: no module, or no function.
         InputError: there are none, or a norm is of torch.jit.
         RefusedError: a lazy norm has seen no batch yet; one is of an exported graph, which does not call it.
     """
+    chosen = select(model, filter_fn)
+    for name, norm in chosen.norms.items():
+        check_usable(name, norm)
+        check_called(name, norm)
+    return chosen
+
+
+def select(model: nn.Module, filter_fn: Filter | None, counts: Callable[[nn.Module], bool] = is_norm) -> Chosen:
+    """Find the norms that are meant, of whatever kind; a shared one is meant if it is by any of its names.
+
+    Args:
+        model: any module.
+        filter_fn: the caller's; None: all are meant.
+        counts: which modules are norms.
+
+    Raises:
+        InputTypeError: no module, or no function.
+        InputError: there are none.
+    """
     module, _ = original(model)
     if filter_fn is not None and not callable(filter_fn):
         raise InputTypeError(
             argument="filter_fn", expected="a function of a norm and its name", got=its_type(filter_fn)
         )
-    names = _names(module)
+    names = _names(module, counts)
     if not names:
         raise _without(module)
     meant = {norm for norm, known in names.items() if filter_fn is None or any(filter_fn(norm, name) for name in known)}
@@ -56,10 +77,6 @@ def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
             got=f"one that takes none of {_listed([known[0] for known in names.values()])}",
             cure=ForPython("filter_fn(norm, name) is asked for each of them."),
         )
-    for norm, known in names.items():
-        if norm in meant:
-            check_usable(known[0], norm)
-            check_called(known[0], norm)
     return Chosen(
         model,
         module,
@@ -69,10 +86,8 @@ def choose(model: nn.Module, filter_fn: Filter | None) -> Chosen:
 
 
 def _without(module: nn.Module) -> InputError:
-    from ..surgery import is_folded
-
     expected = "a model with batch norms"
-    if is_folded(module):
+    if any(FOLDS in vars(inner) for inner in module.modules()):
         got = "a folded one, whose norms are part of its weights"
         return InputError(argument="model", expected=expected, got=got, cure="Call batchnorm.unfold before.")
     return InputError(argument="model", expected=expected, got="one that has none")
@@ -102,11 +117,11 @@ def check_together(norms: Mapping[str, nn.Module], others: Mapping[str, nn.Modul
             )
 
 
-def _names(model: nn.Module) -> dict[nn.Module, list[str]]:
+def _names(model: nn.Module, counts: Callable[[nn.Module], bool]) -> dict[nn.Module, list[str]]:
     """All names of each norm, in the order of `named_modules`."""
     names: dict[nn.Module, list[str]] = {}
     for name, module in model.named_modules(remove_duplicate=False):
-        if is_norm(module):
+        if counts(module):
             names.setdefault(module, []).append(name or "the model")
     return names
 

@@ -1,0 +1,4 @@
+"""Give the norms of a model another class, in place, and their own again."""
+
+from ._convert import convert as convert
+from ._revert import revert as revert

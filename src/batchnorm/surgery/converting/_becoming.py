@@ -1,0 +1,97 @@
+"""How does one norm become another, in place?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from ...nn import SAFE, Forward, Source, tracking_of
+from ...norms import as_checkpoint_safe_as_now, set_checkpoint_safe
+from .._become import Become
+from ._former import NAME, former_after, remember_frozen, written
+from ._freezing import freeze_too, is_all_frozen
+
+_OF_BOTH = {"eps", "affine", "momentum", "num_features", "track_running_stats", "process_group", "_tracking", SAFE}
+"""Attributes that mean the same to several classes of norms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Becoming:
+    """What a norm is to become.
+
+    Attributes:
+        kind: its class.
+        gives: attributes that it is to have.
+        takes: the names of those that it is not to have any more.
+        buffers: the names of buffers that it is to have, too, as None.
+        freezes: whether it is to be frozen.
+        detail: what was decided for this norm alone, in a few words.
+    """
+
+    kind: type[nn.Module]
+    gives: Mapping[str, Any] = field(default_factory=dict)
+    takes: tuple[str, ...] = ()
+    buffers: tuple[str, ...] = ()
+    freezes: bool = False
+    detail: str = ""
+
+    def changes(self, norm: nn.Module) -> bool:
+        """Whether a norm is not that already."""
+        held = vars(norm)
+        if (
+            type(norm) is not self.kind
+            or (self.freezes and not is_all_frozen(norm))
+            or any(name in held for name in self.takes)
+        ):
+            return True
+        return any(name not in held or not _is_same(held[name], value) for name, value in self.gives.items())
+
+
+def clash(norm: nn.Module, becoming: Becoming) -> str | None:
+    """The reason why a norm cannot be that: it has something of its own by a name that the other class uses."""
+    if isinstance(norm, Forward) and issubclass(becoming.kind, Forward):
+        return None
+    asked = ({*dir(becoming.kind), *becoming.gives} - {*dir(type(norm))}) - _OF_BOTH
+    tables = (norm._parameters, norm._buffers, norm._modules)
+    own = {name for name in vars(norm) if not name.startswith("__")}.union(*tables)
+    taken = sorted((own & asked) - {*becoming.takes})
+    if not taken:
+        return None
+    return f"it has a {taken[0]} of its own, a name that means something else to {becoming.kind.__name__}"
+
+
+def become(norm: nn.Module, becoming: Becoming) -> None:
+    """Let a norm be that, and remember what it was before it was first converted."""
+    buffers = tuple(name for name in becoming.buffers if name not in norm._buffers)
+    changed = [*becoming.gives, *becoming.takes]
+    again = lasting_policies(norm)
+    former = former_after(norm, changed, buffers)
+    held = {name: value for name, value in vars(norm).items() if name not in becoming.takes}
+    held |= {**becoming.gives, NAME: written(former)}
+    if buffers:
+        held["_buffers"] = {**norm._buffers, **dict.fromkeys(buffers)}
+    Become(norm, becoming.kind, held).carry_out()
+    again()
+    if becoming.freezes:
+        remember_frozen(norm, freeze_too(norm))
+
+
+def lasting_policies(norm: nn.Module) -> Any:
+    """Take away what lets statistics move once under activation checkpointing; return what lays it on again.
+
+    A layer of ours asks by itself, others have hooks for it: so it goes before a class changes, and comes back behind.
+    """
+    if tracking_of(norm) is None:
+        return lambda: None
+    again = as_checkpoint_safe_as_now(norm)
+    named = vars(norm).get(SAFE)
+    set_checkpoint_safe(norm, enabled=False)
+    vars(norm).pop(SAFE, None)
+    if named is not None:
+        vars(norm)[SAFE] = named
+    return again
+
+
+def _is_same(one: object, other: object) -> bool:
+    return one is other or (type(one) is type(other) and isinstance(one, str | int | float | Source) and one == other)

@@ -1,0 +1,35 @@
+"""How does a norm become again what it was before it was converted?"""
+
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from .._become import Become
+from ._becoming import lasting_policies
+from ._former import NAME, Former, former_of
+from ._freezing import release
+
+
+def give_back(norm: nn.Module) -> None:
+    """Give a norm its first class again, and the attributes that conversions have taken or changed.
+
+    Parameters, buffers, mode and whatever else it has are as they are now.
+    """
+    former = former_of(norm)
+    if former is None:
+        return
+    release(norm, former.frozen)
+    again = lasting_policies(norm)
+    gone = {*former.given, NAME}
+    held = {name: value for name, value in vars(norm).items() if name not in gone} | former.had
+    made = [name for name in former.buffers if norm._buffers.get(name) is None]
+    if made:
+        held["_buffers"] = {name: buffer for name, buffer in norm._buffers.items() if name not in made}
+    Become(norm, kind_now(norm, former), held).carry_out()
+    again()
+
+
+def kind_now(norm: nn.Module, former: Former) -> type[nn.Module]:
+    """The class that it was of, or has become in its place: a lazy norm does with its first batch."""
+    tensors = (*norm.parameters(recurse=False), *norm.buffers(recurse=False))
+    becomes: type[nn.Module] | None = getattr(former.kind, "cls_to_become", None)
+    return former.kind if becomes is None or any(is_lazy(tensor) for tensor in tensors) else becomes

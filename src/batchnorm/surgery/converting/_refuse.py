@@ -1,0 +1,43 @@
+"""Which models cannot be converted as they are?"""
+
+from torch.nn.parallel import DistributedDataParallel
+
+from ...errors import RefusedError
+from ...nn import tracking_of
+from ...norms import Chosen, blend_of
+from ...transaction import check_holds_weights, check_not_held
+
+
+def check_convertible(chosen: Chosen, verb: str) -> None:
+    """Raise where somebody else keeps books of the norms that are meant.
+
+    Raises:
+        RefusedError: the weights are sharded, or the model is inside one of the blocks that move statistics in another
+            way for a while.
+    """
+    check_holds_weights(chosen.given, verb)
+    check_not_held(chosen.model)
+    for name, norm in chosen.norms.items():
+        tracking = tracking_of(norm)
+        if blend_of(norm) is not None or (tracking is not None and not tracking.only_lasts):
+            raise RefusedError(
+                argument="model",
+                expected="a model whose statistics move as usual",
+                got=f"{name} inside a block that says for a while how its statistics move, or what it normalizes by",
+                cure=f"Call {verb} before or after the `with` block.",
+            )
+
+
+def check_may_stop_training(chosen: Chosen, what: str) -> None:
+    """Raise where parameters are in DistributedDataParallel that would get no gradients from now on.
+
+    Raises:
+        RefusedError: it waits for the gradients of those that were trained when it was built.
+    """
+    if any(isinstance(module, DistributedDataParallel) for module in chosen.given.modules()):
+        raise RefusedError(
+            argument="model",
+            expected="a model whose parameters nobody else keeps books of",
+            got=f"one in DistributedDataParallel, which waits for gradients that {what} does not have",
+            cure="Convert the model before it is wrapped.",
+        )

@@ -1,0 +1,74 @@
+"""A training of several processes that is stopped, and gone on with by as many, or by others."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from .processes import train
+from .test_as_one import ROUNDING, assert_alike, assert_same_training
+
+EVERYTHING = {"epochs": 2, "batch_size": 16, "ema_decay": 0.9}
+
+
+def same_bits(one, other):
+    assert one.state.keys() == other.state.keys()
+    for name, value in one.state.items():
+        assert torch.equal(value, other.state[name]), name
+    timeless = {"seconds": 0.0, "images_per_second": 0.0}
+    assert [replace(record, **timeless) for record in one.history] == [
+        replace(record, **timeless) for record in other.history
+    ]
+    assert replace(one.result, run="", seconds=0) == replace(other.result, run="", seconds=0)
+
+
+def rest_of(whole, resumed):
+    """What a training told that was not stopped, from where the other one went on."""
+    steps = len(resumed.losses)
+    return replace(whole, losses=whole.losses[-steps:], accuracies=whole.accuracies[-steps:])
+
+
+@pytest.mark.parametrize("buffers", ["rank0", "mean"])
+@pytest.mark.parametrize("net", ["small", "dropping"])
+def test_as_many_processes_go_on_bit_for_bit(both, tmp_path, net, buffers):
+    options = {**EVERYTHING, "bn_buffers": buffers}
+    whole = both(options, net=net, out=tmp_path / "whole")
+    stopped = both(options, net=net, out=tmp_path / "parts", stop_after=3)
+    assert all("TrainingInterrupted" in one.error for one in stopped)
+    resumed = both(options, net=net, out=tmp_path / "parts")
+    assert_alike(resumed)
+    same_bits(whole[0], resumed[0])
+
+
+@pytest.mark.parametrize("buffers", ["rank0", "mean"])
+def test_one_process_goes_on_with_what_two_began(both, tmp_path, buffers):
+    options = {**EVERYTHING, "bn_buffers": buffers}
+    both(options, net="double_without_norm", out=tmp_path, stop_after=3)
+    resumed = train(options, net="double_without_norm", out=tmp_path)
+    assert resumed.error == ""
+    assert any("2 processes" in note for note in resumed.notes)
+    assert_same_training(rest_of(train(options, net="double_without_norm"), resumed), resumed, ROUNDING)
+
+
+def test_two_processes_go_on_with_what_one_began(both, tmp_path):
+    assert "TrainingInterrupted" in train(EVERYTHING, net="double_without_norm", out=tmp_path, stop_after=3).error
+    resumed = both(EVERYTHING, net="double_without_norm", out=tmp_path)
+    assert_alike(resumed)
+    assert_same_training(rest_of(train(EVERYTHING, net="double_without_norm"), resumed[0]), resumed[0], ROUNDING)
+
+
+def test_one_process_goes_on_with_the_statistics_of_all(both, tmp_path):
+    """A training of one step more: what norms had before counts for 0.9 of what they have then."""
+    options = {"epochs": 1, "batch_size": 54, "bn_buffers": "mean", "lr": 1e-9}
+    both(options, net="keeping", out=tmp_path, stop_after=1)
+    resumed = train(options, net="keeping", out=tmp_path)
+    begun = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert begun["states"]["ranks"] == []  # that of one process
+    assert resumed.error == ""
+
+
+def test_each_process_draws_its_own_dropout(both):
+    told = both({"epochs": 1, "batch_size": 16}, net="dropping")
+    assert_alike(told)
+    assert len(told[0].seen) == len(told[1].seen) > 0
+    assert all(one != other for one, other in zip(told[0].seen[-7:], told[1].seen[-7:], strict=True))
