@@ -32,7 +32,11 @@ def patience() -> float:
     except ValueError:
         seconds = math.nan
     if not 1 <= seconds <= 1e6:
-        raise InputError(f"the environment variable {TIMEOUT}", expected="seconds, from 1 to a million", got=repr(text))
+        raise InputError(
+            f"the environment says {TIMEOUT}={text!r}",
+            expected="seconds, from 1 to a million",
+            cure="Correct it, or remove it to wait ten minutes.",
+        )
     return seconds
 
 
