@@ -26,6 +26,12 @@ def are_many() -> bool:
     return bool(os.environ.get("RANK") or os.environ.get("WORLD_SIZE"))
 
 
+def is_first() -> bool:
+    """Whether this process is the one that draws and writes for all that run a command together."""
+    place = place_in()
+    return place is None or place.rank == 0
+
+
 def together(command: str, name: str, run: Callable[[], Outcome]) -> int:
     """Do what all processes do, say what it came to, if it is for this one to say, and return the exit code.
 
@@ -42,7 +48,7 @@ def together(command: str, name: str, run: Callable[[], Outcome]) -> int:
         return run().say(name) if place is None or place.rank == 0 else 0
     with _heard_by_all():
         try:
-            with join(place) as group:
+            with join(place, words=told) as group:
                 return _done(group, run).say(name)
         except (MistakeError, RefusedError) as error:
             code = 2 if isinstance(error, MistakeError) else 1

@@ -68,14 +68,15 @@ class Joined:
     Args:
         store: by which the processes meet.
         place: of this one.
+        words: says an error to the user, for the others.
 
     Attributes:
         members: all of them, in the order of ranks; none before they have met.
         broken: it is known that one of them failed.
     """
 
-    def __init__(self, store: "Store", place: Place) -> None:
-        self.place, self.broken = place, False
+    def __init__(self, store: "Store", place: Place, words: Callable[[BaseException], str]) -> None:
+        self.place, self.words, self.broken = place, words, False
         self.members: Sequence[Member] = ()
         self._store = store
 
@@ -161,6 +162,16 @@ class Joined:
         end = time.monotonic() + seconds
         while not until() and time.monotonic() < end:
             time.sleep(0.05)
+
+
+def described(error: BaseException) -> str:
+    """Say an error to a caller in Python.
+
+    Example:
+        >>> described(ValueError("no such place"))
+        'ValueError: no such place'
+    """
+    return f"{type(error).__name__}: {error}"
 
 
 def told_of(failures: Mapping[int, Failure]) -> list[str]:

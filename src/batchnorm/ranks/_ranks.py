@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..errors import InputError
-from ._joined import joined_now
+from ._joined import described, joined_now
 from ._rank_error import RankError, code_of
 
 LONGEST = 2000
@@ -164,7 +164,8 @@ class Ranks:
     def _fail(self, error: BaseException) -> None:
         if self._over:
             return
-        text = f"{type(error).__name__}: {error}".encode()[:LONGEST]
+        group = joined_now()
+        text = (group.words if group else described)(error).encode()[:LONGEST]
         code = code_of(error)
         self._headers(length=len(text), code=code, text=text)
 
@@ -181,9 +182,9 @@ class Ranks:
             for rank, ((code, size), said) in enumerate(zip(headers, texts, strict=True))
             if code
         )
-        unchanged = ", so nothing was changed here" if self._undone else ""
         codes = {code for code, _ in headers if code}
-        raise RankError(f"another process failed{unchanged}. {told}", code=min(codes))
+        unchanged = "another process failed, so nothing was changed here. " if self._undone else ""
+        raise RankError(f"{unchanged}{told}", code=min(codes))
 
     def _all(self, tensor: Tensor) -> list[Tensor]:
         sent = tensor.to(self._wire)

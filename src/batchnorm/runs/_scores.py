@@ -41,7 +41,12 @@ def loss_and_accuracy(outputs: Tensor, labels: Tensor) -> tuple[float, float]:
 
 def judge(net: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device) -> Judgement:
     """Return the loss and the accuracy of `net` in evaluation mode."""
-    loss, accuracy = loss_and_accuracy(*collect_outputs(net.eval(), batches, device))
+    return judgement_of(*collect_outputs(net.eval(), batches, device))
+
+
+def judgement_of(outputs: Tensor, labels: Tensor) -> Judgement:
+    """Return the loss and the accuracy of `outputs`, whatever they are."""
+    loss, accuracy = loss_and_accuracy(outputs, labels)
     return Judgement(loss if math.isfinite(loss) else None, accuracy)
 
 
