@@ -32,13 +32,11 @@ def test_a_net_of_a_registry_takes_the_images_and_gives_the_classes(name, in_cha
 
 @pytest.mark.parametrize("name", ["resnet18", "googlenet", "mobilenet_v3_small", "densenet121", "squeezenet1_1"])
 def test_of_a_grey_image_a_net_for_colours_gives_what_it_gives_of_three_equal_channels(torchvision, name):
+    torch.manual_seed(0)
     grey = build(f"torchvision:{name}", **SHAPE).eval()
     torch.manual_seed(0)
-    options = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    options = {"aux_logits": False, "init_weights": True} if name == "googlenet" else {}
     colour = torchvision.models.get_model(name, weights=None, num_classes=7, **options).eval()
-    tensors = colour.state_dict()
-    (first,) = (key for key, tensor in tensors.items() if tensor.dim() == 4 and tensor.shape[1] == 3)
-    grey.load_state_dict({**tensors, first: tensors[first].sum(1, keepdim=True)})
     x = torch.randn(2, 1, 64, 64)
     torch.testing.assert_close(grey(x), colour(x.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-5)
 
@@ -76,7 +74,13 @@ def test_a_net_without_norms_has_none_of_their_tensors_and_keeps_their_activatio
     assert norms_of(net) == set()
     assert not {"bn1.weight", "bn1.bias", "bn1.running_mean"} & {*net.state_dict()}
     x = torch.randn(2, 24, 4, 4)
-    torch.testing.assert_close(net.bn1(x), own.bn1.act(x.clone()))
+    torch.testing.assert_close(net.bn1(x.clone()), own.bn1.act(x.clone()))
+
+
+@pytest.mark.parametrize("norm", ["batchnorm", "none"])
+def test_a_net_that_has_no_batch_norm_is_built_with_the_norms_that_it_has(norm):
+    net = build("timm:test_convnext", **{**SHAPE, "norm": norm})
+    assert {type(module).__name__ for module in net.modules()} >= {"LayerNorm2d"}
 
 
 def test_a_norm_that_does_what_nobody_knows_cannot_be_left_out(monkeypatch):

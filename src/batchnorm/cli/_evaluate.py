@@ -13,6 +13,7 @@ from ._json import to_line
 from ._picture import check_picture
 from ._printing import show
 from ._streams import warn
+from ._together import is_first
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Evaluate:
 
     def run(self) -> int:
         """Evaluate, print, draw, return 0."""
-        if self.png:
+        if self.png and is_first():
             check_picture("png", self.png, reads=(self.run_,))
         console = Console(stderr=self.json)
         with torch_settings(TrainConfig(device=self.device, threads=self.threads)), trusting_norm(self.norm):
@@ -61,7 +62,8 @@ class Evaluate:
             print(to_line(to_dict(evaluation)))
         else:
             show(evaluation)
-        self._draw(evaluation, console)
+        if is_first():
+            self._draw(evaluation, console)
         return 0
 
     def _draw(self, evaluation: Evaluation, console: Console) -> None:

@@ -15,16 +15,20 @@ import tyro
 
 from .. import __version__
 from ..errors import FaultError, InputError, MistakeError, did_you_mean
+from ..ranks import RankError
 from ._arguments import ready
 from ._bench import Bench
+from ._convert import Convert
 from ._data import Fetch, List
 from ._evaluate import Evaluate
 from ._fold import Fold, Unfold
 from ._help import listing, plain_options
 from ._info import Info
+from ._outcome import Outcome
 from ._predict import Predict
 from ._recalibrate import Recalibrate
-from ._streams import dependable_streams, warn
+from ._streams import dependable_streams
+from ._together import are_many, together
 from ._train import Train
 from ._warmup import Warmup
 from ._wiring import Wiring
@@ -51,6 +55,7 @@ COMMANDS: dict[str, type] = {
     "fold": Fold,
     "unfold": Unfold,
     "predict": Predict,
+    "convert": Convert,
     "wiring": Wiring,
     "info": Info,
     "data": Data,
@@ -67,8 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     name = " ".join(("batchnorm", *_command(arguments)))
+    command = arguments[0] if arguments else ""
     with dependable_streams():
-        return _guarded(name, arguments)
+        if are_many():
+            return together(command, name, lambda: _outcome(arguments))
+        return _outcome(arguments).say(name)
 
 
 def _command(arguments: Sequence[str]) -> Sequence[str]:
@@ -78,27 +86,29 @@ def _command(arguments: Sequence[str]) -> Sequence[str]:
     return [word for word in arguments[:1] if word in COMMANDS]
 
 
-def _guarded(name: str, arguments: list[str]) -> int:
+def _outcome(arguments: list[str]) -> Outcome:
     """Run, and turn what is raised into one message and the exit code."""
     try:
-        code = _run(name, arguments)
+        code = _run(arguments)
         sys.stdout.flush()  # what fails here can still be told; at exit it could not
-        return code
+        return code if isinstance(code, Outcome) else Outcome(code)
     except MistakeError as error:
-        return _say(name, told(error), 2)
+        return Outcome(2, told(error))
     except KeyboardInterrupt as interrupt:
-        return _say(name, told(next(iter(interrupt.args), "")) or "interrupted", 130)
+        return Outcome(130, told(next(iter(interrupt.args), "")) or "interrupted")
     except BrokenPipeError:
-        return 1  # whoever read our output has gone (`| head`): nothing is left to say
+        return Outcome(1)  # whoever read our output has gone (`| head`): nothing is left to say
     except (RuntimeError, OSError) as error:
         if isinstance(error, FaultError) and is_option(error.fault):
-            return _say(name, told(error), 2)  # a limit that the user has set, such as too few rounds
+            return Outcome(2, told(error))  # a limit that the user has set, such as too few rounds
         if os.environ.get("BATCHNORM_TRACEBACK"):
             raise
-        return _say(name, f"{told(error)}\n(BATCHNORM_TRACEBACK=1 shows where)", 1)
+        if isinstance(error, RankError):
+            return Outcome(error.code, told(error), lost=True)
+        return Outcome(1, f"{told(error)}\n(BATCHNORM_TRACEBACK=1 shows where)")
 
 
-def _run(name: str, arguments: list[str]) -> int:
+def _run(arguments: list[str]) -> Outcome | int:
     if arguments == ["--version"]:
         print(f"batchnorm {__version__}, torch {version('torch')}")
         return 0
@@ -106,7 +116,7 @@ def _run(name: str, arguments: list[str]) -> int:
         return read_arguments(arguments).run()
     except SystemExit as leave:
         if isinstance(leave.code, str):  # from a module of the caller's; Python would print it at exit
-            return _say(name, leave.code, 1)
+            return Outcome(1, leave.code)
         return leave.code if isinstance(leave.code, int) else 2
 
 
@@ -148,8 +158,3 @@ def _unknown(prog: str, name: str, commands: Mapping[str, type]) -> InputError:
     """Say that there is no such command, and name the one that was nearly meant."""
     near = did_you_mean(name, commands) or f"{prog} --help describes them."
     return InputError(f"there is no command {name!r}", expected=f"one of {', '.join(commands)}", cure=near)
-
-
-def _say(name: str, what: object, code: int) -> int:
-    warn(f"{name}: {what}")
-    return code

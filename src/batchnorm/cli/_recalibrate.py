@@ -8,6 +8,7 @@ from tyro.conf import Fixed, OmitArgPrefixes, Positional, Suppress, arg
 
 from ..errors import InputError, Setting
 from ..progress import RunRecalibrationWatcher, watch_rounds
+from ..ranks import processes
 from ..records import Recalibration, RunRecalibration, to_dict
 from ..runs import RECALIBRATION_BATCH, is_state_dict, recalibrate_checkpoint, recalibrate_run, trusting_norm
 from ..statistics import RecalibrationOptions
@@ -16,6 +17,7 @@ from ._json import to_line
 from ._picture import check_picture
 from ._printing import show
 from ._streams import warn
+from ._together import is_first
 from ._wording import told
 
 
@@ -59,7 +61,7 @@ class Recalibrate:
     plot: Annotated[Path | None, arg(metavar="FILE")] = None
     """draw how stale each layer was (.svg or .png)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """function that builds the model, if it is your own"""
+    """builds the model, if it is yours; also timm:NAME"""
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """function that makes its norm layers, if they are yours"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()
@@ -75,7 +77,7 @@ class Recalibrate:
 
     def run(self) -> int:
         """Recalibrate, print, draw, return 0."""
-        if self.plot:
+        if self.plot and is_first():
             check_picture("plot", self.plot, (".svg", ".png"), reads=(self.run_,))
             if self.out and self.out.resolve() == self.plot.resolve():
                 raise InputError(
@@ -84,9 +86,10 @@ class Recalibrate:
                     cure="Choose another.",
                 )
         with watch_rounds(quiet=self.quiet, words=told) as watcher:
-            checkpoint = is_state_dict(self.run_)
+            with processes(verb="recalibrate") as ranks:
+                checkpoint = ranks.from_first(lambda: b"yes" if is_state_dict(self.run_) else b"")
             said = self._of_checkpoint(watcher) if checkpoint else self._of_run(watcher)
-        if self.plot:
+        if self.plot and is_first():
             _draw(said.recalibration, self.plot)
         if self.json:
             print(to_line(to_dict(said)))

@@ -1,7 +1,7 @@
 """`batchnorm train`."""
 
 from argparse import ArgumentError, ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,7 @@ from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 from ..errors import InputError, Setting
 from ..models import file_may_name, names_own_norm
 from ..progress import watch_training
+from ..ranks import processes
 from ..records import to_dict
 from ..runs import (
     ANY_SOURCE,
@@ -26,7 +27,7 @@ from ..runs import (
     source_in_file,
     trusting_norm,
 )
-from ..training import fit, resume
+from ..training import config_for_all, fit, resume
 from ._json import to_line
 from ._options import Options
 from ._streams import tell
@@ -78,7 +79,7 @@ class Train:
                 cure=("Leave out ", Setting("config"), "."),
             )
         if known.resume:
-            config = RunFolder.open(known.resume).read_config()
+            config = _config(lambda: RunFolder.open(known.resume).read_config())
             # Only what the caller types may name code that runs: the config is a file like any other.
             if not file_may_name(config.model) and known.model is None:
                 raise foreign_net(config.model)
@@ -87,7 +88,7 @@ class Train:
             with trusting_norm(known.norm if names_own_norm(known.norm) else None):
                 norm_in_file(config.norm)
             return cls._of(config)
-        return cls._of(read_config(known.config)) if known.config else cls()
+        return cls._of(_config(lambda: read_config(known.config))) if known.config else cls()
 
     @classmethod
     def _of(cls, config: TrainConfig) -> "Train":
@@ -121,7 +122,7 @@ class Train:
         return 0
 
     def _refuse_other_options(self, run: Path, config: TrainConfig) -> None:
-        begun = RunFolder.open(run).read_config()
+        begun = _config(lambda: RunFolder.open(run).read_config())
         # What is the caller's own is named again, and may have another name today.
         renamed = {"model": file_may_name(begun.model), "data": is_named(begun.data)}
         other = [name for name in differences(config, begun) if name not in MAY_DIFFER and renamed.get(name, True)]
@@ -134,3 +135,9 @@ class Train:
             raise InputError(
                 "a resumed run goes on in its own folder", argument="resume", cure=("Leave out ", Setting("out"), ".")
             )
+
+
+def _config(read: Callable[[], TrainConfig]) -> TrainConfig:
+    """Return the config that the first of several processes reads: the others may run where its files are not."""
+    with processes() as ranks:
+        return config_for_all(ranks, read)

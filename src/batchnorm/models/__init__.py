@@ -25,6 +25,7 @@ from ._size import TooLargeError as TooLargeError
 from ._size import at_most as at_most
 from ._zoo import build_from_zoo as build_from_zoo
 from ._zoo import is_in_zoo as is_in_zoo
+from ._zoo_import import how_to_mend as how_to_mend
 
 __all__ = [
     "MLP",

@@ -1,22 +1,18 @@
-"""How do timm and torchvision list and make their nets, and what if one of them cannot be imported?"""
+"""How do timm and torchvision list and make their nets?"""
 
 import importlib
 import inspect
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar
 
-import torch
 from torch import nn
 
 from ..errors import InputError, did_you_mean
 from ..files import one_line
 from ._grey import take_grey
-from ._own_model import described
-
-_INSTALL = "Install it: pip install 'batchnorm[zoo]'."
+from ._zoo_import import imported
 
 
 class Library(ABC):
@@ -27,6 +23,8 @@ class Library(ABC):
     """
 
     name: ClassVar[str]
+    listing: ClassVar[str]
+    """What a user calls to see the names."""
 
     def __init__(self) -> None:
         self.module = imported(self.name)
@@ -60,8 +58,6 @@ class Library(ABC):
             argument="model",
             cure=near.strip() or f"{self.listing} lists them.",
         )
-
-    listing: ClassVar[str]
 
     def instead_of(self, member: str) -> str:
         """What to say of a name that is none, but was meant for something."""
@@ -117,8 +113,8 @@ class Torchvision(Library):
         known: dict[str, Any] = dict(self.single) if member in ("googlenet", "inception_v3") else {}
         if "num_classes" in shape:
             known["num_classes"] = shape["num_classes"]
-        if "image_size" in shape and (size := self._size_argument(member)):
-            known |= size(shape["image_size"])
+        if "image_size" in shape:
+            known |= _sized(member, shape["image_size"])
         self._check_known(member, arguments)
         net: nn.Module = self.module.models.get_model(member, weights=None, **{**known, **arguments})
         if (in_channels := shape.get("in_channels", 3)) != 3:
@@ -137,14 +133,6 @@ class Torchvision(Library):
                     cure=did_you_mean(name, known) or f"{home.__name__} says which there are.",
                 )
 
-    def _size_argument(self, member: str) -> Callable[[int], dict[str, Any]] | None:
-        """How a net is told the size of images that it is made for."""
-        if member.startswith("vit_"):
-            return lambda size: {"image_size": size}
-        if member.startswith("maxvit_"):
-            return lambda size: {"input_size": (size, size)}
-        return None
-
     def instead_of(self, member: str) -> str:
         """A net that is no classifier."""
         other = member in self.module.models.list_models()
@@ -152,6 +140,13 @@ class Torchvision(Library):
 
 
 LIBRARIES: dict[str, Callable[[], Library]] = {"timm": Timm, "torchvision": Torchvision}
+
+
+def _sized(member: str, size: int) -> dict[str, Any]:
+    """How a net of torchvision is told the size of images that it is made for."""
+    if member.startswith("vit_"):
+        return {"image_size": size}
+    return {"input_size": (size, size)} if member.startswith("maxvit_") else {}
 
 
 def _parameters(module: ModuleType) -> Iterator[str]:
@@ -162,33 +157,3 @@ def _parameters(module: ModuleType) -> Iterator[str]:
                 function = getattr(one, "__func__", one)
                 if inspect.isfunction(inspect.unwrap(function)):
                     yield from inspect.signature(function).parameters
-
-
-def imported(name: str) -> ModuleType:
-    """Import timm or torchvision; where that fails, forget what was imported of them, and say the true reason.
-
-    Raises:
-        InputError: it is not installed, or importing it raises.
-    """
-    before = frozenset(sys.modules)
-    try:
-        return importlib.import_module(name)
-    except Exception as error:  # a library that was built for another torch may raise anything
-        for entry in {*sys.modules} - before:
-            if entry.partition(".")[0] in LIBRARIES:
-                del sys.modules[entry]
-        if isinstance(error, ModuleNotFoundError) and error.name in LIBRARIES:
-            missing = name if error.name == name else f"{error.name}, which {name} imports,"
-            raise InputError(f"{missing} is not installed", argument="model", cure=_INSTALL) from error
-        problem = f"{name} is installed but cannot be imported: {described(error)}"
-        raise InputError(problem, argument="model", cure=_cure(error)) from error
-
-
-def _cure(error: Exception) -> str:
-    if "torchvision::" in str(error):
-        return (
-            f"The torchvision here was built for another torch than {torch.__version__}. Install the one that was "
-            "built for it, from where this torch came: torch and torchvision have to be of one version and one kind "
-            "(for CPUs, or for one CUDA)."
-        )
-    return f"Install one that fits torch {torch.__version__}: pip install 'batchnorm[zoo]'."

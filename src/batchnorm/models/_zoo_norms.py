@@ -3,17 +3,16 @@
 from torch import nn
 
 from ..errors import InputError
-from ..functional import Activation
-from ._norm_act import ActivationLayer
+from ..norms import is_norm
 
 
 def take_norms(net: nn.Module, norm: str, name: str) -> None:
-    """Give a net this library's layers in the place of its batch norms, or none; others that it has stay.
+    """Give a net this library's layers in the place of its batch norms, or none; norms of other kinds stay.
 
-    A norm that ends with an activation, as timm's `BatchNormAct2d`, leaves that.
+    Where a norm ends with an activation of its own, as timm's `BatchNormAct2d`, that stays, too.
 
     Args:
-        net: was just made: nobody knows its modules yet.
+        net: was just made: nobody else holds its modules yet.
         norm: `"batchnorm"`, `"none"`, or `"torch"` for those that it has.
         name: of the net, for messages.
 
@@ -22,21 +21,17 @@ def take_norms(net: nn.Module, norm: str, name: str) -> None:
     """
     from ..surgery import convert
 
-    if norm == "torch":
+    if norm == "torch" or not any(map(is_norm, net.modules())):
         return
     report = convert(net)
-    if norm == "none":
-        for one in report.norms:
-            if one.outcome == "left":
-                problem = f"{one.name} of {name}, a {one.kind}, cannot be left out: {one.reason}"
-                raise InputError(problem, argument="norm", cure="Take another net, or another norm.")
-        _leave_out(net, frozenset(one.name for one in report.norms))
-
-
-def _leave_out(net: nn.Module, names: frozenset[str]) -> None:
-    norms = {net.get_submodule(name) for name in names}
+    if norm == "batchnorm":
+        return
+    for one in report.norms:
+        if one.outcome == "left":
+            problem = f"{one.name} of {name}, a {one.kind}, cannot be left out: {one.reason}"
+            raise InputError(problem, argument="norm", cure="Take another net, or another norm.")
+    norms = {net.get_submodule(one.name) for one in report.norms}
     for parent in [*net.modules()]:
         for place, child in parent._modules.items():
             if child in norms:
-                activation: Activation = getattr(child, "activation", None)
-                parent._modules[place] = nn.Identity() if activation is None else ActivationLayer(activation)
+                parent._modules[place] = nn.Sequential(*child.children())

@@ -22,7 +22,7 @@ class MomentsOf:
     def __set__(self, layer: Module, moments: Source | str | None) -> None:
         source = as_source(moments)
         check_moments(layer, source)
-        give_source(layer, source)
+        give_source(layer, source.of_layer())
 
 
 def given_to(layer: Module) -> Source | None:
@@ -33,7 +33,7 @@ def given_to(layer: Module) -> Source | None:
 
 def give_source(layer: Module, source: Source) -> None:
     """Give a layer a source, for whoever knows that the layer can take it."""
-    layer.__dict__["_source"] = None if source is BATCH else source.of_layer()
+    layer.__dict__["_source"] = None if source is BATCH else source
 
 
 def check_moments(layer: Module, source: Source) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from batchnorm.functional import Source, check_counter, gathers, inside_transform
+from batchnorm.functional import BATCH, Moments, Source, check_counter, gathers, inside_transform
 
 from ._first_run import Beginning, recall, remember
 from ._recomputing import is_recomputing
@@ -80,13 +80,14 @@ class Trial:
             counter.add_(1 if isinstance(verdict, bool) else verdict)
 
     def _moved(self, x: Tensor, mask: object) -> Moved:
-        source, count = self._layer.__dict__.get("_source"), _values(x, mask)
-        shared = source is not None and gathers(source.at(training=True))
-        if shared and self.gathers:  # of a policy that only lets pass, nobody asks how many they were
-            count = source.counted(count, x.device)
+        given = self._layer.__dict__.get("_source")
+        source = BATCH if given is None else given.at(training=True)
+        count = _values(x, mask)
+        if self.gathers and gathers(source):
+            with torch.no_grad():
+                count = source.gathered(Moments.empty(0, device=x.device)._replace(count=count)).count
         found = Moved(self.mean, self.var, count)
-        of_x = self.gathers and mask is None and (source is None or type(source).tracked is Source.tracked)
-        of_x = of_x and not shared
+        of_x = self.gathers and mask is None and type(source).tracked is Source.tracked and not gathers(source)
         return found.as_read_from(x) if of_x else found
 
     def _write(self, verdict: Tensor | Literal[True]) -> None:

@@ -126,7 +126,9 @@ def make_ready(change: Transaction, norms: Sequence[Norm]) -> None:
             if module.__dict__.get("_tracking") is not None:  # what a block keeps back, and only for its time
                 change.set(module, "_tracking", None)
             source = getattr(module, "moments", None)
-            if isinstance(source, Source) and (gathers(source) or not source.at(training=True).tracks):
+            if isinstance(source, Source) and (
+                gathers(source.at(training=True)) or not source.at(training=True).tracks
+            ):
                 change.set(module, "moments", BATCH)
             if isinstance(module, nn.SyncBatchNorm) and forward_of(module) is nn.SyncBatchNorm.forward:
                 change.set(module, "forward", MethodType(_BatchNorm.forward, module))

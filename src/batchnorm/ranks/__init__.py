@@ -10,14 +10,18 @@ from ._join import join as join
 from ._joined import Failure as Failure
 from ._joined import Joined as Joined
 from ._joined import joined_now as joined_now
+from ._joined import told_of as told_of
 from ._processes import on as on
 from ._processes import processes as processes
+from ._rank_error import INTERRUPTED as INTERRUPTED
 from ._rank_error import RankError as RankError
+from ._rank_error import code_of as code_of
 from ._ranks import Ranks as Ranks
 from ._tensors import gather_tensors as gather_tensors
 from ._tensors import tensors_of_first as tensors_of_first
 
 __all__ = [
+    "INTERRUPTED",
     "Failure",
     "Joined",
     "Place",
@@ -25,6 +29,7 @@ __all__ = [
     "Ranks",
     "all_equal",
     "all_hold",
+    "code_of",
     "exchange",
     "gather_tensors",
     "join",
@@ -34,6 +39,7 @@ __all__ = [
     "place_in",
     "processes",
     "tensors_of_first",
+    "told_of",
 ]
 
 

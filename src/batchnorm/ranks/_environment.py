@@ -60,6 +60,4 @@ def _number(environment: Mapping[str, str], name: str, least: int, most: int, ot
         return otherwise
     if text.isascii() and text.isdigit() and least <= int(text) <= most:
         return int(text)
-    raise InputError(
-        f"the environment variable {name}", expected=f"an integer from {least} to {most}", got=repr(text), cure=ANEW
-    )
+    raise InputError(f"the environment says {name}={text!r}", expected=f"an integer from {least} to {most}", cure=ANEW)

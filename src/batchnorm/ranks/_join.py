@@ -1,10 +1,8 @@
 """How does a process meet those that were started together with it, and what if one of them does not come?"""
 
 import json
-import math
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -13,44 +11,29 @@ from typing import TYPE_CHECKING
 import torch
 import torch.distributed as dist
 
-from ..errors import InputError, RefusedError
+from ..errors import InputError
 from ._environment import Place
-from ._joined import Joined, Member, known
+from ._joined import Joined, Member, described, known
+from ._meeting import TIMEOUT, meeting_place, patience
 from ._rank_error import RankError
 
 if TYPE_CHECKING:  # a torch that was built without them has none
     from torch._C._distributed_c10d import Store
 
-TIMEOUT = "BATCHNORM_TIMEOUT"
-"""The environment variable that says for how many seconds a process waits for the others."""
-SECONDS = 600.0
 _joined_before = [0]
 
 
-def patience() -> float:
-    """Return for how many seconds a process waits for the others.
-
-    Raises:
-        InputError: the environment says no number of seconds.
-    """
-    text = os.environ.get(TIMEOUT, "")
-    try:
-        seconds = float(text or SECONDS)
-    except ValueError:
-        seconds = math.nan
-    if not 1 <= seconds <= 1e6:
-        raise InputError(f"the environment variable {TIMEOUT}", expected="seconds, from 1 to a million", got=repr(text))
-    return seconds
-
-
 @contextmanager
-def join(place: Place, timeout: float | None = None) -> Iterator[Joined]:
+def join(
+    place: Place, timeout: float | None = None, words: Callable[[BaseException], str] = described
+) -> Iterator[Joined]:
     """Meet the others and make a group of all for the time of the block: of gloo, and of NCCL for tensors on GPUs.
 
     Args:
         place: of this process among them.
         timeout: seconds for which it waits for the others, now and in each exchange; None for `BATCHNORM_TIMEOUT`, or
             ten minutes.
+        words: says an error to the user of the command, for the others.
 
     Raises:
         InputError: the place where they meet cannot be had.
@@ -61,11 +44,16 @@ def join(place: Place, timeout: float | None = None) -> Iterator[Joined]:
     from torch._C._distributed_c10d import PrefixStore
 
     seconds = patience() if timeout is None else timeout
-    store = _meeting_place(place, seconds)
+    store = meeting_place(place, seconds)
     # Every group of a process's life has names of its own: a store remembers those of the last one.
     _joined_before[0] += 1
-    store = PrefixStore(f"batchnorm/{_joined_before[0]}", store)
-    group = Joined(store, place, _roll_call(store, place, seconds))
+    store = PrefixStore(str(_joined_before[0]), store)
+    group = Joined(store, place, words)
+    try:
+        group.members = _roll_call(store, place, seconds)
+    except RankError as error:
+        error.silent = not group.may_speak(own=False)
+        raise
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     with known(group):
         try:
@@ -83,26 +71,6 @@ def join(place: Place, timeout: float | None = None) -> Iterator[Joined]:
         finally:
             if dist.is_initialized():
                 dist.destroy_process_group()
-
-
-def _meeting_place(place: Place, seconds: float) -> "Store":
-    from torch.distributed.rendezvous import rendezvous
-
-    address = f"{os.environ['MASTER_ADDR']}, port {os.environ['MASTER_PORT']}"
-    try:
-        store: Store
-        store, _, _ = next(rendezvous("env://", place.rank, place.size, timeout=timedelta(seconds=seconds)))
-    except (RuntimeError, ValueError) as error:
-        if "EADDRINUSE" in str(error) or "address already in use" in str(error):
-            raise InputError(
-                f"the processes cannot meet at {address}, which another program uses",
-                cure="Choose another port: torchrun --master-port, or MASTER_PORT.",
-            ) from error
-        raise RefusedError(
-            f"rank {place.rank} waited {seconds:g} s for the first process at {address}, and could not reach it",
-            cure="Check that all processes run, and that this machine reaches that one; then start all again.",
-        ) from error
-    return store
 
 
 def _roll_call(store: "Store", place: Place, seconds: float) -> list[Member]:

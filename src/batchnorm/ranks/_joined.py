@@ -8,15 +8,14 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._environment import Place
-from ._rank_error import RankError
+from ._rank_error import INTERRUPTED, RankError
 
 if TYPE_CHECKING:  # a torch that was built without them has none
     from torch._C._distributed_c10d import Store
@@ -67,17 +66,23 @@ class Joined:
     """The group that this process has joined.
 
     Args:
-        store: by which the processes met.
+        store: by which the processes meet.
         place: of this one.
-        members: all of them, in the order of ranks.
+        words: says an error to the user, for the others.
+
+    Attributes:
+        members: all of them, in the order of ranks; none before they have met.
+        broken: it is known that one of them failed.
     """
 
-    def __init__(self, store: "Store", place: Place, members: Sequence[Member]) -> None:
-        self.place, self.members = place, members
+    def __init__(self, store: "Store", place: Place, words: Callable[[BaseException], str]) -> None:
+        self.place, self.words, self.broken = place, words, False
+        self.members: Sequence[Member] = ()
         self._store = store
 
     def fail(self, failure: Failure) -> None:
         """Leave word of what this process fails of, for those who find it gone."""
+        self.broken = True
         with suppress(RuntimeError):
             self._store.set(f"failure/{self.place.rank}", json.dumps(asdict(failure)))
 
@@ -88,7 +93,7 @@ class Joined:
             for rank in self._others():
                 if self._store.check([key := f"failure/{rank}"]):
                     found[rank] = Failure(**json.loads(self._store.get(key)))
-        return {rank: one for rank, one in found.items() if one.code != 130} or found
+        return {rank: one for rank, one in found.items() if one.code != INTERRUPTED} or found
 
     def finish(self) -> dict[int, Failure]:
         """Say that this process has ended well, and return who has not, so far."""
@@ -104,24 +109,35 @@ class Joined:
         """
         try:
             if self.place.rank:
-                if own and not (self._store.check(["end/0"]) or self.members[0].has_died()):
+                gone = self._store.check(["end/0"]) or self._has_died(0)
+                if own and not gone:
                     return False
-                with suppress(RuntimeError):
-                    self._store.wait(["speaker"], timedelta(seconds=0.01 if own else TURN))
+                self._wait(lambda: self._has_died(0) or self._store.check(["speaker"]), 0 if gone else TURN)
             return bool(self._store.add("speaker", 1) == 1)
         except RuntimeError:  # the store is gone, and with it the way to agree
             return True
 
     def lost(self, error: BaseException) -> RankError:
         """Return what is known of those who cannot be reached, once the others had time to say that they live."""
+        self.broken = True
         with suppress(RuntimeError):
             self._store.set(f"alive/{self.place.rank}", "")
-        self._wait(lambda: not (silent := self._silent()) or all(self.members[rank].has_died() for rank in silent))
-        failures, silent = self.failures(), self._silent()
-        told = [f"rank {rank}: {one.text}" for rank, one in failures.items()]
-        if not told:
-            told = [self._without_a_word(rank) for rank in silent] or [f"another process cannot be reached ({error})"]
+        self._wait(lambda: all(map(self._has_died, self._silent())))
+        failures = self.failures()
+        told = told_of(failures) or [self._without_a_word(rank) for rank in self._silent()]
+        told = told or [f"another process cannot be reached ({error})"]
         return RankError("; ".join(told), cure=UNUSABLE, code=next(iter(failures.values()), Failure("")).code)
+
+    def casualties(self) -> RankError | None:
+        """Return what is known, without waiting, of others that have failed or died; None if nothing is."""
+        failures = {rank: one for rank, one in self.failures().items() if one.code != INTERRUPTED}
+        died = [self._without_a_word(rank) for rank in self._silent() if self._has_died(rank)]
+        if told := told_of(failures) or died:
+            return RankError("; ".join(told), cure=UNUSABLE, code=next(iter(failures.values()), Failure("")).code)
+        return None
+
+    def _has_died(self, rank: int) -> bool:
+        return bool(self.members) and self.members[rank].has_died()
 
     def _without_a_word(self, rank: int) -> str:
         member = self.members[rank]
@@ -142,10 +158,33 @@ class Joined:
     def _others(self) -> Iterator[int]:
         return (rank for rank in range(self.place.size) if rank != self.place.rank)
 
-    def _wait(self, until: Callable[[], bool]) -> None:
-        end = time.monotonic() + PATIENCE
+    def _wait(self, until: Callable[[], bool], seconds: float = PATIENCE) -> None:
+        end = time.monotonic() + seconds
         while not until() and time.monotonic() < end:
             time.sleep(0.05)
+
+
+def described(error: BaseException) -> str:
+    """Say an error to a caller in Python.
+
+    Example:
+        >>> described(ValueError("no such place"))
+        'ValueError: no such place'
+    """
+    return f"{type(error).__name__}: {error}"
+
+
+def told_of(failures: Mapping[int, Failure]) -> list[str]:
+    """Return who failed of what; one thing that several failed of is said once.
+
+    Example:
+        >>> told_of({1: Failure("no room"), 3: Failure("no room"), 2: Failure("no GPU")})
+        ['ranks 1, 3: no room', 'rank 2: no GPU']
+    """
+    ranks: dict[str, list[int]] = {}
+    for rank, failure in failures.items():
+        ranks.setdefault(failure.text, []).append(rank)
+    return [f"rank{'s' if len(who) > 1 else ''} {', '.join(map(str, who))}: {text}" for text, who in ranks.items()]
 
 
 _now: list[Joined] = []

@@ -10,8 +10,8 @@ from ..errors import InputError
 from ._environment import place_in
 from ._exchange import exchange
 from ._join import join
-from ._joined import Failure, Member
-from ._rank_error import RankError
+from ._joined import Failure, Member, described
+from ._rank_error import RankError, code_of
 from ._ranks import Ranks
 
 
@@ -47,7 +47,7 @@ def processes(
             yield _on(device, verb)
         except BaseException as error:
             if not isinstance(error, RankError):
-                group.fail(Failure(f"{type(error).__name__}: {error}", 1 if isinstance(error, Exception) else 130))
+                group.fail(Failure(described(error), code_of(error)))
             raise
 
 

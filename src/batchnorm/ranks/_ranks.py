@@ -12,8 +12,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..errors import InputError
-from ._joined import joined_now
-from ._rank_error import RankError
+from ._joined import described, joined_now
+from ._rank_error import RankError, code_of
 
 LONGEST = 2000
 """Bytes of an error's text that the others hear."""
@@ -95,7 +95,7 @@ class Ranks:
         """
         if self._alone:
             return [vector]
-        lengths = self._headers(failed=False, length=len(vector))
+        lengths = self._headers(length=len(vector))
         padded = vector.new_zeros(max(lengths))
         padded[: len(vector)] = vector
         return [one[:length] for one, length in zip(self._all(padded), lengths, strict=True)]
@@ -114,7 +114,7 @@ class Ranks:
         Raises:
             RankError: another process failed, or cannot be reached.
         """
-        return flag if self._alone else any(self._headers(failed=False, length=int(flag)))
+        return flag if self._alone else any(self._headers(length=int(flag)))
 
     def from_first(self, read: Callable[[], bytes] | None) -> bytes:
         """What the first process reads, for all; others need not know how, and may pass None.
@@ -126,7 +126,7 @@ class Ranks:
             data = read() if self.first and read else b""
         if self._alone:
             return data
-        length = self._headers(failed=False, length=len(data))[0]
+        length = self._headers(length=len(data))[0]
         sent = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(length, dtype=torch.uint8)
         sent = sent.to(self._wire)
         with self.reaching():
@@ -164,12 +164,14 @@ class Ranks:
     def _fail(self, error: BaseException) -> None:
         if self._over:
             return
-        text = f"{type(error).__name__}: {error}".encode()[:LONGEST]
-        self._headers(failed=True, length=len(text), text=text)
+        group = joined_now()
+        text = (group.words if group else described)(error).encode()[:LONGEST]
+        code = code_of(error)
+        self._headers(length=len(text), code=code, text=text)
 
-    def _headers(self, *, failed: bool, length: int, text: bytes = b"") -> list[int]:
-        headers = [one.tolist() for one in self._all(torch.tensor([int(failed), length]))]
-        if not any(fault for fault, _ in headers):
+    def _headers(self, *, length: int, code: int = 0, text: bytes = b"") -> list[int]:
+        headers = [one.tolist() for one in self._all(torch.tensor([code, length]))]
+        if not any(code for code, _ in headers):
             return [size for _, size in headers]
         padded = torch.zeros(LONGEST, dtype=torch.uint8)
         padded[: len(text)] = torch.tensor([*text], dtype=torch.uint8)
@@ -177,11 +179,12 @@ class Ranks:
         self._over = True
         told = "; ".join(
             f"rank {rank}: {bytes(said[:size].tolist()).decode(errors='replace')}"
-            for rank, ((fault, size), said) in enumerate(zip(headers, texts, strict=True))
-            if fault
+            for rank, ((code, size), said) in enumerate(zip(headers, texts, strict=True))
+            if code
         )
-        unchanged = ", so nothing was changed here" if self._undone else ""
-        raise RankError(f"another process failed{unchanged}", cure=told)
+        codes = {code for code, _ in headers if code}
+        unchanged = "another process failed, so nothing was changed here. " if self._undone else ""
+        raise RankError(f"{unchanged}{told}", code=min(codes))
 
     def _all(self, tensor: Tensor) -> list[Tensor]:
         sent = tensor.to(self._wire)

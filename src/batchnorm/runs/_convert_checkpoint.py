@@ -32,7 +32,7 @@ def convert_checkpoint(
 
     | `to` | the tensors of each norm |
     |---|---|
-    | `"batchnorm"`, `"torch"`, `"sync"`, `"ghost"` | of any batch norm; without a `num_batches_tracked` it gets one, of 0 |
+    | `"batchnorm"`, `"torch"`, `"sync"`, `"ghost"` | of a batch norm; where `num_batches_tracked` is missing, it is 0 |
     | `"frozen"` | of `FrozenBatchNorm2d`: without `num_batches_tracked`, with `weight` and `bias` in any case |
     | `"group"` | `weight` and `bias` |
     | `"identity"` | none |
@@ -110,7 +110,7 @@ def revert_checkpoint(path: Path | str, *, out: Path | str | None, overwrite: bo
             prefix, added, counters, lost = _known_of(metadata[CONVERTED], tensors)
         if lost:
             raise InputError(
-                f"{path}: its norms were batch norms, whose {lost[0]} and {len(lost) - 1:,} other tensors are not in it",
+                f"{path}: tensors of its batch norms are not in it any more: {_few(lost)}",
                 cure="Use the file that was converted.",
             )
         new = _before(tensors, prefix, added, counters)

@@ -1,26 +1,27 @@
 """The model of a run with batch norms of another kind: the same weights, and a card that says so."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
-from ..errors import InputError, Setting, did_you_mean
-from ..files import read_json, refused
-from ..records import ConvertReport, RunConversion
+from ..errors import ForPython, InputError, InputTypeError, Setting, did_you_mean, its_type
+from ..files import in_short, one_line, read_json, refused
+from ..norms import is_norm
+from ..records import ConvertedNorm, ConvertReport, RunConversion
 from ._convert_checkpoint import CONVERTED
+from ._equal_nets import proof_of
 from ._evaluate import find_model_file
 from ._model_file import ModelCard, load_model, refuse_folded
 from ._new_file import check_new_file, nothing_written, refuse_pickle_name, write_new_file
 from ._safetensors import DIGEST, read_safetensors, safetensors_bytes
+from ._trainable_moments import unfit_moments
 
 KINDS = ("batchnorm", "torch")
-"""Norms of nets that a card can name, and whose tensors have the same names."""
-_IMAGES = 4
-_ROUNDING = 1e-9
-"""By how much outputs may differ in float64, as a share of the largest."""
+"""Norms that a card can name, and whose tensors have the same names."""
 
 
 def convert_run(
@@ -28,13 +29,14 @@ def convert_run(
 ) -> RunConversion:
     """Write the model of a run to a new file, whose net is built with this library's batch norms, or with PyTorch's.
 
-    The tensors keep their names and every bit. Both nets are run on random images, and have to give the same.
+    The tensors keep their names and every bit. The net is built with either norm, and both have to give the same on
+    random images, in evaluation and in training.
 
     Args:
         run: the run's folder, or a model file. It stays as it is.
         to: `"batchnorm"` or `"torch"`, as `norm` in `TrainConfig`.
         model: the own `package.module:function`, if the net is not one that a file may name; it takes `norm`.
-        out: the file to write.
+        out: the file to write. `revert_run` makes of it what it was.
         overwrite: allow that a file at `out` is replaced.
 
     Raises:
@@ -53,33 +55,22 @@ def convert_run(
         BatchNorm2d(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
     """
     if to not in KINDS:
-        raise InputError(
-            argument="to",
-            expected=f"one of {', '.join(KINDS)}, which the net of a run can have",
-            got=repr(to),
-            cure=did_you_mean(str(to), KINDS),
-        )
-    path = find_model_file(run)
-    target = _target(out, path, overwrite=overwrite)
+        near = did_you_mean(str(to), KINDS)
+        raise InputError(argument="to", expected=f"{' or '.join(KINDS)} for the net of a run", got=repr(to), cure=near)
+    file = _File.of(run, model, out, overwrite=overwrite)
     with nothing_written():
-        net, card, metadata = _read(path, model)
-        if CONVERTED in metadata:
-            raise InputError(
-                f"{path}: it was converted already", cure=("First get back what it was: ", _reverting(path))
-            )
-        before = {"norm": _norm_of(path, card), "moments": card.moments}
-        # Layers of torch know no moments but the batch's.
-        moments = card.moments if to == "batchnorm" else "batch"
-        notes = () if moments == card.moments else (_forgets(card.moments),)
-        new = replace(card, arguments={**card.arguments, "norm": to}, moments=moments)
-        about = _about(metadata, new) | {CONVERTED: json.dumps(before)}
-        return _write(run, path, target, ConvertReport("convert", (), notes), (net, card), new, model, about)
+        if CONVERTED in file.metadata:
+            cure = ("First get back what it was: ", _reverting(file.path), ".")
+            raise InputError(f"{file.path}: it was converted already", cure=cure)
+        before = {"norm": file.norm(), "moments": file.card.moments}
+        moments = file.card.moments if to == "batchnorm" else "batch"  # torch's layers take no others
+        return file.write("convert", to, moments, {CONVERTED: json.dumps(before)})
 
 
 def revert_run(
     run: Path | str, *, model: str | None = None, out: Path | str | None, overwrite: bool = False
 ) -> RunConversion:
-    """Write a model that `convert_run` wrote with the norms that it had before.
+    """Write a model that `convert_run` wrote to a new file, with the norms that it had before.
 
     Args:
         run: the model file.
@@ -92,87 +83,107 @@ def revert_run(
         RefusedError: the nets do not give the same.
         OSError: the file cannot be written.
     """
-    path = find_model_file(run)
-    target = _target(out, path, overwrite=overwrite)
+    file = _File.of(run, model, out, overwrite=overwrite)
     with nothing_written():
-        net, card, metadata = _read(path, model)
-        if CONVERTED not in metadata:
+        if CONVERTED not in file.metadata:
             raise InputError(
-                f"{path}: it was not converted", cure=("Convert it: ", Setting("to", " or ".join(KINDS)), ".")
+                f"{file.path}: it was not converted", cure=("Convert it: ", Setting("to", " or ".join(KINDS)), ".")
             )
-        with refused(path, "what it says of its conversion is broken", "Use the file that was converted."):
-            norm, moments = _former(metadata[CONVERTED])
-        new = replace(card, arguments={**card.arguments, "norm": norm}, moments=moments)
-        about = {key: value for key, value in _about(metadata, new).items() if key != CONVERTED}
-        return _write(run, path, target, ConvertReport("revert", ()), (net, card), new, model, about)
+        with refused(file.path, "what it says of its conversion is broken", "Use the file that was converted."):
+            norm, moments = _former(file.metadata[CONVERTED])
+        return file.write("revert", norm, moments, {})
 
 
-def _target(out: Path | str | None, path: Path, *, overwrite: bool) -> Path:
-    target = check_new_file(out, path, overwrite=overwrite)
-    refuse_pickle_name(target)
-    return target
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A model file, read, and where it goes."""
+
+    run: str
+    path: Path
+    target: Path
+    model: str | None
+    net: nn.Module
+    card: ModelCard
+    tensors: dict[str, Tensor]
+    metadata: dict[str, str]
+
+    @classmethod
+    def of(cls, run: Path | str, model: str | None, out: Path | str | None, *, overwrite: bool) -> "_File":
+        """Read it, after a look at the arguments."""
+        path = find_model_file(run)
+        target = check_new_file(out, path, overwrite=overwrite)
+        refuse_pickle_name(target)
+        if isinstance(model, nn.Module):
+            raise InputTypeError(
+                argument="model",
+                expected="'package.module:function', the name of what builds the net with either norm",
+                got=its_type(model),
+                cure="Convert the net itself: batchnorm.convert(net).",
+            )
+        net, card = load_model(path, model)
+        refuse_folded(path, net)
+        return cls(str(run), path, target, model, net, card, *read_safetensors(path))
+
+    def norm(self) -> str:
+        """The norm that its card names.
+
+        Raises:
+            InputError: that is not one of `KINDS`.
+        """
+        norm = self.card.arguments.get("norm", KINDS[0])
+        if norm not in KINDS:
+            said = one_line(str(norm), 40)
+            raise InputError(f"{self.path}: its norm layers are {said!r}, neither this library's nor PyTorch's")
+        return str(norm)
+
+    def write(
+        self, verb: Literal["convert", "revert"], norm: str, moments: str, about: dict[str, str]
+    ) -> RunConversion:
+        """Build the net with that norm, compare it with the present one, and write the file."""
+        card = replace(self.card, arguments={**self.card.arguments, "norm": norm}, moments=moments)
+        net = card.build(self.model).eval()
+        try:
+            net.load_state_dict(self.tensors)
+        except RuntimeError as error:
+            raise InputError(f"{self.path}: its weights do not fit the new net: {in_short(error, 500)}") from error
+        norms = tuple(_rows(self.net, net, "converted" if verb == "convert" else "reverted"))
+        if not norms:
+            raise InputError(f"{self.path}: its net has no batch norm")
+        is_same = moments == self.card.moments
+        proof = proof_of(self.net, net, card, training=is_same)
+        notes = () if is_same else (_other_moments(self.card.moments, moments),)
+        kept = {key: value for key, value in self.metadata.items() if key not in (DIGEST, CONVERTED, "moments")}
+        kept |= {"arguments": json.dumps(card.arguments), **about}
+        if moments != "batch":
+            kept["moments"] = moments
+        digest = write_new_file(self.target, safetensors_bytes(self.tensors, kept))
+        return RunConversion(self.run, ConvertReport(verb, norms, notes, proof), str(self.target), digest)
 
 
-def _read(path: Path, model: str | None) -> tuple[nn.Module, ModelCard, dict[str, str]]:
-    if isinstance(model, nn.Module):
-        raise InputTypeError(
-            argument="model",
-            expected="'package.module:function', the name of the function that builds the net with either norm",
-            got=its_type(model),
-            cure="Convert the net itself: batchnorm.convert(net).",
-        )
-    net, card = load_model(path, model)
-    refuse_folded(path, net)
-    return net, card, read_safetensors(path)[1]
-
-
-def _norm_of(path: Path, card: ModelCard) -> str:
-    """The norm that a card names, if it is one of the two."""
-    norm = card.arguments.get("norm", KINDS[0])
-    if norm not in KINDS:
-        raise InputError(
-            f"{path}: its net has norm={one_line(str(norm), 40)!r}, and no batch norm of this library or of PyTorch"
-        )
-    return str(norm)
+def _reverting(path: Path) -> ForPython:
+    return ForPython(f"batchnorm.runs.revert_run({str(path)!r}, out=...)", otherwise=Setting("revert", True))
 
 
 def _former(text: str) -> tuple[str, str]:
     """Read what a model was before, and believe none of it."""
     known = read_json(text)
-    if not isinstance(known, dict) or known["norm"] not in KINDS:
-        raise ValueError("expected a norm that a net can have")
+    if not isinstance(known, dict) or known["norm"] not in KINDS or not isinstance(known["moments"], str):
+        raise ValueError("expected a norm that a net can have, and moments")
     if fault := unfit_moments(known["moments"]):
         raise ValueError(fault.text())
     return known["norm"], known["moments"]
 
 
-def _about(metadata: Mapping[str, str], card: ModelCard) -> dict[str, str]:
-    """The metadata of the new file: those of the old one but for what differs in the card."""
-    about = {key: value for key, value in metadata.items() if key not in (DIGEST, "moments")}
-    about["arguments"] = json.dumps(card.arguments)
-    return about if card.moments == "batch" else {**about, "moments": card.moments}
+def _rows(before: nn.Module, after: nn.Module, outcome: Literal["converted", "reverted"]) -> Iterator[ConvertedNorm]:
+    from ..surgery import named
+
+    for name, norm in before.named_modules():
+        if is_norm(norm):
+            kinds = named(norm), named(after.get_submodule(name))
+            yield ConvertedNorm(name, *kinds, "already" if kinds[0] == kinds[1] else outcome)
 
 
-def _write(
-    run: Path | str,
-    path: Path,
-    target: Path,
-    report: ConvertReport,
-    old: tuple[nn.Module, ModelCard],
-    card: ModelCard,
-    model: str | None,
-    metadata: Mapping[str, str],
-) -> RunConversion:
-    """Build the new net, compare both, and write the file."""
-    tensors, _ = read_safetensors(path)
-    net = card.build(model).eval()
-    try:
-        net.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise InputError(f"{path}: its weights do not fit the new net: {in_short(error, 500)}") from error
-    proof = _compared(old[0], net, card, training=card.moments == old[1].moments)
-    norms = tuple(_rows(old[0], net, "converted" if report.verb == "convert" else "reverted"))
-    if not norms:
-        raise InputError(f"{path}: its net has no batch norm")
-    digest = write_new_file(target, safetensors_bytes(tensors, metadata))
-    return RunConversion(str(run), replace(report, norms=norms, proof=proof), str(target), digest)
+def _other_moments(before: str, after: str) -> str:
+    return (
+        f"trained further, it normalizes by the moments {after!r} instead of {before!r}; in evaluation that is the same"
+    )

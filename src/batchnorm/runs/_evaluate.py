@@ -5,22 +5,25 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
+import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-from ..data import Batches, Source, SplitName
+from ..data import Batches, Source, Split, SplitName
 from ..errors import InputError, InputTypeError, its_type
 from ..evaluation import ForwardFn, Metric, TargetFn, evaluate_model
 from ..files import as_path
 from ..norms import is_norm
-from ..records import Evaluation, ModelEvaluation
+from ..ranks import Ranks, on, one_per_machine_first, processes
+from ..records import Evaluation, ModelEvaluation, Scores
 from ..statistics import use_batch_statistics
 from ._as_trained import EVALUATION_BATCH
 from ._environment import pick_device
+from ._for_all import file_for_all, outputs_of_all
 from ._model_file import ModelCard, load_model
 from ._own_data import source_in_file, source_of
 from ._run_folder import RunFolder, refuse_odd_name
-from ._scores import collect_outputs, score
+from ._scores import score
 
 
 def find_model_file(run: Path | str) -> Path:
@@ -216,28 +219,38 @@ def _evaluate_run(
     model: nn.Module | str | None,
     device: str,
 ) -> Evaluation:
-    from ..surgery import is_folded
-
     if type(batch_size) is not int or batch_size < 2:
         raise InputError(argument="batch_size", expected="an integer of at least 2", got=repr(batch_size))
     if split not in get_args(SplitName):
         raise InputError(argument="split", expected="'test' or 'train'", got=repr(split))
-    place = pick_device(device)
-    net, card = load_run(run, model)
-    found = fitting_source(card, dataset, source)
-    images = found.load(split)
-    net.to(place)
-    running = score(
-        *collect_outputs(net, Batches(images, EVALUATION_BATCH, card.normalization), place),
-        card.classes,
-    )
+    with contextlib.ExitStack() as held:
+        ranks = held.enter_context(processes(verb="evaluate"))
+        held.enter_context(ranks.telling())
+        place = pick_device(device)
+        on(ranks, place)
+        net, card = load_model(held.enter_context(file_for_all(ranks, lambda: find_model_file(run))), model)
+        with one_per_machine_first(ranks):
+            found = fitting_source(card, dataset, source)
+            images = found.load(split)
+        running, batch, folded = _scores(ranks, net.to(place), card, images, batch_size, place)
+    return Evaluation(str(run), found.info.name, split, batch_size, running, batch, folded)
+
+
+def _scores(
+    ranks: Ranks, net: nn.Module, card: ModelCard, images: Split, batch_size: int, place: torch.device
+) -> tuple[Scores, Scores | None, bool]:
+    """Judge by the running statistics, and by each batch's own, if there are norms, and say whether they are folded."""
+    from ..surgery import is_folded
+
+    in_order = Batches(images, EVALUATION_BATCH, card.normalization)
+    running = score(*outputs_of_all(ranks, net, in_order, place), card.classes)
     batch, folded = None, is_folded(net)
     if not folded and any(map(is_norm, net.modules())):
         with use_batch_statistics(net):
             # In training order a class would not fill a batch of its own; a lone last image is left out.
             shuffled = Batches(images, batch_size, card.normalization, shuffle=True)
-            batch = score(*collect_outputs(net, shuffled.epoch(seed=0, epoch=0), place), card.classes)
-    return Evaluation(str(run), found.info.name, split, batch_size, running, batch, folded)
+            batch = score(*outputs_of_all(ranks, net, shuffled, place), card.classes)
+    return running, batch, folded
 
 
 def fitting_source(card: ModelCard, dataset: str | None = None, source: Source | str | None = None) -> Source:

@@ -7,21 +7,22 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..data import Batches, Normalization, Source, Split, SplitName
+from ..data import Batches, Normalization, Share, Source, Split, SplitName
 from ..errors import InputError, Setting
 from ..progress import RecalibrationPlan, RunRecalibrationWatcher, run_recalibration_shown
+from ..ranks import Ranks, on, one_per_machine_first, processes
 from ..records import Judgement, RunRecalibration
 from ..statistics import RecalibrationOptions, recalibrate
 from ._as_trained import EVALUATION_BATCH
 from ._checkpoint_net import own_net
 from ._config import TrainConfig
 from ._environment import torch_settings
+from ._for_all import file_for_all, judge_together, record_for_all
 from ._given_options import check_options
 from ._new_file import check_new_file, nothing_written, write_new_file
 from ._own_data import source_of
 from ._recalibrate_run import DEFAULT_RECALIBRATION, compare
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
-from ._scores import judge
 from ._state_dict import read_state_dict, state_dict_bytes
 
 
@@ -74,32 +75,39 @@ def recalibrate_checkpoint(
     """
     path = Path(path)
     check_options(options, RecalibrationOptions)
-    target = check_new_file(out, path, overwrite=overwrite)
     with (
         nothing_written(),
+        processes(verb="recalibrate") as ranks,
+        ranks.telling(),
         torch_settings(TrainConfig(device=device, threads=threads)) as place,
-        run_recalibration_shown(watcher, progress=progress) as told,
+        run_recalibration_shown(watcher, progress=progress and ranks.first) as told,
+        file_for_all(ranks, lambda: path) as file,
     ):
-        tensors, metadata = read_state_dict(path)
+        target = check_new_file(out, path, overwrite=overwrite) if ranks.first else None
+        on(ranks, place)
+        tensors, metadata = read_state_dict(file)
         as_read = dict(tensors)
-        found = _source(path, model, dataset, source)
-        net, taken = own_net(path, model, tensors)
+        with one_per_machine_first(ranks):
+            found = _source(path, model, dataset, source)
+            train = found.load("train")
+        net, taken = own_net(file, model, tensors)
         if taken:
             told.note(f"every name in {path} begins with {taken!r}, of a wrapper; the file that is written keeps it")
         _check_shapes(inputs, found)
-        images = _Images(net.to(place), found, split, batch_size, max_samples)
+        share = Share(ranks.rank, ranks.size)
+        images = _Images(net.to(place), train, found, split, batch_size, max_samples, share)
         told.note(
             f"the images are normalized by the mean and standard deviation of the training images of "
             f"{found.info.name}, and not augmented"
         )
         # By a net of its own: one that counts its calls stays as it was read.
-        before = _judged(own_net(path, model, dict(as_read))[0].to(place), found, images, place)
+        before = _judged(ranks, own_net(file, model, dict(as_read))[0].to(place), found, images, place)
         told.started(_plan(str(model), found, split, images, options.method, place))
         held = _copies(net)
         record = recalibrate(net, images, **asdict(options), watcher=told)
         moved = {name: tensor for name, tensor in _copies(net).items() if not torch.equal(tensor, held[name])}
         written = {**as_read, **{taken + name: tensor for name, tensor in moved.items()}}
-        after = _judged(net, found, images, place)
+        after = _judged(ranks, net, found, images, place)
         said = RunRecalibration(
             run=str(path),
             data=found.info.name,
@@ -110,25 +118,39 @@ def recalibrate_checkpoint(
             judged=len(found.load("test")) if after else 0,
             before=before,
             after=after,
-            written=str(target),
+            written=None if target is None else str(target),
             sha256=None,
             kept=None,
             recalibration=record,
         )
         compare(said, told)
-        content = state_dict_bytes(target, path, written, metadata)
-    return replace(said, sha256=write_new_file(target, content))
+        content = b"" if target is None else state_dict_bytes(target, path, written, metadata)
+
+        def write() -> RunRecalibration:
+            return said if target is None else replace(said, sha256=write_new_file(target, content))
+
+        return record_for_all(ranks, write)
 
 
 class _Images:
     """The images of a split as the net takes them: normalized, and of its own dtype."""
 
-    def __init__(self, net: nn.Module, source: Source, split: SplitName, batch_size: int, most: int | None) -> None:
-        train = source.load("train")
+    def __init__(
+        self,
+        net: nn.Module,
+        train: Split,
+        source: Source,
+        split: SplitName,
+        batch_size: int,
+        most: int | None,
+        share: Share,
+    ) -> None:
         self.normalization = Normalization.of(train.images)
         self.dtype = next((one.dtype for one in net.parameters() if one.is_floating_point()), torch.float32)
         chosen = train if split == "train" else source.load(split)
-        self._images = RecalibrationImages(chosen, self.normalization, batch_size=batch_size, max_images=most)
+        self._images = RecalibrationImages(
+            chosen, self.normalization, batch_size=batch_size, max_images=most, share=share
+        )
         self.count = self._images.count
 
     def __len__(self) -> int:
@@ -137,10 +159,9 @@ class _Images:
     def __iter__(self) -> Iterator[Tensor]:
         return (batch.to(self.dtype) for batch in self._images)
 
-    def with_labels(self, split: Split) -> Iterator[tuple[Tensor, Tensor]]:
+    def with_labels(self, split: Split) -> Batches:
         """Give a split in order, to judge by."""
-        batches = Batches(split, EVALUATION_BATCH, self.normalization)
-        return ((images.to(self.dtype), labels) for images, labels in batches)
+        return Batches(split, EVALUATION_BATCH, self.normalization)
 
 
 def _source(path: Path, model: str | None, dataset: str | None, source: Source | str | None) -> Source:
@@ -164,12 +185,12 @@ def _check_shapes(inputs: Sequence[Sequence[int]], source: Source) -> None:
 
 
 @torch.no_grad()
-def _judged(net: nn.Module, source: Source, images: _Images, place: torch.device) -> Judgement | None:
+def _judged(ranks: Ranks, net: nn.Module, source: Source, images: _Images, place: torch.device) -> Judgement | None:
     """How the net does on the test images; `None` if its outputs are no scores of their classes."""
     test = source.load("test")
-    few, _ = next(images.with_labels(test.subset(torch.arange(2))))
+    few, _ = next(iter(images.with_labels(test.subset(torch.arange(2)))))
     try:
-        outputs = net.eval()(few.to(place))
+        outputs = net.eval()(few.to(place, images.dtype))
     except Exception as error:  # the caller's own net may raise anything
         shape = "x".join(map(str, few.shape))
         raise InputError(
@@ -177,7 +198,7 @@ def _judged(net: nn.Module, source: Source, images: _Images, place: torch.device
         ) from error
     if not isinstance(outputs, Tensor) or outputs.shape != (len(few), len(source.info.classes)):
         return None
-    return judge(net, images.with_labels(test), place)
+    return judge_together(ranks, net, images.with_labels(test), place, dtype=images.dtype)
 
 
 def _copies(net: nn.Module) -> dict[str, Tensor]:

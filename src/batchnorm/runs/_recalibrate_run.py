@@ -9,15 +9,17 @@ import torch
 from torch import nn
 
 from .. import data
-from ..data import Augmentation, Source, SplitName
+from ..data import Augmentation, Share, Source, Split, SplitName
 from ..errors import InputError, RefusedError
 from ..progress import RecalibrationPlan, RecalibrationWatcher, RunRecalibrationWatcher, run_recalibration_shown
+from ..ranks import on, one_per_machine_first, processes
 from ..records import RunRecalibration
 from ..statistics import RecalibrationOptions, recalibrate
 from ._as_trained import augmentation_of, evaluation_batches, put
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import find_model_file, fitting_source
+from ._for_all import file_for_all, judge_together, record_for_all
 from ._given_options import check_options
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
 from ._new_file import refuse_pickle_name
@@ -25,7 +27,6 @@ from ._recalibrated_files import Destination
 from ._recalibrated_result import needs_own_file, note_outdated, result_now
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
 from ._run_folder import RunFolder
-from ._scores import judge
 
 DEFAULT_RECALIBRATION = RecalibrationOptions()
 
@@ -98,23 +99,29 @@ def recalibrate_run(
         raise needs_own_file(
             "statistics of the test images in a run's own model are a leak: it has seen what judges it"
         )
-    path = find_model_file(run)
-    folder = RunFolder(path.parent) if (path.parent / "config.toml").is_file() else None
-    destination = Destination.plan(path, folder, None if out is None else Path(out), overwrite=overwrite)
-    refuse_pickle_name(out)
-    known = folder.read_config() if folder else None
-    config = known or TrainConfig()
     with contextlib.ExitStack() as held:
-        told = held.enter_context(run_recalibration_shown(watcher, progress=progress))
-        if folder and destination.record:
+        ranks = held.enter_context(processes(verb="recalibrate"))
+        held.enter_context(ranks.telling())
+        path = held.enter_context(file_for_all(ranks, lambda: find_model_file(run), beside=("config.toml",)))
+        folder = RunFolder(path.parent) if (path.parent / "config.toml").is_file() else None
+        known = folder.read_config() if folder else None
+        config = known or TrainConfig()
+        if not ranks.first:
+            folder = None  # a copy of the config; the run's is for the first to touch
+        destination = _destination(path, folder, out, overwrite=overwrite) if ranks.first else None
+        told = held.enter_context(run_recalibration_shown(watcher, progress=progress and ranks.first))
+        if folder and destination and destination.record:
             held.enter_context(folder.held())
             if not folder.result.exists():
                 told.note("the run is not finished: when it goes on, it replaces the model by one of its own")
         place = held.enter_context(torch_settings(replace(config, device=device, threads=threads)))
+        on(ranks, place)
         with nothing_changed():
             net, card = load_model(path, model)
             refuse_folded(path, net)
-            own = fitting_source(card, dataset, source)
+            with one_per_machine_first(ranks):
+                own = fitting_source(card, dataset, source)
+                given = own.load(split)
             if out is None and own.info.name != card.data:
                 raise needs_own_file(
                     f"the run's result is of {card.data}, and not of a model with statistics of others"
@@ -124,11 +131,13 @@ def recalibrate_run(
             images = _images(
                 own,
                 split,
+                given,
                 card,
                 known,
                 augmentation=augmentation_of(known, own) if augment and known else None,
                 batch_size=batch_size,
                 max_images=max_samples,
+                share=Share(ranks.rank, ranks.size),
             )
             told.started(_plan(card, own, split, images, options.method, place))
             put(net, place, config)
@@ -148,8 +157,8 @@ def recalibrate_run(
                 batch_size=batch_size,
                 judged_on="test",
                 judged=len(test.split),
-                before=judge(former, test, place),
-                after=judge(net, test, place),
+                before=judge_together(ranks, former, test, place),
+                after=judge_together(ranks, net, test, place),
                 written=None,
                 sha256=None,
                 kept=None,
@@ -157,10 +166,16 @@ def recalibrate_run(
             )
             compare(said, told)
             content = model_bytes(net, card)
-            result = result_now(folder, said) if folder and destination.result else None
-        if folder and destination.result:
+            result = result_now(folder, said) if folder and destination and destination.result else None
+        if folder and destination and destination.result:
             note_outdated(folder, told)
-        return destination.write(content, said, result)
+        return record_for_all(ranks, lambda: said if destination is None else destination.write(content, said, result))
+
+
+def _destination(path: Path, folder: RunFolder | None, out: Path | str | None, *, overwrite: bool) -> Destination:
+    destination = Destination.plan(path, folder, None if out is None else Path(out), overwrite=overwrite)
+    refuse_pickle_name(out)
+    return destination
 
 
 @contextlib.contextmanager
@@ -181,15 +196,16 @@ def _check(**options: int | None) -> None:
 def _images(
     source: Source,
     split: SplitName,
+    images: Split,
     card: ModelCard,
     config: TrainConfig | None,
     *,
     augmentation: Augmentation | None,
     batch_size: int,
     max_images: int | None,
+    share: Share,
 ) -> RecalibrationImages:
     """Return the images of a split; those of a training on this very set as it took them, if its config is known."""
-    images = source.load(split)
     if split == "train" and config is not None and source.info.name == card.data:
         images, _ = data.split_off_validation(images, config.val_fraction, config.seed)
     return RecalibrationImages(
@@ -201,6 +217,7 @@ def _images(
         seed=config.seed if config else 0,
         epoch=config.epochs if config else 0,
         channels_last=(config or TrainConfig()).channels_last,
+        share=share,
     )
 
 

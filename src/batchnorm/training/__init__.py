@@ -8,6 +8,7 @@ from ..progress import Watcher as Watcher
 from ._fit import Trained as Trained
 from ._fit import fit as fit
 from ._fit import resume as resume
+from ._for_all import config_for_all as config_for_all
 from ._step import DivergenceError as DivergenceError
 
 __all__ = [

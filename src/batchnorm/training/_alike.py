@@ -1,13 +1,37 @@
-"""Do all processes train the same net on the same images? Asked before the first step."""
+"""Do all processes train the same net on the same images by the same options? Asked before the first step."""
 
 import hashlib
+from dataclasses import asdict
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
 from ..ranks import Ranks, all_equal
+from ..runs import MAY_DIFFER, TrainConfig
 from ._job import Job
+
+OF_MACHINES = MAY_DIFFER | {"device", "threads"}
+"""Options that may differ between processes: each may have its own GPU, or CPU."""
+
+
+def check_options_alike(ranks: Ranks, config: TrainConfig) -> None:
+    """Raise, in every process, unless all have the same options.
+
+    Raises:
+        InputError: they have not.
+    """
+    options = [f"{name} = {value!r}" for name, value in asdict(config).items() if name not in OF_MACHINES]
+    hashes = [hashlib.sha256(option.encode()).digest() for option in options]
+    different = _different(ranks, hashes)
+    if different:
+        names = ", ".join(options[number].partition(" = ")[0] for number in different)
+        raise InputError(
+            argument="config",
+            expected="the same options in every process",
+            got=f"others of {names}",
+            cure="Start all processes with the same command.",
+        )
 
 
 def check_alike(job: Job) -> None:

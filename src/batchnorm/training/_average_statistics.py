@@ -26,7 +26,7 @@ def measure_average(job: Job, folder: RunFolder | None, stop: StopRequest, watch
     if job.average_images is None:
         return
     refuse_nonfinite(job, folder)
-    told = Stoppable(job, folder, stop, watcher, notes=not job.history)
+    told = Stoppable(job, stop, watcher, notes=not job.history)
     try:
         recalibrate(job.best, job.average_images, watcher=told)
     except InputError as error:

@@ -2,6 +2,7 @@
 
 from ..errors import RefusedError, words_of
 from ..progress import RecalibrationWatcher, Watcher
+from ..ranks import RankError
 from ..records import Judgement, RunRecalibration
 from ..runs import (
     RECALIBRATION_BATCH,
@@ -16,6 +17,7 @@ from ..statistics import recalibrate
 from ._checkpoint import save_checkpoint
 from ._job import Job
 from ._judged import judgement
+from ._left_alone import stopped_together
 from ._messages import how_to_go_on
 from ._when_trained import when_trained
 
@@ -43,9 +45,10 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
         share=job.share,
     )
     try:
-        record = recalibrate(
-            job.best, images, method=config.recalibrate, watcher=_Stoppable(job, folder, stop, watcher)
-        )
+        with stopped_together(job):
+            record = recalibrate(job.best, images, method=config.recalibrate, watcher=_Stoppable(job, stop, watcher))
+    except RankError:
+        raise
     except (ValueError, RuntimeError) as error:
         saved = f"; the trained net is saved in {folder.model}" if folder else ""
         why = when_trained(words_of(error), "recalibrate")
@@ -77,16 +80,16 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
 class _Stoppable(RecalibrationWatcher):
     """Passes on to the training's watcher, and ends the recalibration if the training is to stop."""
 
-    def __init__(self, job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
-        self.job, self.folder, self.stop, self.watcher = job, folder, stop, watcher
+    def __init__(self, job: Job, stop: StopRequest, watcher: Watcher) -> None:
+        self.job, self.stop, self.watcher = job, stop, watcher
 
     def planned(self, rounds: int, seconds: float) -> None:
         self.watcher.planned(rounds, seconds)
 
     def batch(self, done: int, total: int | None, number: int) -> None:
         self.watcher.batch(done, total, number)
-        if self.stop.signal:
-            raise TrainingInterrupted(how_to_go_on(self.job, self.folder, self.stop.signal))
+        if self.stop.heard:
+            raise TrainingInterrupted(how_to_go_on(self.job, self.stop.heard))
 
     def note(self, message: str) -> None:
         self.watcher.note(message)

@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,32 +18,32 @@ from ..runs import (
     RunFolder,
     StopRequest,
     TrainConfig,
-    TrainingInterrupted,
     name_of,
     norm_in_file,
-    save_model,
     source_of,
     torch_settings,
 )
 from ._alike import check_alike
 from ._average_statistics import measure_average
-from ._checkpoint import Checkpoint, Position, save_checkpoint
+from ._checkpoint import Checkpoint, Position
 from ._data_parallel import data_parallel
 from ._final_statistics import recalibrate_trained
 from ._final_test import final_test
 from ._fold_training import fold_trained
-from ._for_all import check_same, checkpoint_for_all, config_for_all, result_for_all, take_recalibrated
+from ._for_all import checkpoint_for_all, config_for_all, place_for_all, result_for_all, take_recalibrated
 from ._freed_memory import keep_freed_memory
 from ._given import check_given, tells_options
 from ._going_on import data_of_run, name_in_run, refuse_older
 from ._job import Job
 from ._judged import judged
-from ._messages import announce, how_to_go_on, what_differs
+from ._left_alone import saved_if_left_alone, says_how_to_go_on
+from ._messages import announce, what_differs
 from ._population import measure_if_due
 from ._preparation import in_hand, prepare
 from ._room import check_room, folder_made, planned
-from ._shipped import as_shipped, take_shipped
-from ._step import refuse_nonfinite, take_step
+from ._saving import save, saved_if_stopped, stop_if_agreed, stop_if_asked
+from ._shipped import take_shipped
+from ._step import take_step
 from ._synchronized import synchronized
 from ._together import training_together
 
@@ -117,13 +116,13 @@ def fit(
         own_data = source if source is None or isinstance(source, str) else found.info.name
         config = replace(given, model=name_of(model) or given.model, data=OwnData(own_data) if own_data else given.data)
         folder = planned(out, overwrite=overwrite) if ranks.first else None
-        check_same(ranks, config)
         with torch_settings(config) as device, contextlib.ExitStack() as held:
-            on(ranks, device)
-            job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
             told = held.enter_context(training_shown(watcher, progress=progress and ranks.first))
-            if folder:
-                held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
+            with ranks.telling(), ranks.reaching():
+                on(ranks, device)
+                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+                if folder:
+                    held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
             return _run(job, folder, stop, told)
 
 
@@ -161,8 +160,8 @@ def resume(
     """
     check_given(model=model, watcher=watcher)
     with training_together() as (ranks, stop):
+        config = config_for_all(ranks, lambda: RunFolder.open(run).read_config())
         folder = RunFolder.open(run) if ranks.first else None
-        config = config_for_all(ranks, folder)
         norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
         config = replace(
             config,
@@ -172,19 +171,19 @@ def resume(
         )
         with one_per_machine_first(ranks):
             found = data_of_run(config, source)
-        check_same(ranks, config)
         with (
             torch_settings(config) as device,
             folder.held() if folder else contextlib.nullcontext(),
             training_shown(watcher, progress=progress and ranks.first) as told,
         ):
-            on(ranks, device)
-            checkpoint = checkpoint_for_all(ranks, folder)
-            job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
-            if checkpoint:
-                _go_on(job, folder, checkpoint, told)
-            if folder and not folder.result.exists():
-                check_room(job, folder)
+            with ranks.telling(), ranks.reaching():
+                on(ranks, device)
+                checkpoint = checkpoint_for_all(ranks, folder)
+                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+                if checkpoint:
+                    _go_on(job, folder, checkpoint, told)
+                if folder and not folder.result.exists():
+                    check_room(job, folder)
             return _run(job, folder, stop, told)
 
 
@@ -200,20 +199,26 @@ def _go_on(job: Job, folder: RunFolder | None, checkpoint: Checkpoint, watcher: 
 def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
     announce(job, watcher)
     keep_freed_memory(job.config, job.device, watcher)
+    job.run = place_for_all(job.ranks, folder)
+    with says_how_to_go_on(job):
+        return _trained(job, folder, stop, watcher)
+
+
+def _trained(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
+    check_alike(job)
     # A run that comes here finished keeps its result: the test images are looked at once, however often it is resumed.
     result = result_for_all(job.ranks, folder)
     if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
-        _stop_if_asked(job, folder, stop)
-    check_alike(job)
+        stop_if_asked(job, folder, stop)
     with job.frozen.released_at_the_end() if job.frozen else contextlib.nullcontext():
         job.freeze_if_due()
-        with synchronized(job.model, job.config), data_parallel(job):
+        with synchronized(job.model, job.config), data_parallel(job), saved_if_left_alone(job, folder):
             while job.position.epoch < job.config.epochs:
                 _train_epoch(job, folder, stop, watcher)
                 _finish_epoch(job, folder, stop, watcher)
-                _save(job, folder)
+                save(job, folder)
                 watcher.epoch(job.history[-1])
-                _stop_if_asked(job, folder, stop)
+                stop_if_asked(job, folder, stop)
         take_shipped(job)
         if not result:
             recalibrate_trained(job, folder, stop, watcher)
@@ -229,17 +234,6 @@ def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher
     return Trained(job.best.eval(), job.card, result, tuple(job.history))
 
 
-def _stop_if_asked(job: Job, folder: RunFolder | None, stop: StopRequest) -> None:
-    stop.share(job.ranks)
-    _stop_if_agreed(job, folder, stop)
-
-
-def _stop_if_agreed(job: Job, folder: RunFolder | None, stop: StopRequest) -> None:
-    if stop.signal:
-        _save(job, folder)
-        raise TrainingInterrupted(how_to_go_on(job, folder, stop.signal))
-
-
 def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
     """Do the steps of the running epoch that are still to be done."""
     here, before, start = job.position, job.position.epoch_seconds, time.perf_counter()
@@ -253,20 +247,11 @@ def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher:
         here.epoch_seconds = before + time.perf_counter() - start
         speed = here.seen / here.epoch_seconds
         watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
-        _stop_if_agreed(job, folder, stop)
-
-
-@contextlib.contextmanager
-def _saved_if_stopped(job: Job, folder: RunFolder | None) -> Iterator[None]:
-    try:
-        yield
-    except TrainingInterrupted:
-        _save(job, folder)  # what is due is measured when the run goes on
-        raise
+        stop_if_agreed(job, folder, stop)
 
 
 def _measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
-    with _saved_if_stopped(job, folder):
+    with saved_if_stopped(job, folder):
         measure_if_due(job, folder, stop, watcher)
 
 
@@ -274,7 +259,7 @@ def _finish_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher
     """Validate, write down what the epoch came to, and move the position to the next one."""
     here = job.position
     start = time.perf_counter()
-    with _saved_if_stopped(job, folder):
+    with saved_if_stopped(job, folder):
         measure_average(job, folder, stop, watcher)
     loss, accuracy = here.means()
     val_loss, val_accuracy = judged(job, folder, job.val, "validation") if job.val is not None else (None, None)
@@ -301,15 +286,3 @@ def _finish_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher
         refreshes=here.refreshes,
         refresh_seconds=here.refresh_seconds,
     )
-
-
-def _save(job: Job, folder: RunFolder | None) -> None:
-    """Write model, checkpoint and metrics, in an order in which a crash between two of them loses nothing."""
-    refuse_nonfinite(job, folder)
-    checkpoint = job.checkpoint()
-    with as_shipped(job) as net:
-        if folder:
-            save_model(folder.model, net, job.card)
-    if folder:
-        save_checkpoint(folder.checkpoint, checkpoint)
-        folder.write_metrics(job.history)

@@ -6,22 +6,26 @@ what it tells.
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
 import torch
 
-from ..errors import InputError, Setting
-from ..ranks import Ranks, exchange
+from ..ranks import Ranks
 from ..records import TrainResult, from_json, to_json
-from ..runs import MAY_DIFFER, OwnData, RunFolder, TrainConfig, load_model, pickle_bytes
+from ..runs import OwnData, RunFolder, TrainConfig, load_model, pickle_bytes
 from ._checkpoint import Checkpoint, checkpoint_bytes, checkpoint_of
 from ._going_on import last_checkpoint
 from ._job import Job
 
 
-def config_for_all(ranks: Ranks, folder: RunFolder | None) -> TrainConfig:
-    """Return the config of the run in `folder`, which is None in all but the first process."""
-    told = ranks.from_first((lambda: json.dumps(asdict(folder.read_config())).encode()) if folder else None)
+def config_for_all(ranks: Ranks, read: Callable[[], TrainConfig]) -> TrainConfig:
+    """Return the config that the first process reads.
+
+    Raises:
+        RankError: the first process failed, or cannot be reached.
+    """
+    told = ranks.from_first(lambda: json.dumps(asdict(read())).encode())
     values = json.loads(told)
     return TrainConfig(**{**values, "data": OwnData(values["data"])})
 
@@ -49,21 +53,10 @@ def take_recalibrated(job: Job, folder: RunFolder | None) -> None:
         job.best.load_state_dict(torch.load(io.BytesIO(told), map_location="cpu", weights_only=True))
 
 
-def check_same(ranks: Ranks, config: TrainConfig) -> None:
-    """Raise unless all processes were given the same options.
-
-    Raises:
-        InputError: they were not.
-        RankError: another process failed, or cannot be reached.
-    """
-    mine = json.loads(json.dumps(asdict(config)))
-    first = exchange(ranks, mine if ranks.first else None)[0]
-    other = [name for name in mine if name not in MAY_DIFFER and mine[name] != first[name]]
-    if other:
-        names = tuple(part for name in other for part in (", ", Setting(name)))[1:]
-        raise InputError(
-            ("the processes were given different options: ", names), cure="Start all of them by the same command."
-        )
+def place_for_all(ranks: Ranks, folder: RunFolder | None) -> RunFolder | None:
+    """Return the folder of the run for whoever is to speak of it, though only the first process may touch it."""
+    told = ranks.from_first((lambda: str(folder.path).encode()) if folder else None)
+    return RunFolder(told.decode()) if told else None
 
 
 def _bytes_of(checkpoint: Checkpoint | None) -> bytes:

@@ -14,7 +14,7 @@ from ..errors import InputError, Setting
 from ..files import in_short
 from ..ranks import Ranks
 from ..records import EpochRecord
-from ..runs import MAY_DIFFER, ModelCard, RecalibrationImages, TrainConfig
+from ..runs import MAY_DIFFER, ModelCard, RecalibrationImages, RunFolder, TrainConfig
 from ._checkpoint import Checkpoint, Position
 from ._fitting_states import check_own_states, check_states
 from ._frozen_norms import FrozenNorms
@@ -41,7 +41,8 @@ class Job:
 
     `ranks` are the processes that do it together; while they do, `data_parallel` calls the net and averages gradients.
     `in_hand` names the arguments by which the caller handed over objects, which no command line can name. By
-    `average_images` the average's statistics are measured wherever it is judged; `None` where they are not.
+    `average_images` the average's statistics are measured wherever it is judged; `None` where they are not. `run` is
+    where the first process writes, of which all speak.
     """
 
     config: TrainConfig
@@ -62,6 +63,7 @@ class Job:
     refreshes: Refreshes | None = None
     frozen: FrozenNorms | None = None
     average_images: RecalibrationImages | None = None
+    run: RunFolder | None = None
 
     @property
     def steps_done(self) -> int:
@@ -104,9 +106,12 @@ class Job:
         Raises:
             RankError: another process failed, or cannot be reached.
         """
-        threads = torch.get_num_threads()
-        states = {**self.states(), "ranks": states_of_others(self.ranks, self.own_state())}
-        return Checkpoint(self.position, self.history, self.circumstances(), threads, states)
+        return self.checkpoint_with(states_of_others(self.ranks, self.own_state()))
+
+    def checkpoint_with(self, others: list[OwnState]) -> Checkpoint:
+        """Return what this process needs to go on, with the states of the others, as far as they are known."""
+        states = {**self.states(), "ranks": others}
+        return Checkpoint(self.position, self.history, self.circumstances(), torch.get_num_threads(), states)
 
     def own_state(self) -> OwnState:
         """Return what is this process's own."""

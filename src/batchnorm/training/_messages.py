@@ -89,20 +89,30 @@ def what_differs(job: Job, checkpoint: Checkpoint) -> Iterator[str]:
         )
 
 
-def how_to_go_on(job: Job, folder: RunFolder | None, signal: str) -> Sentence:
+def how_to_go_on(job: Job, signal: str) -> Sentence:
     """Return what an interrupted user needs to know."""
-    here = job.position
-    place = f"{signal}: stopped in epoch {here.epoch + 1} after step {here.step} of {len(job.train)}"
-    if here.epoch == job.config.epochs:
-        place = f"{signal}: stopped after the last epoch, before the test"
-    if folder is None:
+    place = f"{signal}: stopped {where_it_stands(job)}"
+    if job.run is None:
         return Sentence(f"{place}; nothing is saved, for no folder was given (", Setting("out"), ")")
+    return Sentence(f"{place}; all is saved, go on with: ", resuming(job, job.run))
+
+
+def where_it_stands(job: Job) -> str:
+    """Return between which two steps a training is."""
+    here = job.position
+    if here.epoch == job.config.epochs:
+        return "after the last epoch, before the test"
+    return f"in epoch {here.epoch + 1} after step {here.step} of {len(job.train)}"
+
+
+def resuming(job: Job, folder: RunFolder) -> Words:
+    """Return with what a training is gone on with."""
     if job.in_hand:
         own = "".join(f", {name}=..." for name in job.in_hand)
-        return Sentence(f"{place}; all is saved, go on with: batchnorm.training.resume({str(folder.path)!r}{own})")
+        return f"batchnorm.training.resume({str(folder.path)!r}{own})"
     model = None if file_may_name(job.config.model) else job.config.model
     source = None if is_named(job.config.data) else str(job.config.data)
-    return Sentence(f"{place}; all is saved, go on with: ", folder.resuming(model, source))
+    return folder.resuming(model, source)
 
 
 def what_to_try(job: Job, folder: RunFolder | None, fault: Words) -> Fault:

@@ -26,7 +26,7 @@ def measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watche
     start = time.perf_counter()
     try:
         with job.precision():
-            told = Stoppable(job, folder, stop, watcher, notes=not here.refreshes)
+            told = Stoppable(job, stop, watcher, notes=not here.refreshes)
             recalibrate(job.model, job.refreshes.images, watcher=told)
     except InputError as error:
         raise _refused(job, folder, error) from error
@@ -49,13 +49,13 @@ class Stoppable(RecalibrationWatcher):
     `notes`: whether to pass them on, which each measurement would say again.
     """
 
-    def __init__(self, job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher, *, notes: bool) -> None:
-        self.job, self.folder, self.stop, self.watcher, self.notes = job, folder, stop, watcher, notes
+    def __init__(self, job: Job, stop: StopRequest, watcher: Watcher, *, notes: bool) -> None:
+        self.job, self.stop, self.watcher, self.notes = job, stop, watcher, notes
 
     def batch(self, done: int, total: int | None, number: int) -> None:
         self.watcher.measuring(done, total)
-        if self.stop.signal:
-            raise TrainingInterrupted(how_to_go_on(self.job, self.folder, self.stop.signal))
+        if self.stop.heard:
+            raise TrainingInterrupted(how_to_go_on(self.job, self.stop.heard))
 
     def note(self, message: str) -> None:
         if self.notes:

@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..models import OwnNorm, build, names_own_norm
 from ..ranks import Ranks, one_per_machine_first
 from ..runs import ModelCard, TrainConfig, augmentation_of, evaluation_batches
+from ._alike import check_options_alike
 from ._as_it_came import as_it_came_if_refused
 from ._frozen_norms import frozen_norms_of
 from ._job import Job
@@ -49,6 +50,7 @@ def prepare(
         RankError: another process failed, or cannot be reached.
     """
     ranks = ranks or Ranks.alone()
+    check_options_alike(ranks, config)
     if config.shift >= source.info.image_size:
         raise InputError(
             argument="shift",

@@ -1,4 +1,4 @@
-"""What if a process is lost in the middle of a step: what does the training come to that goes on?"""
+"""What is left of a step in the middle of which a process is lost? Nothing, so that the one before is the last."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

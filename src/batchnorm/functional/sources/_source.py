@@ -83,10 +83,6 @@ class Source:
         """
         return own
 
-    def counted(self, count: int | Tensor, device: torch.device) -> int | Tensor:
-        """Of how many values of each channel the moments are that `gathered` gives, where this process has `count`."""
-        return count
-
     def normalizer(self, own: Moments, state: State, eps: float) -> Normalizer:
         """What normalizes, given the moments of the batch itself; a function of these arguments alone.
 

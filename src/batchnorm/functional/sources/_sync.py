@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -15,6 +15,7 @@ from .._moments import Moments
 from ._source import BATCH, RUNNING, Source
 
 _NORMS = count(1)
+_NO_LAYERS = torch.zeros((), dtype=torch.int64)
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class Sync(Source):
     """
 
     group: dist.ProcessGroup | None = None
-    norm: int = field(default_factory=lambda: next(_NORMS), init=False, repr=False, compare=False)
-    """What tells norms of this process apart; each layer has a source of its own."""
+    mark: Tensor | None = field(default=None, init=False, repr=False, compare=False)
+    """What tells the layers of this process apart, each of which keeps a source of its own; None where none asks. A
+    tensor, for of a number compiled code would be made anew."""
 
     name = "sync"
 
@@ -64,10 +66,11 @@ class Sync(Source):
             _check_group(self.group)
 
     def at(self, *, training: bool) -> Source:
-        """Batch norm where there is nobody to hear of; compiled code asks that whenever it runs."""
+        """Batch norm where there is nobody to hear of; compiled code asks that when it runs, not when it is made."""
         if not training:
             return RUNNING
-        return self if torch.compiler.is_compiling() or _is_shared(self.group) else BATCH
+        later = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+        return self if later or _is_shared(self.group) else BATCH
 
     def gathered(self, own: Moments) -> Moments:
         """The moments of all processes' values."""
@@ -77,17 +80,12 @@ class Sync(Source):
                 problem="'sync' cannot be traced by torch.jit, which takes the size of one batch for all",
                 cure="Trace the evaluation (model.eval()), or take torch.compile.",
             )
-        return across(own, "" if self.group is None else self.group.group_name, self.norm)
-
-    def counted(self, count: int | Tensor, device: torch.device) -> int | Tensor:
-        """The values of all processes, as a tensor that is not read back."""
-        total = torch.as_tensor(count, device=device).clone()
-        dist.all_reduce(total, group=self.group)
-        return total
+        group = "" if self.group is None else self.group.group_name
+        return across(own, group, _NO_LAYERS if self.mark is None else self.mark)
 
     def of_layer(self) -> "Sync":
-        """Another one, for one layer alone."""
-        return Sync(self.group)
+        """One that is told apart from those of other layers."""
+        return _told_apart(type(self), self.group) if self.mark is None else self
 
     def __str__(self) -> str:
         return repr(self) if self.group is not None or type(self) is not Sync else self.name
@@ -97,11 +95,11 @@ class Sync(Source):
         ranks = "" if self.group is None else f"group of ranks {_ranks(self.group)}"
         return f"Sync({ranks})"
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Another one: a copy of a layer is another norm, in the same group."""
-        return type(self)(self.group)
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Sync":
+        """In the same group, which cannot be copied; a copy of a layer is another norm."""
+        return self if self.mark is None else _told_apart(type(self), self.group)
 
-    def __reduce__(self) -> tuple[Callable[..., "Sync"], tuple[()]]:
+    def __reduce__(self) -> tuple[Callable[..., "Sync"], tuple[Any, ...]]:
         """Without a group of some processes, which is nothing that can be saved.
 
         Raises:
@@ -114,7 +112,13 @@ class Sync(Source):
                 got=repr(self),
                 cure="Save the state_dict, or set layer.process_group = None first, and the group again behind it.",
             )
-        return (type(self), ())
+        return (type(self), ()) if self.mark is None else (_told_apart, (type(self),))
+
+
+def _told_apart(kind: type[Sync], group: dist.ProcessGroup | None = None) -> Sync:
+    source = kind(group)
+    object.__setattr__(source, "mark", torch.full((), next(_NORMS), dtype=torch.int64, device="cpu"))
+    return source
 
 
 def _check_group(group: object) -> None:
