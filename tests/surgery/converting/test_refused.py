@@ -39,6 +39,8 @@ ARGUMENTS = {
     "a size of 0": (("ghost",), {"size": 0}, "size: expected the number of samples in a slice"),
     "no groups": (("group",), {"num_groups": 0}, "num_groups: expected the number of groups, an integer of at least 1"),
     "groups in words": (("group",), {"num_groups": "2"}, "num_groups: expected .* got '2'"),
+    "no process group": (("sync",), {"process_group": 3}, "convert: process_group: expected a process group"),
+    "no process group for torch's": ((nn.SyncBatchNorm,), {"process_group": 3}, "convert: process_group: expected a"),
     "an unknown route": ((), {"route": "fast"}, "route"),
     "unknown moments": ((), {"moments": "gost:2"}, "Did you mean 'ghost'"),
     "a module for all": ((), {"activation": nn.PReLU()}, "which all the norms would share"),

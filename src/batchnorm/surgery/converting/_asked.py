@@ -1,14 +1,15 @@
 """What does a caller ask norms to become, and with which options?"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from torch import nn
 
 from ... import nn as ours
-from ...errors import InputError, InputTypeError, did_you_mean, its_type
+from ...errors import InputError, InputTypeError, MistakeError, did_you_mean, its_type
 from ...functional import as_source, check_activation, check_route
-from ...nn import Ghost
+from ...nn import Ghost, Sync
 from ._becoming import Becoming
 from ._kinds import Kind
 from ._layers_of_ours import GHOST, PLAIN, Ours
@@ -129,10 +130,20 @@ def _value(name: str, value: Any) -> Any:
         return as_source(value)
     elif name == "size":
         return Ghost(value).size
+    elif name == "process_group":
+        _check_group(value)
     elif name == "num_groups" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         kind = InputError if isinstance(value, int) and not isinstance(value, bool) else InputTypeError
         raise kind(argument=name, expected="the number of groups, an integer of at least 1", got=repr(value)[:100])
     return value
+
+
+def _check_group(group: Any) -> None:
+    try:
+        Sync(group)
+    except MistakeError as error:
+        error.fault = replace(error.fault, verb="", argument="process_group")
+        raise
 
 
 def _unknown(got: str, near: str) -> InputError:

@@ -165,6 +165,8 @@ def _loses_moments(norm: nn.Module, kind: Kind, wanted: type[nn.Module]) -> str 
 
 
 def _too_many(groups: int, channels: int, kind: Kind) -> str | None:
+    if not channels:
+        return "it has no channels"
     if channels % groups:
         return f"its {channels} channels cannot be cut into {groups} groups"
     if groups == channels and kind.spatial in (None, 1):
