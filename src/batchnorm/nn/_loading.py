@@ -16,7 +16,7 @@ class Loads(_BatchNorm):
     """
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *others: Any
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *others: Any, **named: Any
     ) -> None:
         counter, has_statistics = self._buffers.get(_COUNTER), self._buffers.get("running_mean") is not None
         if has_statistics and counter is None:
@@ -24,4 +24,4 @@ class Loads(_BatchNorm):
         elif has_statistics and prefix + "running_mean" in state_dict:
             state_dict.setdefault(prefix + _COUNTER, counter)
         asked = {**local_metadata, "version": self._version}
-        super()._load_from_state_dict(state_dict, prefix, asked, *others)
+        super()._load_from_state_dict(state_dict, prefix, asked, *others, **named)

@@ -79,6 +79,11 @@ def test_a_synchronized_norm_does_not_say_its_axes():
     assert "how many axes" in reason(nn.SyncBatchNorm(3), "ghost", size=2)
 
 
+@pytest.mark.parametrize("to", [nn.SyncBatchNorm, "group", "identity", "frozen"])
+def test_a_norm_that_has_seen_no_batch_cannot_become_what_needs_its_channels(to):
+    assert "seen no batch" in reason(nn.LazyBatchNorm2d(), to)
+
+
 def test_moments_that_read_statistics_need_some():
     assert "keeps none" in reason(nn.BatchNorm2d(3, track_running_stats=False), moments="renorm")
 

@@ -147,6 +147,28 @@ def test_a_ghost_layer_becomes_a_plain_one_by_its_class():
     assert (type(norm), str(norm.moments)) == (ours.GhostBatchNorm2d, "ghost:2")
 
 
+@pytest.mark.parametrize("norm", [ours.GhostBatchNorm2d(3, 2), ours.SyncBatchNorm(3)], ids=["ghost", "sync"])
+def test_a_layer_whose_class_says_its_moments_becomes_torchs_by_its_class(norm):
+    convert(norm, nn.BatchNorm2d)
+    assert type(norm) is nn.BatchNorm2d
+
+
+def test_other_moments_are_given_to_a_layer_that_was_synchronized():
+    norm = norm_of()
+    convert(norm, "sync")
+    convert(norm, moments="ghost:2")
+    assert (type(norm), str(norm.moments)) == (ours.BatchNorm2d, "ghost:2")
+
+
+@pytest.mark.parametrize("to", [nn.BatchNorm2d, ours.BatchNorm2d])
+def test_a_lazy_norm_becomes_the_lazy_twin_of_a_class(to):
+    norm = nn.LazyBatchNorm2d()
+    convert(norm, ours.BatchNorm2d)
+    convert(norm, to)
+    norm(X.float())
+    assert type(norm) is to
+
+
 def test_options_of_a_layer_of_ours_come_back():
     norm = ours.BatchNorm2d(3, route="native")
     convert(norm, route="composed", moments="renorm")

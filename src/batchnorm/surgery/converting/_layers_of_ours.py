@@ -75,7 +75,9 @@ class Ours:
             return type(norm)
         if kind.known in _MORE:
             return f"a {kind.known.__name__} does more than a {PLAIN[2].__name__}"
-        variant = ("sync" if kind.is_synchronized else "plain") if self.variant == "same" else self.variant
+        variant = self.variant
+        if variant == "same":
+            variant = "sync" if kind.is_synchronized and "moments" not in self.options else "plain"
         if variant == "sync" and not kind.is_lazy:
             return ours.SyncBatchNorm
         spatial = kind.spatial or self.spatial

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from ...nn import Forward
+from ...nn import Forward, Sync
 from ...nn import given_to as source_of
 from ._becoming import Becoming
 from ._kinds import Kind
-from ._layers_of_ours import UNSEEN, as_constants
+from ._layers_of_ours import GHOST, UNSEEN, as_constants
 
 _PLAIN: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _LAZY: dict[int, type[nn.Module]] = {1: nn.LazyBatchNorm1d, 2: nn.LazyBatchNorm2d, 3: nn.LazyBatchNorm3d}
@@ -46,28 +46,30 @@ class Torchs:
         wanted = self._wanted(norm, kind)
         if isinstance(wanted, str):
             return wanted
-        reason = loses(norm, kind, wanted) or _loses_moments(norm, kind, wanted)
+        reason = loses(norm, kind, wanted) or self._loses_moments(norm, kind)
         gives = dict(self.options)
         if wanted is nn.SyncBatchNorm:
             gives.setdefault("process_group", getattr(norm, "process_group", None))
         return reason or as_constants(Becoming(wanted, gives, _to_take(norm, kind)), norm, kind)
 
     def _wanted(self, norm: nn.Module, kind: Kind) -> type[nn.Module] | str:
-        if not (kind.is_ours or kind.steps or kind.is_constant):
-            if self.wanted in (None, kind.known):
-                return type(norm)
-            if kind.known is nn.SyncBatchNorm and kind.spatial is None and self.wanted is not None:
-                return self.wanted
-        if self.wanted is nn.SyncBatchNorm:
-            return nn.SyncBatchNorm
-        if self.wanted is None and kind.is_synchronized:
-            return nn.SyncBatchNorm
+        if self.wanted in (None, kind.known) and not (kind.is_ours or kind.steps or kind.is_constant):
+            return type(norm)
+        if self.wanted is nn.SyncBatchNorm or (self.wanted is None and kind.is_synchronized):
+            return UNSEEN if kind.is_lazy else nn.SyncBatchNorm
         if kind.spatial is None:
             return self.wanted or f"a {type(norm).__name__} does not say how many axes its inputs have"
-        found = (_LAZY if kind.is_lazy else _PLAIN)[kind.spatial]
-        if self.wanted not in (None, found):
+        if self.wanted not in (None, _PLAIN[kind.spatial]):
             return f"it is for other inputs than a {self.wanted.__name__}"
-        return found
+        return (_LAZY if kind.is_lazy else _PLAIN)[kind.spatial]
+
+    def _loses_moments(self, norm: nn.Module, kind: Kind) -> str | None:
+        """Say by which moments a layer of ours normalizes and torch's do not, unless another class is asked for."""
+        source = source_of(norm) if isinstance(norm, Forward) else None
+        says_so = kind.is_synchronized and isinstance(source, Sync)
+        if source is None or says_so or (kind.known in GHOST.values() and self.wanted is not None):
+            return None
+        return f"it normalizes by moments={str(source)!r}, which torch's layers do not; set 'batch' first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +157,6 @@ def loses(norm: nn.Module, kind: Kind, wanted: type[nn.Module]) -> str | None:
     else:
         steps = [f"its {name}" for name in steps]
     return f"it ends with {' and '.join(steps)}, which a {wanted.__name__} does not do" if steps else None
-
-
-def _loses_moments(norm: nn.Module, kind: Kind, wanted: type[nn.Module]) -> str | None:
-    source = source_of(norm) if isinstance(norm, Forward) else None
-    if source is None or (kind.is_synchronized and wanted is nn.SyncBatchNorm):
-        return None
-    return f"it normalizes by moments={str(source)!r}, which a {wanted.__name__} does not; set 'batch' first"
 
 
 def _too_many(groups: int, channels: int, kind: Kind) -> str | None:
