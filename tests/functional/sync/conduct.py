@@ -1,11 +1,13 @@
 """What processes do besides one forward and one backward: each is asked of two, with 5 and 2 samples."""
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import batchnorm.nn as bn
 from batchnorm.functional import Source, batch_norm
+from batchnorm.functional._messages import _FIRST
 
 from .processes import raised
 
@@ -101,6 +103,17 @@ def one_goes_back(rank, size):
     layer = bn.SyncBatchNorm(4)
     y = layer(torch.randn(3, 4, requires_grad=True))
     return raised(y.sum().backward) if rank == 0 else raised(layer, torch.randn(3, 4))
+
+
+def one_sends_something_else(rank, size):
+    """Of the size of a message of ours, so that no process is aborted by gloo."""
+    layer = bn.SyncBatchNorm(4)
+    layer(torch.randn(3, 4))
+    if rank:
+        return raised(layer, torch.randn(3, 4))
+    sent = torch.full((_FIRST,), torch.nan, dtype=torch.float64)
+    dist.all_gather([torch.empty_like(sent) for _ in range(size)], sent)
+    return ""
 
 
 def one_value_in_all(rank, size):

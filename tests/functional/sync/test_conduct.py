@@ -29,6 +29,7 @@ QUESTIONS = [
     ("same size", None, conduct.in_norms_of_the_same_size),
     ("channels", None, conduct.with_other_channels),
     ("back", None, conduct.one_goes_back),
+    ("something else", None, conduct.one_sends_something_else),
     ("one value", None, conduct.one_value_in_all),
     ("one each", None, conduct.one_value_each),
     ("nothing", None, conduct.nothing_in_all),
@@ -126,6 +127,11 @@ def test_other_numbers_of_channels_are_refused_in_the_first_call(answers):
 def test_a_process_that_goes_back_while_another_goes_on_is_told(answers):
     for said in answers("back"):
         assert "(4 channels, backward); rank 1 in norm" in said
+
+
+def test_a_process_that_sends_something_else_by_the_group_is_told_of(answers):
+    _, said = answers("something else")
+    assert "rank 0 in no norm, but sends something else by the same process group; rank 1 in norm" in said
 
 
 def test_one_value_per_channel_in_all_processes_together_is_refused_in_all(answers):
