@@ -147,6 +147,30 @@ def kinds_of_numbers(rank, size, route):
     return found
 
 
+def in_channels_last(rank, size, route):
+    layer = bn.SyncBatchNorm(4, route=route, activation="silu", dtype=torch.float64)
+    x = mine(X, rank).to(memory_format=torch.channels_last).requires_grad_()
+    y = layer(x)
+    y.backward(mine(DY, rank))
+    return y.detach(), x.grad
+
+
+def by_state(rank, size):
+    """A layer that averages all batches, and one without statistics, in training and in evaluation."""
+    average = bn.SyncBatchNorm(4, momentum=None, dtype=torch.float64)
+    average(mine(X, rank))
+    average(mine(X, rank) * 3)
+    without = bn.SyncBatchNorm(4, affine=False, track_running_stats=False, dtype=torch.float64)
+    return average.running_mean, without(mine(X, rank)), without.eval()(mine(X, rank))
+
+
+def in_evaluation_of_one(rank, size):
+    """Nothing is sent, so that one may do it alone."""
+    layer = bn.SyncBatchNorm(4, affine=False, dtype=torch.float64)
+    layer(mine(X, rank))
+    return layer.eval()(X) if rank == 0 else None
+
+
 def under_autocast(rank, size):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(4, 4, 1), bn.SyncBatchNorm(4))
