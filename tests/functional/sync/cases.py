@@ -25,12 +25,25 @@ def shard(values, shards, rank):
     return values.split(shards)[rank].clone()
 
 
-def computed(rank, size, shards, shape, route, dtype, parameters=(True, True)):
+def computed(rank, size, shards, shape, route, dtype, parameters=(True, True), device="cpu"):
     """What one process's share gives and gets, by name."""
     weight, bias = parameters
     (x, *others), dy = make_case(shape, dtype=dtype, weight=weight, bias=bias)
     mine = [shard(x, shards, rank), *others]
-    return run(batch_norm, mine, shard(dy, shards, rank), training=True, moments="sync", route=route)
+    return run(on(device), mine, shard(dy, shards, rank), training=True, moments="sync", route=route)
+
+
+def on(device):
+    """The function, computed on a device, of tensors on the CPU."""
+
+    def function(x, mean, var, *parameters, **options):
+        there = [None if one is None else one.to(device) for one in (x, mean, var, *parameters)]
+        y = batch_norm(*there, **options)
+        mean.copy_(there[1])
+        var.copy_(there[2])
+        return y.cpu()
+
+    return function
 
 
 def all_computed(rank, size, shards, cases):

@@ -1,11 +1,13 @@
 """What processes do besides one forward and one backward: each is asked of two, with 5 and 2 samples."""
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import batchnorm.nn as bn
 from batchnorm.functional import Source, batch_norm
+from batchnorm.functional._messages import _FIRST
 
 from .processes import raised
 
@@ -103,6 +105,17 @@ def one_goes_back(rank, size):
     return raised(y.sum().backward) if rank == 0 else raised(layer, torch.randn(3, 4))
 
 
+def one_sends_something_else(rank, size):
+    """Of the size of a message of ours, so that no process is aborted by gloo."""
+    layer = bn.SyncBatchNorm(4)
+    layer(torch.randn(3, 4))
+    if rank:
+        return raised(layer, torch.randn(3, 4))
+    sent = torch.full((_FIRST,), torch.nan, dtype=torch.float64)
+    dist.all_gather([torch.empty_like(sent) for _ in range(size)], sent)
+    return ""
+
+
 def one_value_in_all(rank, size):
     layer = bn.SyncBatchNorm(4)
     return raised(layer, torch.randn(1 - rank, 4)), layer.num_batches_tracked.item()
@@ -132,6 +145,30 @@ def kinds_of_numbers(rank, size, route):
     last = layer(mine(X, rank).float().to(memory_format=torch.channels_last))
     found["channels_last"] = last.is_contiguous(memory_format=torch.channels_last)
     return found
+
+
+def in_channels_last(rank, size, route):
+    layer = bn.SyncBatchNorm(4, route=route, activation="silu", dtype=torch.float64)
+    x = mine(X, rank).to(memory_format=torch.channels_last).requires_grad_()
+    y = layer(x)
+    y.backward(mine(DY, rank))
+    return y.detach(), x.grad
+
+
+def by_state(rank, size):
+    """A layer that averages all batches, and one without statistics, in training and in evaluation."""
+    average = bn.SyncBatchNorm(4, momentum=None, dtype=torch.float64)
+    average(mine(X, rank))
+    average(mine(X, rank) * 3)
+    without = bn.SyncBatchNorm(4, affine=False, track_running_stats=False, dtype=torch.float64)
+    return average.running_mean, without(mine(X, rank)), without.eval()(mine(X, rank))
+
+
+def in_evaluation_of_one(rank, size):
+    """Nothing is sent, so that one may do it alone."""
+    layer = bn.SyncBatchNorm(4, affine=False, dtype=torch.float64)
+    layer(mine(X, rank))
+    return layer.eval()(X) if rank == 0 else None
 
 
 def under_autocast(rank, size):

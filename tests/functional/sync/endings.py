@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 import batchnorm.nn as bn
-from batchnorm.statistics import accumulate_statistics, no_statistics_update
+from batchnorm import fold, recalibrate, trace
+from batchnorm.statistics import accumulate_statistics, blended_statistics, no_statistics_update, use_batch_statistics
 
 from .cases import shard
 from .conduct import DY, X, mine
@@ -123,3 +124,35 @@ def policies(rank, size):
         layer(mine(X, rank))
         layer(mine(X, rank) * 3)
     return kept, layer.state_dict()
+
+
+def by_oneself(rank, size):
+    """What the first process does alone between two calls of both; what came of it, and the next call of both."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(4, 4, 1), bn.SyncBatchNorm(4, activation="relu")).double()
+    model(mine(X, rank))
+    kept, found = model[1].moments, {}
+    if rank == 0:
+        found["trace"] = str(trace(model, X)).splitlines()[0]
+        with use_batch_statistics(model):
+            found["batch"] = model(X).detach()
+        with blended_statistics(model, 0.5):
+            model.eval()(X)
+        fold(copy.deepcopy(model.eval()), X)
+        model.train()
+        found["same"] = model[1].moments is kept
+    return found, model(mine(X, rank)).detach()
+
+
+def recalibrated(rank, size):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(4, 4, 1), bn.SyncBatchNorm(4), nn.Conv2d(4, 4, 1), bn.SyncBatchNorm(4)).double()
+    recalibrate(model, [mine(X, rank)], method="exact")
+    return dict(model.state_dict())
+
+
+def recalibrated_whole():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)).double()
+    recalibrate(model, [X], method="exact")
+    return dict(model.state_dict())

@@ -14,12 +14,15 @@ ROOT = Path(__file__).parents[3]
 """Where new processes find the modules of the tests."""
 
 
-def work(rank, size, folder, questions, timeout):
+def work(rank, size, folder, questions, timeout, backend):
     """Join the others, answer one question after the other, and save what came of it."""
     torch.set_num_threads(1)
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # in this process alone; no other network is needed
-    meeting = f"file://{folder}/meeting"
-    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size, timeout=timedelta(seconds=timeout))
+    for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+        os.environ[name] = "lo"  # in this process alone; no other network is needed
+    if torch.cuda.is_available():
+        torch.cuda.set_device(rank % torch.cuda.device_count())
+    where = {"init_method": f"file://{folder}/meeting", "rank": rank, "world_size": size}
+    dist.init_process_group(backend, timeout=timedelta(seconds=timeout), **where)
     answers = {}
     try:
         for name, function, *args in questions:
@@ -30,10 +33,11 @@ def work(rank, size, folder, questions, timeout):
     dist.destroy_process_group()
 
 
-def ask(size, folder, questions, timeout=60):
+def ask(size, folder, questions, timeout=60, backend="gloo"):
     """Every process's answers by name, in the order of ranks; None of one that died."""
     context = mp.get_context("spawn")
-    started = [context.Process(target=work, args=(rank, size, str(folder), questions, timeout)) for rank in range(size)]
+    job = (str(folder), questions, timeout, backend)
+    started = [context.Process(target=work, args=(rank, size, *job)) for rank in range(size)]
     for process in started:
         process.start()
     for process in started:

@@ -29,10 +29,14 @@ QUESTIONS = [
     ("same size", None, conduct.in_norms_of_the_same_size),
     ("channels", None, conduct.with_other_channels),
     ("back", None, conduct.one_goes_back),
+    ("something else", None, conduct.one_sends_something_else),
     ("one value", None, conduct.one_value_in_all),
     ("one each", None, conduct.one_value_each),
     ("nothing", None, conduct.nothing_in_all),
     *[("kinds", route, conduct.kinds_of_numbers, route) for route in ("composed", "native")],
+    *[("last", route, conduct.in_channels_last, route) for route in ROUTES],
+    ("state", None, conduct.by_state),
+    ("evaluation", None, conduct.in_evaluation_of_one),
     ("autocast", None, conduct.under_autocast),
     ("other dtypes", None, conduct.other_dtypes),
     *[("own", route, conduct.own_source, route) for route in ROUTES],
@@ -128,6 +132,11 @@ def test_a_process_that_goes_back_while_another_goes_on_is_told(answers):
         assert "(4 channels, backward); rank 1 in norm" in said
 
 
+def test_a_process_that_sends_something_else_by_the_group_is_told_of(answers):
+    _, said = answers("something else")
+    assert "rank 0 in no norm, but sends something else by the same process group; rank 1 in norm" in said
+
+
 def test_one_value_per_channel_in_all_processes_together_is_refused_in_all(answers):
     for said, tracked in answers("one value"):
         assert said.startswith(
@@ -168,6 +177,35 @@ def test_half_types_have_moments_in_float32(answers, route, dtype):
 @pytest.mark.parametrize("route", ["composed", "native"])
 def test_channels_last_stays(answers, route):
     assert [one["channels_last"] for one in answers("kinds", route)] == [True, True]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_gradients_in_channels_last_are_those_of_the_whole_batch(answers, route):
+    x = X.clone().requires_grad_()
+    y = torch.nn.functional.silu(whole(x))
+    y.backward(DY)
+    found = answers("last", route)
+    assert all(one.is_contiguous(memory_format=torch.channels_last) for one, _ in found)
+    torch.testing.assert_close(torch.cat([one for one, _ in found]), y.detach(), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(torch.cat([one for _, one in found]), x.grad, rtol=1e-12, atol=1e-12)
+
+
+def test_without_a_momentum_all_batches_are_averaged(answers):
+    for average, *_ in answers("state"):
+        torch.testing.assert_close(average, 2 * X.mean((0, 2, 3)))
+
+
+def test_without_statistics_training_is_by_the_whole_batch_and_evaluation_by_ones_own_as_in_torch(answers):
+    found = answers("state")
+    torch.testing.assert_close(torch.cat([training for _, training, _ in found]), whole(affine=False))
+    for (*_, evaluated), own in zip(found, X.split(SHARDS), strict=True):
+        torch.testing.assert_close(evaluated, whole(own, affine=False))
+
+
+def test_evaluation_sends_nothing(answers):
+    mean, var = 0.1 * X.mean((0, 2, 3)), 0.9 + 0.1 * X.var((0, 2, 3))
+    expected = torch.nn.functional.batch_norm(X, mean, var)
+    torch.testing.assert_close(answers("evaluation")[0], expected)
 
 
 def test_autocast_gives_the_dtype_that_comes_in(answers):

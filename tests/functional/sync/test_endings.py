@@ -78,9 +78,31 @@ def test_a_group_normalizes_by_itself_and_refuses_others(tmp_path):
     )
 
 
-def test_policies_on_statistics_see_the_whole_batch(tmp_path):
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory):
+    questions = [
+        ("policies", endings.policies),
+        ("by oneself", endings.by_oneself),
+        ("recalibrated", endings.recalibrated),
+    ]
+    return ask(2, tmp_path_factory.mktemp("sync"), questions)
+
+
+def test_what_one_process_does_with_a_model_by_itself_waits_for_nobody(of_two):
+    (found, first), (_, second) = (one["by oneself"] for one in of_two)
+    assert found["trace"].startswith("Sequential: input 7x4x3x3")
+    assert found["same"]
+    torch.testing.assert_close(torch.cat([first, second]), found["batch"])
+
+
+def test_recalibration_over_processes_is_that_of_plain_norms(of_two):
+    for one in of_two:
+        torch.testing.assert_close(one["recalibrated"], endings.recalibrated_whole())
+
+
+def test_policies_on_statistics_see_the_whole_batch(of_two):
     rows = torch.cat([X, X * 3]).movedim(1, -1).flatten(0, 2)
-    for kept, state in (one["policies"] for one in ask(2, tmp_path, [("policies", endings.policies)])):
+    for kept, state in (one["policies"] for one in of_two):
         assert not kept["running_mean"].any()
         torch.testing.assert_close(state["running_mean"], 0.1 * rows.mean(0))
         torch.testing.assert_close(state["running_var"], 0.9 + 0.1 * rows.var(0))
