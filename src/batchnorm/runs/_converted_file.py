@@ -42,7 +42,7 @@ def known_of(text: str, tensors: Mapping[str, Tensor]) -> tuple[str, frozenset[s
         raise ValueError("expected lists of names")
     if not {*added} <= {*tensors} or not {name.rpartition(".")[2] for name in added} <= {*WEIGHTS, COUNTER}:
         raise ValueError("expected names of tensors that a conversion adds")
-    if any(name in tensors or _variance_beside(name) not in tensors for name in counters):
+    if any(name in tensors or _variance_beside(name) not in {*tensors, *lost} for name in counters):
         raise ValueError("expected names of tensors that a conversion takes away")
     if not all(type(count) is int and abs(count) < 2**63 for count in counters.values()):
         raise ValueError("expected whole numbers of batches")
