@@ -54,7 +54,7 @@ MISTAKES = {
         "frozen",
     ),
     "activation": (["--activation", "silu"], "--activation: timm:test_efficientnet has its own", "act_layer"),
-    "small": (["--model", "torchvision:inception_v3"], "--model: the net cannot take", "It takes images of 112x112"),
+    "small": (["--model", "torchvision:inception_v3"], "--model: the net cannot take", "It takes images of 128x128"),
 }
 
 

@@ -9,7 +9,9 @@ from torch import nn
 
 import batchnorm
 from batchnorm.errors import InputError
-from batchnorm.models import build, file_may_name
+from batchnorm.models import build, build_from_zoo, file_may_name
+from batchnorm.models._zoo_libraries import LIBRARIES
+from batchnorm.norms import is_norm
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -66,6 +68,21 @@ def test_its_batch_norms_become_this_librarys_and_the_net_computes_the_same(name
     x = torch.randn(2, 1, 32, 32, dtype=torch.float64)
     assert norms_of(ours) == {batchnorm.nn.BatchNorm2d}
     torch.testing.assert_close(ours(x), own(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore")  # some nets warn when they are made
+@pytest.mark.parametrize("library", ["timm", "torchvision"])
+def test_every_batch_norm_of_every_net_in_a_registry_becomes_this_librarys(library):
+    others = {}
+    for name in LIBRARIES[library]().names():
+        # On the device `meta` a net costs no memory; these ask their own numbers while they are made.
+        with torch.device("cpu" if name.startswith("regnet") and library == "torchvision" else "meta"):
+            net = build_from_zoo(f"{library}:{name}", {"num_classes": 10}, {"norm": "batchnorm"}, {})
+        kinds = {type(module) for module in net.modules() if is_norm(module)}
+        if left := {kind for kind in kinds if not kind.__module__.startswith("batchnorm.")}:
+            others[name] = left
+    assert others == {}
 
 
 @pytest.mark.parametrize("norm", ["none", None])

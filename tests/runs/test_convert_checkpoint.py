@@ -162,6 +162,8 @@ def write_net() -> None:
     convert_checkpoint("net.pt", "group", out="groups.safetensors")
     save_file(made().state_dict(), "plain.safetensors")
     Path("damaged.safetensors").write_bytes(altered("converted.safetensors", added=["no.such"]))
+    Path("more.safetensors").write_bytes(altered("converted.safetensors", added=["1.running_var"]))
+    Path("alone.safetensors").write_bytes(altered("converted.safetensors", counters={"9.num_batches_tracked": 1}))
     Path("odd.safetensors").write_bytes(altered("converted.safetensors", counters={"1.num_batches_tracked": 2**70}))
 
 
@@ -221,6 +223,8 @@ REVERSALS = {
     "groups.safetensors": r"are not in it any more: 1\.running_mean, 1\.running_var, 3\.running_mean and 1 more\.",
     "damaged.safetensors": r"what it says of its conversion is broken",
     "odd.safetensors": r"what it says of its conversion is broken",
+    "more.safetensors": r"what it says of its conversion is broken",
+    "alone.safetensors": r"what it says of its conversion is broken",
     "none.safetensors": r"expected a model file, found none",
 }
 

@@ -120,7 +120,7 @@ def test_every_norm_of_a_public_net_is_converted_and_comes_back(net):
     assert [type(norm) for norm in zoo.norms(net)] == kinds
 
 
-@pytest.mark.parametrize("to", [None, "torch", "ghost", "group", "frozen"])
+@pytest.mark.parametrize("to", [None, "torch", "sync", "ghost", "group", "frozen"])
 def test_a_public_net_that_was_converted_and_reverted_is_what_it_was_bit_for_bit(net, to):
     before, numbers, state = picture(net), bits(net), net.state_dict()
     convert(net, to, **({"size": 2} if to == "ghost" else {}))

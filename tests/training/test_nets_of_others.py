@@ -90,9 +90,7 @@ def test_a_run_goes_on_without_naming_its_net_again(few, tmp_path):
 
 
 def test_images_that_a_net_reduces_to_nothing_are_told_and_which_size_it_takes(few):
-    said = (
-        r"its forward raised RuntimeError: .*greater than actual input size\. It takes images of 112x112: train a net"
-    )
+    said = r"its forward raised RuntimeError: .*than actual input size\. It takes images of 128x128: train another net"
     with pytest.raises(InputError, match=rf"^model: the net cannot take few: images of 1x28x28, 10 classes: {said}"):
         fit(replace(CONFIG, model="torchvision:inception_v3", model_args={}), source=few)
 

@@ -3,22 +3,19 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..errors import ForPython, InputError, Setting
-from ..files import read_json, refused
+from ..files import refused
 from ..records import ConvertedNorm, ConvertReport, RunConversion
 from ._checkpoint_net import built_for
-from ._checkpoint_norms import COUNTER, convert_tensors, kind_in, layer_named, norms_in
+from ._checkpoint_norms import convert_tensors, kind_in, layer_named, norms_in
+from ._converted_file import CONVERTED, known_of, tensors_before, undoing
 from ._new_file import check_new_file, nothing_written, write_new_file
 from ._safetensors import PICKLES
 from ._state_dict import read_state_dict, state_dict_bytes, take_off_wrappers
 
-CONVERTED = "converted"
-"""The entry of the metadata that says what a file was before."""
 _MOST_NAMED = 3
 
 
@@ -78,7 +75,7 @@ def convert_checkpoint(
         if net is not None:
             _check_fits(path, str(model), net, new)
         notes = (f"every name in {path} begins with {taken!r}, of a wrapper; it was taken off",) if taken else ()
-        about = {**metadata, CONVERTED: json.dumps(_undoing(to, taken, tensors, new))}
+        about = {**metadata, CONVERTED: json.dumps(undoing(to, taken, tensors, new))}
         content = state_dict_bytes(target, path, new, about)
     digest = write_new_file(target, content)
     return RunConversion(str(path), ConvertReport("convert", norms, notes), str(target), digest)
@@ -107,13 +104,13 @@ def revert_checkpoint(path: Path | str, *, out: Path | str | None, overwrite: bo
                 cure=("Convert it once more: ", Setting("to", "torch"), "."),
             )
         with refused(path, "what it says of its conversion is broken", "Use the file that was converted."):
-            prefix, added, counters, lost = _known_of(metadata[CONVERTED], tensors)
+            prefix, added, counters, lost = known_of(metadata[CONVERTED], tensors)
         if lost:
             raise InputError(
                 f"{path}: tensors of its batch norms are not in it any more: {_few(lost)}",
                 cure="Use the file that was converted.",
             )
-        new = _before(tensors, prefix, added, counters)
+        new = tensors_before(tensors, prefix, added, counters)
         about = {key: value for key, value in metadata.items() if key != CONVERTED}
         content = state_dict_bytes(target, path, new, about)
     norms = tuple(_reverted(prefix, tensors, new))
@@ -170,54 +167,6 @@ def _check_fits(path: Path, model: str, net: nn.Module, tensors: Mapping[str, Te
 def _few(names: list[str]) -> str:
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _undoing(to: str, prefix: str, before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What it takes to know what a file was; a number of batches is kept, other tensors that are gone are named."""
-    gone = {name: tensor for name, tensor in before.items() if name not in after}
-    counters = {name: tensor for name, tensor in gone.items() if _is_counter(name, tensor)}
-    return {
-        "to": to,
-        "prefix": prefix,
-        "added": [name for name in after if name not in before],
-        "counters": {name: int(tensor) for name, tensor in counters.items()},
-        "lost": [name for name in gone if name not in counters],
-    }
-
-
-def _is_counter(name: str, tensor: Tensor) -> bool:
-    return name.rpartition(".")[2] == COUNTER and tensor.dtype == torch.int64 and not tensor.dim()
-
-
-def _known_of(text: str, tensors: Mapping[str, Tensor]) -> tuple[str, frozenset[str], dict[str, int], list[str]]:
-    """Read what `_undoing` wrote, and believe none of it."""
-    known = read_json(text)
-    if not isinstance(known, dict):
-        raise ValueError("expected an object")
-    prefix, added, counters, lost = (known[name] for name in ("prefix", "added", "counters", "lost"))
-    if not isinstance(prefix, str) or not isinstance(counters, dict):
-        raise ValueError("expected a word, and an object of numbers")
-    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in (added, lost)):
-        raise ValueError("expected lists of names")
-    if not {*added} <= {*tensors} or {*counters} & {*tensors}:
-        raise ValueError("expected names of tensors that were added and taken away")
-    if not all(type(count) is int and abs(count) < 2**63 for count in counters.values()):
-        raise ValueError("expected whole numbers of batches")
-    return prefix, frozenset(added), counters, lost
-
-
-def _before(
-    tensors: Mapping[str, Tensor], prefix: str, added: frozenset[str], counters: Mapping[str, int]
-) -> dict[str, Tensor]:
-    """The tensors of before, in their order: a norm's number of batches is the last of it."""
-    before = dict[str, Tensor]()
-    for name, tensor in tensors.items():
-        if name not in added:
-            before[prefix + name] = tensor
-        counter = f"{name.removesuffix('running_var')}{COUNTER}"
-        if name.endswith("running_var") and counter in counters:
-            before[prefix + counter] = torch.tensor(counters[counter])
-    return before
 
 
 def _reverted(prefix: str, after: Mapping[str, Tensor], before: Mapping[str, Tensor]) -> Iterator[ConvertedNorm]:

@@ -12,7 +12,7 @@ from ..errors import ForPython, InputError, InputTypeError, Setting, did_you_mea
 from ..files import in_short, one_line, read_json, refused
 from ..norms import is_norm
 from ..records import ConvertedNorm, ConvertReport, RunConversion
-from ._convert_checkpoint import CONVERTED
+from ._converted_file import CONVERTED
 from ._equal_nets import proof_of
 from ._evaluate import find_model_file
 from ._model_file import ModelCard, load_model, refuse_folded
