@@ -74,10 +74,10 @@ def notes_on_moments(net: nn.Module, config: TrainConfig, steps: int, images: in
             f"{others} of {len(sources)} norm layers are not of this package: they train by the batch's own moments"
         )
     if images == 1 and not (sources and all(isinstance(source, Population) for source in moving)):
-        whose = (
-            "batch size 1" if config.batch_size == 1 else f"batch size {config.batch_size}, of which each process has 1"
+        whose = "" if config.batch_size == 1 else f" in each process, {config.batch_size} in all"
+        yield Sentence(
+            f"batch size 1{whose}: every image is normalized by its own statistics; expect a poor evaluation"
         )
-        yield Sentence(f"{whose}: every image is normalized by its own statistics; expect a poor evaluation")
     yield from _notes_on_source(as_source(config.moments), config, steps, images)
 
 
