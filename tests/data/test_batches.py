@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchnorm.data import Augmentation, Batches, Normalization, Split
+from batchnorm.data import Augmentation, Batches, Normalization, Share, Split
 
 PLAIN = Normalization((0.0,), (1 / 255,))  # gives the pixel values back, as floats
 
@@ -194,3 +194,31 @@ def test_pieces_of_one_image_are_taken_at_their_word() -> None:
 def test_pieces_that_do_not_make_a_batch_are_refused(micro_batch: int, expected: str) -> None:
     with pytest.raises(ValueError, match=f"micro_batch: expected {expected}"):
         Batches(numbered(13), 6, PLAIN, micro_batch=micro_batch)
+
+
+@given(st.integers(2, 40), st.integers(1, 4), st.integers(1, 3), st.integers(1, 5), st.booleans())
+@settings(derandomize=True, deadline=None)
+def test_the_parts_of_all_processes_are_the_batches_of_one(count, micro, accumulate, size, channels_last):
+    options = {"augmentation": Augmentation(flip=True, shift=1), "shuffle": True, "channels_last": channels_last}
+    batches = Batches(numbered(count), micro * accumulate, PLAIN, micro_batch=micro, **options)
+    parts = [batches.epoch(3, 1, share=Share(rank, size)) for rank in range(size)]
+    for step, (images, labels) in enumerate(batches.epoch(3, 1)):
+        mine = [next(part) for part in parts]
+        shares = [[Share(rank, size).count(one) for one in batches.sizes(step)] for rank in range(size)]
+        pieces = [torch.split(part, share) for (part, _), share in zip(mine, shares, strict=True)]
+        names = [torch.split(part, share) for (_, part), share in zip(mine, shares, strict=True)]
+        assert sum(batches.sizes(step)) == len(labels)
+        assert torch.equal(torch.cat([one for piece in zip(*pieces, strict=True) for one in piece]), images)
+        assert torch.equal(torch.cat([one for name in zip(*names, strict=True) for one in name]), labels)
+
+
+def test_the_parts_of_a_batch_differ_by_one_image_at_most():
+    for count in range(20):
+        counts = [Share(rank, 6).count(count) for rank in range(6)]
+        assert sum(counts) == count
+        assert max(counts) - min(counts) <= 1
+
+
+def test_a_process_that_there_is_not_has_no_part():
+    with pytest.raises(ValueError, match="rank: expected an integer from 0 to 1, got 2"):
+        Share(2, 2)

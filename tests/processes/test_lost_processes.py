@@ -77,13 +77,7 @@ def test_a_process_that_hangs_ends_the_others_when_their_patience_does(tmp_path)
         wait_for(run / "metrics.jsonl")
         victim = launched.find_workers()[1]
         os.kill(victim, signal.SIGSTOP)
-        try:
-            start = time.monotonic()
-            while not launched.agent.poll() and time.monotonic() - start < 60:
-                time.sleep(0.1)
-        finally:
-            os.kill(victim, signal.SIGKILL)
-        _, said = launched.end()
+        _, said = launched.end()  # torchrun kills what does not end within half a minute
     assert len(said) == 1, launched.errors
     assert f"rank 1 (process {victim}" in said[0]
     assert "does not answer" in said[0]
@@ -96,7 +90,7 @@ import torch
 
 
 class Tired(torch.nn.Module):
-    def __init__(self, num_classes, in_channels, image_size):
+    def __init__(self, num_classes, in_channels, image_size, **_):
         super().__init__()
         self.convolution = torch.nn.Conv2d(in_channels, 4, 3, stride=2)
         self.norm = torch.nn.BatchNorm2d(4)

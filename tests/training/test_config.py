@@ -181,3 +181,22 @@ def test_differences_names_what_differs() -> None:
 def test_model_args_cannot_overrule_the_data_or_an_option(name: str) -> None:
     with pytest.raises(InputError, match=f"^model_args: {name} (is|follows) "):
         TrainConfig(model_args={name: 1})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"sync_bn": True, "moments": "ghost:4"},
+            "sync_bn: it normalizes by the moments of all processes, and the moments",
+        ),
+        (
+            {"sync_bn": True, "bn_buffers": "mean"},
+            "bn_buffers: 'mean' merges the statistics of norms that are not sync",
+        ),
+        ({"bn_buffers": "rank1"}, "bn_buffers: expected one of rank0, mean, got 'rank1'"),
+    ],
+)
+def test_options_of_several_processes_that_contradict_each_other_are_refused(options, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TrainConfig(**options)

@@ -66,6 +66,16 @@ SGD = {
     "random numbers of another kind": (put("rng", value=torch.ones(9)), "rng: expected a tensor of uint8"),
     "a word for the GPU's random numbers": (put("cuda_rng", value="x"), "cuda_rng"),
     "a list for all": (put("optimizer", value=[1]), "optimizer: expected a dict"),
+    "a number for the other processes": (put("ranks", value=3), "ranks: expected a list, got int"),
+    "another process without random numbers": (put("ranks", value=[{}]), r"ranks\.1: expected a dict of rng, cuda_rng"),
+    "other random numbers of another process": (
+        put("ranks", value=[{"rng": torch.ones(9), "cuda_rng": None}]),
+        r"ranks\.1\.rng: expected a tensor of uint8",
+    ),
+    "a word for another GPU's random numbers": (
+        put("ranks", value=[{"rng": torch.ones(9, dtype=torch.uint8), "cuda_rng": "x"}]),
+        r"ranks\.1\.cuda_rng: expected random numbers of a GPU",
+    ),
 }
 ADAMW = {
     "an infinite count": (put("optimizer", "state", 0, "step", value=torch.tensor(INFINITE)), "state.0.step"),
@@ -119,3 +129,33 @@ def test_a_position_behind_the_end_is_refused(stopped, few, tmp_path) -> None:
     save_checkpoint(run / "last.ckpt", replace(read, position=replace(read.position, step=10**6)))
     with pytest.raises(InputError, match="stands at epoch 1, step 1000000, which this run never does"):
         resume(run, source=few)
+
+
+BUFFERS = {
+    "is missing": (lambda model: model.pop("bn1.running_var"), r"ranks\.1\.model: expected a dict of \d+ entries"),
+    "has another shape": (
+        lambda model: model.update({"bn1.running_var": torch.ones(3)}),
+        r"ranks\.1\.model\.bn1\.running_var: expected the shape \(4,\), got \(3,\)",
+    ),
+    "has another dtype": (
+        lambda model: model.update({"bn1.running_var": torch.ones(4, dtype=torch.int64)}),
+        r"ranks\.1\.model\.bn1\.running_var: expected a tensor of float32",
+    ),
+    "is not finite": (lambda model: model["bn1.running_var"].fill_(INFINITE), "expected finite statistics"),
+}
+
+
+@pytest.mark.parametrize("case", BUFFERS)
+def test_buffers_of_another_process_that_are_no_such_trainings_are_refused(few, tmp_path, case: str) -> None:
+    with pytest.raises(TrainingInterrupted, match="epoch 1 after step 2"):
+        fit(replace(CONFIG, ema_decay=0.0, bn_buffers="mean"), out=tmp_path, source=few, watcher=Stopper(2))
+    change, message = BUFFERS[case]
+    read = load_checkpoint(tmp_path / "last.ckpt")
+    buffers = {
+        name: value.clone() for name, value in read.states["model"].items() if "running" in name or "num" in name
+    }
+    change(buffers)
+    other = {"rng": read.states["rng"], "cuda_rng": None, "model": buffers}
+    save_checkpoint(tmp_path / "last.ckpt", replace(read, states={**read.states, "ranks": [other]}))
+    with pytest.raises(InputError, match=f"the checkpoint does not fit this run's config: .*{message}"):
+        resume(tmp_path, source=few)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from batchnorm.data import Augmentation, Normalization, Split
+from batchnorm.data import Augmentation, Normalization, Share, Split
 from batchnorm.runs._recalibration_images import BLOCK, RecalibrationImages
 
 PLAIN = Normalization((0.0,), (1.0,))
@@ -65,3 +65,15 @@ def test_fewer_images_are_some_of_all() -> None:
     whole, part = (all_of(RecalibrationImages(split(50), PLAIN, max_images=most)) for most in (None, 20))
     assert torch.equal(part, whole[:20])
     assert len(all_of(RecalibrationImages(split(50), PLAIN, max_images=1000))) == 50
+
+
+@pytest.mark.parametrize("size", [2, 3, 7])
+@pytest.mark.parametrize("count", [1, 9, 1301])
+def test_the_batches_of_all_processes_are_those_of_one(count: int, size: int) -> None:
+    options = {"augmentation": Augmentation(flip=True, shift=2), "batch_size": 128}
+    many = Split(torch.randint(256, (count, 1, 6, 6), dtype=torch.uint8), torch.arange(count))
+    whole = [*RecalibrationImages(many, PLAIN, **options)]
+    parts = [[*RecalibrationImages(many, PLAIN, **options, share=Share(rank, size))] for rank in range(size)]
+    together = [batch for part in parts for batch in part]
+    assert len(together) == len(whole)
+    assert all(torch.equal(one, other) for one, other in zip(together, whole, strict=True))

@@ -199,8 +199,9 @@ def _go_on(job: Job, folder: RunFolder | None, checkpoint: Checkpoint, watcher: 
 def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
     announce(job, watcher)
     keep_freed_memory(job.config, job.device, watcher)
-    job.run = place_for_all(job.ranks, folder)
+    job.run = folder
     with says_how_to_go_on(job):
+        job.run = place_for_all(job.ranks, folder)
         return _trained(job, folder, stop, watcher)
 
 

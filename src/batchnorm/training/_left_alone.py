@@ -36,7 +36,7 @@ def says_how_to_go_on(job: Job) -> Iterator[None]:
     try:
         yield
     except RankError as error:
-        cure: Words = "Nothing is saved, for no folder was given."
+        cure: Words = "Nothing is saved. Start all processes again."
         if job.run:
             cure = ("Start all processes again, with: ", resuming(job, job.run))
         raise RankError(error.fault.problem, cure=cure, code=error.code) from error

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
+from ..data import Share
 from ..errors import Fault, Sentence, Setting, Words
 from ..models import file_may_name
 from ..progress import FreezingPlan, Plan, PopulationPlan, Watcher
@@ -43,7 +44,8 @@ def announce(job: Job, watcher: Watcher) -> None:
         )
     for told in notes_on_freezing(job.model, job.frozen if job.steps_done == 0 else None):
         watcher.note(told)
-    for note in notes_on_moments(job.model, job.config, len(job.train) * job.config.epochs):
+    seen = job.config.batch_size if job.config.sync_bn else Share(0, job.ranks.size).count(job.config.batch_size)
+    for note in notes_on_moments(job.model, job.config, len(job.train) * job.config.epochs, seen):
         watcher.note(note)
     if job.config.flip and not job.source.info.flippable:
         watcher.note(

@@ -65,22 +65,26 @@ def fewest_images(net: nn.Module, config: TrainConfig) -> int:
     return 3 if alone and config.batch_size > 2 else 2
 
 
-def notes_on_moments(net: nn.Module, config: TrainConfig, steps: int) -> Iterator[Sentence]:
-    """Yield what a training of so many steps may not do as its user expects."""
+def notes_on_moments(net: nn.Module, config: TrainConfig, steps: int, images: int) -> Iterator[Sentence]:
+    """Yield what a training of so many steps, whose norms see so many images of a batch, may not do as expected."""
     sources, moving = [*sources_of(net)], sources_of(net, without=frozen_at_first(net, config))
     others = sources.count(None)
     if config.moments != DEFAULT and others:
         yield Sentence(
             f"{others} of {len(sources)} norm layers are not of this package: they train by the batch's own moments"
         )
-    if config.batch_size == 1 and not (sources and all(isinstance(source, Population) for source in moving)):
-        yield Sentence("batch size 1: every image is normalized by its own statistics; expect a poor evaluation")
-    yield from _notes_on_source(as_source(config.moments), config, steps)
+    if images == 1 and not (sources and all(isinstance(source, Population) for source in moving)):
+        whose = "" if config.batch_size == 1 else f" in each process, {config.batch_size} in all"
+        yield Sentence(
+            f"batch size 1{whose}: every image is normalized by its own statistics; expect a poor evaluation"
+        )
+    yield from _notes_on_source(as_source(config.moments), config, steps, images)
 
 
-def _notes_on_source(source: Source, config: TrainConfig, steps: int) -> Iterator[Sentence]:
-    if isinstance(source, Ghost) and source.size >= config.batch_size:
-        yield Sentence(f"a batch of {config.batch_size} is one slice of {config.moments!r}: this is plain batch norm")
+def _notes_on_source(source: Source, config: TrainConfig, steps: int, images: int) -> Iterator[Sentence]:
+    if isinstance(source, Ghost) and source.size >= images:
+        whose = "a batch" if images == config.batch_size else "a process's part of a batch"
+        yield Sentence(f"{whose} of {images} is one slice of {config.moments!r}: this is plain batch norm")
     if isinstance(source, Renorm) and source.warmup > steps:
         sooner = Renorm(source.r_max, source.d_max, max(1, steps // 2))
         yield Sentence(

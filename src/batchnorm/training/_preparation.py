@@ -18,7 +18,8 @@ from ._job import Job
 from ._moments import take_moments
 from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._own_states import draw_apart
-from ._proof import prove_shares, prove_takes, take_route
+from ._proof import prove_takes, take_route
+from ._proof_of_shares import prove_shares
 from ._refreshes import population_of, refreshes_of
 
 

@@ -7,13 +7,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 
-from ..data import Batches, Share, Source
+from ..data import Source
 from ..errors import FaultError, InputError, Setting, Words, words_of
 from ..nn import set_moments, set_route
-from ..ranks import Ranks
 from ..runs import TrainConfig
 from ..statistics import recalibrate
 from ..transaction import copied, transaction
@@ -57,7 +55,7 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
     if config.freeze_norms is not None:
         _prove_freezes(net, config, images, wanted)
     with _told_why(net, config, images, wanted):
-        outputs = _forward(net, config, images)
+        outputs = forward_of(net, config, images)
     got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
     if got != (count, len(info.classes)):
         raise InputError(
@@ -65,7 +63,7 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
         )
     if config.batch_size == 1:
         try:
-            _forward(net, config, images[:1])
+            forward_of(net, config, images[:1])
         except Exception as error:  # as above
             raise InputError(
                 f"this net cannot train on single images ({str(error).removesuffix('.')})",
@@ -75,68 +73,20 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
     if config.accumulate > 1:
         _prove_accumulates(net, config, images)
     if config.sync_bn:
-        with _trial(net, config) as trial, synchronized(trial, config):
+        with trial_of(net, config) as trial, synchronized(trial, config):
             pass
     if config.ema_decay:
         _prove_averages(net)
     measured = config.recalibrate != "off" or config.ema_buffers == "recalibrate"
     if measured or reads_population(net, without=frozen_at_first(net, config)):
-        with torch.no_grad(), _precision(config, device), _trial(net, config) as trial:
-            _prove_recalibrates(trial, _laid_out(images, config), config)
+        with torch.no_grad(), precision_of(config, device), trial_of(net, config) as trial:
+            _prove_recalibrates(trial, laid_out(images, config), config)
     if config.fold:
-        _prove_folds(net, config, _laid_out(images, config))
+        _prove_folds(net, config, laid_out(images, config))
     if not any(parameter.requires_grad for parameter in net.parameters()):
         raise InputError(
             "the net has no parameter that requires a gradient, so there is nothing to train", argument="model"
         )
-
-
-def prove_shares(net: nn.Module, train: Batches, config: TrainConfig, device: torch.device, ranks: Ranks) -> None:
-    """Run the smallest batches that a process will see through a copy of `net`, where several share each batch.
-
-    Raises:
-        InputError: there are fewer images in a batch than processes, or the net cannot train on one image, or on none.
-    """
-    if ranks.size == 1:
-        return
-    if isinstance(net, DistributedDataParallel | nn.DataParallel):
-        raise InputError(
-            argument="model", expected="the net itself, which the training makes parallel", got=type(net).__name__
-        )
-    if config.batch_size < ranks.size:
-        raise InputError(
-            argument="batch_size",
-            expected=f"an image for each of {ranks.size} processes",
-            got=f"{config.batch_size} for all together",
-        )
-    sizes = sorted({*train.sizes(0), *train.sizes(len(train) - 1)})
-    counts = {Share(rank, ranks.size).count(size): size for size in sizes for rank in range(ranks.size)}
-    for count in (0, 1):
-        if count in counts and not (count == 1 and config.sync_bn):
-            _prove_takes_so_few(net, train, config, device, ranks, count, counts[count])
-
-
-def _prove_takes_so_few(
-    net: nn.Module, train: Batches, config: TrainConfig, device: torch.device, ranks: Ranks, count: int, size: int
-) -> None:
-    images = torch.randn((count, *train.split.images.shape[1:]), device=device)
-    try:
-        outputs = _forward(net, config, images)
-        if count == 0 and isinstance(outputs, torch.Tensor):
-            outputs.sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped; of a copy
-    except Exception as error:  # the caller's own net may raise anything
-        few = "a single image" if count else "no image"
-        whose = "a batch" if size == config.batch_size else "the last batch of an epoch"
-        raise InputError(
-            f"{whose} has {size} images for {ranks.size} processes, so that one of them gets {few}, and this net "
-            f"cannot train on that ({str(error).removesuffix('.')})",
-            argument="batch_size",
-            cure=(
-                "Choose another, start fewer processes",
-                (", or use ", Setting("sync_bn", True)) if count else "",
-                ".",
-            ),
-        ) from error
 
 
 @contextlib.contextmanager
@@ -150,43 +100,43 @@ def _told_why(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted:
 def _give_shapes(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
     """Let a lazy net see a batch; evaluation moves no statistics."""
     if any(is_lazy(parameter) for parameter in net.parameters()):
-        with torch.no_grad(), _precision(config, images.device):
-            net.eval()(_laid_out(images, config))
+        with torch.no_grad(), precision_of(config, images.device):
+            net.eval()(laid_out(images, config))
 
 
-def _forward(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> object:
+def forward_of(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> object:
     """Return what a net gives for a batch of the training; gradients are recorded as there, for some nets take them."""
-    with _precision(config, images.device), _trial(net, config) as trial:
-        outputs: object = trial(_laid_out(images, config))
+    with precision_of(config, images.device), trial_of(net, config) as trial:
+        outputs: object = trial(laid_out(images, config))
         return outputs
 
 
-def _precision(config: TrainConfig, device: torch.device) -> torch.autocast:
+def precision_of(config: TrainConfig, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=config.amp == "bf16")
 
 
-def _laid_out(images: torch.Tensor, config: TrainConfig) -> torch.Tensor:
+def laid_out(images: torch.Tensor, config: TrainConfig) -> torch.Tensor:
     return images.contiguous(memory_format=torch.channels_last) if config.channels_last else images
 
 
 def _prove_freezes(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: str) -> None:
     names, unfrozen = names_to_freeze(net, str(config.freeze_norms)), replace(config, freeze_norms=None)
-    with _precision(config, images.device), _trial(net, unfrozen) as trial:
+    with precision_of(config, images.device), trial_of(net, unfrozen) as trial:
         freeze_trial(trial, names)
         try:
-            trial(_laid_out(images, config))
+            trial(laid_out(images, config))
         except Exception as error:  # the caller's own net may raise anything
             with _told_why(net, unfrozen, images, wanted):  # where it cannot train at all, freezing is not at fault
-                _forward(net, unfrozen, images)
+                forward_of(net, unfrozen, images)
             said = f"the net cannot train with these norms frozen: its forward raised {type(error).__name__}: {error}"
             raise InputError(said, argument="freeze_norms") from error
 
 
 def _prove_accumulates(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
     try:
-        with _precision(config, images.device), _trial(net, config) as trial, window(trial, 2):
+        with precision_of(config, images.device), trial_of(net, config) as trial, window(trial, 2):
             for _ in range(2):
-                trial(_laid_out(images, config))
+                trial(laid_out(images, config))
     except (ValueError, RuntimeError) as error:
         # What a loop of one's own could do instead, a training cannot.
         said: Words = replace(error.fault, cure="") if isinstance(error, FaultError) else words_of(error)
@@ -234,7 +184,7 @@ def _prove_folds(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> N
 
 
 @contextlib.contextmanager
-def _trial(net: nn.Module, config: TrainConfig) -> Iterator[nn.Module]:
+def trial_of(net: nn.Module, config: TrainConfig) -> Iterator[nn.Module]:
     """Give a net to try in training mode: a copy, or, where there is none, the net itself, which is put back.
 
     It is as in the training's first step: in its memory format, for a route may take one and refuse another, and with
@@ -277,9 +227,9 @@ def _why_not(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: 
 
 
 def _forward_with(net: nn.Module, config: TrainConfig, images: torch.Tensor, option: str) -> None:
-    with _precision(config, images.device), _trial(net, config) as trial:
+    with precision_of(config, images.device), trial_of(net, config) as trial:
         if option == "moments":
             set_moments(trial, config.moments)
         if config.route == "auto":
             set_route(trial, "auto")
-        trial(_laid_out(images, config))
+        trial(laid_out(images, config))

@@ -2,8 +2,11 @@
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from batchnorm import convert
 from batchnorm import nn as ours
+from batchnorm.models import build
 
 
 class Double(nn.Module):
@@ -70,18 +73,21 @@ def other_weights(rank: int) -> nn.Module:
 
 
 class PartlyUsed(nn.Module):
-    """One layer is used by nobody, another only where the batch is bright: by some processes, and in some steps."""
+    """One layer is used by nobody, another only for bright images: by some processes, and in some steps."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(3)
         self.first, self.last = nn.Linear(784, 8), nn.Linear(8, 10)
-        self.never, self.sometimes = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.never, self.sometimes, self.seen = nn.Linear(8, 8), nn.Linear(8, 8), []
 
     def forward(self, images: Tensor) -> Tensor:
         hidden = self.first(images.double().flatten(1)).relu()
-        if images.mean() > 0:
-            hidden = self.sometimes(hidden).relu()
+        bright = images.mean((1, 2, 3)) > 0.3
+        if self.training:
+            self.seen.append(bool(bright.any()))
+        if bright.any():
+            hidden = torch.where(bright[:, None], self.sometimes(hidden).relu(), hidden)
         return self.last(hidden)
 
 
@@ -178,3 +184,76 @@ def double_torchs(rank: int) -> nn.Module:
 
 def double_flat(rank: int) -> nn.Module:
     return Double(flat(rank))
+
+
+class Recomputing(nn.Module):
+    """A net that computes a part of itself again in its backward."""
+
+    def __init__(self, *, reentrant: bool) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.first, self.middle, self.last = nn.Linear(784, 8), nn.Linear(8, 8), nn.Linear(8, 10)
+        self.reentrant = reentrant
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = self.first(images.double().flatten(1)).relu()
+        return self.last(checkpoint(self.middle, hidden, use_reentrant=self.reentrant))
+
+
+def recomputing(rank: int) -> nn.Module:
+    return Recomputing(reentrant=False).double()
+
+
+def recomputing_reentrantly(rank: int) -> nn.Module:
+    return Recomputing(reentrant=True).double()
+
+
+def with_torchs_synchronized(rank: int) -> nn.Module:
+    return small(rank, nn.SyncBatchNorm)
+
+
+def with_slices(rank: int) -> nn.Module:
+    return small(rank, lambda channels: ours.BatchNorm2d(channels, moments="ghost:4"))
+
+
+def failing_in_one(rank: int) -> nn.Module:
+    return Failing(small(rank), rank)
+
+
+class Failing(nn.Module):
+    """A net that raises in the training of one process."""
+
+    def __init__(self, net: nn.Module, rank: int) -> None:
+        super().__init__()
+        self.net, self.rank, self.calls = net, rank, 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.calls += self.training
+        if self.rank == 1 and self.calls > 3:
+            raise ValueError("this net is tired")
+        return self.net(images)
+
+
+def after_a_conversion(rank: int) -> nn.Module:
+    """Norms of torch that have been converted before."""
+    net = torchs(rank)
+    convert(net)
+    return net
+
+
+def conv(rank: int) -> nn.Module:
+    torch.manual_seed(3)
+    return build("ConvBNNet", num_classes=10, in_channels=1, image_size=28, width=8)
+
+
+def double_conv(rank: int) -> nn.Module:
+    return Double(conv(rank))
+
+
+def nearly_small(rank: int) -> nn.Module:
+    """The small net, each weight of which is off by 1e-7 of itself or so."""
+    net = small(rank)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(1 + 1e-7 * torch.randn_like(parameter))
+    return net
