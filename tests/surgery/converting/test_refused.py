@@ -148,3 +148,12 @@ def test_statistics_that_a_norm_shares_are_frozen_with_all_who_have_them():
     model[1]._buffers = model[0]._buffers
     with pytest.raises(RefusedError, match="all norms that share running statistics"):
         convert(model, "frozen", filter_fn=lambda norm, name: name == "0")
+
+
+@pytest.mark.parametrize("verb", [convert, revert])
+def test_weights_that_somebody_else_holds_are_refused(verb):
+    model = nn.Sequential(nn.BatchNorm2d(3))
+    model[0].weight.ds_id = 1  # as DeepSpeed marks them
+    with pytest.raises(RefusedError, match=f"{verb.__name__}: model: expected a model that holds its weights itself"):
+        verb(model)
+    assert type(model[0]) is nn.BatchNorm2d
