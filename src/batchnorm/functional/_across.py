@@ -8,6 +8,7 @@ do it once more.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -80,23 +81,25 @@ def _group(name: str) -> dist.ProcessGroup | None:
     Raises:
         RefusedError: it is gone.
     """
-    if not (dist.is_available() and dist.is_initialized()):
-        group = None
-    else:
-        group = _resolve(name) if name else dist.group.WORLD
-    if group is None and name:
-        raise RefusedError(
-            verb="batch_norm",
-            argument="moments",
-            problem="the process group of Sync is gone, for torch.distributed is not initialized",
-            cure="Normalize before dist.destroy_process_group(), or take moments='batch'.",
-        )
-    return group if group is not None and group.size() > 1 else None
+    ready = dist.is_available() and dist.is_initialized()
+    if not name:
+        group = dist.group.WORLD if ready else None
+        return group if group is not None and group.size() > 1 else None
+    with suppress(RuntimeError):  # torch knows none of that name
+        if ready:
+            return _resolve(name)
+    raise RefusedError(
+        verb="batch_norm",
+        argument="moments",
+        problem="the process group of Sync is gone",
+        cure="Normalize before dist.destroy_process_group(), or take moments='batch'.",
+    )
 
 
 def _number(group: dist.ProcessGroup, mark: Tensor) -> int:
+    """What a norm is numbered, or will be once its first message has passed."""
     known = _NUMBERS.setdefault(group, {})
-    return known.setdefault(int(mark), len(known) + 1)
+    return known.get(int(mark), len(known) + 1)
 
 
 def _exchanged(mean: Tensor, var: Tensor, count: Tensor, group: str, mark: Tensor, stance: int) -> Any:
@@ -107,6 +110,7 @@ def _exchanged(mean: Tensor, var: Tensor, count: Tensor, group: str, mark: Tenso
     place = Place(FORWARD, _number(found, mark), len(mean), stance)
     here = count.to(mean.device, torch.float64)
     rows, places = exchange(torch.cat([here.view(1), mean.double(), var.double() * here]), place, found)
+    _NUMBERS[found].setdefault(int(mark), int(place.number))
     counts, means, squares = torch.split(rows, [1, len(mean), len(mean)], 1)
     total = counts.sum()
     share = counts / total.clamp(min=1)

@@ -95,6 +95,14 @@ def in_norms_of_the_same_size(rank, size):
     return raised(layers[rank], torch.randn(3, 4))
 
 
+def first_calls_after_an_error(rank, size):
+    """One process alone has called a norm for the first time, and was refused; the numbers are those of both."""
+    known, new = bn.SyncBatchNorm(4), bn.SyncBatchNorm(4)
+    known(torch.randn(3, 4))
+    raised((known, new)[rank], torch.randn(3, 4))
+    return raised(bn.SyncBatchNorm(4), torch.randn(3, 4))
+
+
 def with_other_channels(rank, size):
     return raised(bn.SyncBatchNorm(3 + rank), torch.randn(3, 3 + rank))
 

@@ -27,6 +27,7 @@ QUESTIONS = [
     ("grad mode", None, conduct.grad_mode_of_one),
     ("norms", None, conduct.in_different_norms),
     ("same size", None, conduct.in_norms_of_the_same_size),
+    ("after", None, conduct.first_calls_after_an_error),
     ("channels", None, conduct.with_other_channels),
     ("back", None, conduct.one_goes_back),
     ("something else", None, conduct.one_sends_something_else),
@@ -119,6 +120,10 @@ def test_processes_in_different_norms_are_told_where_each_of_them_is(answers):
 def test_norms_of_the_same_size_are_told_apart(answers):
     for said in answers("same size"):
         assert said.startswith("RankError: batch_norm: the processes are not in the same synchronized norm: rank 0")
+
+
+def test_a_first_call_that_was_refused_does_not_count(answers):
+    assert answers("after") == ["", ""]
 
 
 def test_other_numbers_of_channels_are_refused_in_the_first_call(answers):

@@ -1,5 +1,9 @@
 """The operators as torch wants them, in one process: what several give is in the other files."""
 
+import copy
+import pickle
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import Tensor
@@ -33,6 +37,20 @@ def test_their_gradients_are_those_of_differences():
 def test_a_group_that_is_gone_is_not_taken_for_none():
     with pytest.raises(RuntimeError, match="the process group of Sync is gone"):
         torch.ops.batchnorm.across(*given(), "a group", MARK, 1)
+
+
+@dataclass(frozen=True)
+class More(Sync):
+    """A source of somebody's own."""
+
+    more: int = 0
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda source: pickle.loads(pickle.dumps(source))])  # noqa: S301  # our own
+def test_a_source_that_inherits_keeps_what_it_has_of_its_own(again):
+    source = again(More(more=3).of_layer())
+    assert (type(source), source.more) == (More, 3)
+    assert source.mark is not None
 
 
 def test_gathered_alone_is_what_is_given():

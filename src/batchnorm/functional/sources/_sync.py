@@ -1,7 +1,7 @@
 """Synchronized batch norm: the moments of the batches of all processes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import count
 from typing import Any
 
@@ -85,7 +85,7 @@ class Sync(Source):
 
     def of_layer(self) -> "Sync":
         """One that is told apart from those of other layers."""
-        return _told_apart(type(self), self.group) if self.mark is None else self
+        return _told_apart(replace(self)) if self.mark is None else self
 
     def __str__(self) -> str:
         return repr(self) if self.group is not None or type(self) is not Sync else self.name
@@ -97,7 +97,7 @@ class Sync(Source):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Sync":
         """In the same group, which cannot be copied; a copy of a layer is another norm."""
-        return self if self.mark is None else _told_apart(type(self), self.group)
+        return self if self.mark is None else _told_apart(replace(self))
 
     def __reduce__(self) -> tuple[Callable[..., "Sync"], tuple[Any, ...]]:
         """Without a group of some processes, which is nothing that can be saved.
@@ -112,11 +112,16 @@ class Sync(Source):
                 got=repr(self),
                 cure="Save the state_dict, or set layer.process_group = None first, and the group again behind it.",
             )
-        return (type(self), ()) if self.mark is None else (_told_apart, (type(self),))
+        given = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+        return _restored, (type(self), given, self.mark is not None)
 
 
-def _told_apart(kind: type[Sync], group: dist.ProcessGroup | None = None) -> Sync:
-    source = kind(group)
+def _restored(kind: type[Sync], given: dict[str, Any], of_layer: bool) -> Sync:  # noqa: FBT001  # as pickle hands it over
+    source = kind(**given)
+    return source.of_layer() if of_layer else source
+
+
+def _told_apart(source: Sync) -> Sync:
     object.__setattr__(source, "mark", torch.full((), next(_NORMS), dtype=torch.int64, device="cpu"))
     return source
 
