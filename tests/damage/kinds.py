@@ -123,6 +123,12 @@ KINDS = {
     "undo record, its values": Kind("f.safetensors", tensors.folded_model, tensors.unfolded, tensors.damaged_model),
     "own folded": Kind("f.safetensors", tensors.own_folded, tensors.read_own_folded, is_sealed=True),
     "own folded, its values": Kind("f.safetensors", tensors.own_folded, tensors.read_own_folded, tensors.damaged_model),
+    "converted": Kind(
+        "c.safetensors", tensors.converted_model, partial(tensors.reverted, run=True), tensors.damaged_model
+    ),
+    "converted state_dict": Kind(
+        "c.safetensors", tensors.converted_checkpoint, partial(tensors.reverted, run=False), tensors.damaged_model
+    ),
     "checkpoint": Kind("last.ckpt", tensors.checkpoint, tensors.go_on, is_sealed=True),
     "checkpoint, its values": Kind("last.ckpt", tensors.checkpoint, tensors.go_on, tensors.damaged_pickle),
     "state_dict": Kind("net.pt", tensors.state_dict, lambda path: read_state_dict(path)[0], is_sealed=True),

@@ -4,6 +4,7 @@ import io
 import json
 import random
 import zipfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,16 @@ from torch import Tensor, nn
 from batchnorm import data, fold
 from batchnorm.data import Normalization
 from batchnorm.models import ConvBNNet
-from batchnorm.runs import ModelCard, load_folded, load_model, unfold_file
+from batchnorm.runs import (
+    ModelCard,
+    convert_checkpoint,
+    convert_run,
+    load_folded,
+    load_model,
+    revert_checkpoint,
+    revert_run,
+    unfold_file,
+)
 from batchnorm.runs._folded_file import folded_bytes
 from batchnorm.runs._model_file import model_bytes
 from batchnorm.runs._safetensors import DIGEST, safetensors_bytes
@@ -86,6 +96,35 @@ def unfolded(path: Path) -> object:
     return tensors, [
         known.get(name) for name in ("format", "version", "model", "arguments", "classes", "images", "data")
     ]
+
+
+@cache
+def converted_model() -> bytes:
+    """Of a run, with torch's layers."""
+    return _written(model(), lambda path, out: convert_run(path, "torch", out=out))
+
+
+@cache
+def converted_checkpoint() -> bytes:
+    """Of somebody's net, with the prefix of a wrapper taken off and norms that are frozen."""
+    content = safetensors.torch.save({f"module.{name}": tensor for name, tensor in own(0).state_dict().items()})
+    return _written(content, lambda path, out: convert_checkpoint(path, "frozen", out=out))
+
+
+def _written(content: bytes, write: Callable[[Path, Path], object]) -> bytes:
+    with TemporaryDirectory() as folder:
+        path, out = Path(folder) / "in.safetensors", Path(folder) / "out.safetensors"
+        path.write_bytes(content)
+        write(path, out)
+        return out.read_bytes()
+
+
+def reverted(path: Path, *, run: bool) -> object:
+    """The tensors that were there before the conversion."""
+    out = path.with_name("out.safetensors")
+    out.unlink(missing_ok=True)
+    (revert_run if run else revert_checkpoint)(path, out=out)
+    return safetensors.torch.load_file(out)
 
 
 def parts_of(content: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:

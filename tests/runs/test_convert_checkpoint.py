@@ -97,8 +97,9 @@ def test_what_a_layer_has_not_is_gone(to, kept):
     assert list(torch.load("new.pt", weights_only=True)) == ["0.weight", "0.bias", *kept]
 
 
-@pytest.mark.parametrize("prefix", ["", "module.", "module._orig_mod."])
-@pytest.mark.parametrize("to", ["frozen", "torch"])
+@pytest.mark.parametrize(
+    ("prefix", "to"), [("", "frozen"), ("module.", "frozen"), ("module._orig_mod.", "frozen"), ("module.", "torch")]
+)
 def test_reverting_gives_back_every_name_and_bit(prefix, to):
     before = {prefix + name: tensor for name, tensor in made().state_dict().items()}
     torch.save(before, "net.pt")
@@ -118,6 +119,14 @@ def test_metadata_of_a_file_stay_and_go_back_without_a_word_of_the_conversion():
     revert_checkpoint("new.safetensors", out="again.safetensors")
     with safe_open("new.safetensors", "pt") as new, safe_open("again.safetensors", "pt") as again:
         assert (new.metadata()["by"], again.metadata()) == ("me", {"by": "me"})
+
+
+def test_a_file_in_which_nothing_was_to_do_is_none_that_was_converted():
+    save_file(made().state_dict(), "net.safetensors")
+    for number in (1, 2):
+        said = convert_checkpoint("net.safetensors", "torch", out="again.safetensors", overwrite=True)
+        assert said.report.named("already") == ("1", "3"), number
+        Path("again.safetensors").replace("net.safetensors")
 
 
 def test_what_cannot_be_a_batch_norm_is_left_with_its_reason():

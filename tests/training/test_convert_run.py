@@ -81,6 +81,10 @@ def test_moments_that_torchs_layers_do_not_know_come_back(few, tmp_path, path):
 
 def test_a_run_with_the_norms_that_are_asked_for_is_said_to_have_them(run, path):
     assert convert_run(run, "batchnorm", out=path).report.named("already") == ("bn1", "bn2")
+    assert convert_run(path, "torch", out=path.with_name("torch.safetensors")).report.named("converted") == (
+        "bn1",
+        "bn2",
+    )
 
 
 def test_a_net_of_ones_own_is_built_with_either_norm(few, tmp_path, path, monkeypatch):

@@ -75,8 +75,9 @@ def convert_checkpoint(
         if net is not None:
             _check_fits(path, str(model), net, new)
         notes = (f"every name in {path} begins with {taken!r}, of a wrapper; it was taken off",) if taken else ()
-        about = {**metadata, CONVERTED: json.dumps(undoing(to, taken, tensors, new))}
-        content = state_dict_bytes(target, path, new, about)
+        if taken or new.keys() != tensors.keys():
+            metadata = {**metadata, CONVERTED: json.dumps(undoing(to, taken, tensors, new))}
+        content = state_dict_bytes(target, path, new, metadata)
     digest = write_new_file(target, content)
     return RunConversion(str(path), ConvertReport("convert", norms, notes), str(target), digest)
 

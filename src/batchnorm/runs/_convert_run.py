@@ -64,7 +64,8 @@ def convert_run(
             raise InputError(f"{file.path}: it was converted already", cure=cure)
         before = {"norm": file.norm(), "moments": file.card.moments}
         moments = file.card.moments if to == "batchnorm" else "batch"  # torch's layers take no others
-        return file.write("convert", to, moments, {CONVERTED: json.dumps(before)})
+        is_so = before == {"norm": to, "moments": moments}
+        return file.write("convert", to, moments, {} if is_so else {CONVERTED: json.dumps(before)})
 
 
 def revert_run(
