@@ -166,3 +166,11 @@ def test_the_time_that_is_announced_leaves_out_what_the_first_pass_alone_does(mo
     monkeypatch.setattr(_passes, "fingerprint_of", lambda batch: time.sleep(1) or 0)
     recalibrate(make("mlp"), images().split(10), method="exact", watcher=Listener())
     assert 0 < announced[0] < 3
+
+
+def test_a_recalibration_answers_in_the_words_of_every_report():
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.BatchNorm1d(2).eval())
+    record = recalibrate(model, [torch.randn(8, 2)])
+    assert record.outcome_of("0") == "average"
+    assert record.named("skipped") == ("1",)
+    assert record.proof is record.certificate

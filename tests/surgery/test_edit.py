@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchnorm.surgery._edit import Edit, Shape, edit_weight
+from batchnorm.surgery.folding._edit import Edit, Shape, edit_weight
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

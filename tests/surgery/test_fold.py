@@ -9,8 +9,9 @@ from torch import nn
 
 from batchnorm import fold, trace, unfold
 from batchnorm import nn as bn
-from batchnorm.surgery import _carry_out, _operation
-from batchnorm.surgery._operation import FoldOperation
+from batchnorm.surgery import _actions
+from batchnorm.surgery.folding import _actions_of, _carry_out
+from batchnorm.surgery.folding._actions_of import actions_of, operation_for
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -218,14 +219,14 @@ def test_whatever_is_raised_while_the_model_is_changed_it_is_as_before(monkeypat
     model = small()
     before = picture(model)
     calls = iter(range(100))
-    hang = _operation.hang
+    hang = _actions.hang
 
     def interrupted(*args):
         if next(calls) == at:
             raise error("stop")
         hang(*args)
 
-    monkeypatch.setattr(_operation, "hang", interrupted)
+    monkeypatch.setattr(_actions, "hang", interrupted)
     with pytest.raises(error, match="stop"):
         fold(model, X, verify=verify)
     assert_same(picture(model), before)
@@ -246,13 +247,13 @@ def test_an_interrupt_during_the_proof_leaves_the_model_as_before(monkeypatch):
 
 def test_a_norm_that_makes_a_difference_is_put_back_alone(monkeypatch):
     """A rule that is wrong: the second norm's edit is doubled."""
-    edit_weight = _operation.edit_weight
+    edit_weight = _actions_of.edit_weight
 
     def wrong(weight, bias, edit, scale, shift):
         changed, offset = edit_weight(weight, bias, edit, scale, shift)
         return (2 * changed, offset) if edit.weight == "3.weight" else (changed, offset)
 
-    monkeypatch.setattr(_operation, "edit_weight", wrong)
+    monkeypatch.setattr(_actions_of, "edit_weight", wrong)
     model = small()
     expected = model(X)
     report = fold(model, X)
@@ -267,10 +268,11 @@ def test_any_subset_of_the_changes_can_be_made_and_taken_back():
 
     before = picture(model)
     expected = model(X)
-    operation = FoldOperation(model, make_plan(trace(model, X)))
+    plan = make_plan(trace(model, X))
+    operation = operation_for(model, plan)
     with torch.no_grad():
         for active in ((), ("1",), ("4",), ("1", "4"), ("4",)):
-            operation.carry_out(active)
+            operation.carry_out(actions_of(operation, plan, active))
             torch.testing.assert_close(model(X), expected, rtol=0, atol=1e-5)
         operation.carry_out(())
     assert_same(picture(model), before)

@@ -79,6 +79,13 @@ def frozen() -> nn.Module:
     return model
 
 
+def converted() -> nn.Module:
+    model = make()
+    batchnorm.statistics.checkpoint_safe(model)
+    batchnorm.convert(model, "frozen")
+    return model
+
+
 def by_batches(model: nn.Module) -> None:
     with use_batch_statistics(model):
         model(X)
@@ -93,6 +100,9 @@ VERBS: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module], object]]] 
     "use_batch_statistics": (make, by_batches),
     "freeze": (make, lambda model: batchnorm.freeze(model, affine=True)),
     "unfreeze": (frozen, batchnorm.unfreeze),
+    "convert": (converted, lambda model: batchnorm.convert(model, "group")),
+    "convert and prove": (make, lambda model: batchnorm.convert(model, example_inputs=X)),
+    "revert": (converted, batchnorm.revert),
 }
 
 

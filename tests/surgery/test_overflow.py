@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from batchnorm import fold
-from batchnorm.surgery import _operation
+from batchnorm.surgery._operation import Operation
+from batchnorm.surgery.folding import _actions_of
 
 X = torch.linspace(-1, 1, 2 * 3 * 5 * 5).reshape(2, 3, 5, 5).sin()
 
@@ -43,7 +44,7 @@ def test_a_model_that_overflows_beside_is_folded_and_proved_by_what_is_finite(be
 def test_a_fold_that_breaks_in_the_models_dtype_alone_is_put_back_although_an_output_overflows(monkeypatch, beside):
     model = Overflows(beside).eval()
     before = model(X)
-    edit = _operation.edit_weight
+    edit = _actions_of.edit_weight
 
     def broken(weight, bias, *rest):
         weight, bias = edit(weight, bias, *rest)
@@ -51,15 +52,15 @@ def test_a_fold_that_breaks_in_the_models_dtype_alone_is_put_back_although_an_ou
         return weight, bias + (1.0 if breaks else 0.0)
 
     breaks = False
-    carry_out = _operation.FoldOperation.carry_out
+    carry_out = Operation.carry_out
 
-    def in_own_dtype(self, active):
+    def in_own_dtype(self, actions):
         nonlocal breaks
-        breaks = next(self._model.parameters()).dtype == torch.float32
-        carry_out(self, active)
+        breaks = next(self.model.parameters()).dtype == torch.float32
+        carry_out(self, actions)
 
-    monkeypatch.setattr(_operation, "edit_weight", broken)
-    monkeypatch.setattr(_operation.FoldOperation, "carry_out", in_own_dtype)
+    monkeypatch.setattr(_actions_of, "edit_weight", broken)
+    monkeypatch.setattr(Operation, "carry_out", in_own_dtype)
     report = fold(model, X)
     assert report.outcome_of("norm") != "folded"
     torch.testing.assert_close(model(X), before)
@@ -91,9 +92,9 @@ class Towers(nn.Module):
 def test_a_huge_number_hides_no_other(monkeypatch):
     model = Towers().eval()
     before = model(X)
-    edit = _operation.edit_weight
+    edit = _actions_of.edit_weight
     monkeypatch.setattr(
-        _operation, "edit_weight", lambda weight, bias, *rest: tuple(part + 1e-3 for part in edit(weight, bias, *rest))
+        _actions_of, "edit_weight", lambda weight, bias, *rest: tuple(part + 1e-3 for part in edit(weight, bias, *rest))
     )
     assert fold(model, X).outcome_of("norm") != "folded"
     torch.testing.assert_close(model(X), before)

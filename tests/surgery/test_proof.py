@@ -58,15 +58,15 @@ def net(output):
 
 def make_edits_wrong(monkeypatch):
     """Let every fold make weights that are 1% too large."""
-    from batchnorm.surgery import _operation
+    from batchnorm.surgery.folding import _actions_of
 
-    edit_weight = _operation.edit_weight
+    edit_weight = _actions_of.edit_weight
 
     def wrong(*args):
         weight, bias = edit_weight(*args)
         return 1.01 * weight, bias
 
-    monkeypatch.setattr(_operation, "edit_weight", wrong)
+    monkeypatch.setattr(_actions_of, "edit_weight", wrong)
 
 
 @pytest.mark.parametrize("output", OUTPUTS)

@@ -296,7 +296,7 @@ def test_a_fold_that_fails_at_its_end_has_let_go_of_nothing(monkeypatch):
 
     net = folded()
     before = picture(net)
-    monkeypatch.setattr("batchnorm.surgery._fold._norms", fail)
+    monkeypatch.setattr("batchnorm.surgery.folding._fold._norms", fail)
     with pytest.raises(KeyboardInterrupt, match="stop"):
         fold(net, X, keep_originals=False)
     assert picture(net) == before

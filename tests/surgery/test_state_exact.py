@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from batchnorm import fold, unfold
 from batchnorm.surgery import fold_state, restore_fold, unfolded_tensors
-from batchnorm.surgery._stash import _Folds
+from batchnorm.surgery.folding._stash import _Folds
 
 X = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 

@@ -103,15 +103,15 @@ def test_the_rules_alone_do_not_fold_what_is_not_exact(body):
 
 def test_a_small_output_is_measured_by_its_own_size(monkeypatch):
     """Or a wrong rule would pass the proof of every net that ends in small numbers."""
-    from batchnorm.surgery import _operation
+    from batchnorm.surgery.folding import _actions_of
 
-    edit_weight = _operation.edit_weight
+    edit_weight = _actions_of.edit_weight
 
     def wrong(*args):
         weight, bias = edit_weight(*args)
         return 1.01 * weight, bias
 
-    monkeypatch.setattr(_operation, "edit_weight", wrong)
+    monkeypatch.setattr(_actions_of, "edit_weight", wrong)
     model = Net(lambda m, x: m.bn(m.conv(x)) * 1e-5)
     assert fold(model, X).outcome_of("bn") == "scale-shifted"
 

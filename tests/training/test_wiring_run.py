@@ -10,7 +10,7 @@ from batchnorm.errors import InputError
 from batchnorm.models import build
 from batchnorm.runs import ModelCard, save_model, wiring_of_run
 from batchnorm.surgery import make_plan
-from batchnorm.surgery._wiring_record import rows_of
+from batchnorm.surgery.folding._wiring_record import rows_of
 from batchnorm.wiring import trace
 
 X = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))

@@ -38,7 +38,7 @@ class Fold:
     batch_size: Annotated[int, arg(metavar="N")] = FOLD_BATCH
     """images per batch of the check and of the timing"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """function that builds the model, if it is your own"""
+    """builds the model, if it is yours; also timm:NAME"""
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """function that makes its norm layers, if they are yours"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()

@@ -57,7 +57,8 @@ def _tables(facts: dict[str, Any]) -> Iterator[Table]:
         *([f"compiled kernels are in {place}"] if (place := facts["kernels"]["folder"]) else []),
     )
     yield Table((names, what), tuple(rows), notes=places)
-    yield Table((names, what), tuple(facts["models"].items()), "models")
+    others = ("timm:NAME and torchvision:NAME are nets of these libraries, with pip install 'batchnorm[zoo]'",)
+    yield Table((names, what), tuple(facts["models"].items()), "models", others)
     columns = (Column("route", "left"), *(Column(name, "left", wrap=True) for name in ("when", "why")))
     for function, found in groupby(TABLE, key=attrgetter("function")):
         title = ROUTES_OF.get(function, f"routes of {function}: the first that fits is taken")

@@ -18,6 +18,7 @@ from ..errors import FaultError, InputError, MistakeError, did_you_mean
 from ..ranks import RankError
 from ._arguments import ready
 from ._bench import Bench
+from ._convert import Convert
 from ._data import Fetch, List
 from ._evaluate import Evaluate
 from ._fold import Fold, Unfold
@@ -54,6 +55,7 @@ COMMANDS: dict[str, type] = {
     "fold": Fold,
     "unfold": Unfold,
     "predict": Predict,
+    "convert": Convert,
     "wiring": Wiring,
     "info": Info,
     "data": Data,

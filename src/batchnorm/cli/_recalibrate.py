@@ -61,7 +61,7 @@ class Recalibrate:
     plot: Annotated[Path | None, arg(metavar="FILE")] = None
     """draw how stale each layer was (.svg or .png)"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """function that builds the model, if it is your own"""
+    """builds the model, if it is yours; also timm:NAME"""
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """function that makes its norm layers, if they are yours"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()

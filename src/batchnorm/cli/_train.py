@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 
 from ..errors import InputError, Setting
-from ..models import is_builtin, names_own_norm
+from ..models import file_may_name, names_own_norm
 from ..progress import watch_training
 from ..ranks import processes
 from ..records import to_dict
@@ -81,7 +81,7 @@ class Train:
         if known.resume:
             config = _config(lambda: RunFolder.open(known.resume).read_config())
             # Only what the caller types may name code that runs: the config is a file like any other.
-            if not is_builtin(config.model) and known.model is None:
+            if not file_may_name(config.model) and known.model is None:
                 raise foreign_net(config.model)
             if known.data is None:
                 source_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
@@ -106,7 +106,7 @@ class Train:
                 with trusting_norm(config.norm if names_own_norm(config.norm) else None):
                     trained = resume(
                         self.resume,
-                        model=None if is_builtin(config.model) else config.model,
+                        model=None if file_may_name(config.model) else config.model,
                         source=None if is_named(config.data) else config.data,
                         watcher=watcher,
                         tune_allocator=config.tune_allocator,
@@ -124,7 +124,7 @@ class Train:
     def _refuse_other_options(self, run: Path, config: TrainConfig) -> None:
         begun = _config(lambda: RunFolder.open(run).read_config())
         # What is the caller's own is named again, and may have another name today.
-        renamed = {"model": is_builtin(begun.model), "data": is_named(begun.data)}
+        renamed = {"model": file_may_name(begun.model), "data": is_named(begun.data)}
         other = [name for name in differences(config, begun) if name not in MAY_DIFFER and renamed.get(name, True)]
         if other:
             given = tuple(part for name in other for part in (", ", Setting(name)))[1:]

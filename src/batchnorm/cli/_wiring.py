@@ -34,7 +34,7 @@ class Wiring:
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """another data set than the run's, or package.module:source"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
-    """function that builds the model, if it is your own"""
+    """builds the model, if it is yours; also timm:NAME"""
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """function that makes its norm layers, if they are yours"""
     input: Annotated[tuple[str, ...], arg(metavar="1x3x224x224")] = ()

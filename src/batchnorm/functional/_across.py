@@ -15,9 +15,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..errors import InputError, RefusedError
+from ..errors import RefusedError
 from ._messages import BACKWARD, CANNOT, COULD, FORWARD, WANTS, Place, exchange
 from ._moments import Moments
+from ._transforms import has_tangent, inside_transform
 from ._unwatched import is_unwatched
 
 _resolve: Callable[..., dist.ProcessGroup] = dist.distributed_c10d._resolve_process_group  # type: ignore[attr-defined]  # as torch's own operators find one
@@ -35,9 +36,11 @@ def across(own: Moments, group: str, mark: Tensor) -> Moments:
 
     Raises:
         RankError: a process does not come, or is somewhere else.
-        InputError: all together have one value per channel, which has no variance.
+        RefusedError: inside a transform of torch.func, or in forward mode, of which others would have to hear.
+        ValueError: all together have one value per channel, which has no variance.
     """
     mean, var, count = own
+    _check_transforms(mean, var)
     unwatched = is_unwatched()
     stance = _stance(own, unwatched=unwatched)
     if stance == COULD:  # no value of this process is differentiated, but what it sends back may be asked for
@@ -51,6 +54,16 @@ def across(own: Moments, group: str, mark: Tensor) -> Moments:
     if stance == COULD and not asked:
         mean, var = mean.detach(), var.detach()
     return Moments(mean, var, int(total))
+
+
+def _check_transforms(*tensors: Tensor) -> None:
+    if inside_transform() or has_tangent(*tensors):
+        raise RefusedError(
+            verb="batch_norm",
+            argument="moments",
+            problem="those of several processes are not gathered inside a transform of torch.func or in forward mode",
+            cure="Take torch.autograd.grad, whose gradients may be differentiated again, or moments='batch'.",
+        )
 
 
 def _stance(own: Moments, *, unwatched: bool) -> int:
@@ -105,12 +118,10 @@ def _exchanged(mean: Tensor, var: Tensor, count: Tensor, group: str, mark: Tenso
 
 def _checked(total: Tensor, group: dist.ProcessGroup) -> Tensor:
     if total == 1:
-        raise InputError(
-            verb="batch_norm",
-            argument="x",
-            expected=f"more than 1 value per channel when training, in {group.size()} processes together",
-            got="1, which has no variance",
-            cure="Use larger batches, drop a last batch of 1 (DataLoader(drop_last=True)), or evaluate (model.eval()).",
+        raise ValueError(
+            f"batch_norm: expected more than 1 value per channel when training, got 1 in {group.size()} processes "
+            "together: one value has no variance. Use larger batches, drop a last batch of 1 "
+            "(DataLoader(drop_last=True)), or evaluate (model.eval())."
         )
     return total
 

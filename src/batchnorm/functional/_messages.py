@@ -5,7 +5,7 @@ of a norm with many channels, is sent once all are known to be at the same place
 shorter for the longer on one process, and abort another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,8 +15,9 @@ from torch import Tensor
 from ..errors import RefusedError
 from ..ranks import RankError
 
-FORWARD, BACKWARD = 1, 2
-"""Where in a norm a process is."""
+FORWARD, BACKWARD = float(0x5B0F), float(0x5B0B)
+"""Where in a norm a process is; no number that a message of others would begin with."""
+_WAYS = {FORWARD: "forward", BACKWARD: "backward"}
 COULD, WANTS, CANNOT = 0, 1, 2
 """Whether a process takes part in a backward: if another one asks for it, in any case, or not at all."""
 
@@ -104,10 +105,10 @@ def _check(places: Sequence[Place], group: dist.ProcessGroup) -> None:
         )
 
 
-def _told(places: Sequence[Place], group: dist.ProcessGroup, words: object) -> str:
+def _told(places: Sequence[Place], group: dist.ProcessGroup, words: Callable[[Place], str]) -> str:
     ranks: dict[str, list[int]] = {}
     for rank, place in zip(dist.get_process_group_ranks(group), places, strict=True):
-        ranks.setdefault(words(place), []).append(rank)  # type: ignore[operator]
+        ranks.setdefault(words(place), []).append(rank)
     return "; ".join(f"{_named(of)} {said}" for said, of in ranks.items())
 
 
@@ -116,10 +117,11 @@ def _named(ranks: list[int]) -> str:
 
 
 def _where(place: Place) -> str:
-    way = {FORWARD: "forward", BACKWARD: "backward"}.get(int(place.way), "elsewhere")
+    if place.way not in _WAYS:
+        return "in no norm, but sends something else by the same process group"
+    way = _WAYS[place.way]
     return f"in norm {place.number:.0f} ({place.channels:.0f} channels, {way})"
 
 
 def _how(place: Place) -> str:
-    said = {WANTS: "will go back through it", COULD: "can go back through it"}
-    return said.get(int(place.stance), "runs without gradients")
+    return ("can go back through it", "will go back through it", "runs without gradients")[int(place.stance)]

@@ -14,7 +14,7 @@ from ._between import between
 from ._channels import sizes_are_known
 from ._masked import Take, check_mask, masked
 from ._slices import sliced
-from .sources import BATCH, RUNNING, Source, as_source, is_plain
+from .sources import BATCH, RUNNING, Source, as_source, gathers, is_plain
 
 
 def resolve(a: Arguments) -> Arguments:
@@ -62,10 +62,21 @@ def sourced(route: str, a: Arguments, source: Source, take: Take) -> Tensor:
     if source.takes_mask:
         return masked(route, a, source, take)
     if type(source).sizes is not Source.sizes:
+        _check_uncut(source)
         sizes = _sizes(a, source)
         if len(sizes) > 1:
             return sliced(route, a, source, sizes)
     return take(route, _by_batch(a, source)) if is_plain(source) else between(route, a, source)
+
+
+def _check_uncut(source: Source) -> None:
+    if gathers(source):
+        raise InputError(
+            argument="moments",
+            expected="a source that either cuts a batch (sizes) or gathers one (gathered)",
+            got=f"{type(source).__name__}, which does both",
+            cure="Processes may cut theirs into other numbers of slices, and would wait for each other.",
+        )
 
 
 def _sizes(a: Arguments, source: Source) -> tuple[int, ...]:

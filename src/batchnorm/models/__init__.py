@@ -1,12 +1,14 @@
 """Image classifiers in which the norm layer is an argument: this library's, PyTorch's, none, or your own.
 
-All of them take the same first arguments `(num_classes, in_channels, image_size, width)` and the same keywords `norm`,
-`activation` and `norm_place`. `docs/models.md` compares them.
+Those of this library take the same first arguments `(num_classes, in_channels, image_size, width)` and the same
+keywords `norm`, `activation` and `norm_place`; `build` makes those of timm and torchvision, too. `docs/models.md`
+compares them.
 """
 
 from ._build import BuiltIn as BuiltIn
 from ._build import available as available
 from ._build import build as build
+from ._build import file_may_name as file_may_name
 from ._build import is_builtin as is_builtin
 from ._conv_bn_net import ConvBNNet as ConvBNNet
 from ._mlp import MLP as MLP
@@ -21,6 +23,9 @@ from ._resnet import resnet18 as resnet18
 from ._resnet import resnet20 as resnet20
 from ._size import TooLargeError as TooLargeError
 from ._size import at_most as at_most
+from ._zoo import build_from_zoo as build_from_zoo
+from ._zoo import is_in_zoo as is_in_zoo
+from ._zoo_import import how_to_mend as how_to_mend
 
 __all__ = [
     "MLP",

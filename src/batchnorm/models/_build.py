@@ -14,6 +14,7 @@ from ._norm_act import Norm, NormPlace
 from ._own_model import build_own
 from ._plain_net import PlainNet
 from ._resnet import resnet18, resnet20
+from ._zoo import build_from_zoo, is_in_zoo
 
 
 class BuiltIn(NamedTuple):
@@ -46,13 +47,23 @@ def available() -> tuple[BuiltIn, ...]:
 def is_builtin(name: str) -> bool:
     """Whether a name means a model of this library, whatever its case.
 
-    A model file may name only these: a file is data, and must never choose code that is imported.
-
     Example:
         >>> is_builtin("convbnnet"), is_builtin("os:system")
         (True, False)
     """
     return name.casefold() in _BY_NAME
+
+
+def file_may_name(name: str) -> bool:
+    """Whether a name is looked up among nets, and nowhere else: here, or in the registry of timm or torchvision.
+
+    A model file may name only these: a file is data, and must never choose code that is imported.
+
+    Example:
+        >>> file_may_name("convbnnet"), file_may_name("timm:resnet18"), file_may_name("os:system")
+        (True, True, False)
+    """
+    return is_builtin(name) or is_in_zoo(name)
 
 
 def build(
@@ -66,7 +77,11 @@ def build(
     norm_place: NormPlace = "before",
     **model_args: Any,
 ) -> nn.Module:
-    """Build a model by its name: one of this library's, or a function of your own.
+    """Build a model by its name: one of this library's, of timm's or torchvision's, or a function of your own.
+
+    `timm:NAME` and `torchvision:NAME` are nets in the registries of these libraries, with random weights. Their batch
+    norms become this library's by `norm="batchnorm"`, stay as they are by `"torch"`, and go by `"none"`. They have
+    their own `activation` and order of layers.
 
     A function of one's own, `package.module:function`, is imported (the current folder comes
     first) and called with those of the named arguments that its signature has, and with all of
@@ -74,7 +89,7 @@ def build(
     parameter for is an error, never silently dropped.
 
     Args:
-        name: a name of `available()` in any case, or `package.module:function`.
+        name: a name of `available()` in any case, `timm:NAME`, `torchvision:NAME`, or `package.module:function`.
         num_classes: outputs.
         in_channels: channels of the images.
         image_size: height and width of the images.
@@ -84,8 +99,8 @@ def build(
         model_args: further arguments of this model, e.g. `width` or `depth`.
 
     Raises:
-        InputError: an unknown name, arguments that the model cannot take, or a function that
-            raises or returns no Module.
+        InputError: an unknown name, a library that is not installed, arguments that the model cannot take, or a
+            function that raises or returns no Module.
 
     Example:
         >>> model = build("MLP", num_classes=3, in_channels=1, image_size=8, width=16)
@@ -100,21 +115,26 @@ def build(
         raise InputTypeError(argument="model", expected="the name of a net", got=got)
     style = {"norm": norm, "activation": activation, "norm_place": norm_place}
     shape = {"num_classes": num_classes, "in_channels": in_channels, "image_size": image_size}
+    if is_in_zoo(name):
+        return build_from_zoo(name, shape, {"norm": norm} | _asked(style), model_args)
     if ":" in name:
-        asked = {key: value for key, value in style.items() if value != _STYLE_DEFAULTS[key]}
-        return build_own(name, shape | style, asked | model_args)
+        return build_own(name, shape | style, _asked(style) | model_args)
     if not is_builtin(name):
         names = tuple(entry.name for entry in _MODELS)
         raise InputError(
             f"unknown name {name!r}",
             argument="model",
-            expected=f"one of {', '.join(names)}, or package.module:function",
+            expected=f"one of {', '.join(names)}, timm:NAME, torchvision:NAME or package.module:function",
             cure=did_you_mean(name, names),
         )
     return _build_in(name, shape | style, model_args)
 
 
 _STYLE_DEFAULTS = {"norm": "batchnorm", "activation": "relu", "norm_place": "before"}
+
+
+def _asked(style: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in style.items() if value != _STYLE_DEFAULTS[key]}
 
 
 def _build_in(name: str, arguments: dict[str, Any], model_args: dict[str, Any]) -> nn.Module:

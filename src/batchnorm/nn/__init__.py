@@ -11,6 +11,7 @@ from batchnorm.functional import Source as Source
 from batchnorm.functional import State as State
 from batchnorm.functional import Sync as Sync
 
+from ._activated_by import ACTIVATED_BY as ACTIVATED_BY
 from ._add import BatchNormAdd2d as BatchNormAdd2d
 from ._forward import Forward as Forward
 from ._ghost import GhostBatchNorm1d as GhostBatchNorm1d

@@ -23,7 +23,9 @@ from batchnorm.functional import (
 )
 
 from ..errors import InputError, InputTypeError
+from ._activated_by import ACTIVATED_BY, ActivatedBy
 from ._guard import GuardedEps
+from ._loading import Loads
 from ._moments_of import MomentsOf, given_to
 from ._recomputing import is_recomputing
 from ._scripted import Scripted, is_scripting
@@ -31,7 +33,7 @@ from ._traced import is_proxy, method_node, module_node
 from ._trial import trial_of
 
 
-class Forward(Scripted, _BatchNorm):
+class Forward(Scripted, Loads):
     """torch's state, a forward that is one call, and the two options that torch does not have."""
 
     __constants__ = [*_BatchNorm.__constants__, *Scripted.__constants__, "axes"]  # noqa: RUF012  # torch's convention
@@ -40,6 +42,7 @@ class Forward(Scripted, _BatchNorm):
     own_step: ClassVar[str | None] = None  # what the layer does besides normalizing and activating
     finds_by_torch: ClassVar[bool] = True  # whether the class leaves it to torch what a name of its state stands for
     checkpoint_safe: bool = True  # whether a forward that a backward runs again leaves the statistics as they are
+    activation: Any = ActivatedBy()
     eps = GuardedEps()
     moments = MomentsOf()
 
@@ -54,7 +57,7 @@ class Forward(Scripted, _BatchNorm):
         super().__init__(*torchs, **named)  # torch's, which its lazy layers take without the first
         check_activation(activation)
         check_route(route)
-        self.activation: Activation = activation
+        self.activation = activation
         self.route: str = route
         self.moments = moments
         self.__dict__["_tracking"] = None  # there from the start: compiled code looks only at what there was
@@ -105,6 +108,11 @@ class Forward(Scripted, _BatchNorm):
 
     def __prepare_scriptable__(self) -> Self:
         """What torch.jit.script asks for first: the layer, if it may run by the operator of torch."""
+        if ACTIVATED_BY in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}: torch.jit.script compiles a layer with an activation of its own, got one that "
+                f"calls {' and '.join(self.__dict__[ACTIVATED_BY])} in its place. Call batchnorm.revert(model) first."
+            )
         if given_to(self) is not None:
             raise RuntimeError(
                 f"{type(self).__name__}: torch.jit.script compiles a layer to torch's operator, expected "

@@ -8,7 +8,7 @@ from torch.nn.parameter import is_lazy
 
 from batchnorm.functional import Sync
 
-from ..errors import InputTypeError, RefusedError
+from ..errors import RefusedError
 from ._forward import Forward
 from ._moments_of import check_moments, given_to
 
@@ -19,11 +19,13 @@ def synchronized(module: nn.Module, kind: type[Forward], group: Any) -> nn.Modul
     """The model with its norms replaced, or the layer of `kind` that replaces the module.
 
     Raises:
-        InputTypeError: `module` is no module.
+        TypeError: `module` is no module.
         RefusedError: a norm computes something else. Nothing has been changed.
     """
     if not isinstance(module, nn.Module):
-        raise InputTypeError(verb=_VERB, argument="module", expected="a torch.nn.Module", got=type(module).__name__)
+        raise TypeError(
+            f"{_VERB}: module must be a torch.nn.Module, got {type(module).__name__}. Pass a model or a norm."
+        )
     source = Sync(group)
     norms = {name: norm for name, norm in module.named_modules() if isinstance(norm, _BatchNorm)}
     for name, norm in norms.items():
@@ -46,6 +48,8 @@ def _made(norm: nn.Module, kind: type[Forward], source: Sync) -> nn.Module:
     for name, held in vars(norm).items():
         if name not in ("_source", "process_group"):
             made.__dict__[name] = held.copy() if name in ("_parameters", "_buffers", "_modules") else held
+    for name in norm._modules:  # an activation that is a module, before which None would be found
+        made.__dict__.pop(name, None)
     return made
 
 

@@ -17,6 +17,7 @@ from ._find import forward_of as forward_of
 from ._find import is_norm as is_norm
 from ._find import is_stock as is_stock
 from ._find import without_statistics as without_statistics
+from ._forwards import run_alone as run_alone
 from ._frozen import Frozen as Frozen
 from ._frozen import asked_of as asked_of
 from ._frozen import has_own_train as has_own_train

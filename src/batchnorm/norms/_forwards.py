@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..calls import Call
 from ..functional import BATCH, Source, gathers
-from ..transaction import Transaction, transaction
+from ..transaction import Attributes, Transaction, transaction
 from ._find import Norm, are_stock, forward_of
 from ._look import Look, Seen
 from ._modes import Modes, reasons
@@ -126,12 +126,18 @@ def make_ready(change: Transaction, norms: Sequence[Norm]) -> None:
             if module.__dict__.get("_tracking") is not None:  # what a block keeps back, and only for its time
                 change.set(module, "_tracking", None)
             source = getattr(module, "moments", None)
-            if isinstance(source, Source) and (
-                gathers(source.at(training=True)) or not source.at(training=True).tracks
-            ):
+            if isinstance(source, Source) and not source.at(training=True).tracks:
                 change.set(module, "moments", BATCH)
-            if isinstance(module, nn.SyncBatchNorm) and forward_of(module) is nn.SyncBatchNorm.forward:
-                change.set(module, "forward", MethodType(_BatchNorm.forward, module))
+            run_alone(change, module)
+
+
+def run_alone(change: Transaction | Attributes, module: nn.Module) -> None:
+    """Let a synchronized norm go by its own batch: the other processes need not be where this one is."""
+    source = getattr(module, "moments", None)
+    if isinstance(source, Source) and gathers(source.at(training=True)):
+        change.set(module, "moments", BATCH)
+    if isinstance(module, nn.SyncBatchNorm) and forward_of(module) is nn.SyncBatchNorm.forward:
+        change.set(module, "forward", MethodType(_BatchNorm.forward, module))
 
 
 def _first_line(error: Exception | None) -> str:

@@ -40,6 +40,7 @@ from ._recalibration import Numbers as Numbers
 from ._recalibration import Recalibration as Recalibration
 from ._recalibration import Round as Round
 from ._recalibration_cells import STALE as STALE
+from ._run_conversion import RunConversion as RunConversion
 from ._run_fold import RunFold as RunFold
 from ._run_recalibration import Judgement as Judgement
 from ._run_recalibration import RunRecalibration as RunRecalibration
@@ -93,6 +94,7 @@ __all__ = [
     "Prediction",
     "Recalibration",
     "Round",
+    "RunConversion",
     "RunFold",
     "RunRecalibration",
     "Scores",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..tables import Cell, Column, Mark, Table, counted
+from ._fold_cells import power
 
 if TYPE_CHECKING:
     from ._conversion import ConvertedNorm, ConvertProof, ConvertReport
@@ -48,7 +49,7 @@ def _words(report: "ConvertReport") -> tuple[tuple[str, str], ...]:
 def _proved(report: "ConvertReport") -> str:
     if report.proof is None:
         return ""
-    return f"; equal in {' and '.join(report.proof.modes)} to {report.proof.error:.0e}"
+    return f"; equal in {' and '.join(report.proof.modes)} to {power(report.proof.error)}"
 
 
 def _proof_line(proof: "ConvertProof") -> str:

@@ -1,11 +1,12 @@
 """What was done with the norms of a model that was folded."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import InputError
 from ..tables import Table
 from ._fold_cells import report_tables, summary
+from ._outcomes import Outcomes
 from ._shown import Shown
 
 
@@ -51,7 +52,7 @@ class FoldProof:
 
 
 @dataclass(frozen=True, repr=False)
-class FoldReport(Shown):
+class FoldReport(Outcomes, Shown):
     """What `fold` has done; printing it begins with one line about all norms, then a row for each.
 
     Attributes:
@@ -77,21 +78,9 @@ class FoldReport(Shown):
     milliseconds_before: float | None = None
     milliseconds_after: float | None = None
 
-    def outcome_of(self, name: str) -> str:
-        """What became of a norm.
-
-        Raises:
-            ValueError: the model has no norm of that name.
-        """
-        for norm in self.norms:
-            if norm.name == name:
-                return norm.outcome
-        known = ", ".join(norm.name for norm in self.norms) or "none"
-        raise InputError(argument="name", expected="the name of a norm", got=repr(name), cure=f"The model has {known}.")
-
-    def named(self, outcome: str) -> tuple[str, ...]:
-        """The names of the norms with that outcome."""
-        return tuple(norm.name for norm in self.norms if norm.outcome == outcome)
+    def outcomes(self) -> Iterable[tuple[str, str]]:
+        """Return the name of each norm of the model, and what became of it."""
+        return ((norm.name, norm.outcome) for norm in self.norms)
 
     def tables(self) -> dict[str, Table]:
         """Return `"norms"`: what became of each, and into what it went, or why not."""

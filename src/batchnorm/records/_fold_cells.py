@@ -53,15 +53,15 @@ def counts(report: "FoldReport") -> str:
 
 
 def _equal(proof: "FoldProof") -> str:
-    fine, own = proof.error_float64, _power(proof.error)
+    fine, own = proof.error_float64, power(proof.error)
     if proof.dtype == "float64":
         return f"outputs equal to {own} in float64"
     if fine is None:
         return f"outputs equal to {own} in {proof.dtype} (not proved in float64)"
-    return f"outputs equal to {_power(fine)} in float64 ({own} in {proof.dtype})"
+    return f"outputs equal to {power(fine)} in float64 ({own} in {proof.dtype})"
 
 
-def _power(error: float) -> str:
+def power(error: float) -> str:
     """One digit that counts: `6e-7`."""
     return f"{error:.0e}".replace("e-0", "e-") if error else "0"
 

@@ -1,9 +1,11 @@
 """What did `freeze` or `unfreeze` change in a model, and what was so before?"""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ..tables import NONE, Column, Table, counted
+from ._outcomes import Outcomes
 from ._shown import Shown
 
 
@@ -18,10 +20,11 @@ class NormFreezing:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Freezing(Shown):
+class Freezing(Outcomes, Shown):
     """What `batchnorm.freeze` or `batchnorm.unfreeze` did.
 
-    `norms` are those that were meant, in the order of `named_modules`, also where there was nothing to do.
+    `norms` are those that were meant, in the order of `named_modules`, also where there was nothing to do: `outcome_of`
+    is "frozen" or "released", or "already" there. `notes` are sentences for the user. There is nothing to prove.
 
     Example:
         >>> import torch
@@ -31,6 +34,8 @@ class Freezing(Shown):
         >>> print(record.table().csv())
         norm,statistics,parameters
         1,frozen,"weight, bias"
+        >>> record.outcome_of("1"), record.named("already")
+        ('frozen', ())
         >>> record.statistics, record.parameters, freeze(net).already
         (('1',), ('1.weight', '1.bias'), ('1',))
     """
@@ -39,6 +44,14 @@ class Freezing(Shown):
 
     verb: Literal["freeze", "unfreeze"]
     norms: tuple[NormFreezing, ...]
+    notes: tuple[str, ...] = ()
+
+    proof: ClassVar[None] = None
+
+    def outcomes(self) -> Iterable[tuple[str, str]]:
+        """Return the name of each norm that was meant, and what became of it."""
+        done = "frozen" if self.verb == "freeze" else "released"
+        return ((norm.name, done if norm.statistics or norm.parameters else "already") for norm in self.norms)
 
     @property
     def statistics(self) -> tuple[str, ...]:

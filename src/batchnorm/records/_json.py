@@ -14,6 +14,7 @@ from ._freezing import Freezing
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
+from ._run_conversion import RunConversion
 from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
 from ._training import EpochRecord, Evaluation, Prediction, TrainResult
@@ -30,6 +31,7 @@ Record = (
     | RunRecalibration
     | FoldReport
     | ConvertReport
+    | RunConversion
     | RunFold
     | WiringRecord
     | Benchmark
@@ -47,6 +49,7 @@ RECORDS: dict[str, type[Record]] = {
         RunRecalibration,
         FoldReport,
         ConvertReport,
+        RunConversion,
         RunFold,
         WiringRecord,
         Benchmark,

@@ -23,7 +23,7 @@ class Outcomes:
         found = dict(self.outcomes())
         if name not in found:
             cure = did_you_mean(str(name), found)
-            known = f"The norms are {', '.join(found)}." if found else "There is none."
+            known = f"The model has {', '.join(found) or 'none'}."
             raise InputError(argument="name", expected="the name of a norm", got=repr(name), cure=f"{known}{cure}")
         return found[name]
 

@@ -5,12 +5,14 @@ channel, that of the means in sigmas and `|log|` of the ratio of `var + eps`. A 
 finite: statistics that were NaN before, say.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from ..tables import Table
 from ._numbers import Signed
+from ._outcomes import Outcomes
 from ._pictures import draw_drift
 from ._recalibration_cells import STALE, channels_table, norms_table
 from ._shown import Shown
@@ -102,12 +104,12 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Recalibration(Shown):
+class Recalibration(Outcomes, Shown):
     """What `batchnorm.recalibrate` did; `batchnorm recalibrate --json` prints it within what it says of the run.
 
     `samples` and `batches` are those of one pass, of all `ranks` together. `depth` is that of the deepest norm,
     `exact_depth` how deep the statistics are exact (`None` for `average`). `skipped` names the norms that were left
-    alone, each with the reason. `notes` are sentences for the user.
+    alone, each with the reason. `notes` are sentences for the user. `outcome_of` a norm is its state, or "skipped".
 
     Example:
         >>> import torch
@@ -136,6 +138,15 @@ class Recalibration(Shown):
     rounds: tuple[Round, ...]
     certificate: Certificate | None
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def proof(self) -> Certificate | None:
+        """The certificate, by the name that every report has for what was found when it was looked again."""
+        return self.certificate
+
+    def outcomes(self) -> Iterable[tuple[str, str]]:
+        """Return the name of each norm and its state; that of one that was left alone is "skipped"."""
+        return (*((norm.name, norm.state) for norm in self.norms), *((name, "skipped") for name in self.skipped))
 
     def tables(self) -> dict[str, Table]:
         """Return `"norms"`: how far each was off, how sure the new statistics are, what is left."""

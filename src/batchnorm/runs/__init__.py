@@ -13,6 +13,10 @@ from ._config import differences as differences
 from ._config import read_config as read_config
 from ._config import write_config as write_config
 from ._confusion_picture import confusion_picture as confusion_picture
+from ._convert_checkpoint import convert_checkpoint as convert_checkpoint
+from ._convert_checkpoint import revert_checkpoint as revert_checkpoint
+from ._convert_run import convert_run as convert_run
+from ._convert_run import revert_run as revert_run
 from ._environment import pick_device as pick_device
 from ._environment import torch_settings as torch_settings
 from ._evaluate import evaluate as evaluate
@@ -83,6 +87,8 @@ __all__ = [
     "RunRecalibrationWatcher",
     "TrainConfig",
     "TrainingInterrupted",
+    "convert_checkpoint",
+    "convert_run",
     "evaluate",
     "fold_checkpoint",
     "fold_run",
@@ -94,6 +100,8 @@ __all__ = [
     "read_image",
     "recalibrate_checkpoint",
     "recalibrate_run",
+    "revert_checkpoint",
+    "revert_run",
     "save_folded",
     "save_model",
     "trusting_norm",

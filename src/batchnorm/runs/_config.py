@@ -40,7 +40,7 @@ class TrainConfig:
     """
 
     model: str = "ConvBNNet"
-    """see `batchnorm info`, or package.module:function"""
+    """see `batchnorm info`; timm:NAME; package.module:function"""
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
     norm: str = "batchnorm"

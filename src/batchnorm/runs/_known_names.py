@@ -43,7 +43,11 @@ def unknown_name(option: str, value: str, model: str) -> Fault | None:
         return None
     if option == "model":
         names = [entry.name for entry in models.available()]
-        return None if models.is_builtin(value) else _unknown(option, value, names, "package.module:function")
+        return (
+            None
+            if models.is_builtin(value)
+            else _unknown(option, value, names, "timm:NAME", "torchvision:NAME", "package.module:function")
+        )
     if option == "data":
         return None if isinstance(value, OwnData) else unknown_data(option, value)
     if option == "device":

@@ -13,10 +13,11 @@ from torch import nn
 from ..data import Normalization
 from ..errors import ForPython, InputError, Setting, Words
 from ..files import as_path, atomic_write, in_short, one_line, read_json, refused
-from ..models import TooLargeError, at_most, build, is_builtin
+from ..models import build, file_may_name
 from ..nn import set_moments
 from ._finite import nonfinite_entry
-from ._own_net import foreign_net, name_of, twin_of
+from ._net_of_card import net_of_card
+from ._own_net import foreign_net, name_of
 from ._own_norm import norm_in_file
 from ._safetensors import check_digest, read_fold, read_safetensors, safetensors_bytes
 from ._trainable_moments import unfit_moments
@@ -52,13 +53,14 @@ class ModelCard:
         """Build the net, untrained.
 
         Args:
-            model: the caller's own `package.module:function`; a net that is not built in is built only when its
-                user names it, for a file must not choose which code runs.
+            model: the caller's own `package.module:function`. A net that is neither of this package nor in the
+                registry of timm or torchvision is built only when its user names it, for a file must not choose which
+                code runs.
 
         Raises:
-            InputError: the card names a net that is not built in and `model` is `None`, or it cannot be built.
+            InputError: the card names such a net and `model` is `None`, or it cannot be built.
         """
-        if model is None and not is_builtin(self.model):
+        if model is None and not file_may_name(self.model):
             raise foreign_net(self.model)
         norm = norm_in_file(self.arguments.get("norm"))
         arguments = {**self.arguments, **({"norm": norm} if "norm" in self.arguments else {})}
@@ -126,8 +128,8 @@ def load_model(path: Path | str, model: nn.Module | str | None = None) -> tuple[
 
     Args:
         path: a `model.safetensors` that `save_model` wrote.
-        model: the caller's own net, if it is not one of this package: `package.module:function`, see
-            `ModelCard.build`, or a module, of which a copy takes the weights.
+        model: the caller's own net, if the file cannot name it: `package.module:function`, see `ModelCard.build`, or a
+            module, of which a copy takes the weights.
 
     Raises:
         InputError: no such file, a broken or foreign one, or weights that do not fit the net.
@@ -136,7 +138,7 @@ def load_model(path: Path | str, model: nn.Module | str | None = None) -> tuple[
     path, name = as_path(path, "path"), name_of(model)
     tensors, metadata = read_safetensors(path)
     card = _read_card(path, metadata)
-    net = _built(path, card, model, tensors)
+    net = net_of_card(path, card, model, tensors)
     _load(path, net, name or card.model, tensors, metadata)
     check_digest(path, tensors, metadata)
     broken = nonfinite_entry(net)
@@ -154,45 +156,6 @@ def load_card(path: Path | str) -> ModelCard:
         InputError: no such file, or a broken or foreign one.
     """
     return _read_card(Path(path), read_safetensors(Path(path))[1])
-
-
-def _built(
-    path: Path, card: ModelCard, model: nn.Module | str | None, tensors: Mapping[str, torch.Tensor]
-) -> nn.Module:
-    """Build the net of a card; a net of this package may have no more numbers than the file."""
-    # The mode first: a norm that has been folded away is out of reach of what comes later.
-    if isinstance(model, nn.Module):
-        twin = twin_of(model, tensors).eval()
-        card.set_moments(twin)
-        return twin
-    _check_norm(path, card)
-    try:
-        norm_in_file(card.arguments.get("norm"))  # whether it may be used is for the reader to say, in his words
-    except InputError as error:
-        raise InputError((f"{path}: ", error.fault)) from None
-    try:
-        if not model or is_builtin(model):
-            # First by its sizes alone, which take no memory.
-            with torch.device("meta"), at_most(sum(map(torch.numel, tensors.values()))):
-                card.build(model)
-        return card.build(model).eval()
-    except InputError as error:
-        misfit = isinstance(error.__cause__, TooLargeError)
-        if misfit:
-            said = f"its weights do not fit {model or card.model}: {error.__cause__}"
-            raise InputError(f"{path}: {said}") from error
-        # What is wrong with the file's own arguments is told in its words; another net is for the reader to name.
-        known = model is None and is_builtin(card.model)
-        raise InputError((f"{path}: ", in_short(error, 500) if known else error.fault)) from error
-
-
-def _check_norm(path: Path, card: ModelCard) -> None:
-    """Ask first whether the norm layers may be the caller's own: what he has to say for it is not cut."""
-    if is_builtin(card.model):  # of another net that nobody names, that is said first
-        try:
-            norm_in_file(card.arguments.get("norm"))
-        except InputError as error:
-            raise InputError((f"{path}: ", error.fault)) from error
 
 
 def _load(path: Path, net: nn.Module, name: str, tensors: dict[str, torch.Tensor], metadata: Mapping[str, str]) -> None:

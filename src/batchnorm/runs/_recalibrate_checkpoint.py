@@ -1,6 +1,6 @@
 """A checkpoint of one's own net, with the statistics of a data set: a state_dict in, a file of the same kind out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,11 +21,9 @@ from ._for_all import file_for_all, judge_together, record_for_all
 from ._given_options import check_options
 from ._new_file import check_new_file, nothing_written, write_new_file
 from ._own_data import source_of
-from ._pickle_file import pickle_bytes
 from ._recalibrate_run import DEFAULT_RECALIBRATION, compare
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
-from ._safetensors import DIGEST, PICKLES, lone_tensors
-from ._state_dict import read_state_dict
+from ._state_dict import read_state_dict, state_dict_bytes
 
 
 def recalibrate_checkpoint(
@@ -126,7 +124,7 @@ def recalibrate_checkpoint(
             recalibration=record,
         )
         compare(said, told)
-        content = b"" if target is None else _bytes(target, path, written, metadata)
+        content = b"" if target is None else state_dict_bytes(target, path, written, metadata)
 
         def write() -> RunRecalibration:
             return said if target is None else replace(said, sha256=write_new_file(target, content))
@@ -213,13 +211,3 @@ def _plan(
     return RecalibrationPlan(
         model, source.info.name, split, images.count, len(images), augmented=False, method=method, device=str(device)
     )
-
-
-def _bytes(target: Path, path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    from safetensors.torch import save
-
-    ending = next((end for end in (target.suffix, path.suffix) if end in (".safetensors", *PICKLES)), ".pt")
-    if ending != ".safetensors":
-        return pickle_bytes(lone_tensors(tensors))
-    about = {key: value for key, value in metadata.items() if key != DIGEST}
-    return save(lone_tensors(tensors), about or None)

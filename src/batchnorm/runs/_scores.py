@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import RefusedError
+from ..models import how_to_mend
 from ..records import ClassScores, Judgement, Scores
 
 
@@ -52,13 +54,20 @@ def score(outputs: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Scores:
     """Return all scores of `outputs` (N, len(classes)) against `labels` (N,).
 
     A class that was never predicted has precision 0, one that never occurs has recall 0.
+
+    Raises:
+        RefusedError: torchmetrics cannot be imported, because a torchvision is installed that cannot.
     """
-    from torchmetrics.functional.classification import (
-        multiclass_confusion_matrix,
-        multiclass_f1_score,
-        multiclass_precision,
-        multiclass_recall,
-    )
+    try:
+        from torchmetrics.functional.classification import (
+            multiclass_confusion_matrix,
+            multiclass_f1_score,
+            multiclass_precision,
+            multiclass_recall,
+        )
+    except RuntimeError as error:
+        problem = f"torchmetrics, which counts, imports the torchvision that is installed, and that raised: {error}"
+        raise RefusedError(problem, cure=how_to_mend(error)) from error
 
     count, guesses = len(classes), outputs.argmax(1)
     confusion = multiclass_confusion_matrix(guesses, labels, count)

@@ -1,6 +1,6 @@
 """A file with the weights of somebody's net: which tensors are in it, and is it that at all?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from torch import Tensor
@@ -8,8 +8,8 @@ from torch.nn.modules.utils import consume_prefix_in_state_dict_if_present
 
 from ..errors import InputError
 from ._model_file import CHECKPOINT_FORMAT, FORMAT, TRAINING_FORMAT, unfolding
-from ._pickle_file import read_pickle
-from ._safetensors import read_safetensors
+from ._pickle_file import pickle_bytes, read_pickle
+from ._safetensors import DIGEST, PICKLES, lone_tensors, read_safetensors
 
 _FAULT = (
     "expected a state_dict that torch.save wrote, or a safetensors file; this is neither, or damaged, or holds more "
@@ -53,6 +53,24 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             raise InputError(f"{path}: is folded already", cure=("Get back what it was: ", unfolding(path), "."))
         return tensors, metadata
     return _checked(path, read_pickle(path, _FAULT, _ADVICE, legacy=True)), {}
+
+
+def state_dict_bytes(target: Path, source: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """Return the bytes of a checkpoint: safetensors, or a pickle that `torch.load(weights_only=True)` reads.
+
+    Args:
+        target: the file to be, whose name says which of them; any other name gets what `source` is.
+        source: the file that was read.
+        tensors: by their names.
+        metadata: for safetensors; a pickle has none.
+    """
+    from safetensors.torch import save
+
+    ending = next((end for end in (target.suffix, source.suffix) if end in (".safetensors", *PICKLES)), ".pt")
+    if ending != ".safetensors":
+        return pickle_bytes(lone_tensors(tensors))
+    about = {key: value for key, value in metadata.items() if key != DIGEST}
+    return save(lone_tensors(tensors), about or None)
 
 
 def take_off_wrappers(tensors: dict[str, Tensor], names: Iterable[str]) -> str:

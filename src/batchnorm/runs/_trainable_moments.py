@@ -1,7 +1,7 @@
 """Which sources of moments can a training be asked for, and which of them have a population to measure?"""
 
 from ..errors import Fault, FaultError, Setting, did_you_mean
-from ..functional import Blend, Masked, Population, as_source
+from ..functional import Blend, Masked, Population, Sync, as_source
 
 EXAMPLES = {"batch": "batch", "ghost": "ghost:32", "renorm": "renorm:3,5,5000", "population": "population:none"}
 """The sources that a training takes, by name, and a text of each with all that it may say."""
@@ -14,6 +14,10 @@ REFUSED = {
     Blend.name: (
         "trains as 'batch' does, for it mixes statistics in evaluation alone",
         "Leave it out, and call batchnorm.nn.set_moments with it on the trained net.",
+    ),
+    Sync.name: (
+        "is batch norm in one process, and a training on several has an option of its own for it",
+        "Leave it out.",
     ),
 }
 """Names of sources that make no sense in a training: why, and what to do."""

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import InputTypeError
-from ..norms import find_norms, is_norm, is_stock
+from ..norms import find_norms, is_norm, is_stock, run_alone
 from ..transaction import Attributes, attributes, block
 
 
@@ -19,8 +19,9 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
 
     Inside the block, norm layers compute what they compute in training mode (frozen ones too, except for a class that
     knows nothing of batches, such as torchvision's FrozenBatchNorm2d; layers whose `moments` read running statistics
-    then, such as `Renorm` and `Population`, go by the batch alone), and everything else is in evaluation mode: dropout
-    is off. No buffer changes, not even `num_batches_tracked`. When the block ends, even by an exception, every
+    then, such as `Renorm` and `Population`, go by the batch alone, and synchronized ones by the batch of their process,
+    for an evaluation may be one process's alone), and everything else is in evaluation mode: dropout is off. No buffer
+    changes, not even `num_batches_tracked`. When the block ends, even by an exception, every
     module has its `training` and every norm layer its `track_running_stats` back.
 
     An evaluation function of your own may call `model.eval()` or `model.train()` inside the block: the norm layers stay
@@ -61,6 +62,7 @@ def use_batch_statistics(model: nn.Module) -> Iterator[None]:
         change.evaluate(model)
         for module in norms:
             change.keep_in_training(module)
+            run_alone(change, module)
             if module not in own:
                 # The one state of torch's layer that reads the batch alone although there are buffers.
                 change.set(module, "track_running_stats", False)

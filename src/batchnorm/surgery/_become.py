@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import nn
 
+from ..transaction import TABLES
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Become:
@@ -18,7 +20,7 @@ class Become:
     Attributes:
         module: the module.
         kind: its class afterwards.
-        held: its `__dict__` afterwards. The dicts and sets in it are what the module's own are filled with.
+        held: its `__dict__` afterwards. Torch's tables in it are what the module's own are filled with.
 
     Example:
         >>> norm = nn.BatchNorm1d(2)
@@ -42,29 +44,29 @@ class Become:
             TypeError: Python cannot give an object of its class the other one.
         """
         if type(self.module) is not self.kind:
-            object.__setattr__(
-                self.module, "__class__", self.kind
-            )  # past what a class does when it is set an attribute
+            # Past what a class does when it is set an attribute.
+            object.__setattr__(self.module, "__class__", self.kind)
         present, wanted = vars(self.module), dict(self.held)
         for name in present.keys() - wanted.keys():
             del present[name]
         for name, value in wanted.items():
-            present[name] = _filled(present.get(name), value)
+            present[name] = _filled(present.get(name), value) if _is_table(name, value) else value
 
 
 def as_it_is(module: nn.Module) -> Become:
     """What makes a module again what it is now: the same objects, in tables of their own."""
-    return Become(module, type(module), {name: _copied(value) for name, value in vars(module).items()})
+    held = {name: value.copy() if _is_table(name, value) else value for name, value in vars(module).items()}
+    return Become(module, type(module), held)
 
 
-def _copied(value: Any) -> Any:
-    return value.copy() if isinstance(value, dict | set) else value
+def _is_table(name: str, value: object) -> bool:
+    return name in TABLES and isinstance(value, dict | set)  # a script of torch.jit has something else there
 
 
 def _filled(table: Any, value: Any) -> Any:
-    """The table that a module has, with what it is to hold; the value itself where that is no table."""
-    if table is value or type(table) is not type(value) or not isinstance(value, dict | set):
-        return value if table is value else _copied(value)
+    """The table that a module has, with what it is to hold."""
+    if table is value or type(table) is not type(value):
+        return value if table is value else value.copy()
     table.clear()
     table.update(value)
     return table

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 from ._numbers import Numbers
 from ._outputs import Snapshot, distance
-from ._prove import LEAST_BOUND
+from ._witness import LEAST_BOUND
 
 MOST_BOUND = 0.5
 """What is allowed at most: where rounding alone makes a sixth of the largest output, outputs say nothing of a fold."""

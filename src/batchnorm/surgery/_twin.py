@@ -11,8 +11,6 @@ from ..transaction import reach
 
 STASH = FOLDS
 """The attribute of a folded model that holds what `unfold` needs."""
-DROPPED = "_batchnorm_folds_dropped"
-"""The attribute of one that holds it no more."""
 
 
 def float64_twin(model: nn.Module) -> nn.Module:

@@ -6,7 +6,7 @@ from torch import nn
 
 from ..data import Source
 from ..errors import ForPython, InputError, Setting, Words
-from ..models import is_builtin
+from ..models import file_may_name
 from ..runs import ANY_SOURCE, RunFolder, TrainConfig, foreign_net, name_of, source_in_file, source_of
 from ._checkpoint import Checkpoint, load_checkpoint
 
@@ -61,7 +61,7 @@ def name_in_run(config: TrainConfig, model: nn.Module | str | None) -> str:
         InputError: it is the caller's own, and he does not pass it.
     """
     named = name_of(model)
-    if is_builtin(config.model):
+    if file_may_name(config.model):
         return named or config.model
     if named is None:
         raise foreign_net(config.model)

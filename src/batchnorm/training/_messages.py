@@ -6,7 +6,7 @@ import torch
 
 from ..data import Share
 from ..errors import Fault, Sentence, Setting, Words
-from ..models import is_builtin
+from ..models import file_may_name
 from ..progress import FreezingPlan, Plan, PopulationPlan, Watcher
 from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
@@ -112,7 +112,7 @@ def resuming(job: Job, folder: RunFolder) -> Words:
     if job.in_hand:
         own = "".join(f", {name}=..." for name in job.in_hand)
         return f"batchnorm.training.resume({str(folder.path)!r}{own})"
-    model = None if is_builtin(job.config.model) else job.config.model
+    model = None if file_may_name(job.config.model) else job.config.model
     source = None if is_named(job.config.data) else str(job.config.data)
     return folder.resuming(model, source)
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from ..errors import ForPython, InputError, RefusedError, Sentence, Setting
 from ..functional import Ghost, Population, Renorm, Source, as_source
-from ..models import is_builtin
+from ..models import file_may_name
 from ..nn import set_moments
 from ..norms import is_norm
 from ..runs import TrainConfig
@@ -37,7 +37,7 @@ def take_moments(net: nn.Module, config: TrainConfig) -> None:
         argument="moments",
         cure=(
             ("Use ", Setting("moments", DEFAULT), ", or a norm of this package.")
-            if is_builtin(config.model)
+            if file_may_name(config.model)
             else ("Use ", Setting("moments", DEFAULT), own, ".")
         ),
     )

@@ -203,6 +203,8 @@ def _formatted(net: nn.Module, config: TrainConfig) -> nn.Module:
     return net.to(memory_format=torch.channels_last) if config.channels_last else net  # type: ignore[call-overload]  # torch types only 4-D tensors
 
 
+LARGEST = 320
+"""Pixels of the side of images with which a net is tried that fails with those of the training."""
 PLAIN: dict[str, Any] = {"route": "auto", "moments": "batch", "amp": "off", "channels_last": False}
 """Options by which a net may fail that can do without, and their values then."""
 
@@ -218,7 +220,22 @@ def _why_not(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: 
             _forward_with(net, replace(config, **{option: plain}), images, option)
             return InputError(f"{given!r} cannot compute this net, {plain!r} can: {error}", argument=option)
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return InputError(f"the net cannot take {wanted}: its forward raised {said}", argument="model")
+    return InputError(
+        f"the net cannot take {wanted}: its forward raised {said}",
+        argument="model",
+        cure=_larger_images(net, config, images),
+    )
+
+
+def _larger_images(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> str:
+    """What to do, if it is the size of the images alone that the net cannot take: many reduce small ones to nothing."""
+    for size in (images.shape[-1] * factor for factor in (2, 4, 8)):
+        if size > LARGEST:
+            break
+        with contextlib.suppress(Exception):  # then that is not the reason
+            _forward(net, config, images.new_zeros((*images.shape[:2], size, size)).normal_())
+            return f"It takes images of {size}x{size}: train a net that is made for smaller ones, or larger images."
+    return ""
 
 
 def _forward_with(net: nn.Module, config: TrainConfig, images: torch.Tensor, option: str) -> None:

@@ -5,6 +5,7 @@ from ._attributes import attributes as attributes
 from ._block import block as block
 from ._copy import copied as copied
 from ._gradients import gradient_steps as gradient_steps
+from ._held import TABLES as TABLES
 from ._held import all_steps as all_steps
 from ._held import module_steps as module_steps
 from ._held import reach as reach

@@ -81,6 +81,7 @@ TRAINING = {
     "population": renorm(math.inf, math.inf, 0),
     "population:none": by_running,
     "blend:0.25": by_batch,
+    "sync": by_batch,  # in one process; for more see ../sync
 }
 EVALUATION = dict.fromkeys(TRAINING, by_running) | {"blend:0.25": blend(0.25)}
 READING = [text for text in TRAINING if text.startswith(("renorm", "population", "blend"))]

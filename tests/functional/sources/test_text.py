@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchnorm.functional import as_source, batch_norm
-from batchnorm.nn import Batch, Blend, Ghost, Masked, Population, Renorm, Source
+from batchnorm.nn import Batch, Blend, Ghost, Masked, Population, Renorm, Source, Sync
 
 FROM_1, FROM_0, FINITE = (
     st.floats(1, allow_nan=False),
@@ -27,6 +27,7 @@ ANY_SOURCE = st.one_of(
     st.builds(Masked, FINITE | st.none() | st.integers(-9, 9)),
     st.builds(Population, st.sampled_from(["batch", "none"])),
     st.builds(Blend, st.floats(0, 1)),
+    st.just(Sync()),
 )
 X, MEAN, VAR = torch.randn(6, 3), torch.zeros(3), torch.ones(3)
 
@@ -52,6 +53,7 @@ def test_a_source_is_read_back_from_its_text(source):
         ("population", Population("batch")),
         ("population:none", Population("none")),
         ("blend:1e-2", Blend(0.01)),
+        ("sync", Sync()),
     ],
 )
 def test_a_text_is_a_source(text, source):

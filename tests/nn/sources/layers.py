@@ -23,7 +23,17 @@ KINDS = {
 GHOSTS = {1: bn.GhostBatchNorm1d, 2: bn.GhostBatchNorm2d, 3: bn.GhostBatchNorm3d}
 FILLS = {"masked": 0.0, "masked:-2": -2.0, "masked:none": None}
 MASKED = [*FILLS]
-SOURCES = ["batch", "ghost:2", "ghost:4", "renorm:2,1,10", "population", "population:none", "blend:0.25", *MASKED]
+SOURCES = [
+    "batch",
+    "ghost:2",
+    "ghost:4",
+    "renorm:2,1,10",
+    "population",
+    "population:none",
+    "blend:0.25",
+    "sync",
+    *MASKED,
+]
 UPDATES = 4
 """Of a warm-up of 10."""
 DY = 7

@@ -67,6 +67,7 @@ def train(
             trained = fit(config, model=model, source=source, watcher=told, out=out)
     except (Exception, TrainingInterrupted) as error:
         told.error = f"{type(error).__name__}: {error}"
+        told.seen = getattr(model, "seen", None)
         return told
     told.result, told.history = trained.result, trained.history
     told.state = {name: value.clone() for name, value in trained.model.state_dict().items()}

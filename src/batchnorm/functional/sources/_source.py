@@ -67,6 +67,8 @@ class Source:
     attribute of the source, and in evaluation the running statistics normalize, if `at` gives such a source there."""
     reads_running: ClassVar[bool] = False
     """Whether there must be running statistics."""
+    lent: ClassVar[bool] = False
+    """Whether a layer has it for a while, from somebody who will take it away again."""
     tracks: ClassVar[bool] = True
     """Whether a batch moves the running statistics at all, and so counts as one of `num_batches_tracked`."""
 

@@ -93,7 +93,7 @@ class Sync(Source):
     def __repr__(self) -> str:
         """The group by its ranks."""
         ranks = "" if self.group is None else f"group of ranks {_ranks(self.group)}"
-        return f"Sync({ranks})"
+        return f"{type(self).__name__}({ranks})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Sync":
         """In the same group, which cannot be copied; a copy of a layer is another norm."""

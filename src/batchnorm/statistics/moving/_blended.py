@@ -22,6 +22,7 @@ class _InEvaluation(Source):
     mixtures: tuple[Blend, ...]
 
     reads_running = True
+    lent = True
 
     def at(self, *, training: bool) -> Source:
         return (self.training if training else self.mixtures[-1]).at(training=training)

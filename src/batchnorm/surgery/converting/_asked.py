@@ -1,21 +1,25 @@
 """What does a caller ask norms to become, and with which options?"""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from torch import nn
 
-from ...errors import InputError, InputTypeError, did_you_mean, its_type
+from ... import nn as ours
+from ...errors import InputError, InputTypeError, MistakeError, did_you_mean, its_type
 from ...functional import as_source, check_activation, check_route
-from ...nn import Ghost
+from ...nn import Ghost, Sync
 from ._becoming import Becoming
 from ._kinds import Kind
-from ._layers_of_ours import GHOST, PLAIN, Ours, synchronized
+from ._layers_of_ours import GHOST, PLAIN, Ours
 from ._others import Groups, Nothing, Torchs
 
 Asked = str | type[nn.Module] | None
 """What `to` takes."""
 
+_KEPT = ("num_features", "eps", "momentum", "affine", "track_running_stats", "device", "dtype", "bias")
+"""What new layers are given where they are made, and a norm that is converted has."""
 _LAYER = ("activation", "route")
 
 
@@ -24,11 +28,14 @@ class Target(Protocol):
 
     Attributes:
         modes: those in which they compute the same afterwards, True for training.
+        freezes: whether they are frozen, too.
         idles: what has parameters that get no gradients any more; None where all do.
     """
 
     @property
     def modes(self) -> tuple[bool, ...]: ...
+    @property
+    def freezes(self) -> bool: ...
     @property
     def idles(self) -> str | None: ...
 
@@ -67,7 +74,7 @@ def _of_class(wanted: type[nn.Module], options: Mapping[str, Any]) -> Target:
             return Ours("ghost", spatial, _checked(name, (*_LAYER, "size"), options))
     if wanted in _TORCHS:
         return Torchs(wanted, _checked(name, ("process_group",) if wanted is nn.SyncBatchNorm else (), options))
-    texts: dict[type[nn.Module] | None, str] = {nn.GroupNorm: "group", nn.Identity: "identity", synchronized(): "sync"}
+    texts: dict[type[nn.Module], str] = {nn.GroupNorm: "group", nn.Identity: "identity", ours.SyncBatchNorm: "sync"}
     text = texts.get(wanted)
     if text is None:
         raise _unknown(f"the class {wanted.__module__}.{wanted.__qualname__}", "")
@@ -97,7 +104,7 @@ def _checked(to: str, takes: tuple[str, ...], options: Mapping[str, Any]) -> dic
                 argument=name,
                 expected=f"an option that {to!r} takes ({known})",
                 got=repr(name),
-                cure=did_you_mean(name, takes) or "Whatever a norm has besides, it keeps.",
+                cure="Each norm keeps its own." if name in _KEPT else did_you_mean(name, takes),
             )
     if "size" in takes and "size" not in options:
         raise InputError(
@@ -123,10 +130,20 @@ def _value(name: str, value: Any) -> Any:
         return as_source(value)
     elif name == "size":
         return Ghost(value).size
+    elif name == "process_group":
+        _check_group(value)
     elif name == "num_groups" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         kind = InputError if isinstance(value, int) and not isinstance(value, bool) else InputTypeError
         raise kind(argument=name, expected="the number of groups, an integer of at least 1", got=repr(value)[:100])
     return value
+
+
+def _check_group(group: Any) -> None:
+    try:
+        Sync(group)
+    except MistakeError as error:
+        error.fault = replace(error.fault, verb="", argument="process_group")
+        raise
 
 
 def _unknown(got: str, near: str) -> InputError:

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
-from ...nn import SAFE, Forward, Source, tracking_of
+from ...nn import SAFE, Forward, Source, give_source, tracking_of
 from ...norms import as_checkpoint_safe_as_now, set_checkpoint_safe
 from .._become import Become
+from ._counterless import hear_of_loading
 from ._former import NAME, former_after, remember_frozen, written
-from ._freezing import freeze_too, is_all_frozen
+from ._freezing import freeze_too, is_frozen_too
 
 _OF_BOTH = {"eps", "affine", "momentum", "num_features", "track_running_stats", "process_group", "_tracking", SAFE}
 """Attributes that mean the same to several classes of norms."""
@@ -25,7 +26,7 @@ class Becoming:
         gives: attributes that it is to have.
         takes: the names of those that it is not to have any more.
         buffers: the names of buffers that it is to have, too, as None.
-        freezes: whether it is to be frozen.
+        freezes: what is to be frozen of it.
         detail: what was decided for this norm alone, in a few words.
     """
 
@@ -33,7 +34,7 @@ class Becoming:
     gives: Mapping[str, Any] = field(default_factory=dict)
     takes: tuple[str, ...] = ()
     buffers: tuple[str, ...] = ()
-    freezes: bool = False
+    freezes: Literal["nothing", "statistics", "all"] = "nothing"
     detail: str = ""
 
     def changes(self, norm: nn.Module) -> bool:
@@ -41,7 +42,7 @@ class Becoming:
         held = vars(norm)
         if (
             type(norm) is not self.kind
-            or (self.freezes and not is_all_frozen(norm))
+            or (self.freezes != "nothing" and not is_frozen_too(norm, affine=self.freezes == "all"))
             or any(name in held for name in self.takes)
         ):
             return True
@@ -58,12 +59,12 @@ def clash(norm: nn.Module, becoming: Becoming) -> str | None:
     taken = sorted((own & asked) - {*becoming.takes})
     if not taken:
         return None
-    return f"it has a {taken[0]} of its own, a name that means something else to {becoming.kind.__name__}"
+    return f"it has a {taken[0]!r} of its own, a name that means something else to a {becoming.kind.__name__}"
 
 
 def become(norm: nn.Module, becoming: Becoming) -> None:
     """Let a norm be that, and remember what it was before it was first converted."""
-    buffers = tuple(name for name in becoming.buffers if name not in norm._buffers)
+    buffers = tuple(name for name in becoming.buffers if name not in {**norm._parameters, **norm._buffers})
     changed = [*becoming.gives, *becoming.takes]
     again = lasting_policies(norm)
     former = former_after(norm, changed, buffers)
@@ -72,9 +73,13 @@ def become(norm: nn.Module, becoming: Becoming) -> None:
     if buffers:
         held["_buffers"] = {**norm._buffers, **dict.fromkeys(buffers)}
     Become(norm, becoming.kind, held).carry_out()
+    if becoming.gives.get("_source") is not None:
+        give_source(norm, becoming.gives["_source"])  # one of its own, where sources tell layers apart
+    if buffers and not issubclass(becoming.kind, Forward):
+        hear_of_loading(norm)
     again()
-    if becoming.freezes:
-        remember_frozen(norm, freeze_too(norm))
+    if becoming.freezes != "nothing":
+        remember_frozen(norm, freeze_too(norm, affine=becoming.freezes == "all"))
 
 
 def lasting_policies(norm: nn.Module) -> Any:

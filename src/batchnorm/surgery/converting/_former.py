@@ -66,4 +66,5 @@ def former_after(norm: nn.Module, changed: Iterable[str], buffers: tuple[str, ..
 
 def remember_frozen(norm: nn.Module, frozen: tuple[str, ...]) -> None:
     """Note what of a converted norm was frozen with it."""
-    vars(norm)[NAME]["frozen"] = (*vars(norm)[NAME]["frozen"], *frozen)
+    held = vars(norm)[NAME]
+    vars(norm)[NAME] = {**held, "frozen": (*held["frozen"], *frozen)}  # never in place: an undo has the dict itself

@@ -15,14 +15,14 @@ from ...norms import (
 _STATISTICS = "statistics"
 
 
-def is_all_frozen(norm: nn.Module) -> bool:
-    """Whether there is nothing of a norm to freeze."""
-    return is_frozen(norm) and not any(one.requires_grad for one in own_parameters(norm).values())
+def is_frozen_too(norm: nn.Module, *, affine: bool) -> bool:
+    """Whether there is nothing of it to freeze."""
+    return is_frozen(norm) and not (affine and any(one.requires_grad for one in own_parameters(norm).values()))
 
 
-def freeze_too(norm: nn.Module) -> tuple[str, ...]:
-    """Freeze what of a norm is not frozen yet, as `freeze(model, affine=True)` does; return what that was."""
-    taken = {name: one for name, one in own_parameters(norm).items() if one.requires_grad}
+def freeze_too(norm: nn.Module, *, affine: bool) -> tuple[str, ...]:
+    """Freeze what of a norm is not frozen yet, as `freeze` does; return what that was."""
+    taken = {name: one for name, one in own_parameters(norm).items() if affine and one.requires_grad}
     is_new = not is_frozen(norm)
     if is_new:
         hold_statistics(norm)

@@ -5,6 +5,7 @@ from torch.nn.parameter import is_lazy
 
 from .._become import Become
 from ._becoming import lasting_policies
+from ._counterless import no_longer_hear_of_loading
 from ._former import NAME, Former, former_of
 from ._freezing import release
 
@@ -24,6 +25,7 @@ def give_back(norm: nn.Module) -> None:
     made = [name for name in former.buffers if norm._buffers.get(name) is None]
     if made:
         held["_buffers"] = {name: buffer for name, buffer in norm._buffers.items() if name not in made}
+    no_longer_hear_of_loading(norm)
     Become(norm, kind_now(norm, former), held).carry_out()
     again()
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ... import nn as ours
+from ._constants import constants_of
 from ._former import former_of
 from ._own_code import own_code
 
@@ -27,14 +29,18 @@ _OURS: dict[type[nn.Module], int | None] = {
     ours.GhostBatchNorm1d: 1,
     ours.GhostBatchNorm2d: 2,
     ours.GhostBatchNorm3d: 3,
+    ours.SyncBatchNorm: None,
     ours.BatchNormAdd2d: 2,
     ours.BatchNormPool2d: 2,
 }
 _OTHERS: dict[str, int | None] = {
     "timm.layers.norm_act.BatchNormAct2d": 2,
     "timm.layers.norm_act.SyncBatchNormAct": None,
+    "timm.layers.norm_act.FrozenBatchNormAct2d": 2,
+    "torchvision.ops.misc.FrozenBatchNorm2d": 2,
 }
 """Those of others who are not imported here, by their full names."""
+_UNKNOWN = "nobody but its own class knows what it computes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Kind:
         is_ours: whether it is a layer of this library.
         is_lazy: whether it waits for its first batch.
         is_synchronized: whether it normalizes by the batches of all processes.
+        is_constant: whether nothing moves its statistics, in no mode.
+        eps: what it adds to the variance.
         steps: the names of the modules in it that it calls one after the other on what it has normalized.
     """
 
@@ -54,7 +62,9 @@ class Kind:
     spatial: int | None
     is_ours: bool
     is_lazy: bool
-    is_synchronized: bool
+    is_synchronized: bool = False
+    is_constant: bool = False
+    eps: float = 0.0
     steps: tuple[str, ...] = ()
 
 
@@ -63,19 +73,31 @@ def kind_of(norm: nn.Module) -> Kind | str:
     for known in type(norm).__mro__:
         name = f"{known.__module__}.{known.__qualname__}"
         if known in _TORCHS or known in _OURS or name in _OTHERS:
-            return own_code(norm, known) or _as_it_was(norm, _kind(known, name))
-    return own_code(norm, nn.Module) or f"nobody but {type(norm).__name__} itself knows what it computes"
+            return own_code(norm, known) or _as_it_was(norm, _kind(norm, known, name))
+    return _constant_or_unknown(norm)
 
 
-def _kind(known: type[nn.Module], name: str) -> Kind:
-    is_other = name in _OTHERS
+def _constant_or_unknown(norm: nn.Module) -> Kind | str:
+    """A norm that is derived from none whose code is known."""
+    reason = own_code(norm, type(norm))
+    found = None if reason or isinstance(norm, _BatchNorm) else constants_of(norm)
+    if found is not None:
+        return Kind(type(norm), found.spatial, is_ours=False, is_lazy=False, is_constant=True, eps=found.eps)
+    return reason or own_code(norm, _BatchNorm if isinstance(norm, _BatchNorm) else nn.Module) or _UNKNOWN
+
+
+def _kind(norm: nn.Module, known: type[nn.Module], name: str) -> Kind:
+    is_other, is_act = name in _OTHERS, name.endswith(("Act", "Act2d"))
+    is_constant = is_other and not issubclass(known, _BatchNorm)
     return Kind(
         known,
         _OTHERS[name] if is_other else {**_TORCHS, **_OURS}[known],
         is_ours=known in _OURS,
         is_lazy=issubclass(known, nn.modules.lazy.LazyModuleMixin),
-        is_synchronized=issubclass(known, nn.SyncBatchNorm),
-        steps=("drop", "act") if is_other else (),
+        is_synchronized=issubclass(known, nn.SyncBatchNorm) or known is ours.SyncBatchNorm,
+        is_constant=is_constant,
+        eps=float(vars(norm).get("eps", 0.0)) if is_constant else 0.0,
+        steps=("drop", "act") if is_other and is_act else (),
     )
 
 

@@ -1,29 +1,28 @@
 """Which layer of this library does a norm become?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import torch.distributed as dist
 from torch import nn
 
 from ... import nn as ours
 from ...functional import BATCH, Source
-from ...nn import Forward, Ghost
+from ...nn import ACTIVATED_BY, Forward, Ghost, Sync
 from ._becoming import Becoming
+from ._constants import AFFINE, COUNTER
 from ._kinds import Kind
 
 PLAIN: dict[int, type[Forward]] = {1: ours.BatchNorm1d, 2: ours.BatchNorm2d, 3: ours.BatchNorm3d}
 GHOST: dict[int, type[Forward]] = {1: ours.GhostBatchNorm1d, 2: ours.GhostBatchNorm2d, 3: ours.GhostBatchNorm3d}
 _LAZY: dict[int, type[Forward]] = {1: ours.LazyBatchNorm1d, 2: ours.LazyBatchNorm2d, 3: ours.LazyBatchNorm3d}
+_MORE = (ours.BatchNormAdd2d, ours.BatchNormPool2d)
+_MOMENTUM = 0.1
+"""Of a norm that had none, for it never moved; whoever releases it may set another."""
 _NEW = {"activation": None, "route": "auto", "_source": None, "_tracking": None}
 """What a new layer keeps in its `__dict__` besides what torch's do."""
 UNSEEN = "it has seen no batch yet, and does not know its number of channels"
-
-
-def synchronized() -> type[Forward] | None:
-    """The layer that normalizes by the batches of all processes; None where this version has none."""
-    found: type[Forward] | None = getattr(ours, "SyncBatchNorm", None)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,8 @@ class Ours:
         """The modes in which they compute what the norms did: True for training."""
         if self.options.get("activation") is not None:
             return ()
-        changes = self.freezes or self.variant == "ghost" or self.options.get("moments", BATCH) is not BATCH
+        others = self.variant == "sync" and dist.is_available() and dist.is_initialized()
+        changes = self.freezes or others or self.variant == "ghost" or self.options.get("moments", BATCH) is not BATCH
         return (False,) if changes else (False, True)
 
     @property
@@ -64,69 +64,91 @@ class Ours:
         layer = self._layer(norm, kind)
         if isinstance(layer, str):
             return layer
-        gives = dict(self._given(norm, kind))
-        reason = _cannot(norm, kind, gives)
-        if self.freezes and norm._buffers.get("running_mean") is None:
-            reason = "it keeps no running statistics, by which a frozen norm normalizes"
-        return reason or Becoming(layer, gives, freezes=self.freezes)
+        gives = self._given(norm, kind, layer)
+        takes = ("process_group",) if "process_group" in vars(norm) else ()
+        becoming = as_constants(Becoming(layer, gives, takes, freezes="all" if self.freezes else "nothing"), norm, kind)
+        return _cannot(norm, kind, becoming) or becoming
 
     def _layer(self, norm: nn.Module, kind: Kind) -> type[nn.Module] | str:
         """The class."""
         if kind.is_ours and self._stays(kind):
             return type(norm)
-        if kind.known in (ours.BatchNormAdd2d, ours.BatchNormPool2d):
-            return f"a {kind.known.__name__} does more than a {self._wanted(2).__name__}"
-        variant = ("sync" if kind.is_synchronized else "plain") if self.variant == "same" else self.variant
-        if variant == "sync":
-            return synchronized() or "this version has no SyncBatchNorm of its own"
+        if kind.known in _MORE:
+            return f"a {kind.known.__name__} does more than a {PLAIN[2].__name__}"
+        variant = self.variant
+        if variant == "same":
+            variant = "sync" if kind.is_synchronized and "moments" not in self.options else "plain"
+        if variant == "sync" and not kind.is_lazy:
+            return ours.SyncBatchNorm
         spatial = kind.spatial or self.spatial
         if spatial is None:
             return f"a {type(norm).__name__} does not say how many axes its inputs have; ask for one class"
         if self.spatial not in (None, spatial):
-            return f"it is for other inputs than a {self._wanted(self.spatial or 0).__name__}"
+            return f"it is for other inputs than a {PLAIN[self.spatial or 0].__name__}"
         if kind.is_lazy:
-            return UNSEEN if variant == "ghost" else _LAZY[spatial]
+            return _LAZY[spatial]
         return (GHOST if variant == "ghost" else PLAIN)[spatial]
 
     def _stays(self, kind: Kind) -> bool:
         """Whether a layer of ours is of the right class already."""
-        is_ghost = kind.known in GHOST.values()
+        is_ghost, is_plain = kind.known in GHOST.values(), kind.known not in (*GHOST.values(), ours.SyncBatchNorm)
         if self.variant == "same":
-            return not (is_ghost or kind.is_synchronized) or "moments" not in self.options
-        if self.spatial not in (None, kind.spatial):
+            return is_plain or "moments" not in self.options
+        if self.spatial not in (None, kind.spatial) or (kind.known in _MORE and self.variant == "plain"):
             return False
-        if self.variant == "ghost":
-            return is_ghost
-        return kind.is_synchronized if self.variant == "sync" else not (is_ghost or kind.is_synchronized)
+        if kind.is_lazy or kind.known in _MORE:
+            return True
+        return is_plain if self.variant == "plain" else is_ghost if self.variant == "ghost" else kind.is_synchronized
 
-    def _wanted(self, spatial: int) -> type[nn.Module]:
-        return (GHOST if self.variant == "ghost" else PLAIN)[spatial]
-
-    def _given(self, norm: nn.Module, kind: Kind) -> Mapping[str, Any]:
+    def _given(self, norm: nn.Module, kind: Kind, layer: type[nn.Module]) -> dict[str, Any]:
         """The attributes of the layer: what was asked for, and what a new one has by itself."""
         given: dict[str, Any] = {} if kind.is_ours else dict(_NEW)
+        if kind.steps:
+            del given["activation"]
+            given[ACTIVATED_BY] = kind.steps
         given |= {name: self.options[name] for name in ("activation", "route") if name in self.options}
-        source = self._source(norm, kind)
+        source = self._source(norm, kind, layer)
         if source is not None:
             given["_source"] = None if source is BATCH else source
         return given
 
-    def _source(self, norm: nn.Module, kind: Kind) -> Source | None:
+    def _source(self, norm: nn.Module, kind: Kind, layer: type[nn.Module]) -> Source | None:
         """Whose moments are to normalize; None: as now."""
         if self.variant == "ghost":
             return Ghost(self.options["size"])
-        if self.variant == "plain":
-            source: Source = self.options.get("moments", BATCH)
-            return source
-        return self.options.get("moments")
+        if layer is ours.SyncBatchNorm or self.variant == "sync":
+            if kind.known is ours.SyncBatchNorm and "process_group" not in self.options:
+                return None
+            group = self.options.get("process_group", getattr(norm, "process_group", None))
+            return Sync(group)
+        if "moments" in self.options:
+            asked: Source = self.options["moments"]
+            return asked
+        return BATCH if layer is not type(norm) and kind.is_ours else None
 
 
-def _cannot(norm: nn.Module, kind: Kind, gives: Mapping[str, Any]) -> str | None:
-    source = gives.get("_source")
+def as_constants(becoming: Becoming, norm: nn.Module, kind: Kind) -> Becoming:
+    """What a norm of constants is to have, too, so that one with statistics can compute the same."""
+    if not kind.is_constant:
+        return becoming
+    has_affine = any(getattr(norm, name, None) is not None for name in AFFINE)
+    numbers = {"num_features": len(norm.get_buffer("running_mean")), "eps": kind.eps, "momentum": _MOMENTUM}
+    gives = {**numbers, "affine": has_affine, "track_running_stats": True, **becoming.gives}
+    freezes: Literal["statistics", "all"] = "all" if becoming.freezes == "all" else "statistics"
+    detail = "; ".join(part for part in (becoming.detail, "its statistics were constants: it is frozen") if part)
+    return replace(becoming, gives=gives, buffers=(COUNTER, *AFFINE), freezes=freezes, detail=detail)
+
+
+def _cannot(norm: nn.Module, kind: Kind, becoming: Becoming) -> str | None:
+    source, freezes = becoming.gives.get("_source"), becoming.freezes != "nothing"
+    if freezes and norm._buffers.get("running_mean") is None:
+        return "it keeps no running statistics, by which a frozen norm normalizes"
+    if freezes and kind.is_lazy:
+        return UNSEEN
     if source is not None and source.reads_running and not getattr(norm, "track_running_stats", True):
         return f"moments={str(source)!r} reads running statistics, and it keeps none"
     if source is not None and source.takes_mask and getattr(norm, "own_step", None) is not None:
         return f"moments={str(source)!r} cannot be combined with what else a {kind.known.__name__} does"
-    if gives.get("activation") is not None and "activation" in norm._modules:
-        return "it has an activation module of its own"
+    if becoming.gives.get("activation") is not None and ("activation" in norm._modules or kind.steps):
+        return "it has an activation of its own"
     return None

@@ -1,16 +1,16 @@
 """What does a norm become that is to be none of ours: torch's own, a GroupNorm, nothing?"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from torch import nn
 
-from ...nn import Forward
+from ...nn import Forward, Sync
 from ...nn import given_to as source_of
 from ._becoming import Becoming
 from ._kinds import Kind
-from ._layers_of_ours import UNSEEN
+from ._layers_of_ours import GHOST, UNSEEN, as_constants
 
 _PLAIN: dict[int, type[nn.Module]] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _LAZY: dict[int, type[nn.Module]] = {1: nn.LazyBatchNorm1d, 2: nn.LazyBatchNorm2d, 3: nn.LazyBatchNorm3d}
@@ -34,6 +34,7 @@ class Torchs:
     wanted: type[nn.Module] | None
     options: Mapping[str, Any]
     modes: ClassVar[tuple[bool, ...]] = (False, True)
+    freezes: ClassVar[bool] = False
     idles: ClassVar[str | None] = None
 
     def is_met(self, norm: nn.Module) -> bool:
@@ -45,25 +46,30 @@ class Torchs:
         wanted = self._wanted(norm, kind)
         if isinstance(wanted, str):
             return wanted
-        reason = _loses_moments(norm, kind, wanted) or loses(norm, kind, wanted)
-        return reason or Becoming(wanted, dict(self.options), _to_take(norm, kind))
+        reason = loses(norm, kind, wanted) or self._loses_moments(norm, kind)
+        gives = dict(self.options)
+        if wanted is nn.SyncBatchNorm:
+            gives.setdefault("process_group", getattr(norm, "process_group", None))
+        return reason or as_constants(Becoming(wanted, gives, _to_take(norm, kind)), norm, kind)
 
     def _wanted(self, norm: nn.Module, kind: Kind) -> type[nn.Module] | str:
-        if not (kind.is_ours or kind.steps):
-            if self.wanted in (None, kind.known):
-                return type(norm)
-            if kind.known is nn.SyncBatchNorm and kind.spatial is None and self.wanted is not None:
-                return self.wanted
-        if self.wanted is nn.SyncBatchNorm:
-            return nn.SyncBatchNorm
-        if self.wanted is None and kind.is_synchronized:
-            return nn.SyncBatchNorm
+        if self.wanted in (None, kind.known) and not (kind.is_ours or kind.steps or kind.is_constant):
+            return type(norm)
+        if self.wanted is nn.SyncBatchNorm or (self.wanted is None and kind.is_synchronized):
+            return UNSEEN if kind.is_lazy else nn.SyncBatchNorm
         if kind.spatial is None:
             return self.wanted or f"a {type(norm).__name__} does not say how many axes its inputs have"
-        found = (_LAZY if kind.is_lazy else _PLAIN)[kind.spatial]
-        if self.wanted not in (None, found):
+        if self.wanted not in (None, _PLAIN[kind.spatial]):
             return f"it is for other inputs than a {self.wanted.__name__}"
-        return found
+        return (_LAZY if kind.is_lazy else _PLAIN)[kind.spatial]
+
+    def _loses_moments(self, norm: nn.Module, kind: Kind) -> str | None:
+        """Say by which moments a layer of ours normalizes and torch's do not, unless another class is asked for."""
+        source = source_of(norm) if isinstance(norm, Forward) else None
+        says_so = kind.is_synchronized and isinstance(source, Sync)
+        if source is None or says_so or (kind.known in GHOST.values() and self.wanted is not None):
+            return None
+        return f"it normalizes by moments={str(source)!r}, which torch's layers do not; set 'batch' first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Groups:
 
     options: Mapping[str, Any]
     modes: ClassVar[tuple[bool, ...]] = ()
+    freezes: ClassVar[bool] = False
     idles: ClassVar[str | None] = None
 
     def is_met(self, norm: nn.Module) -> bool:
@@ -87,14 +94,15 @@ class Groups:
         """What a norm becomes, or why it cannot."""
         if kind.is_lazy:
             return UNSEEN
-        channels = int(vars(norm)["num_features"])
+        channels = len(norm.get_buffer("running_mean")) if kind.is_constant else int(vars(norm)["num_features"])
         groups = self.options.get("num_groups") or groups_for(channels)
         reason = loses(norm, kind, nn.GroupNorm) or _too_many(groups, channels, kind)
         detail = (
             f"{groups} groups of {channels // groups} channels" if groups > 1 else f"1 group of {channels} channels"
         )
         gives = {"num_groups": groups, "num_channels": channels}
-        return reason or Becoming(nn.GroupNorm, gives, _to_take(norm, kind), detail=detail)
+        becoming = Becoming(nn.GroupNorm, gives, _to_take(norm, kind), detail=detail)
+        return reason or _with_constants(becoming, norm, kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ class Nothing:
     """`torch.nn.Identity`: no normalization at all; parameters and statistics stay, unread."""
 
     modes: ClassVar[tuple[bool, ...]] = ()
+    freezes: ClassVar[bool] = False
     idles: ClassVar[str | None] = "an Identity"
 
     def is_met(self, norm: nn.Module) -> bool:
@@ -112,12 +121,18 @@ class Nothing:
         """What a norm becomes, or why it cannot."""
         if kind.is_lazy:
             return UNSEEN
-        return loses(norm, kind, nn.Identity) or Becoming(nn.Identity, {}, _to_take(norm, kind))
+        reason = loses(norm, kind, nn.Identity)
+        return reason or _with_constants(Becoming(nn.Identity, {}, _to_take(norm, kind)), norm, kind)
 
 
 def _to_take(norm: nn.Module, kind: Kind) -> tuple[str, ...]:
     """What a layer of ours keeps for itself."""
     return tuple(name for name in _OUR_OWN if name in vars(norm)) if kind.is_ours else ()
+
+
+def _with_constants(becoming: Becoming, norm: nn.Module, kind: Kind) -> Becoming:
+    """As a norm of constants has it; there is nothing to freeze in what does not read them."""
+    return replace(as_constants(becoming, norm, kind), freezes="nothing", detail=becoming.detail)
 
 
 def groups_for(channels: int) -> int:
@@ -144,16 +159,11 @@ def loses(norm: nn.Module, kind: Kind, wanted: type[nn.Module]) -> str | None:
     return f"it ends with {' and '.join(steps)}, which a {wanted.__name__} does not do" if steps else None
 
 
-def _loses_moments(norm: nn.Module, kind: Kind, wanted: type[nn.Module]) -> str | None:
-    source = source_of(norm) if isinstance(norm, Forward) else None
-    if source is None or (kind.is_synchronized and wanted is nn.SyncBatchNorm):
-        return None
-    return f"it normalizes by moments={str(source)!r}, which a {wanted.__name__} does not; set 'batch' first"
-
-
 def _too_many(groups: int, channels: int, kind: Kind) -> str | None:
+    if not channels:
+        return "it has no channels"
     if channels % groups:
         return f"its {channels} channels cannot be cut into {groups} groups"
-    if groups == channels and kind.spatial == 1:
+    if groups == channels and kind.spatial in (None, 1):
         return "a group of one channel would be a single value of each sample (N, C)"
     return None

@@ -42,7 +42,18 @@ def own_values(module: nn.Module, known: type[nn.Module]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for kind in reversed(_between(type(module), known)):
         found |= {name: value for name, value in _written(kind) if not _is_code(value)}
-    return {name: value for name, value in found.items() if name not in vars(module) and not hasattr(nn.Module, name)}
+    return {name: value for name, value in found.items() if name not in vars(module) and not hasattr(known, name)}
+
+
+def own_methods(module: nn.Module) -> list[str]:
+    """The names of all methods and properties that the classes of a module have written themselves."""
+    kinds = _between(type(module), nn.Module)
+    return [
+        name
+        for kind in kinds
+        for name, value in _written(kind)
+        if _is_code(value) and not _is_of_the_class(value, name)
+    ]
 
 
 def _code_of(kinds: list[type]) -> str | None:

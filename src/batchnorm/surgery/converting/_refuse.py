@@ -3,7 +3,7 @@
 from torch.nn.parallel import DistributedDataParallel
 
 from ...errors import RefusedError
-from ...nn import tracking_of
+from ...nn import given_to, tracking_of
 from ...norms import Chosen, blend_of
 from ...transaction import check_holds_weights, check_not_held
 
@@ -19,7 +19,9 @@ def check_convertible(chosen: Chosen, verb: str) -> None:
     check_not_held(chosen.model)
     for name, norm in chosen.norms.items():
         tracking = tracking_of(norm)
-        if blend_of(norm) is not None or (tracking is not None and not tracking.only_lasts):
+        source = given_to(norm)
+        is_lent = blend_of(norm) is not None or (source is not None and source.lent)
+        if is_lent or (tracking is not None and not tracking.only_lasts):
             raise RefusedError(
                 argument="model",
                 expected="a model whose statistics move as usual",

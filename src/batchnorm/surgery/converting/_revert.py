@@ -5,7 +5,7 @@ from torch import nn
 from ...norms import Filter, select
 from ...records import ConvertedNorm, ConvertReport
 from ...transaction import all_or_nothing, verb
-from ._convert import remember
+from ._each import steps_of
 from ._former import former_of
 from ._given_back import give_back
 from ._meant import is_convertible, named
@@ -18,7 +18,8 @@ def revert(model: nn.Module, *, filter_fn: Filter | None = None) -> ConvertRepor
     chosen = select(model, filter_fn, is_convertible)
     check_convertible(chosen, "revert")
     with all_or_nothing() as undo:
-        remember(undo, chosen.norms)
+        for norm in chosen.norms.values():
+            undo.add(*steps_of(norm))
         done = [_reverted(name, norm) for name, norm in chosen.norms.items()]
     return ConvertReport("revert", tuple(done))
 
