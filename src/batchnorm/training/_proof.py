@@ -222,7 +222,7 @@ def _why_not(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: 
     return InputError(
         f"the net cannot take {wanted}: its forward raised {said}",
         argument="model",
-        cure=other_size(lambda larger: _forward(net, config, larger), images),
+        cure=other_size(lambda larger: forward_of(net, config, larger), images),
     )
 
 
