@@ -108,7 +108,7 @@ OF_PYTHON = {
     *("buffers", "example_inputs", "forward_fn", "fraction", "group", "images", "labels", "loader", "matrix", "mode"),
     *("name", "pixels", "record", "benchmark", "materialize", "metric", "target_fn", "recalibrated", "train"),
     *("gradient", "mask", "models", "net", "num_features", "options", "other", "text", "weights"),
-    *("affine", "enabled", "filter_fn", "micro_batch", "statistics"),
+    *("affine", "enabled", "filter_fn", "micro_batch", "process_group", "rank", "size", "statistics"),
 }
 """Arguments of functions that no command lets anybody give."""
 
