@@ -233,7 +233,7 @@ def _larger_images(net: nn.Module, config: TrainConfig, images: torch.Tensor) ->
         if size > LARGEST:
             break
         with contextlib.suppress(Exception):  # then that is not the reason
-            _forward(net, config, images.new_zeros((*images.shape[:2], size, size)).normal_())
+            forward_of(net, config, images.new_zeros((*images.shape[:2], size, size)).normal_())
             return f"It takes images of {size}x{size}: train a net that is made for smaller ones, or larger images."
     return ""
 
