@@ -41,8 +41,8 @@ def test_the_others_end_within_a_minute_of_kill_9_and_resume_goes_on(tmp_path, s
     assert f"process {victim}" in said[0]
     assert "has died without a word" in said[0]
     assert f"batchnorm train --resume {run}" in said[0]
-    assert not list(run.glob(".*.part")), "half-written files"
     assert resumed(run, draw.choice([1, 2]))["epochs"] == EPOCHS
+    assert not list(run.glob(".*.part")), "what the killed process had half-written"
 
 
 @pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")])

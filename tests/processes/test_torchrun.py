@@ -1,12 +1,19 @@
 """`torchrun -m batchnorm ...`: one command in several processes, one voice."""
 
 import json
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 from safetensors.torch import load_file
 
 from batchnorm.cli import main
 from tests.processes.launching import SMALL, torchrun
+
+NODES = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
+NODES += ["--master-addr", "localhost"]
 
 
 def test_two_processes_train_one_run_and_print_it_once(tmp_path) -> None:
@@ -52,3 +59,30 @@ def test_what_one_process_can_do_is_done_by_the_first_alone() -> None:
     with torchrun(3, "--version") as launched:
         out, said = launched.end()
     assert (launched.agent.returncode, len(out.splitlines()), said) == (0, 1, [])
+
+
+@pytest.mark.slow
+def test_machines_need_no_folder_in_common(tmp_path) -> None:
+    """Two agents in two folders, each with one process, and a path that means another place for each."""
+    with socket.create_server(("", 0)) as server:
+        port = str(server.getsockname()[1])
+
+    def on_both(*arguments: str) -> None:
+        agents = [
+            subprocess.Popen(
+                [*NODES, "--master-port", port, "--node-rank", str(rank), "-m", "batchnorm", *arguments],
+                cwd=tmp_path / f"machine-{rank}",
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
+            for rank in range(2)
+        ]
+        assert [agent.wait(timeout=300) for agent in agents] == [0, 0]
+
+    for rank in range(2):
+        (tmp_path / f"machine-{rank}").mkdir()
+    on_both("train", "--epochs", "1", *SMALL, "--out", "run")
+    on_both("train", "--resume", "run")
+    on_both("recalibrate", "run")
+    on_both("evaluate", "run")
+    assert (tmp_path / "machine-0/run/recalibration.json").exists()
+    assert list((tmp_path / "machine-1").iterdir()) == []

@@ -17,7 +17,8 @@ def one_per_machine_first(ranks: Ranks) -> Iterator[None]:
         RankError: another process failed, or cannot be reached.
 
     Example:
-        >>> with one_per_machine_first(Ranks.alone()):
+        >>> import torch
+        >>> with one_per_machine_first(Ranks(None, torch.device("cpu"), "load")):
         ...     pass
     """
     # Where nothing tells the machines apart, the first process goes ahead of all.

@@ -64,7 +64,7 @@ def meeting_place(place: Place, seconds: float) -> "Store":
         if "EADDRINUSE" in str(error) or "address already in use" in str(error):
             raise InputError(
                 f"the processes cannot meet at {host}, port {port}, which another program uses",
-                cure="Choose another port: torchrun --master-port, or MASTER_PORT.",
+                cure="Choose another port (MASTER_PORT, which torchrun sets by its option master-port).",
             ) from error
         raise RefusedError(
             f"the processes cannot meet at {host}, port {port} (torch: {first_line(error)})",

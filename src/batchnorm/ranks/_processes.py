@@ -84,5 +84,5 @@ def on(ranks: Ranks, device: torch.device) -> None:
             f"{devices.count((host, name))} processes on {host} were given the one GPU {name}",
             argument="device",
             expected="a GPU for each process",
-            cure="Pass auto or cuda, which give each its own, or cpu; or start one process (--nproc-per-node 1).",
+            cure="Pass auto or cuda, which give each its own, or cpu; or start one process.",
         )

@@ -27,7 +27,6 @@ class Ranks:
         device: the model's, where the tensors of an exchange must lie if the group is one of NCCL alone.
         verb: what they do together.
         undone: whoever fails leaves everything as it was.
-        apart: have no others.
 
     Attributes:
         rank: the number of this process, from 0.
@@ -45,9 +44,8 @@ class Ranks:
         verb: str,
         *,
         undone: bool = True,
-        apart: bool = False,
     ) -> None:
-        ready = not apart and dist.is_available() and dist.is_initialized()
+        ready = dist.is_available() and dist.is_initialized()
         self.rank = dist.get_rank(group) if ready else 0
         self.size = dist.get_world_size(group) if ready else 1
         if self.rank < 0:
@@ -66,16 +64,6 @@ class Ranks:
         # Over NCCL one process goes the way of many, so that a machine with one GPU shows that it can be gone.
         self._alone = self.size == 1 and self._wire.type == "cpu"
         self._over = self.size == 1
-
-    @classmethod
-    def alone(cls) -> "Ranks":
-        """Return one process that tells nobody anything, whatever others there are.
-
-        Example:
-            >>> Ranks.alone().size
-            1
-        """
-        return cls(None, torch.device("cpu"), "work", apart=True)
 
     @property
     def needs_gpus(self) -> bool:

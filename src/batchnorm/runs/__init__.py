@@ -30,6 +30,7 @@ from ._fold_net import fold_and_judge as fold_and_judge
 from ._fold_run import fold_run as fold_run
 from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
+from ._for_all import outputs_of_all as outputs_of_all
 from ._image_paths import image_paths as image_paths
 from ._known_names import OwnData as OwnData
 from ._late_freezing import FreezeRule as FreezeRule

@@ -83,5 +83,5 @@ def _own_gpu(place: Place) -> torch.device:
     raise InputError(
         f"this machine has {count} CUDA {'device' if count == 1 else 'devices'} for {place.local_size} processes",
         argument="device",
-        cure=f"Start {count} (--nproc-per-node {count}), or pass cpu.",
+        cure=f"Start {count}, or pass cpu.",
     )

@@ -60,7 +60,7 @@ def outputs_of_all(
     *,
     seed: int = 0,
     epoch: int = 0,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return what `collect_outputs` does of an epoch, in every process; each computes some of the batches, whole ones.
 
@@ -71,7 +71,7 @@ def outputs_of_all(
         device: where the net is.
         seed: of the epoch.
         epoch: which one.
-        dtype: in which the net takes the images.
+        dtype: in which the net takes the images; None as they come.
 
     Raises:
         RankError: another process failed, or cannot be reached.
@@ -88,7 +88,7 @@ def outputs_of_all(
 
 
 def judge_together(
-    ranks: Ranks, net: nn.Module, batches: Batches, device: torch.device, *, dtype: torch.dtype = torch.float32
+    ranks: Ranks, net: nn.Module, batches: Batches, device: torch.device, *, dtype: torch.dtype | None = None
 ) -> Judgement:
     """Return the loss and the accuracy of `net` in evaluation mode, by all processes."""
     return judgement_of(*outputs_of_all(ranks, net.eval(), batches, device, dtype=dtype))

@@ -87,6 +87,8 @@ def fit(
     CPU, unless `config.tune_allocator` is False) cannot be: from then on the process keeps its peak of memory. A given
     `model` is trained in place, and keeps the route asked for; with `ema_decay` the returned net is its average.
 
+    The processes of a group (`torch.distributed`), or those that torchrun has started, train together; each calls this.
+
     Args:
         config: the options; `TrainConfig()` if left out.
         out: the folder of the run, new or empty; `None` writes nothing.
@@ -100,6 +102,7 @@ def fit(
         InputError: something that was given cannot be used; nothing has been written.
         DivergenceError: the loss stopped being finite; the last checkpoint is kept.
         TrainingInterrupted: SIGINT or SIGTERM came; all is saved.
+        RefusedError: another process failed, or was lost; what the last whole step came to is saved.
 
     Example:
         >>> small = TrainConfig(epochs=2, val_fraction=0.97, model_args={"width": 4})  # trains on 300 images

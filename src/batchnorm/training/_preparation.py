@@ -50,7 +50,7 @@ def prepare(
         InputError: the data or the net cannot be used.
         RankError: another process failed, or cannot be reached.
     """
-    ranks = ranks or Ranks.alone()
+    ranks = ranks or Ranks(None, device, "train")
     check_options_alike(ranks, config)
     if config.shift >= source.info.image_size:
         raise InputError(
