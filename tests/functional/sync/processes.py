@@ -33,7 +33,7 @@ def work(rank, size, folder, questions, timeout, backend):
     dist.destroy_process_group()
 
 
-def ask(size, folder, questions, timeout=60, backend="gloo"):
+def ask(size, folder, questions, timeout=120, backend="gloo"):
     """Every process's answers by name, in the order of ranks; None of one that died."""
     context = mp.get_context("spawn")
     job = (str(folder), questions, timeout, backend)
