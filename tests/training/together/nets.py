@@ -1,5 +1,7 @@
 """Nets that processes train together; each is made by the rank of whoever trains it."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -250,10 +252,13 @@ def double_conv(rank: int) -> nn.Module:
     return Double(conv(rank))
 
 
-def nearly_small(rank: int) -> nn.Module:
-    """The small net, each weight of which is off by 1e-7 of itself or so."""
-    net = small(rank)
+def nearly_conv(rank: int, seed: int) -> nn.Module:
+    """That net, each weight of which is off by 1e-7 or so."""
+    net, generator = conv(rank), torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in net.parameters():
-            parameter.mul_(1 + 1e-7 * torch.randn_like(parameter))
+            parameter.add_(1e-7 * torch.randn(parameter.shape, generator=generator))
     return net
+
+
+nearly_conv_0, nearly_conv_1, nearly_conv_2 = (partial(nearly_conv, seed=seed) for seed in range(3))

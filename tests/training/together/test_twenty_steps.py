@@ -42,9 +42,9 @@ def test_in_float32_loss_and_gradients_of_a_step_are_the_same_to_five_digits(tea
 
 
 def test_in_float32_the_losses_are_no_further_than_rounding_brings_one_process(team):
-    """By one route, for torch's own has moments of fewer digits, and without max pools, which take sides."""
-    options = {**OPTIONS, "route": "fused", "lr": 0.3}
-    one = train(options, net="small", **TWENTY)
-    told = team(options, net="small", **TWENTY)
+    """A net with a max pool takes sides where rounding makes a difference: in some trainings early, in others never."""
+    one = train(OPTIONS, net="conv", **TWENTY)
+    told = team(OPTIONS, net="conv", **TWENTY)
     assert_alike(told)
-    assert 0 < distance(one, told[0]) <= 3 * distance(one, train(options, net="nearly_small", **TWENTY))
+    nearly = [distance(one, train(OPTIONS, net=f"nearly_conv_{seed}", **TWENTY)) for seed in range(3)]
+    assert 0 < distance(one, told[0]) <= 3 * max(nearly)
