@@ -135,7 +135,7 @@ class Ranks:
 
     @contextmanager
     def reaching(self) -> Iterator[None]:
-        """Let the exchanges of others inside, such as DistributedDataParallel's, fail as those of this class do.
+        """Let the exchanges of others inside, such as those of norms, fail as this class's own do.
 
         Raises:
             RankError: another process cannot be reached.
@@ -143,7 +143,8 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
-            if self._alone or isinstance(error, RankError) or not _of_a_connection(error):
+            heard = isinstance(error, RankError) and self._over  # by this class, which has asked who it was
+            if self._alone or heard or not _of_a_connection(error):
                 raise
             raise self._lost(error) from error
 
