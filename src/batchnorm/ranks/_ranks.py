@@ -143,8 +143,9 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
-            heard = isinstance(error, RankError) and self._over  # by this class, which has asked who it was
-            if self._alone or heard or not _of_a_connection(error):
+            # Where processes have joined by a store, it says who was lost, which a norm does not ask.
+            told = isinstance(error, RankError) and (self._over or not joined_now())
+            if self._alone or told or not _of_a_connection(error):
                 raise
             raise self._lost(error) from error
 

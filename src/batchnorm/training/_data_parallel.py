@@ -49,7 +49,8 @@ def _group(device: torch.device) -> dist.ProcessGroup | None:
     if device.type != "cpu":
         return None
     joined = joined_now()
-    return dist.new_group(timeout=timedelta(seconds=joined.seconds) if joined else None)
+    group: dist.ProcessGroup = dist.new_group(timeout=timedelta(seconds=joined.seconds) if joined else None)
+    return group
 
 
 class _Called(nn.Module):

@@ -1,6 +1,7 @@
 """Nets that processes train together; each is made by the rank of whoever trains it."""
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from batchnorm import nn as ours
@@ -178,3 +179,23 @@ def double_torchs(rank: int) -> nn.Module:
 
 def double_flat(rank: int) -> nn.Module:
     return Double(flat(rank))
+
+
+class UsedByOne(nn.Module):
+    """A net whose last layer one process leaves out; so large that gradients are averaged in several parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.first, self.norms = nn.Linear(784, 2600), nn.ModuleList([ours.BatchNorm1d(2600) for _ in range(2)])
+        self.last, self.large, self.sometimes = nn.Linear(2600, 10), nn.Linear(2600, 2600), nn.Linear(2600, 2600)
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = self.norms[0](self.large(self.first(images.flatten(1)))).relu()
+        if dist.get_rank() == 0:
+            hidden = self.sometimes(hidden).relu()
+        return self.last(self.norms[1](hidden))
+
+
+def used_by_one(rank: int) -> nn.Module:
+    return UsedByOne()
