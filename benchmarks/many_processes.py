@@ -3,8 +3,8 @@
 `python benchmarks/many_processes.py` trains one net for 20 steps in 1, 2 and 4 processes on this machine, over gloo,
 and compares each training with that of one process: the largest difference of the losses of the steps, and of what the
 net holds at the end. The batches have 14 images, so that four processes have 4, 4, 3 and 3 of them. Rows in float64
-tell whether the same is computed; rows in float32 how much rounding makes of it, beside trainings of one process whose
-weights began 1e-7 or so away, of which the furthest of three counts. It takes some minutes, writes a page, and measures no time.
+tell whether the same is computed; rows in float32 how much rounding makes of it, beside the furthest of three trainings
+of one process whose weights began 1e-7 or so away. It takes some minutes, writes a page, and measures no time.
 """
 
 import argparse

@@ -30,7 +30,7 @@ def resumed(run, processes: int) -> dict:
 def test_the_others_end_within_a_minute_of_kill_9_and_resume_goes_on(tmp_path, seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - moments, no secrets
     run, processes = tmp_path / "run", draw.choice([2, 3])
-    with torchrun(processes, *train(run)) as launched:
+    with torchrun(processes, *train(run, *["--sync-bn"] * (seed % 2))) as launched:
         wait_for(run / "config.toml")
         victim = launched.find_workers()[draw.randrange(processes)]
         time.sleep(draw.uniform(0.0, 4.0))
@@ -94,23 +94,26 @@ class Tired(torch.nn.Module):
         super().__init__()
         self.convolution = torch.nn.Conv2d(in_channels, 4, 3, stride=2)
         self.norm = torch.nn.BatchNorm2d(4)
+        self.another = torch.nn.BatchNorm2d(4)
         self.linear = torch.nn.Linear(4, num_classes)
         self.calls = 0
 
     def forward(self, x):
         self.calls += self.training
+        x = self.norm(self.convolution(x))
         if os.environ["RANK"] == os.environ["TIRED"] and self.calls > 40:
             raise RuntimeError("tired")
-        return self.linear(self.norm(self.convolution(x)).relu().mean((2, 3)))
+        return self.linear(self.another(x).relu().mean((2, 3)))
 """
 
 
+@pytest.mark.parametrize("norms", [[], ["--sync-bn"]], ids=["apart", "synchronized"])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_process_that_raises_ends_all_with_its_words(tmp_path, rank: int) -> None:
+def test_a_process_that_raises_ends_all_with_its_words(tmp_path, rank: int, norms: list[str]) -> None:
     (tmp_path / "nets.py").write_text(TIRED)
     run, own = tmp_path / "run", {"PYTHONPATH": str(tmp_path), "TIRED": str(rank)}
-    options = ["--epochs", "9", "--val-fraction", "0.9", "--model", "nets:Tired", "--norm", "torch"]
-    with torchrun(2, "train", *options, "--out", str(run), **own) as launched:
+    options = ["--epochs", "9", "--val-fraction", "0.9", "--model", "nets:Tired"]
+    with torchrun(2, "train", *options, *norms, "--out", str(run), **own) as launched:
         _, said = launched.end()
     assert len(said) == 1, launched.errors
     assert "tired" in said[0]

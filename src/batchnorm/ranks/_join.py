@@ -48,7 +48,7 @@ def join(
     # Every group of a process's life has names of its own: a store remembers those of the last one.
     _joined_before[0] += 1
     store = PrefixStore(str(_joined_before[0]), store)
-    group = Joined(store, place, words)
+    group = Joined(store, place, words, seconds)
     try:
         group.members = _roll_call(store, place, seconds)
     except RankError as error:

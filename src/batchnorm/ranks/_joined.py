@@ -69,14 +69,15 @@ class Joined:
         store: by which the processes meet.
         place: of this one.
         words: says an error to the user, for the others.
+        seconds: for which each of them waits for another.
 
     Attributes:
         members: all of them, in the order of ranks; none before they have met.
         broken: it is known that one of them failed.
     """
 
-    def __init__(self, store: "Store", place: Place, words: Callable[[BaseException], str]) -> None:
-        self.place, self.words, self.broken = place, words, False
+    def __init__(self, store: "Store", place: Place, words: Callable[[BaseException], str], seconds: float) -> None:
+        self.place, self.words, self.seconds, self.broken = place, words, seconds, False
         self.members: Sequence[Member] = ()
         self._store = store
 

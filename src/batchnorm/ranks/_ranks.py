@@ -123,7 +123,7 @@ class Ranks:
 
     @contextmanager
     def reaching(self) -> Iterator[None]:
-        """Let the exchanges of others inside, such as DistributedDataParallel's, fail as those of this class do.
+        """Let the exchanges of others inside, such as those of norms, fail as this class's own do.
 
         Raises:
             RankError: another process cannot be reached.
@@ -131,7 +131,9 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
-            if self._alone or isinstance(error, RankError) or not _of_a_connection(error):
+            # Where processes have joined by a store, it says who was lost, which a norm does not ask.
+            told = isinstance(error, RankError) and (self._over or not joined_now())
+            if self._alone or told or not _of_a_connection(error):
                 raise
             raise self._lost(error) from error
 

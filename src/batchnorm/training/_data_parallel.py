@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ..ranks import joined_now
 from ._job import Job
 
 
@@ -26,6 +29,7 @@ def data_parallel(job: Job) -> Iterator[None]:
     job.data_parallel = DistributedDataParallel(
         _Called(job.model),
         device_ids=[job.device] if job.device.type == "cuda" else None,
+        process_group=_group(job.device),
         find_unused_parameters=True,
         forward_sync_buffers=job.config.bn_buffers == "rank0",
         init_sync=False,  # all hold the same, but for buffers that are each one's own
@@ -34,6 +38,19 @@ def data_parallel(job: Job) -> Iterator[None]:
         yield
     finally:
         job.data_parallel = None
+
+
+def _group(device: torch.device) -> dist.ProcessGroup | None:
+    """Return the group in which gradients are averaged; None for that of all else.
+
+    Where a layer is used by some processes alone, its gradients are ready ahead of a synchronized norm in some, and
+    behind it in others. In one group they would wait for each other. Over NCCL two groups at once are not safe.
+    """
+    if device.type != "cpu":
+        return None
+    joined = joined_now()
+    group: dist.ProcessGroup = dist.new_group(timeout=timedelta(seconds=joined.seconds) if joined else None)
+    return group
 
 
 class _Called(nn.Module):

@@ -3,6 +3,7 @@
 from functools import partial
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -262,3 +263,23 @@ def nearly_conv(rank: int, seed: int) -> nn.Module:
 
 
 nearly_conv_0, nearly_conv_1, nearly_conv_2 = (partial(nearly_conv, seed=seed) for seed in range(3))
+
+
+class UsedByOne(nn.Module):
+    """A net whose last layer one process leaves out; so large that gradients are averaged in several parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.first, self.norms = nn.Linear(784, 2600), nn.ModuleList([ours.BatchNorm1d(2600) for _ in range(2)])
+        self.last, self.large, self.sometimes = nn.Linear(2600, 10), nn.Linear(2600, 2600), nn.Linear(2600, 2600)
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = self.norms[0](self.large(self.first(images.flatten(1)))).relu()
+        if dist.get_rank() == 0:
+            hidden = self.sometimes(hidden).relu()
+        return self.last(self.norms[1](hidden))
+
+
+def used_by_one(rank: int) -> nn.Module:
+    return UsedByOne()

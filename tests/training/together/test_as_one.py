@@ -68,3 +68,11 @@ def test_one_process_has_the_same_bits_with_synchronized_norms_as_without():
     one, other = (train({**options, "sync_bn": wanted}, net="small") for wanted in (True, False))
     assert one.losses == other.losses
     assert all(torch.equal(value, other.state[name]) for name, value in one.state.items())
+
+
+@pytest.mark.slow
+def test_a_layer_that_some_leave_out_does_not_come_between_synchronized_norms(both):
+    """Its gradients are ready at once in one process, and in the other behind a norm."""
+    told = both({"epochs": 1, "batch_size": 54, "sync_bn": True, "lr": 1e-4}, net="used_by_one")
+    assert_alike(told)
+    assert len(told[0].losses) == 2
