@@ -12,7 +12,7 @@ from ..errors import ForPython, InputError, Setting
 from ..files import read_json, refused
 from ..records import ConvertedNorm, ConvertReport, RunConversion
 from ._checkpoint_net import built_for
-from ._checkpoint_norms import COUNTER, convert_tensors, kind_in, layer_named, norms_in
+from ._checkpoint_norms import COUNTER, WEIGHTS, convert_tensors, kind_in, layer_named, norms_in
 from ._new_file import check_new_file, nothing_written, write_new_file
 from ._safetensors import PICKLES
 from ._state_dict import read_state_dict, state_dict_bytes, take_off_wrappers
@@ -199,11 +199,20 @@ def _known_of(text: str, tensors: Mapping[str, Tensor]) -> tuple[str, frozenset[
         raise ValueError("expected a word, and an object of numbers")
     if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in (added, lost)):
         raise ValueError("expected lists of names")
-    if not {*added} <= {*tensors} or {*counters} & {*tensors}:
-        raise ValueError("expected names of tensors that were added and taken away")
+    norms = norms_in(tensors)
+    if not all(name in tensors and _is_of(norms, name, *WEIGHTS, COUNTER) for name in added):
+        raise ValueError("expected names of tensors that were added to its batch norms")
+    # Where statistics are lost, too, nothing is written anyway.
+    if not lost and not all(name not in tensors and _is_of(norms, name, COUNTER) for name in counters):
+        raise ValueError("expected names of counters that its batch norms had")
     if not all(type(count) is int and abs(count) < 2**63 for count in counters.values()):
         raise ValueError("expected whole numbers of batches")
     return prefix, frozenset(added), counters, lost
+
+
+def _is_of(norms: Mapping[str, object], name: str, *last: str) -> bool:
+    path, _, own = name.rpartition(".")
+    return path in norms and own in last
 
 
 def _before(

@@ -91,5 +91,13 @@ def test_channels_that_cannot_be_cut_into_the_groups_are_left():
     assert "cannot be cut" in reason(nn.BatchNorm2d(6), "group", num_groups=4)
 
 
+def test_a_norm_that_is_left_stays_frozen():
+    norm = nn.BatchNorm2d(6)
+    convert(norm, "frozen")
+    convert(norm, "group", num_groups=2)
+    assert "cannot be cut" in reason(norm, "group", num_groups=4)
+    assert not norm.weight.requires_grad
+
+
 def test_a_single_value_of_a_sample_is_no_group():
     assert "single value" in reason(nn.BatchNorm1d(6), "group", num_groups=6)

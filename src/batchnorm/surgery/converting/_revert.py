@@ -9,7 +9,7 @@ from ._each import steps_of
 from ._former import former_of
 from ._given_back import give_back
 from ._meant import is_convertible, named
-from ._refuse import check_convertible
+from ._refuse import check_convertible, check_may_train_again
 
 
 @verb
@@ -17,6 +17,7 @@ def revert(model: nn.Module, *, filter_fn: Filter | None = None) -> ConvertRepor
     """Undo `convert`: every norm is of exactly the class again that it was of before it was first converted."""
     chosen = select(model, filter_fn, is_convertible)
     check_convertible(chosen, "revert")
+    check_may_train_again(chosen, chosen.norms.values(), "revert")
     with all_or_nothing() as undo:
         for norm in chosen.norms.values():
             undo.add(*steps_of(norm))
