@@ -86,6 +86,13 @@ def test_inside_a_block_nothing_is_converted(name, norm):
     assert type(model[0]) is norm
 
 
+def test_what_stands_in_for_a_norm_does_not_slip_out_of_the_block_that_the_others_are_in():
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3))
+    convert(model, "group", filter_fn=lambda norm, name: name == "0")
+    with no_statistics_update(model), pytest.raises(RefusedError, match="got 1 inside a block"):
+        revert(model, filter_fn=lambda norm, name: name == "0")
+
+
 def test_examples_prove_nothing_where_something_else_is_computed():
     with pytest.raises(InputError, match="example_inputs: expected None, for what the norms become computes something"):
         convert(nn.BatchNorm2d(3), "group", example_inputs=torch.ones(2, 3, 2, 2))

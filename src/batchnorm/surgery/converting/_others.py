@@ -65,10 +65,9 @@ class Torchs:
             return nn.SyncBatchNorm
         if kind.spatial is None:
             return self.wanted or f"a {type(norm).__name__} does not say how many axes its inputs have"
-        found = (_LAZY if kind.is_lazy else _PLAIN)[kind.spatial]
-        if self.wanted not in (None, found):
+        if self.wanted not in (None, _PLAIN[kind.spatial]):
             return f"it is for other inputs than a {self.wanted.__name__}"
-        return found
+        return (_LAZY if kind.is_lazy else _PLAIN)[kind.spatial]
 
 
 @dataclass(frozen=True, slots=True)

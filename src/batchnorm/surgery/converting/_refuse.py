@@ -7,7 +7,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ...errors import RefusedError
 from ...nn import given_to, tracking_of
-from ...norms import Chosen, blend_of
+from ...norms import Chosen, blend_of, is_norm
 from ...transaction import check_holds_weights, check_not_held
 from ._former import former_of
 from ._freezing import held_among
@@ -22,7 +22,9 @@ def check_convertible(chosen: Chosen, verb: str) -> None:
     """
     check_holds_weights(chosen.given, verb)
     check_not_held(chosen.model)
-    for name, norm in chosen.norms.items():
+    # A GroupNorm that was a norm is in no block itself, and would be out of the one that the others are in.
+    is_all = all(map(is_norm, chosen.norms.values()))
+    for name, norm in (chosen.norms if is_all else chosen.norms | chosen.others).items():
         tracking = tracking_of(norm)
         source = given_to(norm)
         is_lent = blend_of(norm) is not None or (source is not None and source.lent)
