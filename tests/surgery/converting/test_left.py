@@ -32,6 +32,11 @@ def test_a_norm_that_was_given_a_forward_is_left():
     assert reason(norm) == "somebody has given it a forward of its own"
 
 
+def test_a_norm_whose_class_was_given_a_forward_is_left(monkeypatch):
+    monkeypatch.setattr(nn.BatchNorm2d, "forward", lambda self, x: x, raising=False)
+    assert reason(nn.BatchNorm2d(3)) == "somebody has given its class another forward"
+
+
 def test_a_parametrized_norm_is_left():
     norm = nn.BatchNorm2d(3)
     parametrize.register_parametrization(norm, "weight", nn.Softplus())

@@ -95,9 +95,8 @@ class Groups:
         channels = int(constants_given(norm, kind).get("num_features") or vars(norm)["num_features"])
         groups = self.options.get("num_groups") or groups_for(channels)
         reason = loses(norm, kind, nn.GroupNorm) or _too_many(groups, channels, kind)
-        detail = (
-            f"{groups} groups of {channels // groups} channels" if groups > 1 else f"1 group of {channels} channels"
-        )
+        size = channels // groups
+        detail = f"{groups} group{'s'[: groups > 1]} of {size} channel{'s'[: size > 1]}"
         gives = {"num_groups": groups, "num_channels": channels, **constants_given(norm, kind)}
         return reason or Becoming(nn.GroupNorm, gives, _to_take(norm, kind), _no_counter(kind), detail=detail)
 
