@@ -130,7 +130,7 @@ def convert_tensors(
 
 def _done(path: str, own: Mapping[str, Tensor], layer: Layer, reason: str | None) -> ConvertedNorm:
     before = kind_in(own)
-    if converted(own, layer).keys() == own.keys():
+    if reason_to_leave(own) is None and converted(own, layer).keys() == own.keys():
         return ConvertedNorm(path, before, before, "already")
     if reason is not None:
         return ConvertedNorm(path, before, before, "left", reason)

@@ -155,3 +155,13 @@ def test_looking_at_it_draws_no_random_numbers(kind):
     model, state = net(kind), torch.get_rng_state()
     convert(model)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("to", [None, "torch", "group", "identity"])
+def test_its_checkpoints_keep_the_version_by_which_its_class_reads_them(kind, to):
+    model = net(kind)
+    versions = model.state_dict()._metadata
+    convert(model, to)
+    assert model.state_dict()._metadata == versions
+    revert(model)
+    assert "_version" not in vars(model[1])

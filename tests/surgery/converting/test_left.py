@@ -32,6 +32,11 @@ def test_a_norm_that_was_given_a_forward_is_left():
     assert reason(norm) == "somebody has given it a forward of its own"
 
 
+def test_a_norm_whose_class_was_given_a_forward_is_left(monkeypatch):
+    monkeypatch.setattr(nn.BatchNorm2d, "forward", lambda self, x: x, raising=False)
+    assert reason(nn.BatchNorm2d(3)) == "somebody has given its class another forward"
+
+
 def test_a_parametrized_norm_is_left():
     norm = nn.BatchNorm2d(3)
     parametrize.register_parametrization(norm, "weight", nn.Softplus())
@@ -94,6 +99,14 @@ def test_a_norm_without_statistics_cannot_be_frozen():
 
 def test_channels_that_cannot_be_cut_into_the_groups_are_left():
     assert "cannot be cut" in reason(nn.BatchNorm2d(6), "group", num_groups=4)
+
+
+def test_a_norm_that_is_left_stays_frozen():
+    norm = nn.BatchNorm2d(6)
+    convert(norm, "frozen")
+    convert(norm, "group", num_groups=2)
+    assert "cannot be cut" in reason(norm, "group", num_groups=4)
+    assert not norm.weight.requires_grad
 
 
 def test_a_single_value_of_a_sample_is_no_group():

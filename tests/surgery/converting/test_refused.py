@@ -88,6 +88,13 @@ def test_inside_a_block_nothing_is_converted(name, norm):
     assert type(model[0]) is norm
 
 
+def test_what_stands_in_for_a_norm_does_not_slip_out_of_the_block_that_the_others_are_in():
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3))
+    convert(model, "group", filter_fn=lambda norm, name: name == "0")
+    with no_statistics_update(model), pytest.raises(RefusedError, match="got 1 inside a block"):
+        revert(model, filter_fn=lambda norm, name: name == "0")
+
+
 def test_examples_prove_nothing_where_something_else_is_computed():
     with pytest.raises(InputError, match="example_inputs: expected None, for what the norms become computes something"):
         convert(nn.BatchNorm2d(3), "group", example_inputs=torch.ones(2, 3, 2, 2))
@@ -130,6 +137,16 @@ def test_parameters_in_distributed_data_parallel_are_not_taken_out_of_training(a
     with pytest.raises(RefusedError, match="DistributedDataParallel, which waits for gradients"):
         convert(wrapped, to)
     assert wrapped.module[0].weight.requires_grad
+
+
+@pytest.mark.parametrize("again", [revert, convert])
+def test_parameters_that_were_frozen_are_not_given_back_in_distributed_data_parallel(alone, again):
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
+    convert(model, "frozen")
+    convert(model, "group")
+    with pytest.raises(RefusedError, match="exchanges no gradients of parameters that were frozen before"):
+        again(nn.parallel.DistributedDataParallel(model))
+    assert not model[1].weight.requires_grad
 
 
 def test_norms_in_distributed_data_parallel_become_others_and_back(alone):

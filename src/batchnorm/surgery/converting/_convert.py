@@ -15,8 +15,9 @@ from .._other_inputs import other_inputs
 from ._asked import Asked, Target, asked
 from ._each import converted, steps_of
 from ._meant import is_convertible
+from ._others import STAND_INS
 from ._prove import Prover
-from ._refuse import check_convertible, check_may_stop_training
+from ._refuse import check_convertible, check_may_stop_training, check_may_train_again
 
 
 @verb
@@ -93,6 +94,8 @@ def convert(
     target = asked(to, options)
     chosen = select(model, filter_fn, is_convertible)
     check_convertible(chosen, "convert")
+    given_back = (norm for norm in chosen.norms.values() if type(norm) in STAND_INS and not target.is_met(norm))
+    check_may_train_again(chosen, given_back, "convert")
     if target.freezes:
         check_together(chosen.norms, {name: norm for name, norm in chosen.others.items() if not is_frozen(norm)})
     if target.idles is not None:

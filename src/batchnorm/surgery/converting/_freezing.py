@@ -37,7 +37,12 @@ def release(norm: nn.Module, frozen: tuple[str, ...]) -> None:
     """Release what was frozen by that, and is still."""
     if _STATISTICS in frozen and is_frozen(norm):
         let_statistics_go(norm, mode=asked_of(norm))
-    held = held_parameters(norm)
-    remember_held(norm, tuple(name for name in held if name not in frozen))
-    for name in held.keys() & {*frozen}:
-        held[name].requires_grad_(True)
+    taken = held_among(norm, frozen)
+    remember_held(norm, tuple(name for name in held_parameters(norm) if name not in frozen))
+    for parameter in taken.values():
+        parameter.requires_grad_(True)
+
+
+def held_among(norm: nn.Module, frozen: tuple[str, ...]) -> dict[str, nn.Parameter]:
+    """What of that is frozen still, of the parameters."""
+    return {name: one for name, one in held_parameters(norm).items() if name in frozen}

@@ -1,7 +1,7 @@
 """How does a norm become again what it was before it was converted?"""
 
 from torch import nn
-from torch.nn.parameter import is_lazy
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from .._become import Become
 from ._becoming import lasting_policies
@@ -31,7 +31,9 @@ def give_back(norm: nn.Module) -> None:
 
 
 def kind_now(norm: nn.Module, former: Former) -> type[nn.Module]:
-    """The class that it was of, or has become in its place: a lazy norm does with its first batch."""
-    tensors = (*norm.parameters(recurse=False), *norm.buffers(recurse=False))
+    """The class that it was of, or has become in its place: a lazy norm does with its first batch.
+
+    It need not be without numbers until then: a checkpoint may have been loaded.
+    """
     becomes: type[nn.Module] | None = getattr(former.kind, "cls_to_become", None)
-    return former.kind if becomes is None or any(is_lazy(tensor) for tensor in tensors) else becomes
+    return former.kind if becomes is None or isinstance(norm, LazyModuleMixin) else becomes

@@ -1,11 +1,16 @@
 """Which models cannot be converted as they are?"""
 
+from collections.abc import Iterable
+
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ...errors import RefusedError
 from ...nn import given_to, tracking_of
-from ...norms import Chosen, blend_of
+from ...norms import Chosen, blend_of, is_norm
 from ...transaction import check_holds_weights, check_not_held
+from ._former import former_of
+from ._freezing import held_among
 
 
 def check_convertible(chosen: Chosen, verb: str) -> None:
@@ -17,7 +22,9 @@ def check_convertible(chosen: Chosen, verb: str) -> None:
     """
     check_holds_weights(chosen.given, verb)
     check_not_held(chosen.model)
-    for name, norm in chosen.norms.items():
+    # A GroupNorm that was a norm is in no block itself, and would be out of the one that the others are in.
+    is_all = all(map(is_norm, chosen.norms.values()))
+    for name, norm in (chosen.norms if is_all else chosen.norms | chosen.others).items():
         tracking = tracking_of(norm)
         source = given_to(norm)
         is_lent = blend_of(norm) is not None or (source is not None and source.lent)
@@ -42,4 +49,21 @@ def check_may_stop_training(chosen: Chosen, what: str) -> None:
             expected="a model whose parameters nobody else keeps books of",
             got=f"one in DistributedDataParallel, which waits for gradients that {what} does not have",
             cure="Convert the model before it is wrapped.",
+        )
+
+
+def check_may_train_again(chosen: Chosen, norms: Iterable[nn.Module], verb: str) -> None:
+    """Raise where norms in DistributedDataParallel would be given back, and parameters with them be trained again.
+
+    Raises:
+        RefusedError: their gradients would not be exchanged, and the processes would drift apart without a word.
+    """
+    wrappers = [module for module in chosen.given.modules() if isinstance(module, DistributedDataParallel)]
+    formers = ((norm, former_of(norm)) for norm in norms)
+    if wrappers and any(former is not None and held_among(norm, former.frozen) for norm, former in formers):
+        raise RefusedError(
+            argument="model",
+            expected="a model whose parameters nobody else keeps books of",
+            got="one in DistributedDataParallel, which exchanges no gradients of parameters that were frozen before",
+            cure=f"Call {verb} on the model before it is wrapped.",
         )
