@@ -156,6 +156,47 @@ class FrozenBatchNorm2dLikeDetectron(FrozenLikeDetr):
         return nn.functional.batch_norm(x, *numbers, False, 0.1, self.eps)
 
 
+class Frozen2dOfThreeVersions(FrozenLikeDetr):
+    """Its first version kept no statistics, and its second one kept variances with eps in them already."""
+
+    _version = 3
+
+    def forward(self, x):
+        return nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=0.01)
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *others):
+        version = local_metadata.get("version")
+        if version is None or version < 2:
+            state_dict.setdefault(prefix + "running_mean", torch.zeros_like(self.running_mean))
+            state_dict.setdefault(prefix + "running_var", torch.ones_like(self.running_var))
+        elif version < 3:
+            state_dict[prefix + "running_var"] = state_dict[prefix + "running_var"] - 0.01
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
+
+
+class Frozen2dThatCorrectsItself(Frozen2dOfThreeVersions):
+    """Loads what it finds, and then corrects its own tensor."""
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *others):
+        FrozenLikeDetr._load_from_state_dict(self, state_dict, prefix, local_metadata, *others)
+        if local_metadata.get("version") == 2:
+            self.running_var -= 0.01
+
+
+class Frozen2dThatTurns(FrozenLikeDetr):
+    """Another formula after checkpoints without a version."""
+
+    eps = 1e-5
+
+    def forward(self, x):
+        return nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *others):
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
+        if local_metadata.get("version") is None:
+            self.eps = 0.01
+
+
 class FrozenInTwo(nn.Module):
     """Statistics alone, for vectors (N, C)."""
 

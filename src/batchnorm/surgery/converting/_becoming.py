@@ -9,7 +9,6 @@ from torch import nn
 from ...nn import SAFE, Forward, Source, give_source, tracking_of
 from ...norms import as_checkpoint_safe_as_now, set_checkpoint_safe
 from .._become import Become, can_become
-from ._counterless import hear_of_loading
 from ._former import NAME, former_after, remember_frozen, written
 from ._freezing import freeze_too, is_frozen_too
 
@@ -84,8 +83,6 @@ def become(norm: nn.Module, becoming: Becoming) -> None:
     Become(norm, becoming.kind, held).carry_out()
     if becoming.gives.get("_source") is not None:
         give_source(norm, becoming.gives["_source"])  # one of its own, where sources tell layers apart
-    if buffers and not issubclass(becoming.kind, Forward):
-        hear_of_loading(norm)
     again()
     if becoming.freezes != "nothing":
         remember_frozen(norm, freeze_too(norm, affine=becoming.freezes == "all"))

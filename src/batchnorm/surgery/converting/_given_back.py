@@ -5,8 +5,7 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from .._become import Become
 from ._becoming import lasting_policies
-from ._counterless import no_longer_hear_of_loading
-from ._former import NAME, Former, former_of
+from ._former import Former, former_of
 from ._freezing import release
 
 
@@ -20,12 +19,10 @@ def give_back(norm: nn.Module) -> None:
         return
     release(norm, former.frozen)
     again = lasting_policies(norm)
-    gone = {*former.given, NAME}
-    held = {name: value for name, value in vars(norm).items() if name not in gone} | former.had
+    held = former.held_by(norm)
     made = [name for name in former.buffers if norm._buffers.get(name) is None]
     if made:
         held["_buffers"] = {name: buffer for name, buffer in norm._buffers.items() if name not in made}
-    no_longer_hear_of_loading(norm)
     Become(norm, kind_now(norm, former), held).carry_out()
     again()
 

@@ -13,6 +13,7 @@ from ...nn import ACTIVATED_BY, Forward, Ghost, Sync
 from ._becoming import Becoming
 from ._constants import AFFINE, COUNTER
 from ._kinds import Kind
+from ._loading_as_before import LOADS, LoadsAsBefore
 
 PLAIN: dict[int, type[Forward]] = {1: ours.BatchNorm1d, 2: ours.BatchNorm2d, 3: ours.BatchNorm3d}
 GHOST: dict[int, type[Forward]] = {1: ours.GhostBatchNorm1d, 2: ours.GhostBatchNorm2d, 3: ours.GhostBatchNorm3d}
@@ -133,7 +134,8 @@ def as_constants(becoming: Becoming, norm: nn.Module, kind: Kind) -> Becoming:
         return becoming
     has_affine = any(getattr(norm, name, None) is not None for name in AFFINE)
     numbers = {"num_features": len(norm.get_buffer("running_mean")), "eps": kind.eps, "momentum": _MOMENTUM}
-    gives = {**numbers, "affine": has_affine, "track_running_stats": True, **becoming.gives}
+    loads = {LOADS: LoadsAsBefore(norm)}
+    gives = {**numbers, "affine": has_affine, "track_running_stats": True, **loads, **becoming.gives}
     freezes: Literal["statistics", "all"] = "all" if becoming.freezes == "all" else "statistics"
     detail = "; ".join(part for part in (becoming.detail, "its statistics were constants: it is frozen") if part)
     return replace(becoming, gives=gives, buffers=(COUNTER, *AFFINE), freezes=freezes, detail=detail)
