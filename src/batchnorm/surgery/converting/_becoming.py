@@ -12,7 +12,10 @@ from .._become import Become, can_become
 from ._former import NAME, former_after, remember_frozen, written
 from ._freezing import freeze_too, is_frozen_too
 
-_OF_BOTH = {"eps", "affine", "momentum", "num_features", "track_running_stats", "process_group", "_tracking", SAFE}
+_OF_BOTH = {
+    *("eps", "affine", "momentum", "num_features", "track_running_stats", "process_group", "_tracking", SAFE),
+    "reset_running_stats",  # laid on what is frozen
+}
 """Attributes that mean the same to several classes of norms."""
 
 

@@ -10,7 +10,7 @@ from ...records import ConvertedNorm
 from ...transaction import gradient_steps, module_steps
 from ._asked import Target
 from ._becoming import Becoming, become, clash
-from ._given_back import give_back
+from ._given_back import give_class_back
 from ._kinds import kind_of
 from ._meant import named
 from ._others import STAND_INS
@@ -34,7 +34,7 @@ def converted(name: str, norm: nn.Module, target: Target) -> ConvertedNorm:
     if kind in STAND_INS:
         if target.is_met(norm):
             return ConvertedNorm(name, before, before, "already")
-        give_back(norm)  # what it was says what it can be
+        give_class_back(norm)  # what it was says what it can be
     found = _becoming_of(norm, target)
     if isinstance(found, str):
         run(present)
