@@ -146,6 +146,13 @@ def test_what_has_the_names_but_not_the_shapes_is_left_though_nothing_is_to_be_a
     assert [norm.outcome for norm in said.report.norms] == ["already", "left"]
 
 
+def test_a_state_dict_of_one_norm_is_told_of_as_the_model():
+    torch.save(nn.BatchNorm2d(3).state_dict(), "net.pt")
+    there = convert_checkpoint("net.pt", "frozen", out="new.safetensors")
+    back = revert_checkpoint("new.safetensors", out="again.pt")
+    assert [said.report.norms[0].name for said in (there, back)] == ["the model"] * 2
+
+
 def test_a_module_inside_a_norm_keeps_its_tensors():
     torch.save({**made().state_dict(), "1.act.weight": torch.ones(1)}, "net.pt")
     convert_checkpoint("net.pt", "identity", out="new.pt")

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils import parametrize, prune
 
 import batchnorm.nn as ours
-from batchnorm import convert
+from batchnorm import convert, revert
 
 from .odd_norms import LEFT, X
 
@@ -111,3 +111,14 @@ def test_a_norm_that_is_left_stays_frozen():
 
 def test_a_single_value_of_a_sample_is_no_group():
     assert "single value" in reason(nn.BatchNorm1d(6), "group", num_groups=6)
+
+
+@pytest.mark.parametrize("name", ["_source", "_tracking"])
+def test_an_attribute_by_a_name_that_only_layers_of_ours_know_leaves_a_norm_of_others(name):
+    norm = nn.BatchNorm2d(6)
+    setattr(norm, name, "mine")
+    assert reason(norm) == f"it has {name!r} of its own, a name that means something else to a BatchNorm2d"
+    assert getattr(norm, name) == "mine"
+    convert(norm, "group")
+    revert(norm)
+    assert getattr(norm, name) == "mine"

@@ -21,7 +21,7 @@ ARGUMENTS = {
         {},
         r"to: expected something that a norm can become, got 'goup'. Did you mean 'group'",
     ),
-    "another class": ((nn.Linear,), {}, r"got the class torch\.nn\.modules\.linear\.Linear\. Pass 'batchnorm'"),
+    "another class": ((nn.Linear,), {}, r"got the class torch\.nn\.Linear\. Pass 'batchnorm'"),
     "one of ours that does more": ((ours.BatchNormAdd2d,), {}, "got the class batchnorm.nn"),
     "no class": ((3,), {}, "to: expected a text or a class, got an int"),
     "a misspelt option": (
@@ -173,3 +173,19 @@ def test_weights_that_somebody_else_holds_are_refused(verb):
     with pytest.raises(RefusedError, match=f"{verb.__name__}: model: expected a model that holds its weights itself"):
         verb(model)
     assert type(model[0]) is nn.BatchNorm2d
+
+
+def test_a_block_that_normalizes_by_batches_is_named_for_what_it_is():
+    model = nn.Sequential(nn.BatchNorm2d(3))
+    with use_batch_statistics(model):
+        for verb in (convert, revert):
+            with pytest.raises(
+                RefusedError, match=r"expected a model whose norms normalize as usual, got one inside `with"
+            ):
+                verb(model)
+
+
+@pytest.mark.parametrize("kind", [ours.LazyBatchNorm2d, ours.BatchNormAdd2d])
+def test_a_class_of_ours_that_no_norm_becomes_is_named_as_it_is_imported(kind):
+    with pytest.raises(InputError, match=rf"got the class batchnorm\.nn\.{kind.__name__}\. Pass .*GhostBatchNorm1d"):
+        convert(nn.BatchNorm2d(3), kind)

@@ -227,7 +227,7 @@ def test_where_nothing_was_converted_nothing_is_changed_and_it_is_said():
     report = revert(model)
     assert report.named("already") == ("norm", "blocks.1", "last", "cube")
     assert picture(model) == before
-    assert report.summary() == "0 of 4 norms reverted, 4 never converted"
+    assert report.summary() == "0 of 4 norms reverted, 4 already what they were"
 
 
 def test_a_filter_says_which_norms_come_back():

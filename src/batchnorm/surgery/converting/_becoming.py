@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from ...nn import SAFE, Forward, Source, give_source, tracking_of
+from ...nn import SAFE, Forward, Source, Tracking, give_source, tracking_of
 from ...norms import as_checkpoint_safe_as_now, set_checkpoint_safe
 from .._become import Become, can_become
 from ._former import NAME, former_after, remember_frozen, written
@@ -66,6 +66,8 @@ def clash(norm: nn.Module, becoming: Becoming, known: type[nn.Module], values: M
         return None
     asked = ({*dir(becoming.kind), *becoming.gives} - {*dir(known)}) - _OF_BOTH
     tables = (norm._parameters, norm._buffers, norm._modules)
+    if not isinstance(tracking_of(norm), Tracking | None):
+        asked.add("_tracking")
     own = {name for name in (*vars(norm), *values) if not name.startswith("__")}.union(*tables)
     taken = sorted((own & asked) - {*becoming.takes})
     if not taken:
@@ -96,7 +98,7 @@ def lasting_policies(norm: nn.Module) -> Any:
 
     A layer of ours asks by itself, others have hooks for it: so it goes before a class changes, and comes back behind.
     """
-    if tracking_of(norm) is None:
+    if not isinstance(tracking_of(norm), Tracking):
         return lambda: None
     again = as_checkpoint_safe_as_now(norm)
     named = vars(norm).get(SAFE)

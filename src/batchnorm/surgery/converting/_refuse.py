@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ...errors import RefusedError
-from ...nn import given_to, tracking_of
+from ...nn import Forward, Tracking, given_to, tracking_of
 from ...norms import Chosen, blend_of, is_norm
 from ...transaction import check_holds_weights, check_not_held
 from ._former import former_of
@@ -21,14 +21,15 @@ def check_convertible(chosen: Chosen, verb: str) -> None:
             way for a while.
     """
     check_holds_weights(chosen.given, verb)
-    check_not_held(chosen.model)
+    check_not_held(chosen.model, "a model whose norms normalize as usual")
     # A GroupNorm that was a norm is in no block itself, and would be out of the one that the others are in.
     is_all = all(map(is_norm, chosen.norms.values()))
     for name, norm in (chosen.norms if is_all else chosen.norms | chosen.others).items():
+        # Somebody's own norm may have attributes of these names, which mean something else.
         tracking = tracking_of(norm)
-        source = given_to(norm)
-        is_lent = blend_of(norm) is not None or (source is not None and source.lent)
-        if is_lent or (tracking is not None and not tracking.only_lasts):
+        is_tracked = isinstance(tracking, Tracking) and not tracking.only_lasts
+        source = given_to(norm) if isinstance(norm, Forward) else None
+        if is_tracked or blend_of(norm) is not None or (source is not None and source.lent):
             raise RefusedError(
                 argument="model",
                 expected="a model whose statistics move as usual",
