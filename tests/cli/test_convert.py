@@ -35,6 +35,13 @@ def test_a_run_is_converted_and_the_answer_is_one_object(batchnorm, run) -> None
     assert batchnorm("convert", "torch.safetensors", "--revert", "-o", "again.safetensors", "--json").code == 0
 
 
+def test_a_misspelt_file_is_told_of_as_a_file(batchnorm, checkpoint) -> None:
+    said = batchnorm("convert", "nett.pt", "--to", "torch", "-o", "new.pt")
+    assert said.err == (
+        "batchnorm convert: nett.pt: expected a model file, found none. Check the path. Did you mean 'net.pt'?\n"
+    )
+
+
 MISTAKES = {
     "nothing": ([], "--to: expected what the norms are to become: batchnorm, torch, frozen, ..., got nothing."),
     "both": (["--to", "torch", "--revert"], "--revert: the file says itself what it was. Leave out --to."),

@@ -324,7 +324,7 @@ def test_a_pickle_with_code_in_it_is_never_run(batchnorm) -> None:
 
 def test_a_checkpoint_that_is_not_there_is_said_to_be_missing_whatever_else_is_given(batchnorm) -> None:
     said = batchnorm("fold", "nope.pt", "--model", "nets:small", "--input", "1x3x8x8", "-o", "folded.safetensors")
-    assert (said.code, "nope.pt: expected the folder of a run, found none" in said.err) == (2, True), said.err
+    assert (said.code, "nope.pt: expected a model file, found none" in said.err) == (2, True), said.err
 
 
 def test_milliseconds_come_with_quartiles_and_with_a_note_on_a_busy_machine(batchnorm, own, monkeypatch) -> None:

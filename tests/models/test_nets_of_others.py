@@ -149,6 +149,7 @@ ARGUMENTS = {
         [1, 1],
         r"expected numbers, True, False and plain words for timm:test_resnet, got \[1, 1\] for layers",
     ),
+    "in_chans": (7, r"^model_args: in_chans follows from the data\. Leave it out\.$"),
     "wdith": (
         2,
         r"^model_args: timm:test_resnet: making the net raised TypeError: .*unexpected keyword argument 'wdith'",

@@ -17,7 +17,7 @@ PROOF = ConvertProof(2, ("evaluation", "training"), 3e-7, 2e-15, "float32")
 
 def test_the_summary_counts_what_became_of_the_norms():
     assert ConvertReport("convert", NORMS).summary() == (
-        "2 of 4 norms converted to batchnorm.nn.BatchNorm2d and torch.nn.GroupNorm, 1 already so, 1 left as they were"
+        "2 of 4 norms converted to batchnorm.nn.BatchNorm2d and torch.nn.GroupNorm, 1 already so, 1 left as it was"
     )
 
 
@@ -36,7 +36,7 @@ def test_a_row_has_the_reason_or_what_was_decided():
 
 
 def test_where_nothing_was_converted_a_reversion_says_so():
-    assert ConvertReport("revert", NORMS[2:3]).summary() == "0 of 1 norm reverted, 1 never converted"
+    assert ConvertReport("revert", NORMS[2:3]).summary() == "0 of 1 norm reverted, 1 already what it was"
 
 
 def test_a_norm_is_asked_for_by_its_name():

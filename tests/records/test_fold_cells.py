@@ -38,7 +38,7 @@ RUN = RunFold(
         ({"proof": None}, "1 of 1 norm folded; not proved"),
         (
             {"norms": (FOLDED, SHIFT, SCALED, LEFT, LEFT)},
-            "1 of 5 norms folded, 1 folded but for their shift, 1 made scale-shifts, 2 left as they were; "
+            "1 of 5 norms folded, 1 folded but for its shift, 1 made a scale-shift, 2 left as they were; "
             "outputs equal to 1e-14 in float64 (6e-7 in float32)",
         ),
         (

@@ -140,6 +140,19 @@ def test_what_cannot_be_a_batch_norm_is_left_with_its_reason():
     assert same(torch.load("new.pt", weights_only=True), tensors)
 
 
+def test_what_has_the_names_but_not_the_shapes_is_left_though_nothing_is_to_be_added():
+    torch.save(made().state_dict() | {"3.running_var": torch.ones(3)}, "net.pt")
+    said = convert_checkpoint("net.pt", "torch", out="new.pt")
+    assert [norm.outcome for norm in said.report.norms] == ["already", "left"]
+
+
+def test_a_state_dict_of_one_norm_is_told_of_as_the_model():
+    torch.save(nn.BatchNorm2d(3).state_dict(), "net.pt")
+    there = convert_checkpoint("net.pt", "frozen", out="new.safetensors")
+    back = revert_checkpoint("new.safetensors", out="again.pt")
+    assert [said.report.norms[0].name for said in (there, back)] == ["the model"] * 2
+
+
 def test_a_module_inside_a_norm_keeps_its_tensors():
     torch.save({**made().state_dict(), "1.act.weight": torch.ones(1)}, "net.pt")
     convert_checkpoint("net.pt", "identity", out="new.pt")
@@ -171,7 +184,9 @@ def write_net() -> None:
     convert_checkpoint("net.pt", "group", out="groups.safetensors")
     save_file(made().state_dict(), "plain.safetensors")
     Path("damaged.safetensors").write_bytes(altered("converted.safetensors", added=["no.such"]))
+    Path("lost.safetensors").write_bytes(altered("converted.safetensors", added=["1.running_mean"]))
     Path("more.safetensors").write_bytes(altered("converted.safetensors", added=["1.running_var"]))
+    Path("nobody.safetensors").write_bytes(altered("converted.safetensors", counters={"0.num_batches_tracked": 3}))
     Path("alone.safetensors").write_bytes(altered("converted.safetensors", counters={"9.num_batches_tracked": 1}))
     Path("odd.safetensors").write_bytes(altered("converted.safetensors", counters={"1.num_batches_tracked": 2**70}))
 
@@ -231,6 +246,8 @@ REVERSALS = {
     "plain.safetensors": r"plain\.safetensors: it does not say what it was before a conversion\. Convert it once more",
     "groups.safetensors": r"are not in it any more: 1\.running_mean, 1\.running_var, 3\.running_mean and 1 more\.",
     "damaged.safetensors": r"what it says of its conversion is broken",
+    "lost.safetensors": r"is broken \(expected names of tensors that were added to its batch norms\)",
+    "nobody.safetensors": r"is broken \(expected names of counters that its batch norms had\)",
     "odd.safetensors": r"what it says of its conversion is broken",
     "more.safetensors": r"what it says of its conversion is broken",
     "alone.safetensors": r"what it says of its conversion is broken",

@@ -144,7 +144,7 @@ def test_call_of_batch_norm_without_a_module_is_named():
 
 
 def test_printing_a_report_counts_and_explains():
-    assert str(fold(stale_norm(), X)).startswith("1 of 2 norms folded, 1 made scale-shifts; outputs equal to ")
+    assert str(fold(stale_norm(), X)).startswith("1 of 2 norms folded, 1 made a scale-shift; outputs equal to ")
 
 
 def test_asking_for_a_norm_that_is_not_there_names_those_that_are():

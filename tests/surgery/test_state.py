@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from batchnorm import fold, unfold
+from batchnorm import convert, fold, unfold
 from batchnorm.models import ConvBNNet, resnet20
 from batchnorm.nn import BatchNorm2d, ScaleShift
 from batchnorm.surgery import fold_state, is_folded, restore_fold, unfolded_tensors
@@ -291,6 +291,20 @@ def test_a_net_of_another_width_is_refused() -> None:
     wider = ConvBNNet(num_classes=3, in_channels=3, image_size=8, width=6).eval()
     with pytest.raises(ValueError, match=r"restore_fold: (?s:.)*size mismatch"):
         restore_fold(wider, *ours())
+
+
+def test_a_net_whose_norms_were_converted_before_it_was_folded_says_so_to_one_that_was_not() -> None:
+    net, other = (nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)).eval() for _ in range(2))
+    convert(net)
+    fold(net, X)
+    message = (
+        r"1 is a BatchNorm2d of torch, and was a layer of batchnorm\.nn\. Call batchnorm\.convert on the model first"
+    )
+    with pytest.raises(ValueError, match=message):
+        restore_fold(other, *fold_state(net))
+    convert(other)
+    restore_fold(other, *fold_state(net))
+    assert torch.equal(other(X), net(X))
 
 
 def test_the_constants_of_what_stands_there_are_in_the_state_dict() -> None:

@@ -85,8 +85,10 @@ def _check_style(name: str, norm: object, style: Mapping[str, Any]) -> None:
 
 
 def _check_arguments(name: str, model_args: Mapping[str, Any]) -> None:
-    """Refuse what would load weights, and what is no plain value: these arguments may come from a file."""
+    """Refuse what the data say, or would load weights, or is no plain value: these arguments may come from a file."""
     for key, value in model_args.items():
+        if key == "in_chans":
+            raise InputError(f"{key} follows from the data", argument="model_args", cure="Leave it out.")
         if key.startswith(_OF_WEIGHTS):
             raise InputError(
                 f"{one_line(key, 40)} would load weights, and a net that is built by its name starts from random ones",

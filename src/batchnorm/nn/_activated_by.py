@@ -68,6 +68,9 @@ class _OneByOne:
             y = step(y)
         return y
 
+    def __repr__(self) -> str:
+        return " then ".join(type(step).__name__ for step in self._steps)
+
 
 def named_or_itself(module: nn.Module) -> str | Callable[[Tensor], Tensor]:
     """The name of what a module computes, if it does nothing else, so that it can be a part of the norm's own work.

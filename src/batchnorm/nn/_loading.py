@@ -23,5 +23,6 @@ class Loads(_BatchNorm):
             state_dict.pop(prefix + _COUNTER, None)
         elif has_statistics and prefix + "running_mean" in state_dict:
             state_dict.setdefault(prefix + _COUNTER, counter)
-        asked = {**local_metadata, "version": self._version}
+        # Of the class: a norm that was converted has that of its former one, for what it saves.
+        asked = {**local_metadata, "version": type(self)._version}
         super()._load_from_state_dict(state_dict, prefix, asked, *others, **named)

@@ -37,13 +37,15 @@ def summary(report: "ConvertReport") -> str:
     done = [norm for norm in report.norms if norm.outcome == outcome]
     kinds = " and ".join(dict.fromkeys(norm.becomes for norm in done))
     parts = [f"{len(done)} of {counted(len(report.norms), 'norm')} {outcome}{f' to {kinds}' if kinds else ''}"]
-    parts += [f"{len(report.named(word))} {said}" for word, said in _words(report) if report.named(word)]
+    already, left = len(report.named("already")), len(report.named("left"))
+    so = "so" if report.verb == "convert" else f"what {_was(already)}"
+    parts += [f"{already} already {so}"] if already else []
+    parts += [f"{left} left as {_was(left)}"] if left else []
     return f"{', '.join(parts)}{_proved(report)}"
 
 
-def _words(report: "ConvertReport") -> tuple[tuple[str, str], ...]:
-    already = "already so" if report.verb == "convert" else "never converted"
-    return (("already", already), ("left", "left as they were"))
+def _was(count: int) -> str:
+    return "it was" if count == 1 else "they were"
 
 
 def _proved(report: "ConvertReport") -> str:

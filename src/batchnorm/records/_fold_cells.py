@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from ._run_recalibration import Judgement
 
 MARKS: dict[str, Mark] = {"folded": "", "shift": "warning", "scale-shifted": "warning", "left": "bad"}
-_REST = {"shift": "folded but for their shift", "scale-shifted": "made scale-shifts", "left": "left as they were"}
+_REST = {
+    "shift": ("folded but for its shift", "folded but for their shift"),
+    "scale-shifted": ("made a scale-shift", "made scale-shifts"),
+    "left": ("left as it was", "left as they were"),
+}
+"""What is said of one norm, and of several."""
 
 
 def report_tables(report: "FoldReport") -> dict[str, Table]:
@@ -49,7 +54,7 @@ def counts(report: "FoldReport") -> str:
     """Return how many norms folded, and what became of the others."""
     folded = f"{len(report.named('folded'))} of {counted(len(report.norms), 'norm')} folded"
     rest = ((len(report.named(outcome)), words) for outcome, words in _REST.items())
-    return ", ".join([folded, *(f"{count} {words}" for count, words in rest if count)])
+    return ", ".join([folded, *(f"{count} {words[count > 1]}" for count, words in rest if count)])
 
 
 def _equal(proof: "FoldProof") -> str:

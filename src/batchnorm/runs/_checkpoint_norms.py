@@ -13,6 +13,8 @@ from ..records import ConvertedNorm
 WEIGHTS = ("weight", "bias")
 STATISTICS = ("running_mean", "running_var")
 COUNTER = "num_batches_tracked"
+THE_MODEL = "the model"
+"""The name of a norm that is itself the model, as `batchnorm.convert` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +131,9 @@ def convert_tensors(
 
 
 def _done(path: str, own: Mapping[str, Tensor], layer: Layer, reason: str | None) -> ConvertedNorm:
-    before = kind_in(own)
-    if converted(own, layer).keys() == own.keys():
-        return ConvertedNorm(path, before, before, "already")
+    name, before = path or THE_MODEL, kind_in(own)
+    if reason_to_leave(own) is None and converted(own, layer).keys() == own.keys():
+        return ConvertedNorm(name, before, before, "already")
     if reason is not None:
-        return ConvertedNorm(path, before, before, "left", reason)
-    return ConvertedNorm(path, before, layer.name, "converted")
+        return ConvertedNorm(name, before, before, "left", reason)
+    return ConvertedNorm(name, before, layer.name, "converted")

@@ -10,7 +10,7 @@ from ..errors import ForPython, InputError, Setting
 from ..files import refused
 from ..records import ConvertedNorm, ConvertReport, RunConversion
 from ._checkpoint_net import built_for
-from ._checkpoint_norms import convert_tensors, kind_in, layer_named, norms_in
+from ._checkpoint_norms import THE_MODEL, convert_tensors, kind_in, layer_named, norms_in
 from ._converted_file import CONVERTED, known_of, tensors_before, undoing
 from ._new_file import check_new_file, nothing_written, write_new_file
 from ._safetensors import PICKLES
@@ -174,4 +174,4 @@ def _reverted(prefix: str, after: Mapping[str, Tensor], before: Mapping[str, Ten
     former = norms_in({name.removeprefix(prefix): tensor for name, tensor in before.items()})
     for path, own in norms_in(after).items():
         kinds = kind_in(own), kind_in(former[path])
-        yield ConvertedNorm(path, *kinds, "already" if own.keys() == former[path].keys() else "reverted")
+        yield ConvertedNorm(path or THE_MODEL, *kinds, "already" if own.keys() == former[path].keys() else "reverted")

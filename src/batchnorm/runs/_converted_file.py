@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..files import read_json
-from ._checkpoint_norms import COUNTER, WEIGHTS
+from ._checkpoint_norms import COUNTER, WEIGHTS, norms_in
 
 CONVERTED = "converted"
 """The entry of the metadata that says it."""
@@ -40,13 +40,20 @@ def known_of(text: str, tensors: Mapping[str, Tensor]) -> tuple[str, frozenset[s
         raise ValueError("expected a word, and an object of numbers")
     if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in (added, lost)):
         raise ValueError("expected lists of names")
-    if not {*added} <= {*tensors} or not {name.rpartition(".")[2] for name in added} <= {*WEIGHTS, COUNTER}:
-        raise ValueError("expected names of tensors that a conversion adds")
-    if any(name in tensors or _variance_beside(name) not in {*tensors, *lost} for name in counters):
-        raise ValueError("expected names of tensors that a conversion takes away")
+    norms = norms_in(tensors)
+    if not all(name in tensors and _is_of(norms, name, *WEIGHTS, COUNTER) for name in added):
+        raise ValueError("expected names of tensors that were added to its batch norms")
+    # Where statistics are lost, too, nothing is written anyway.
+    if not lost and not all(name not in tensors and _is_of(norms, name, COUNTER) for name in counters):
+        raise ValueError("expected names of counters that its batch norms had")
     if not all(type(count) is int and abs(count) < 2**63 for count in counters.values()):
         raise ValueError("expected whole numbers of batches")
     return prefix, frozenset(added), counters, lost
+
+
+def _is_of(norms: Mapping[str, object], name: str, *last: str) -> bool:
+    path, _, own = name.rpartition(".")
+    return path in norms and own in last
 
 
 def tensors_before(

@@ -14,6 +14,7 @@ from ..errors import ForPython, InputError, Setting, Words, did_you_mean
 from ..files import as_path, atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
 from ..records import EpochRecord, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
+from ._safetensors import PICKLES
 
 Kept = TypeVar("Kept", EpochRecord, TrainResult)
 
@@ -171,8 +172,11 @@ class RunFolder:
         except OSError as error:
             raise InputError(f"{folder.path}: cannot be a run ({error.strerror})", cure="Check the path.") from None
         if not found:
-            near = did_you_mean(folder.path.name, runs_in(folder.path.parent))
-            raise InputError(f"{folder.path}: expected the folder of a run, found none", cure=f"Check the path.{near}")
+            ending = folder.path.suffix
+            is_file = ending in (".safetensors", *PICKLES)
+            near = did_you_mean(folder.path.name, runs_in(folder.path.parent, ending if is_file else ".safetensors"))
+            expected = "a model file" if is_file else "the folder of a run"
+            raise InputError(f"{folder.path}: expected {expected}, found none", cure=f"Check the path.{near}")
         if not has_config:
             raise InputError(f"{folder.path}: expected the folder of a run, but it has no config.toml")
         return folder
@@ -249,13 +253,11 @@ def refuse_odd_name(path: Path, option: str = "") -> None:
     )
 
 
-def runs_in(folder: Path) -> list[str]:
+def runs_in(folder: Path, ending: str = ".safetensors") -> list[str]:
     """Return the names of the runs and model files that lie in a folder; none where it cannot be read."""
     with contextlib.suppress(OSError):
         return sorted(
-            entry.name
-            for entry in folder.iterdir()
-            if entry.suffix == ".safetensors" or (entry / "config.toml").is_file()
+            entry.name for entry in folder.iterdir() if entry.suffix == ending or (entry / "config.toml").is_file()
         )
     return []
 

@@ -53,6 +53,19 @@ class Become:
             present[name] = _filled(present.get(name), value) if _is_table(name, value) else value
 
 
+def can_become(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether Python can give a module a class: in memory, objects of both have to be laid out alike.
+
+    A list of bases that begins with an empty one, such as `abc.ABC`, is enough to make a difference.
+    """
+    blank = object.__new__(type(module))
+    try:
+        object.__setattr__(blank, "__class__", kind)
+    except TypeError:
+        return False
+    return True
+
+
 def as_it_is(module: nn.Module) -> Become:
     """What makes a module again what it is now: the same objects, in tables of their own."""
     held = {name: value.copy() if _is_table(name, value) else value for name, value in vars(module).items()}

@@ -35,8 +35,12 @@ def _former_of(module: nn.Module, former: object) -> object:
     return module.train if former is None else former
 
 
-def check_not_held(model: nn.Module) -> None:
+def check_not_held(model: nn.Module, expected: str = "a model that can be switched to evaluation") -> None:
     """Raise if a part of the model would not follow its `eval()`.
+
+    Args:
+        model: the model.
+        expected: what the caller needs, in words.
 
     Raises:
         RefusedError: it stays in training, for all of it runs inside `use_batch_statistics`.
@@ -45,7 +49,7 @@ def check_not_held(model: nn.Module) -> None:
         if isinstance(vars(module).get("train"), Staying):
             raise RefusedError(
                 argument="model",
-                expected="a model that can be switched to evaluation",
+                expected=expected,
                 got=f"one inside `with use_batch_statistics(...)`, where {name or 'it'} normalizes by each batch",
                 cure="Call this before or after that block.",
             )

@@ -1,5 +1,8 @@
 """Norms as others write them, and a net around some of torch's."""
 
+from abc import ABC
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -45,6 +48,24 @@ class Activated(nn.BatchNorm2d):
         self.activation = nn.ReLU()
 
 
+class ActivatedByItsClass(nn.BatchNorm2d):
+    """Its user looks up `norm.activation`."""
+
+    activation = "relu"
+
+
+class ForwardsElsewhere(nn.BatchNorm2d):
+    forward = partial(nn.functional.relu)
+
+
+class ChecksElsewhere(nn.BatchNorm2d):
+    _check_input_dim = partial(print, end="")
+
+
+class LaidOut(ABC, nn.BatchNorm2d):
+    """An empty base that comes first: Python gives its objects another layout in memory."""
+
+
 class OursDoubled(ours.BatchNorm2d):
     def forward(self, x):
         return 2 * super().forward(x)
@@ -88,7 +109,11 @@ LEFT = {
     "a way of loading of its own": (LoadsOld, "LoadsOld has _load_from_state_dict of its own"),
     "a call of its own": (Called, "Called has __call__ of its own"),
     "a method of its own": (Asked, "Asked has scale of its own"),
-    "an activation that is its user's": (Activated, "it has a 'activation' of its own"),
+    "an activation that is its user's": (Activated, "it has 'activation' of its own"),
+    "an activation that its class names": (ActivatedByItsClass, "it has 'activation' of its own"),
+    "a forward that is no method": (ForwardsElsewhere, "ForwardsElsewhere has a forward of its own"),
+    "a check that is no method": (ChecksElsewhere, "ChecksElsewhere has _check_input_dim of its own"),
+    "another layout in memory": (LaidOut, "Python cannot make a BatchNorm2d of it"),
     "ours, with a forward of its own": (OursDoubled, "OursDoubled has a forward of its own"),
     "no class of torch's": (Written, "Written has a forward of its own"),
 }
@@ -129,6 +154,47 @@ class FrozenBatchNorm2dLikeDetectron(FrozenLikeDetr):
         if not x.requires_grad:
             return nn.functional.batch_norm(x, *numbers, training=False, eps=self.eps)
         return nn.functional.batch_norm(x, *numbers, False, 0.1, self.eps)
+
+
+class Frozen2dOfThreeVersions(FrozenLikeDetr):
+    """Its first version kept no statistics, and its second one kept variances with eps in them already."""
+
+    _version = 3
+
+    def forward(self, x):
+        return nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=0.01)
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *others):
+        version = local_metadata.get("version")
+        if version is None or version < 2:
+            state_dict.setdefault(prefix + "running_mean", torch.zeros_like(self.running_mean))
+            state_dict.setdefault(prefix + "running_var", torch.ones_like(self.running_var))
+        elif version < 3:
+            state_dict[prefix + "running_var"] = state_dict[prefix + "running_var"] - 0.01
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
+
+
+class Frozen2dThatCorrectsItself(Frozen2dOfThreeVersions):
+    """Loads what it finds, and then corrects its own tensor."""
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *others):
+        FrozenLikeDetr._load_from_state_dict(self, state_dict, prefix, local_metadata, *others)
+        if local_metadata.get("version") == 2:
+            self.running_var -= 0.01
+
+
+class Frozen2dThatTurns(FrozenLikeDetr):
+    """Another formula after checkpoints without a version."""
+
+    eps = 1e-5
+
+    def forward(self, x):
+        return nn.functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *others):
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
+        if local_metadata.get("version") is None:
+            self.eps = 0.01
 
 
 class FrozenInTwo(nn.Module):

@@ -64,6 +64,12 @@ def test_dropout_between_is_applied(norm_act):
     torch.testing.assert_close(*outputs)
 
 
+def test_several_activations_are_printed_by_their_names(norm_act):
+    norm = made(norm_act, drop=nn.Dropout)
+    convert(norm)
+    assert "activation=Dropout then ReLU" in repr(norm)
+
+
 def test_a_hook_on_the_activation_is_called_whenever_it_was_hung(norm_act):
     norm, calls = made(norm_act), []
     norm.act.register_forward_hook(lambda *_: calls.append("before"))

@@ -47,6 +47,14 @@ def test_its_eps_is_found_wherever_it_is_written(kind):
     assert model[1].eps == (1e-3 if "Detectron" in kind.__name__ else 1e-5)
 
 
+def test_the_report_says_where_outputs_in_half_types_have_another_dtype_now(kind):
+    model, x = net(kind).float(), X.bfloat16()
+    before = model[1](torch.cat([x, x[:, :1]], dim=1)).dtype
+    said = convert(model).norms[0].detail
+    assert model[1](torch.cat([x, x[:, :1]], dim=1)).dtype == torch.bfloat16
+    assert ("dtype of its inputs now" in said) == (before == torch.float32)
+
+
 def test_one_for_vectors_without_weight_becomes_a_layer_for_vectors():
     norm, x = with_numbers(FrozenInTwo(3)).double(), X[:, :, 0, 0]
     before = norm(x)
@@ -155,3 +163,13 @@ def test_looking_at_it_draws_no_random_numbers(kind):
     model, state = net(kind), torch.get_rng_state()
     convert(model)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("to", [None, "torch", "group", "identity"])
+def test_its_checkpoints_keep_the_version_by_which_its_class_reads_them(kind, to):
+    model = net(kind)
+    versions = model.state_dict()._metadata
+    convert(model, to)
+    assert model.state_dict()._metadata == versions
+    revert(model)
+    assert "_version" not in vars(model[1])

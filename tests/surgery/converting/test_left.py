@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils import parametrize, prune
 
 import batchnorm.nn as ours
-from batchnorm import convert
+from batchnorm import convert, revert
 
 from .odd_norms import LEFT, X
 
@@ -30,6 +30,11 @@ def test_a_norm_that_was_given_a_forward_is_left():
     norm = nn.BatchNorm2d(3)
     norm.forward = lambda x: x
     assert reason(norm) == "somebody has given it a forward of its own"
+
+
+def test_a_norm_whose_class_was_given_a_forward_is_left(monkeypatch):
+    monkeypatch.setattr(nn.BatchNorm2d, "forward", lambda self, x: x, raising=False)
+    assert reason(nn.BatchNorm2d(3)) == "somebody has given its class another forward"
 
 
 def test_a_parametrized_norm_is_left():
@@ -96,5 +101,24 @@ def test_channels_that_cannot_be_cut_into_the_groups_are_left():
     assert "cannot be cut" in reason(nn.BatchNorm2d(6), "group", num_groups=4)
 
 
+def test_a_norm_that_is_left_stays_frozen():
+    norm = nn.BatchNorm2d(6)
+    convert(norm, "frozen")
+    convert(norm, "group", num_groups=2)
+    assert "cannot be cut" in reason(norm, "group", num_groups=4)
+    assert not norm.weight.requires_grad
+
+
 def test_a_single_value_of_a_sample_is_no_group():
     assert "single value" in reason(nn.BatchNorm1d(6), "group", num_groups=6)
+
+
+@pytest.mark.parametrize("name", ["_source", "_tracking"])
+def test_an_attribute_by_a_name_that_only_layers_of_ours_know_leaves_a_norm_of_others(name):
+    norm = nn.BatchNorm2d(6)
+    setattr(norm, name, "mine")
+    assert reason(norm) == f"it has {name!r} of its own, a name that means something else to a BatchNorm2d"
+    assert getattr(norm, name) == "mine"
+    convert(norm, "group")
+    revert(norm)
+    assert getattr(norm, name) == "mine"

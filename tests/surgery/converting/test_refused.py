@@ -21,7 +21,7 @@ ARGUMENTS = {
         {},
         r"to: expected something that a norm can become, got 'goup'. Did you mean 'group'",
     ),
-    "another class": ((nn.Linear,), {}, r"got the class torch\.nn\.modules\.linear\.Linear\. Pass 'batchnorm'"),
+    "another class": ((nn.Linear,), {}, r"got the class torch\.nn\.Linear\. Pass 'batchnorm'"),
     "one of ours that does more": ((ours.BatchNormAdd2d,), {}, "got the class batchnorm.nn"),
     "no class": ((3,), {}, "to: expected a text or a class, got an int"),
     "a misspelt option": (
@@ -88,6 +88,13 @@ def test_inside_a_block_nothing_is_converted(name, norm):
     assert type(model[0]) is norm
 
 
+def test_what_stands_in_for_a_norm_does_not_slip_out_of_the_block_that_the_others_are_in():
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3))
+    convert(model, "group", filter_fn=lambda norm, name: name == "0")
+    with no_statistics_update(model), pytest.raises(RefusedError, match="got 1 inside a block"):
+        revert(model, filter_fn=lambda norm, name: name == "0")
+
+
 def test_examples_prove_nothing_where_something_else_is_computed():
     with pytest.raises(InputError, match="example_inputs: expected None, for what the norms become computes something"):
         convert(nn.BatchNorm2d(3), "group", example_inputs=torch.ones(2, 3, 2, 2))
@@ -132,6 +139,15 @@ def test_parameters_in_distributed_data_parallel_are_not_taken_out_of_training(a
     assert wrapped.module[0].weight.requires_grad
 
 
+def test_parameters_that_were_frozen_are_not_given_back_in_distributed_data_parallel(alone):
+    model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3))
+    convert(model, "frozen")
+    convert(model, "group")
+    with pytest.raises(RefusedError, match="exchanges no gradients of parameters that were frozen before"):
+        revert(nn.parallel.DistributedDataParallel(model))
+    assert not model[1].weight.requires_grad
+
+
 def test_norms_in_distributed_data_parallel_become_others_and_back(alone):
     wrapped = nn.parallel.DistributedDataParallel(nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)))
     x = torch.rand(4, 3, 2, 2)
@@ -157,3 +173,19 @@ def test_weights_that_somebody_else_holds_are_refused(verb):
     with pytest.raises(RefusedError, match=f"{verb.__name__}: model: expected a model that holds its weights itself"):
         verb(model)
     assert type(model[0]) is nn.BatchNorm2d
+
+
+def test_a_block_that_normalizes_by_batches_is_named_for_what_it_is():
+    model = nn.Sequential(nn.BatchNorm2d(3))
+    with use_batch_statistics(model):
+        for verb in (convert, revert):
+            with pytest.raises(
+                RefusedError, match=r"expected a model whose norms normalize as usual, got one inside `with"
+            ):
+                verb(model)
+
+
+@pytest.mark.parametrize("kind", [ours.LazyBatchNorm2d, ours.BatchNormAdd2d])
+def test_a_class_of_ours_that_no_norm_becomes_is_named_as_it_is_imported(kind):
+    with pytest.raises(InputError, match=rf"got the class batchnorm\.nn\.{kind.__name__}\. Pass .*GhostBatchNorm1d"):
+        convert(nn.BatchNorm2d(3), kind)

@@ -202,6 +202,16 @@ def test_a_lazy_norm_that_has_learned_its_channels_meanwhile_is_what_it_would_ha
     assert type(norm) is nn.BatchNorm2d
 
 
+def test_a_lazy_norm_that_has_loaded_a_checkpoint_is_lazy_still():
+    norm = nn.LazyBatchNorm2d()
+    convert(norm)
+    norm.load_state_dict(nn.BatchNorm2d(3).state_dict())
+    revert(norm)
+    assert type(norm) is nn.LazyBatchNorm2d
+    assert norm(X.float()).shape == X.shape
+    assert type(norm) is nn.BatchNorm2d
+
+
 def test_statistics_can_be_recalibrated_meanwhile():
     model = net().eval()
     convert(model)
@@ -217,7 +227,7 @@ def test_where_nothing_was_converted_nothing_is_changed_and_it_is_said():
     report = revert(model)
     assert report.named("already") == ("norm", "blocks.1", "last", "cube")
     assert picture(model) == before
-    assert report.summary() == "0 of 4 norms reverted, 4 never converted"
+    assert report.summary() == "0 of 4 norms reverted, 4 already what they were"
 
 
 def test_a_filter_says_which_norms_come_back():

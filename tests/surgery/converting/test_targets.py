@@ -175,3 +175,9 @@ def test_options_of_a_layer_of_ours_come_back():
     assert (norm.route, str(norm.moments)) == ("composed", "renorm")
     revert(norm)
     assert (norm.route, str(norm.moments)) == ("native", "batch")
+
+
+def test_a_lazy_norm_of_ours_becomes_torchs_lazy_one_whose_batches_the_class_is_for():
+    norm = ours.LazyBatchNorm2d()
+    convert(norm, nn.BatchNorm2d)
+    assert type(norm) is nn.LazyBatchNorm2d

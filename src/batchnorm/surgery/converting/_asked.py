@@ -13,6 +13,7 @@ from ...nn import Ghost, Sync
 from ._becoming import Becoming
 from ._kinds import Kind
 from ._layers_of_ours import GHOST, PLAIN, Ours
+from ._meant import name_of
 from ._others import Groups, Nothing, Torchs
 
 Asked = str | type[nn.Module] | None
@@ -77,7 +78,7 @@ def _of_class(wanted: type[nn.Module], options: Mapping[str, Any]) -> Target:
     texts: dict[type[nn.Module], str] = {nn.GroupNorm: "group", nn.Identity: "identity", ours.SyncBatchNorm: "sync"}
     text = texts.get(wanted)
     if text is None:
-        raise _unknown(f"the class {wanted.__module__}.{wanted.__qualname__}", "")
+        raise _unknown(f"the class {name_of(wanted)}", "")
     takes, make = _BY_TEXT[text]
     return make(_checked(name, takes, options))
 
@@ -152,4 +153,8 @@ def _unknown(got: str, near: str) -> InputError:
 
 def _cure() -> str:
     texts = ", ".join(map(repr, _BY_TEXT))
-    return f"Pass {texts}, or a class: one of batchnorm.nn, a batch norm of torch.nn, GroupNorm, Identity."
+    dims = "BatchNorm1d, 2d, 3d, SyncBatchNorm"
+    return (
+        f"Pass {texts}, or a class: {dims}, GhostBatchNorm1d, 2d or 3d of batchnorm.nn; {dims}, GroupNorm or Identity "
+        "of torch.nn. What is lazy stays lazy."
+    )

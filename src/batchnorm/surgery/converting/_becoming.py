@@ -6,14 +6,16 @@ from typing import Any, Literal
 
 from torch import nn
 
-from ...nn import SAFE, Forward, Source, give_source, tracking_of
+from ...nn import SAFE, Forward, Source, Tracking, give_source, tracking_of
 from ...norms import as_checkpoint_safe_as_now, set_checkpoint_safe
-from .._become import Become
-from ._counterless import hear_of_loading
+from .._become import Become, can_become
 from ._former import NAME, former_after, remember_frozen, written
 from ._freezing import freeze_too, is_frozen_too
 
-_OF_BOTH = {"eps", "affine", "momentum", "num_features", "track_running_stats", "process_group", "_tracking", SAFE}
+_OF_BOTH = {
+    *("eps", "affine", "momentum", "num_features", "track_running_stats", "process_group", "_tracking", SAFE),
+    "reset_running_stats",  # laid on what is frozen
+}
 """Attributes that mean the same to several classes of norms."""
 
 
@@ -49,17 +51,28 @@ class Becoming:
         return any(name not in held or not _is_same(held[name], value) for name, value in self.gives.items())
 
 
-def clash(norm: nn.Module, becoming: Becoming) -> str | None:
-    """The reason why a norm cannot be that: it has something of its own by a name that the other class uses."""
+def clash(norm: nn.Module, becoming: Becoming, known: type[nn.Module], values: Mapping[str, Any]) -> str | None:
+    """The reason why a norm cannot be that: it has something of its own by a name that the other class uses.
+
+    Args:
+        norm: the norm.
+        becoming: what it is to be.
+        known: the class whose code it runs.
+        values: what is read from it, and stands in the bodies of its own classes.
+    """
+    if not can_become(norm, becoming.kind):
+        return f"Python cannot make a {becoming.kind.__name__} of it, whose class is laid out in another way in memory"
     if isinstance(norm, Forward) and issubclass(becoming.kind, Forward):
         return None
-    asked = ({*dir(becoming.kind), *becoming.gives} - {*dir(type(norm))}) - _OF_BOTH
+    asked = ({*dir(becoming.kind), *becoming.gives} - {*dir(known)}) - _OF_BOTH
     tables = (norm._parameters, norm._buffers, norm._modules)
-    own = {name for name in vars(norm) if not name.startswith("__")}.union(*tables)
+    if not isinstance(tracking_of(norm), Tracking | None):
+        asked.add("_tracking")
+    own = {name for name in (*vars(norm), *values) if not name.startswith("__")}.union(*tables)
     taken = sorted((own & asked) - {*becoming.takes})
     if not taken:
         return None
-    return f"it has a {taken[0]!r} of its own, a name that means something else to a {becoming.kind.__name__}"
+    return f"it has {taken[0]!r} of its own, a name that means something else to a {becoming.kind.__name__}"
 
 
 def become(norm: nn.Module, becoming: Becoming) -> None:
@@ -75,8 +88,6 @@ def become(norm: nn.Module, becoming: Becoming) -> None:
     Become(norm, becoming.kind, held).carry_out()
     if becoming.gives.get("_source") is not None:
         give_source(norm, becoming.gives["_source"])  # one of its own, where sources tell layers apart
-    if buffers and not issubclass(becoming.kind, Forward):
-        hear_of_loading(norm)
     again()
     if becoming.freezes != "nothing":
         remember_frozen(norm, freeze_too(norm, affine=becoming.freezes == "all"))
@@ -87,7 +98,7 @@ def lasting_policies(norm: nn.Module) -> Any:
 
     A layer of ours asks by itself, others have hooks for it: so it goes before a class changes, and comes back behind.
     """
-    if tracking_of(norm) is None:
+    if not isinstance(tracking_of(norm), Tracking):
         return lambda: None
     again = as_checkpoint_safe_as_now(norm)
     named = vars(norm).get(SAFE)

@@ -47,6 +47,20 @@ def constants_of(norm: nn.Module) -> Constants | None:
     return Constants(next(iter(found.values())), _spatial(type(norm).__name__, [*found]))
 
 
+def widens(norm: nn.Module) -> bool:
+    """Whether a norm of constants in float32 gives outputs in float32 to inputs of a half type, as torch's never do."""
+    channels = len(norm.get_buffer(STATISTICS[0]))
+    numbers = {name: torch.ones(channels) for name in _held(norm)}
+    with transaction(norm, scripts=True), torch.random.fork_rng(devices=[]):
+        for shapes in _SHAPES.values():
+            x = torch.ones((shapes[0][0], channels, *shapes[0][1:]), dtype=torch.bfloat16)
+            try:
+                return _asked(norm, numbers, x, training=False).dtype == torch.float32
+            except Exception:  # noqa: S112  # as above
+                continue
+    return False
+
+
 def _spatial(name: str, found: list[int]) -> int | None:
     """The one kind of inputs, or, of several, that which the class is called by."""
     said = re.search(r"([123])d", name, re.IGNORECASE)
@@ -115,7 +129,8 @@ def _asked(norm: nn.Module, numbers: Mapping[str, Tensor], x: Tensor, *, trainin
         table: {name: own.get(name, tensor) for name, tensor in getattr(norm, table).items()}
         for table in ("_parameters", "_buffers")
     }
-    stand_in.__dict__.update({**norm.__dict__, **tables, "training": training})
+    steps = {name: nn.Identity() for name in norm._modules}  # an activation, say, which is asked about by nobody
+    stand_in.__dict__.update({**norm.__dict__, **tables, "_modules": steps, "training": training})
     before = {**stand_in.__dict__, **tables["_parameters"], **tables["_buffers"]}
     got = type(norm).forward(stand_in, x)
     after = {**stand_in.__dict__, **stand_in._parameters, **stand_in._buffers}

@@ -1,6 +1,6 @@
 """How do the norms of a model become those of another class, in place?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,11 +9,12 @@ from torch import nn
 from ...calls import Call, Reader, check_device
 from ...errors import InputError
 from ...norms import Filter, check_together, is_frozen, select
-from ...records import ConvertReport
+from ...records import ConvertedNorm, ConvertProof, ConvertReport
 from ...transaction import all_or_nothing, transaction, verb
 from .._other_inputs import other_inputs
 from ._asked import Asked, Target, asked
 from ._each import converted, steps_of
+from ._freezing import hold_together
 from ._meant import is_convertible
 from ._prove import Prover
 from ._refuse import check_convertible, check_may_stop_training
@@ -102,15 +103,22 @@ def convert(
     with torch.inference_mode(mode=False), torch.enable_grad(), all_or_nothing() as undo:
         for norm in chosen.norms.values():
             undo.add(*steps_of(norm))
-        if not examples:
-            done = [converted(name, norm, target) for name, norm in chosen.norms.items()]
-            return ConvertReport("convert", tuple(done))
-        with transaction(chosen.model, scripts=True) as change:
-            change.evaluate()
-            others, doubts = other_inputs(chosen.model, examples)
-        prover = Prover(chosen.model, [*examples, *others], target, said)
-        done, proof = prover.prove(chosen.norms)
+        if examples:
+            done, proof, doubts = _proved(chosen.model, examples, chosen.norms, target, said)
+        else:
+            done, proof, doubts = [converted(*one, target) for one in chosen.norms.items()], None, []
+        if target.freezes:
+            hold_together([chosen.norms[one.name] for one in done if one.outcome != "left"], chosen.others.values())
     return ConvertReport("convert", tuple(done), (*doubts, *said), proof)
+
+
+def _proved(
+    model: nn.Module, examples: Sequence[Call], norms: Mapping[str, nn.Module], target: Target, said: list[str]
+) -> tuple[list[ConvertedNorm], ConvertProof, Sequence[str]]:
+    with transaction(model, scripts=True) as change:
+        change.evaluate()
+        others, doubts = other_inputs(model, examples)
+    return (*Prover(model, [*examples, *others], target, said).prove(norms), doubts)
 
 
 def _examples(model: nn.Module, given: object, target: Target) -> Sequence[Call]:

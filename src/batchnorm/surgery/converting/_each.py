@@ -8,10 +8,9 @@ from torch import nn
 from ...norms import own_parameters
 from ...records import ConvertedNorm
 from ...transaction import gradient_steps, module_steps
-from .._become import as_it_is
 from ._asked import Target
 from ._becoming import Becoming, become, clash
-from ._given_back import give_back
+from ._given_back import give_class_back
 from ._kinds import kind_of
 from ._meant import named
 from ._others import STAND_INS
@@ -23,25 +22,27 @@ def steps_of(norm: nn.Module) -> list[Callable[[], object]]:
     return [*module_steps(norm), *gradient_steps(own_parameters(norm).values())]
 
 
+def run(steps: list[Callable[[], object]]) -> None:
+    """Let a norm be again what it was when these were taken down."""
+    for step in reversed(steps):
+        step()
+
+
 def converted(name: str, norm: nn.Module, target: Target) -> ConvertedNorm:
     """Let one norm become what it is to be, or say why it cannot."""
-    before, present = named(norm), as_it_is(norm)
-    if present.kind in STAND_INS:
+    before, kind, present = named(norm), type(norm), steps_of(norm)
+    if kind in STAND_INS:
         if target.is_met(norm):
             return ConvertedNorm(name, before, before, "already")
-        give_back(norm)  # what it was says what it can be
+        give_class_back(norm)  # what it was says what it can be
     found = _becoming_of(norm, target)
     if isinstance(found, str):
-        present.carry_out()
+        run(present)
         return ConvertedNorm(name, before, before, "left", found)
     is_new = found.changes(norm)
     if is_new:
-        try:
-            become(norm, found)
-        except TypeError as error:  # objects of a class that Python lays out in another way
-            present.carry_out()
-            return ConvertedNorm(name, before, before, "left", f"Python does not give it another class: {error}")
-    if not is_new and type(norm) is present.kind:
+        become(norm, found)
+    if not is_new and type(norm) is kind:
         return ConvertedNorm(name, before, before, "already")
     return ConvertedNorm(name, before, named(norm), "converted", detail=found.detail or None)
 
@@ -53,5 +54,8 @@ def _becoming_of(norm: nn.Module, target: Target) -> Becoming | str:
     found = target.of(norm, kind)
     if isinstance(found, str) or type(norm) is found.kind:
         return found
-    values = own_values(norm, nn.Module if kind.is_constant else kind.known)
-    return clash(norm, found) or replace(found, gives={**values, **found.gives})
+    known = nn.Module if kind.is_constant else kind.known
+    values = own_values(norm, known)
+    # Checkpoints say the version of the class that wrote them, and a class reads older ones in another way.
+    version = {} if norm._version == found.kind._version else {"_version": norm._version}
+    return clash(norm, found, known, values) or replace(found, gives={**values, **version, **found.gives})

@@ -32,6 +32,11 @@ class Former:
     buffers: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
 
+    def held_by(self, norm: nn.Module) -> dict[str, Any]:
+        """What the norm would hold as what it was: the same tables, and what no conversion has given it."""
+        gone = {*self.given, NAME}
+        return {name: value for name, value in vars(norm).items() if name not in gone} | self.had
+
 
 def former_of(norm: nn.Module) -> Former | None:
     """What a norm was before it was first converted; None if it never was."""

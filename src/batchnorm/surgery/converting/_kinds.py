@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ... import nn as ours
+from ...norms import is_stock
 from ._constants import constants_of
 from ._former import former_of
 from ._own_code import own_code
@@ -40,6 +41,7 @@ _OTHERS: dict[str, int | None] = {
     "torchvision.ops.misc.FrozenBatchNorm2d": 2,
 }
 """Those of others who are not imported here, by their full names."""
+_PATCHED = "somebody has given its class another forward"
 _UNKNOWN = "nobody but its own class knows what it computes"
 
 
@@ -73,7 +75,8 @@ def kind_of(norm: nn.Module) -> Kind | str:
     for known in type(norm).__mro__:
         name = f"{known.__module__}.{known.__qualname__}"
         if known in _TORCHS or known in _OURS or name in _OTHERS:
-            return own_code(norm, known) or _as_it_was(norm, _kind(norm, known, name))
+            reason = own_code(norm, known) or (None if is_stock(norm) else _PATCHED)
+            return reason or _as_it_was(norm, _kind(norm, known, name))
     return _constant_or_unknown(norm)
 
 

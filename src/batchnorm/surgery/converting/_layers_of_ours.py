@@ -11,8 +11,9 @@ from ... import nn as ours
 from ...functional import BATCH, Source
 from ...nn import ACTIVATED_BY, Forward, Ghost, Sync
 from ._becoming import Becoming
-from ._constants import AFFINE, COUNTER
+from ._constants import AFFINE, COUNTER, widens
 from ._kinds import Kind
+from ._loading_as_before import LOADS, LoadsAsBefore
 
 PLAIN: dict[int, type[Forward]] = {1: ours.BatchNorm1d, 2: ours.BatchNorm2d, 3: ours.BatchNorm3d}
 GHOST: dict[int, type[Forward]] = {1: ours.GhostBatchNorm1d, 2: ours.GhostBatchNorm2d, 3: ours.GhostBatchNorm3d}
@@ -22,6 +23,7 @@ _MOMENTUM = 0.1
 """Of a norm that had none, for it never moved; whoever releases it may set another."""
 _NEW = {"activation": None, "route": "auto", "_source": None, "_tracking": None}
 """What a new layer keeps in its `__dict__` besides what torch's do."""
+_WIDENS = "its outputs have the dtype of its inputs now, under autocast, too"
 UNSEEN = "it has seen no batch yet, and does not know its number of channels"
 
 
@@ -133,9 +135,11 @@ def as_constants(becoming: Becoming, norm: nn.Module, kind: Kind) -> Becoming:
         return becoming
     has_affine = any(getattr(norm, name, None) is not None for name in AFFINE)
     numbers = {"num_features": len(norm.get_buffer("running_mean")), "eps": kind.eps, "momentum": _MOMENTUM}
-    gives = {**numbers, "affine": has_affine, "track_running_stats": True, **becoming.gives}
+    loads = {LOADS: LoadsAsBefore(norm)}
+    gives = {**numbers, "affine": has_affine, "track_running_stats": True, **loads, **becoming.gives}
     freezes: Literal["statistics", "all"] = "all" if becoming.freezes == "all" else "statistics"
-    detail = "; ".join(part for part in (becoming.detail, "its statistics were constants: it is frozen") if part)
+    details = [becoming.detail, "its statistics were constants: it is frozen", _WIDENS if widens(norm) else ""]
+    detail = "; ".join(filter(None, details))
     return replace(becoming, gives=gives, buffers=(COUNTER, *AFFINE), freezes=freezes, detail=detail)
 
 

@@ -12,8 +12,12 @@ def is_convertible(module: nn.Module) -> bool:
 
 
 def named(norm: nn.Module) -> str:
-    """The class of a norm, by the name by which it is imported: classes of several libraries have the same."""
-    kind = type(norm)
+    """The class of a norm; classes of several libraries have the same name, so that of the library is part of it."""
+    return name_of(type(norm))
+
+
+def name_of(kind: type) -> str:
+    """The name by which a class is imported, and not where it is written."""
     module = kind.__module__
     if module.startswith(("torch.nn.", "batchnorm.nn.")):
         module = ".".join(module.split(".")[:2])

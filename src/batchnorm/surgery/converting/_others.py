@@ -97,9 +97,8 @@ class Groups:
         channels = len(norm.get_buffer("running_mean")) if kind.is_constant else int(vars(norm)["num_features"])
         groups = self.options.get("num_groups") or groups_for(channels)
         reason = loses(norm, kind, nn.GroupNorm) or _too_many(groups, channels, kind)
-        detail = (
-            f"{groups} groups of {channels // groups} channels" if groups > 1 else f"1 group of {channels} channels"
-        )
+        size = channels // groups
+        detail = f"{groups} group{'s'[: groups > 1]} of {size} channel{'s'[: size > 1]}"
         gives = {"num_groups": groups, "num_channels": channels}
         becoming = Becoming(nn.GroupNorm, gives, _to_take(norm, kind), detail=detail)
         return reason or _with_constants(becoming, norm, kind)

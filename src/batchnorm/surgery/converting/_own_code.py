@@ -34,7 +34,7 @@ def own_code(module: nn.Module, known: type[nn.Module]) -> str | None:
         return "it only holds the tensors of an exported graph, which does not call it"
     if "forward" in vars(module):
         return "somebody has given it a forward of its own"
-    return _code_of(_between(type(module), known))
+    return _code_of(_between(type(module), known), known)
 
 
 def own_values(module: nn.Module, known: type[nn.Module]) -> dict[str, Any]:
@@ -56,9 +56,13 @@ def own_methods(module: nn.Module) -> list[str]:
     ]
 
 
-def _code_of(kinds: list[type]) -> str | None:
+def _code_of(kinds: list[type], known: type[nn.Module]) -> str | None:
     for kind in kinds:
-        code = [name for name, value in _written(kind) if _is_code(value) and not _is_of_the_class(value, name)]
+        code = [
+            name
+            for name, value in _written(kind)
+            if (_is_code(value) or callable(getattr(known, name, None))) and not _is_of_the_class(value, name)
+        ]
         if "forward" in code:
             return f"{kind.__name__} has a forward of its own"
         if code:

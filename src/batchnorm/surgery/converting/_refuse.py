@@ -1,11 +1,16 @@
 """Which models cannot be converted as they are?"""
 
+from collections.abc import Iterable
+
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ...errors import RefusedError
-from ...nn import given_to, tracking_of
-from ...norms import Chosen, blend_of
+from ...nn import Forward, Tracking, given_to, tracking_of
+from ...norms import Chosen, blend_of, is_norm
 from ...transaction import check_holds_weights, check_not_held
+from ._former import former_of
+from ._freezing import held_among
 
 
 def check_convertible(chosen: Chosen, verb: str) -> None:
@@ -16,12 +21,15 @@ def check_convertible(chosen: Chosen, verb: str) -> None:
             way for a while.
     """
     check_holds_weights(chosen.given, verb)
-    check_not_held(chosen.model)
-    for name, norm in chosen.norms.items():
+    check_not_held(chosen.model, "a model whose norms normalize as usual")
+    # A GroupNorm that was a norm is in no block itself, and would be out of the one that the others are in.
+    is_all = all(map(is_norm, chosen.norms.values()))
+    for name, norm in (chosen.norms if is_all else chosen.norms | chosen.others).items():
+        # Somebody's own norm may have attributes of these names, which mean something else.
         tracking = tracking_of(norm)
-        source = given_to(norm)
-        is_lent = blend_of(norm) is not None or (source is not None and source.lent)
-        if is_lent or (tracking is not None and not tracking.only_lasts):
+        is_tracked = isinstance(tracking, Tracking) and not tracking.only_lasts
+        source = given_to(norm) if isinstance(norm, Forward) else None
+        if is_tracked or blend_of(norm) is not None or (source is not None and source.lent):
             raise RefusedError(
                 argument="model",
                 expected="a model whose statistics move as usual",
@@ -42,4 +50,21 @@ def check_may_stop_training(chosen: Chosen, what: str) -> None:
             expected="a model whose parameters nobody else keeps books of",
             got=f"one in DistributedDataParallel, which waits for gradients that {what} does not have",
             cure="Convert the model before it is wrapped.",
+        )
+
+
+def check_may_train_again(chosen: Chosen, norms: Iterable[nn.Module], verb: str) -> None:
+    """Raise where norms in DistributedDataParallel would be given back, and parameters with them be trained again.
+
+    Raises:
+        RefusedError: their gradients would not be exchanged, and the processes would drift apart without a word.
+    """
+    wrappers = [module for module in chosen.given.modules() if isinstance(module, DistributedDataParallel)]
+    formers = ((norm, former_of(norm)) for norm in norms)
+    if wrappers and any(former is not None and held_among(norm, former.frozen) for norm, former in formers):
+        raise RefusedError(
+            argument="model",
+            expected="a model whose parameters nobody else keeps books of",
+            got="one in DistributedDataParallel, which exchanges no gradients of parameters that were frozen before",
+            cure=f"Call {verb} on the model before it is wrapped.",
         )

@@ -1,11 +1,11 @@
 """How are some of a model's norms as they have become, and the others as they were, so that a culprit can be found?"""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from torch import nn
 
 from ._asked import Target
-from ._each import converted, steps_of
+from ._each import converted, run, steps_of
 
 
 class Trial:
@@ -26,9 +26,4 @@ class Trial:
     def show(self, active: Collection[str]) -> None:
         """Let these norms be what they have become, and all others what they were."""
         for name, (before, after) in self._states.items():
-            _run(after if name in active else before)
-
-
-def _run(steps: list[Callable[[], object]]) -> None:
-    for step in reversed(steps):
-        step()
+            run(after if name in active else before)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import InputError
-from ...nn import ScaleShift
+from ...nn import Forward, ScaleShift
 from ...norms import is_norm
 from .._actions import PutModule
 from .._names import named_tensors, owner_of, tensor_of
@@ -121,6 +121,12 @@ def _replace(model: nn.Module, described: NormState, before: dict[str, Tensor]) 
     norm = model.get_submodule(first)
     if not first or not is_norm(norm) or any(model.get_submodule(name) is not norm for name in described["names"]):
         raise misfit(f"{first or 'the model itself'} is no batch norm whose place could be taken")
+    if described["is_own"] and not isinstance(norm, Forward):
+        kind = type(norm)
+        raise misfit(
+            f"{first} is a {kind.__name__} of {kind.__module__.partition('.')[0]}, and was a layer of batchnorm.nn",
+            "Call batchnorm.convert on the model first, as before it was folded.",
+        )
     take_dtypes(norm, before)
     load_all(norm, before)
     mean = norm.get_buffer("running_mean")

@@ -130,9 +130,11 @@ class MisfitError(InputError):
     """State, tensors and model do not fit each other."""
 
 
-def misfit(reason: object) -> MisfitError:
+def misfit(
+    reason: object, cure: str = "Use a complete copy of the file, and the model that was folded."
+) -> MisfitError:
     return MisfitError(
         verb="restore_fold",
         problem=f"expected the state and the tensors of one folded model, and a model of its kind, but {reason}",
-        cure="Use a complete copy of the file, and the model that was folded.",
+        cure=cure,
     )
