@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ._joined import described, joined_now
+from ._of_torch import said_by_torch
 from ._rank_error import RankError, code_of
 
 LONGEST = 2000
@@ -191,7 +192,7 @@ class Ranks:
             return group.lost(error)
         unchanged = "; nothing was changed here" if self._undone else ""
         return RankError(
-            f"another process cannot be reached and may have died{unchanged} (torch: {error})",
+            f"another process cannot be reached and may have died{unchanged} (torch: {said_by_torch(error)})",
             cure="Start all processes again.",
         )
 
