@@ -9,7 +9,7 @@ def said_by_torch(error: BaseException) -> str:
     """Return the first line of what torch raised; of what gloo says behind a place in its code, the first sentence.
 
     Example:
-        >>> said_by_torch(RuntimeError("[/gloo/pair.cc:537] Read error [10.0.0.1]:99: Connection reset. Check the logs."))
+        >>> said_by_torch(RuntimeError("[/gloo/pair.cc:537] Read error [10.0.0.1]:99: Connection reset. Check it."))
         'Read error [10.0.0.1]:99: Connection reset'
         >>> said_by_torch(RuntimeError("The server does not listen. port: 29500"))
         'The server does not listen. port: 29500'
