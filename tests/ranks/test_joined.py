@@ -23,7 +23,7 @@ def dead() -> Member:
 
 
 def group(store: HashStore, rank: int, *members: Member) -> Joined:
-    one = Joined(store, Place(rank, len(members)), described)
+    one = Joined(store, Place(rank, len(members)), described, seconds=60.0)
     one.members = members
     return one
 

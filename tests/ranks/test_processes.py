@@ -12,6 +12,7 @@ import torch
 
 from batchnorm.errors import InputError
 from batchnorm.ranks import Ranks, on, processes
+from tests.ranks.members import LENGTHS
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,11 @@ def test_all_hear_what_the_first_one_reads(said) -> None:
 def test_the_sum_has_the_same_bits_in_all(said) -> None:
     sums = [[(value * 1 + value * 2).hex() for value in (0.1, 1e16, 2.0**-40)]] * 2
     assert [one[0][6] for one in said] == sums
+
+
+def test_vectors_of_any_lengths_come_whole(said) -> None:
+    expected = [[[*range(length)], [*range(100, 101 + length)]] for length in LENGTHS]
+    assert [one[0][7] for one in said] == [expected] * 2
 
 
 def test_one_process_of_a_machine_goes_ahead_in_a_second_meeting_too(said) -> None:

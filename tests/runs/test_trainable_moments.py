@@ -97,3 +97,8 @@ def test_a_refresh_without_a_population_is_refused(moments: str) -> None:
     )
     with pytest.raises(InputError, match=said):
         TrainConfig(moments=moments, refresh=5)
+
+
+def test_who_asks_for_synchronized_moments_is_told_the_option_for_them() -> None:
+    with pytest.raises(InputError, match=r"^moments: 'sync' is batch norm in one process, .* pass sync_bn=True\.$"):
+        TrainConfig(moments="sync")

@@ -13,7 +13,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ..errors import RefusedError
-from ..ranks import RankError
+from ..ranks import RankError, said_by_torch
 
 FORWARD, BACKWARD = float(0x5B0F), float(0x5B0B)
 """Where in a norm a process is; no number that a message of others would begin with."""
@@ -47,23 +47,23 @@ def exchange(values: Tensor, place: Place, group: dist.ProcessGroup) -> tuple[Te
     head = torch.tensor(place, dtype=torch.float64, device=values.device)
     room = _FIRST - len(place)
     first, rest = values[:room], values[room:]
-    rows = _all(torch.cat([head, first, first.new_zeros(room - len(first))]), group)
+    rows = _all(torch.cat([head, first, first.new_zeros(room - len(first))]), place, group)
     places = [Place(*row) for row in rows[:, : len(place)].tolist()]
     _check(places, group)
     found = rows[:, len(place) : len(place) + len(first)]
-    return (torch.cat([found, _all(rest, group)], 1) if len(rest) else found), places
+    return (torch.cat([found, _all(rest, place, group)], 1) if len(rest) else found), places
 
 
-def _all(sent: Tensor, group: dist.ProcessGroup) -> Tensor:
+def _all(sent: Tensor, place: Place, group: dist.ProcessGroup) -> Tensor:
     rows = sent.new_empty(group.size(), len(sent))
     try:
         dist.all_gather(list(rows.unbind()), sent, group=group)
     except RuntimeError as error:
-        raise _lost(error, sent, group) from error
+        raise _lost(error, sent, place, group) from error
     return rows
 
 
-def _lost(error: RuntimeError, sent: Tensor, group: dist.ProcessGroup) -> RefusedError:
+def _lost(error: RuntimeError, sent: Tensor, place: Place, group: dist.ProcessGroup) -> RefusedError:
     config = dist.get_backend_config(group)
     if sent.device.type not in config:
         return RefusedError(
@@ -73,9 +73,10 @@ def _lost(error: RuntimeError, sent: Tensor, group: dist.ProcessGroup) -> Refuse
             got=f"one of {config}",
             cure="Move the model and x to its device, or make a group of gloo, which takes tensors on a CPU.",
         )
+    or_else = ", or its loss does not depend on the norm's output" if place.way == BACKWARD else ""
     return RankError(
         "a process with which this one normalizes a batch cannot be reached: it has died, or has not come to the same "
-        f"norm in time (torch: {error}). The process group cannot be used any more",
+        f"norm in time{or_else} (torch: {said_by_torch(error)}). The process group cannot be used any more",
         verb="batch_norm",
         cure="Start all processes again. How long they wait is the timeout of torch.distributed.init_process_group.",
     )

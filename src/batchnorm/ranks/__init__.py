@@ -11,6 +11,7 @@ from ._joined import Failure as Failure
 from ._joined import Joined as Joined
 from ._joined import joined_now as joined_now
 from ._joined import told_of as told_of
+from ._of_torch import said_by_torch as said_by_torch
 from ._processes import on as on
 from ._processes import processes as processes
 from ._rank_error import INTERRUPTED as INTERRUPTED
@@ -38,6 +39,7 @@ __all__ = [
     "one_per_machine_first",
     "place_in",
     "processes",
+    "said_by_torch",
     "tensors_of_first",
     "told_of",
 ]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._environment import Place
+from ._of_torch import said_by_torch
 from ._rank_error import INTERRUPTED, RankError
 
 if TYPE_CHECKING:  # a torch that was built without them has none
@@ -126,7 +127,7 @@ class Joined:
         self._wait(lambda: all(map(self._has_died, self._silent())))
         failures = self.failures()
         told = told_of(failures) or [self._without_a_word(rank) for rank in self._silent()]
-        told = told or [f"another process cannot be reached ({error})"]
+        told = told or [f"another process cannot be reached (torch: {said_by_torch(error)})"]
         return RankError("; ".join(told), cure=UNUSABLE, code=next(iter(failures.values()), Failure("")).code)
 
     def casualties(self) -> RankError | None:

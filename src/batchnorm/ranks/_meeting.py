@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError, RefusedError
 from ._environment import Place
+from ._of_torch import said_by_torch
 
 if TYPE_CHECKING:  # a torch that was built without them has none
     from torch._C._distributed_c10d import Store
@@ -67,7 +68,7 @@ def meeting_place(place: Place, seconds: float) -> "Store":
                 cure="Choose another port (MASTER_PORT, which torchrun sets by its option master-port).",
             ) from error
         raise RefusedError(
-            f"the processes cannot meet at {host}, port {port} (torch: {first_line(error)})",
+            f"the processes cannot meet at {host}, port {port} (torch: {said_by_torch(error)})",
             cure="Check the address and the port (MASTER_ADDR, MASTER_PORT); then start all processes again.",
         ) from error
     # After a restart torchrun's store remembers what was said before it.
@@ -111,8 +112,3 @@ def _wait_for_first(host: str, port: int, place: Place, seconds: float) -> float
             time.sleep(0.1)
         else:
             return max(1.0, end - time.monotonic())
-
-
-def first_line(error: BaseException) -> str:
-    """Return what an error of torch says, without the places in its own code."""
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -6,6 +6,7 @@ who wait for it there, raise too instead of waiting on. What is sent are numbers
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -13,10 +14,21 @@ from torch import Tensor
 
 from ..errors import InputError
 from ._joined import described, joined_now
+from ._of_torch import said_by_torch
 from ._rank_error import RankError, code_of
 
 LONGEST = 2000
 """Bytes of an error's text that the others hear."""
+INLINE = 16
+"""Numbers that come with the status of an exchange, which then is one message."""
+
+
+class _Header(NamedTuple):
+    """What every exchange begins with, of one size for all: 0 or an exit code, the length of what is sent, its head."""
+
+    code: int
+    length: int
+    head: Tensor
 
 
 class Ranks:
@@ -83,10 +95,13 @@ class Ranks:
         """
         if self._alone:
             return [vector]
-        lengths = self._headers(length=len(vector))
-        padded = vector.new_zeros(max(lengths))
-        padded[: len(vector)] = vector
-        return [one[:length] for one, length in zip(self._all(padded), lengths, strict=True)]
+        headers = self._headers(length=len(vector), head=vector[:INLINE])
+        longest = max(one.length for one in headers)
+        if longest <= INLINE:
+            return [one.head[: one.length] for one in headers]
+        rest = vector.new_zeros(longest - INLINE)
+        rest[: max(0, len(vector) - INLINE)] = vector[INLINE:]
+        return [torch.cat([one.head, more])[: one.length] for one, more in zip(headers, self._all(rest), strict=True)]
 
     def sum(self, vector: Tensor) -> Tensor:
         """Every process's vector of float64, of one length, added up in the order of ranks: the same bits for all.
@@ -102,7 +117,7 @@ class Ranks:
         Raises:
             RankError: another process failed, or cannot be reached.
         """
-        return flag if self._alone else any(self._headers(length=int(flag)))
+        return flag if self._alone else any(one.length for one in self._headers(length=int(flag)))
 
     def from_first(self, read: Callable[[], bytes] | None) -> bytes:
         """What the first process reads, for all; others need not know how, and may pass None.
@@ -114,7 +129,7 @@ class Ranks:
             data = read() if self.first and read else b""
         if self._alone:
             return data
-        length = self._headers(length=len(data))[0]
+        length = self._headers(length=len(data))[0].length
         sent = torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(length, dtype=torch.uint8)
         sent = sent.to(self._wire)
         with self.reaching():
@@ -159,20 +174,24 @@ class Ranks:
         code = code_of(error)
         self._headers(length=len(text), code=code, text=text)
 
-    def _headers(self, *, length: int, code: int = 0, text: bytes = b"") -> list[int]:
-        headers = [one.tolist() for one in self._all(torch.tensor([code, length]))]
-        if not any(code for code, _ in headers):
-            return [size for _, size in headers]
+    def _headers(self, *, length: int, head: Tensor | None = None, code: int = 0, text: bytes = b"") -> list[_Header]:
+        sent = torch.zeros(2 + INLINE, dtype=torch.float64)
+        sent[0], sent[1] = code, length
+        if head is not None:
+            sent[2 : 2 + len(head)] = head
+        headers = [_Header(int(one[0]), int(one[1]), one[2:]) for one in self._all(sent)]
+        if not any(one.code for one in headers):
+            return headers
         padded = torch.zeros(LONGEST, dtype=torch.uint8)
         padded[: len(text)] = torch.tensor([*text], dtype=torch.uint8)
         texts = self._all(padded)
         self._over = True
         told = "; ".join(
             f"rank {rank}: {bytes(said[:size].tolist()).decode(errors='replace')}"
-            for rank, ((code, size), said) in enumerate(zip(headers, texts, strict=True))
+            for rank, ((code, size, _), said) in enumerate(zip(headers, texts, strict=True))
             if code
         )
-        codes = {code for code, _ in headers if code}
+        codes = {one.code for one in headers if one.code}
         unchanged = "another process failed, so nothing was changed here. " if self._undone else ""
         raise RankError(f"{unchanged}{told}", code=min(codes))
 
@@ -191,7 +210,7 @@ class Ranks:
             return group.lost(error)
         unchanged = "; nothing was changed here" if self._undone else ""
         return RankError(
-            f"another process cannot be reached and may have died{unchanged} (torch: {error})",
+            f"another process cannot be reached and may have died{unchanged} (torch: {said_by_torch(error)})",
             cure="Start all processes again.",
         )
 

@@ -1,12 +1,12 @@
 """Which sources of moments can a training be asked for, and which of them have a population to measure?"""
 
-from ..errors import Fault, FaultError, Setting, did_you_mean
+from ..errors import Fault, FaultError, Setting, Words, did_you_mean
 from ..functional import Blend, Masked, Population, Sync, as_source
 
 EXAMPLES = {"batch": "batch", "ghost": "ghost:32", "renorm": "renorm:3,5,5000", "population": "population:none"}
 """The sources that a training takes, by name, and a text of each with all that it may say."""
 EXPECTED = "batch, ghost:32, renorm, renorm:3,5,5000, population or population:none"
-REFUSED = {
+REFUSED: dict[str, tuple[str, Words]] = {
     Masked.name: (
         "takes a mask with every batch, and a training gives none: its images have no padding",
         "Leave it out, or call a net with layers of moments='masked' in a loop of your own.",
@@ -17,7 +17,7 @@ REFUSED = {
     ),
     Sync.name: (
         "is batch norm in one process, and a training on several has an option of its own for it",
-        "Leave it out.",
+        ("Leave it out, and pass ", Setting("sync_bn", True), "."),
     ),
 }
 """Names of sources that make no sense in a training: why, and what to do."""

@@ -18,7 +18,7 @@ from ..transaction import copied, transaction
 from ._frozen_norms import freeze_trial, frozen_at_first, names_to_freeze
 from ._moments import fewest_images, reads_population
 from ._other_sizes import other_size
-from ._synchronized import synchronized
+from ._synchronized import synchronized, tried_alone
 from ._when_trained import when_trained
 from ._window import window
 
@@ -197,6 +197,7 @@ def trial_of(net: nn.Module, config: TrainConfig) -> Iterator[nn.Module]:
             held.enter_context(transaction(net, scripts=True))
             trial = net
         freeze_trial(trial, frozen_at_first(trial, config))
+        held.enter_context(tried_alone(trial, config))
         yield _formatted(trial.train(), config)
 
 

@@ -1,8 +1,8 @@
 """Which norms normalize by the moments of all processes, for the time of a training, and which cannot?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from typing import Any
 
 from torch import nn
 
@@ -23,18 +23,28 @@ def synchronized(net: nn.Module, config: TrainConfig) -> Iterator[None]:
     Raises:
         InputError: there is no norm, or one that cannot be synchronized; the net is as before.
     """
-    with ExitStack() as undo:
+    with ExitStack() as held:
         if config.sync_bn:
-            synchronize(net, config, undo.callback)
+            for name, norm in _moving(net, config).items():
+                held.enter_context(_by_all(name, norm))
         yield
 
 
-def synchronize(net: nn.Module, config: TrainConfig, undo: Callable[[Callable[[], object]], object]) -> None:
-    """Synchronize the norms of a net, and tell `undo` what puts back each that has been changed.
+@contextmanager
+def tried_alone(net: nn.Module, config: TrainConfig) -> Iterator[None]:
+    """Let torch's synchronized norms, which refuse a CPU, go by this process's batch, if `synchronized` is to come.
 
-    Raises:
-        InputError: there is no norm, or one that cannot be synchronized.
+    A net that is tried is tried by each process for itself: one that cannot go on would keep the others waiting.
     """
+    with ExitStack() as held:
+        for norm in net.modules() if config.sync_bn else ():
+            if isinstance(norm, nn.SyncBatchNorm) and not is_frozen(norm):
+                held.enter_context(_alone(norm))
+        yield
+
+
+def _moving(net: nn.Module, config: TrainConfig) -> dict[str, nn.Module]:
+    """The norms that are to be synchronized, by their names."""
     moving = {name or "the model": one for name, one in net.named_modules() if is_norm(one) and not is_frozen(one)}
     if not moving:
         raise InputError(
@@ -44,25 +54,53 @@ def synchronize(net: nn.Module, config: TrainConfig, undo: Callable[[Callable[[]
             argument="sync_bn",
             cure="Leave it out.",
         )
-    for name, norm in moving.items():
-        source = getattr(norm, "moments", None)
-        if not isinstance(source, Source):
-            _convert(name, norm, undo)
-        elif isinstance(source, Batch):
-            undo(partial(setattr, norm, "moments", source))
-            norm.moments = Sync()
-        elif not isinstance(source, Sync):
-            raise _cannot(name, f"it normalizes by {str(source)!r}")
+    return moving
 
 
-def _convert(name: str, norm: nn.Module, undo: Callable[[Callable[[], object]], object]) -> None:
+@contextmanager
+def _by_all(name: str, norm: nn.Module) -> Iterator[None]:
+    """Synchronize one norm for the block."""
+    source = getattr(norm, "moments", None)
+    if not isinstance(source, Source):
+        with _converted(norm) as left:
+            if left is not None:
+                raise _cannot(name, left)
+            yield
+    elif isinstance(source, Batch):
+        try:
+            _set(norm, Sync())
+            yield
+        finally:
+            _set(norm, source)
+    elif isinstance(source, Sync):
+        yield
+    else:
+        raise _cannot(name, f"it normalizes by {str(source)!r}")
+
+
+@contextmanager
+def _alone(norm: nn.Module) -> Iterator[None]:
+    with _converted(norm) as left:
+        if left is None:
+            _set(norm, Batch())
+        yield
+
+
+def _set(layer: Any, source: Source) -> None:
+    layer.moments = source
+
+
+@contextmanager
+def _converted(norm: nn.Module) -> Iterator[str | None]:
+    """Make a synchronized layer of this package of a norm for the block, and say why it is left if it is."""
     from ..surgery import convert
 
     kind = type(norm)
-    undo(partial(_give_back, norm, kind))
-    (made,) = convert(norm, moments="sync").norms
-    if made.outcome == "left":
-        raise _cannot(name, str(made.reason))
+    try:
+        (made,) = convert(norm, "sync").norms
+        yield str(made.reason) if made.outcome == "left" else None
+    finally:
+        _give_back(norm, kind)
 
 
 def _give_back(norm: nn.Module, kind: type[nn.Module]) -> None:

@@ -215,6 +215,10 @@ def with_torchs_synchronized(rank: int) -> nn.Module:
     return small(rank, nn.SyncBatchNorm)
 
 
+def double_torchs_synchronized(rank: int) -> nn.Module:
+    return Double(with_torchs_synchronized(rank))
+
+
 def with_slices(rank: int) -> nn.Module:
     return small(rank, lambda channels: ours.BatchNorm2d(channels, moments="ghost:4"))
 

@@ -52,6 +52,21 @@ def test_norms_that_were_converted_before_are_again_what_they_were():
     assert type(net[1]) is torch.nn.BatchNorm2d
 
 
+def test_torchs_synchronized_norms_train_on_a_cpu_as_in_one_process(both):
+    """Torch's own refuse a CPU, in the proof ahead of the training, too."""
+    options = {"epochs": 2, "batch_size": 16, "sync_bn": True}
+    told = both(options, net="double_torchs_synchronized")
+    assert_alike(told)
+    assert_same_training(train({**options, "sync_bn": False}, net="double_torchs"), told[0], ROUNDING)
+
+
+def test_torchs_synchronized_norms_are_again_what_they_were():
+    net = nets.with_torchs_synchronized(0)
+    fit(TrainConfig(epochs=1, batch_size=16, sync_bn=True, threads=1), model=net, source=FewImages(120, 60))
+    assert [type(module) for module in net].count(torch.nn.SyncBatchNorm) == 2
+    assert "moments" not in dir(net[1])
+
+
 @pytest.mark.parametrize("net", ["torchs", "small"])
 def test_norms_are_again_what_they_were_after_a_training_that_was_refused(net):
     made = getattr(nets, net)(0)
