@@ -49,7 +49,7 @@ def convert_checkpoint(
         OSError: the file cannot be written.
 
     Example:
-        >>> import tempfile
+        >>> import tempfile, torch
         >>> from batchnorm.runs import convert_checkpoint
         >>> folder = Path(tempfile.mkdtemp())
         >>> frozen = {f"1.{name}": torch.ones(8) for name in ("weight", "bias", "running_mean", "running_var")}
