@@ -1,18 +1,19 @@
 """What became of each norm: asked in the same words of whatever a verb returns."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from ..errors import InputError, did_you_mean
 
 
-class Outcomes:
+class Outcomes(ABC):
     """What a report answers besides what it holds; `notes` and `proof` are its own."""
 
     __slots__ = ()
 
+    @abstractmethod
     def outcomes(self) -> Iterable[tuple[str, str]]:
         """Return the name of each norm that was looked at, and what became of it."""
-        raise NotImplementedError
 
     def outcome_of(self, name: str) -> str:
         """What became of a norm.
