@@ -220,6 +220,11 @@ CONVERSIONS = {
     "same file": (["net.pt", "torch"], {"out": "net.pt", "overwrite": True}, r"^out: net\.pt is the file that is read"),
     "there": (["net.pt", "torch"], {"out": "linear.pt"}, r"^out: linear\.pt exists already"),
     "nowhere": (["net.pt", "torch"], {"out": None}, r"^out: expected the name of a new file"),
+    "other name": (
+        ["net.pt", "torch"],
+        {"out": "new.txt"},
+        r"^out: expected a name ending in \.safetensors, or, for torch\.load, in \.pt, \.pth, got new\.txt\. Use new",
+    ),
     "missing": (["none.pt", "torch"], {}, r"^none\.pt"),
     "no net": (["net.pt", "torch"], {"model": "converted_nets:no"}, r"converted_nets .* has no 'no'"),
     "a net": (["net.pt", "torch"], {"model": nn.Identity()}, r"^model: expected 'package\.module:function'"),

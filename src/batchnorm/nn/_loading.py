@@ -8,20 +8,17 @@ _COUNTER = "num_batches_tracked"
 
 
 class Loads(_BatchNorm):
-    """What a layer does where a checkpoint, or the layer itself, has no counter.
+    """What a layer does where a checkpoint has no counter.
 
-    Frozen norms (torchvision's, detectron2's) keep none. Their checkpoints load, and leave the counter as it is; a
-    layer that was such a norm loads those of others, and leaves theirs out. Torch knows of no such norms: it goes by a
-    version number, which detectron2's class counts for itself.
+    Frozen norms (torchvision's, detectron2's) keep none. Their checkpoints load, and leave the counter as it is. Torch
+    knows of no such norms: it goes by a version number, which detectron2's class counts for itself.
     """
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *others: Any, **named: Any
     ) -> None:
-        counter, has_statistics = self._buffers.get(_COUNTER), self._buffers.get("running_mean") is not None
-        if has_statistics and counter is None:
-            state_dict.pop(prefix + _COUNTER, None)
-        elif has_statistics and prefix + "running_mean" in state_dict:
+        counter = self._buffers.get(_COUNTER)
+        if counter is not None and prefix + "running_mean" in state_dict:
             state_dict.setdefault(prefix + _COUNTER, counter)
         # Of the class: a norm that was converted has that of its former one, for what it saves.
         asked = {**local_metadata, "version": type(self)._version}

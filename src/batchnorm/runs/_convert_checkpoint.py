@@ -12,7 +12,7 @@ from ..records import ConvertedNorm, ConvertReport, RunConversion
 from ._checkpoint_net import built_for
 from ._checkpoint_norms import THE_MODEL, convert_tensors, kind_in, layer_named, norms_in
 from ._converted_file import CONVERTED, known_of, tensors_before, undoing
-from ._new_file import check_new_file, nothing_written, write_new_file
+from ._new_file import check_new_file, nothing_written, refuse_other_name, write_new_file
 from ._safetensors import PICKLES
 from ._state_dict import read_state_dict, state_dict_bytes, take_off_wrappers
 
@@ -60,6 +60,7 @@ def convert_checkpoint(
     """
     layer, path = layer_named(to), Path(path)
     target = check_new_file(out, path, overwrite=overwrite)
+    refuse_other_name(target)
     with nothing_written():
         tensors, metadata = read_state_dict(path)
         _refuse_converted(path, metadata)
@@ -96,6 +97,7 @@ def revert_checkpoint(path: Path | str, *, out: Path | str | None, overwrite: bo
     """
     path = Path(path)
     target = check_new_file(out, path, overwrite=overwrite)
+    refuse_other_name(target)
     with nothing_written():
         tensors, metadata = read_state_dict(path)
         if CONVERTED not in metadata:

@@ -49,6 +49,21 @@ def refuse_pickle_name(out: Path | str | None) -> None:
         raise InputError(argument="out", expected="a name ending in .safetensors", got=str(out), cure=cure)
 
 
+def refuse_other_name(out: Path) -> None:
+    """Refuse a name that does not say which of the two kinds of files is to be written.
+
+    Raises:
+        InputError: it ends in neither way.
+    """
+    if out.suffix not in (".safetensors", *PICKLES):
+        raise InputError(
+            argument="out",
+            expected=f"a name ending in .safetensors, or, for torch.load, in {', '.join(PICKLES[:2])}",
+            got=str(out),
+            cure=f"Use {out.with_suffix('.safetensors')}.",
+        )
+
+
 def write_new_file(path: Path, content: bytes) -> str:
     """Write a file whole or not at all, and return the digest of its bytes; a signal is heard when it is there.
 

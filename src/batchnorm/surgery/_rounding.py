@@ -1,4 +1,4 @@
-"""How far may a folded model be from what it was, in a dtype that rounds, and overflows?"""
+"""How far may a model that was changed be from what it was, in a dtype that rounds, and overflows?"""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from ._outputs import Snapshot, distance
 from ._witness import LEAST_BOUND
 
 MOST_BOUND = 0.5
-"""What is allowed at most: where rounding alone makes a sixth of the largest output, outputs say nothing of a fold."""
+"""What is allowed at most: where rounding alone makes a sixth of the largest output, outputs say nothing."""
 
 
 def bound_of(rounding: float | None) -> float:
