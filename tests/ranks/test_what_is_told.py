@@ -47,3 +47,21 @@ def test_a_process_outside_of_the_group_is_told_what_not_to_call(monkeypatch):
     monkeypatch.setattr(dist, "get_world_size", lambda group: -1)
     with pytest.raises(ValueError, match="Call measure only in the processes of the group"):
         Ranks(None, CPU, "measure")
+
+
+class Echo(Ranks):
+    """Two processes that say the same; what is sent is kept."""
+
+    def __init__(self):
+        super().__init__(None, CPU, "train")
+        self.size, self._alone, self.sent = 2, False, []
+
+    def _all(self, tensor):
+        self.sent.append(tensor)
+        return [tensor, tensor]
+
+
+def test_the_sums_of_a_step_are_one_message():
+    ranks = Echo()
+    assert ranks.sum(torch.arange(16, dtype=torch.float64)).tolist() == [*range(0, 32, 2)]
+    assert len(ranks.sent) == 1

@@ -124,7 +124,7 @@ class Joined:
         self.broken = True
         with suppress(RuntimeError):
             self._store.set(f"alive/{self.place.rank}", "")
-        self._wait(lambda: all(map(self._has_died, self._silent())))
+        self._wait(lambda: all(map(self._has_died, self._silent())), PATIENCE)
         failures = self.failures()
         told = told_of(failures) or [self._without_a_word(rank) for rank in self._silent()]
         told = told or [f"another process cannot be reached (torch: {said_by_torch(error)})"]
@@ -160,7 +160,7 @@ class Joined:
     def _others(self) -> Iterator[int]:
         return (rank for rank in range(self.place.size) if rank != self.place.rank)
 
-    def _wait(self, until: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    def _wait(self, until: Callable[[], bool], seconds: float) -> None:
         end = time.monotonic() + seconds
         while not until() and time.monotonic() < end:
             time.sleep(0.05)

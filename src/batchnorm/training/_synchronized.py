@@ -1,6 +1,6 @@
 """Which norms normalize by the moments of all processes, for the time of a training, and which cannot?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -95,22 +95,22 @@ def _converted(norm: nn.Module) -> Iterator[str | None]:
     """Make a synchronized layer of this package of a norm for the block, and say why it is left if it is."""
     from ..surgery import convert
 
-    kind = type(norm)
+    kind, group = type(norm), {name: value for name, value in vars(norm).items() if name == "process_group"}
     try:
         (made,) = convert(norm, "sync").norms
         yield str(made.reason) if made.outcome == "left" else None
     finally:
-        _give_back(norm, kind)
+        _give_back(norm, kind, group)
 
 
-def _give_back(norm: nn.Module, kind: type[nn.Module]) -> None:
+def _give_back(norm: nn.Module, kind: type[nn.Module], group: Mapping[str, Any]) -> None:
     from ..surgery import convert, revert
 
     if type(norm) is kind:
         return
     revert(norm)
     if type(norm) is not kind:  # it had been converted before
-        convert(norm, kind)
+        convert(norm, kind, **group)
 
 
 def _cannot(name: str, why: str) -> InputError:

@@ -46,9 +46,7 @@ def test_a_net_without_norms_trains_as_in_one_process(both, options):
 
 @pytest.mark.parametrize("net", ["double", "double_torchs"])
 @pytest.mark.parametrize(
-    "options",
-    [{"batch_size": 16}, pytest.param({"batch_size": 7, "accumulate": 3}, marks=pytest.mark.slow)],
-    ids=["plain", "accumulated"],
+    "options", [{"batch_size": 16}, {"batch_size": 7, "accumulate": 3}], ids=["plain", "accumulated"]
 )
 def test_a_net_with_synchronized_norms_trains_as_in_one_process(both, net, options):
     options = {"epochs": 2, "sync_bn": True, **options}

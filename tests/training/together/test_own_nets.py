@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+import torch.distributed as dist
 
+from batchnorm import convert, revert
 from batchnorm import nn as ours
-from batchnorm import revert
 from batchnorm.errors import InputError
 from batchnorm.functional import Batch
 from batchnorm.runs import TrainConfig
@@ -15,6 +16,14 @@ from . import nets
 from .processes import train
 from .test_as_one import ROUNDING, assert_alike, assert_same_training
 from .test_refused import assert_refused
+
+
+@pytest.fixture
+def alone():
+    """A group of this process."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield dist.new_group([0])
+    dist.destroy_process_group()
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
@@ -65,6 +74,14 @@ def test_torchs_synchronized_norms_are_again_what_they_were():
     fit(TrainConfig(epochs=1, batch_size=16, sync_bn=True, threads=1), model=net, source=FewImages(120, 60))
     assert [type(module) for module in net].count(torch.nn.SyncBatchNorm) == 2
     assert "moments" not in dir(net[1])
+
+
+def test_a_norm_that_was_converted_to_a_group_is_in_it_again(alone):
+    net = nets.torchs(0)
+    convert(net, torch.nn.SyncBatchNorm, process_group=alone)
+    fit(TrainConfig(epochs=1, batch_size=16, sync_bn=True, threads=1), model=net, source=FewImages(120, 60))
+    assert type(net[1]) is torch.nn.SyncBatchNorm
+    assert net[1].process_group is alone
 
 
 @pytest.mark.parametrize("net", ["torchs", "small"])
