@@ -215,11 +215,15 @@ class Ranks:
         )
 
 
+_OF_A_CONNECTION = ("gloo", "NCCL", "Connection", "Timed out waiting", "caused pair closure")
+"""In what torch raises; of a timeout gloo says the last two, where it does not name its file."""
+
+
 def _of_a_connection(error: BaseException | None) -> bool:
     """Whether torch speaks of another process: where it is not of a class that says so, gloo names its own files."""
     if error is None:
         return False
-    named = isinstance(error, dist.DistError) or any(name in str(error) for name in ("gloo", "NCCL", "Connection"))
+    named = isinstance(error, dist.DistError) or any(name in str(error) for name in _OF_A_CONNECTION)
     return named or _of_a_connection(error.__cause__)
 
 
