@@ -1,11 +1,7 @@
 """Public nets, converted and back: all is as before, bit for bit, and in between they compute the same numbers."""
 
 import copy
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import FrameType, ModuleType
 from typing import Any
 
 import pytest
@@ -15,26 +11,11 @@ from torch import Tensor, nn
 import batchnorm
 from batchnorm import convert, revert
 
-from .test_interrupts import FUNCTIONS, PACKAGE, process
+from ..benchmark_files import load
+from .test_interrupts import Lines, process
 
 # Nets warn of what their libraries do when they are built.
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("ignore")]
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-def load(name: str) -> ModuleType:
-    """Import a file of the benchmarks, which import each other by their plain names."""
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path[:] = before
-    return module
-
 
 zoo, peers = load("zoo"), load("peers")
 TORCHVISION = ("resnet18", "mobilenet_v3_large", "googlenet", "densenet121")
@@ -224,34 +205,6 @@ class UnforeseenError(Exception):
     """Of no kind that anybody catches."""
 
 
-class Lines:
-    """Raises at the n-th line that is run in the package, once; or counts the lines."""
-
-    def __init__(self, at: int = 0) -> None:
-        self.at, self.count = at, 0
-
-    def __call__(self, frame: FrameType, event: str, _: object) -> "Lines | None":
-        code = frame.f_code
-        if not code.co_filename.startswith(PACKAGE) or code.co_qualname.startswith(FUNCTIONS):
-            return None
-        if event == "line":
-            self.count += 1
-            if self.count == self.at:
-                raise (CtrlC if self.at % 2 else UnforeseenError)(f"{code.co_filename}:{frame.f_lineno}")
-        return self
-
-    def run(self, block: Callable[[], object]) -> BaseException | None:
-        outer = sys.gettrace()
-        sys.settrace(self)
-        try:
-            block()
-        except (CtrlC, UnforeseenError) as error:
-            return error
-        finally:
-            sys.settrace(outer)
-        return None
-
-
 def spaced(count: int, times: int) -> Iterator[int]:
     return (1 + number * count // times for number in range(times))
 
@@ -270,7 +223,7 @@ def test_a_public_net_is_as_before_whatever_line_of_a_conversion_fails_or_is_int
     undo(net)
     for at in spaced(counter.count, 200):
         before = picture(net), process()
-        error = Lines(at).run(lambda: verb(net))
+        error = Lines(at, kind=CtrlC if at % 2 else UnforeseenError).run(lambda: verb(net))
         struck += error is not None
         if error is None:
             undo(net)

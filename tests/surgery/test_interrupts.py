@@ -147,8 +147,8 @@ def process() -> dict[str, object]:
 class Lines:
     """Raises at the n-th line that is run in the package, or in another place, once; or counts the lines."""
 
-    def __init__(self, at: int = 0, place: str = PACKAGE) -> None:
-        self.at, self.count, self.place = at, 0, place
+    def __init__(self, at: int = 0, place: str = PACKAGE, kind: type[BaseException] = Interrupted) -> None:
+        self.at, self.count, self.place, self.kind = at, 0, place, kind
 
     def __call__(self, frame: FrameType, event: str, _: object) -> "Lines | None":
         code = frame.f_code
@@ -157,7 +157,7 @@ class Lines:
         if event == "line":
             self.count += 1
             if self.count == self.at:
-                raise Interrupted(f"{code.co_filename}:{frame.f_lineno}")
+                raise self.kind(f"{code.co_filename}:{frame.f_lineno}")
         return self
 
     def run(self, block: Callable[[], object]) -> BaseException | None:
@@ -165,7 +165,7 @@ class Lines:
         sys.settrace(self)
         try:
             block()
-        except Interrupted as error:
+        except self.kind as error:
             return error
         finally:
             sys.settrace(outer)

@@ -1,10 +1,6 @@
 """Is batch norm folded into the public nets, every norm of which matters, with the outputs as they were?"""
 
 import copy
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,24 +10,10 @@ from torch import nn
 from batchnorm import fold
 from batchnorm.records import FoldReport
 
+from ..benchmark_files import load
+
 # Nets warn of what their libraries do when they are built, and torch of its own tracer.
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("ignore")]
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-def load(name: str) -> ModuleType:
-    """Import a file of the benchmarks, which import each other by their plain names."""
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path[:] = before
-    return module
-
 
 zoo, operators = load("zoo"), load("norm_operators")
 Count = operators.Count

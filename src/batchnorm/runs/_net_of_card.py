@@ -40,7 +40,6 @@ def net_of_card(
         twin = twin_of(model, tensors).eval()
         card.set_moments(twin)
         return twin
-    _check_norm(path, card)
     try:
         norm_in_file(card.arguments.get("norm"))  # whether it may be used is for the reader to say, in his words
     except InputError as error:
@@ -57,15 +56,6 @@ def net_of_card(
         # What is wrong with the file's own arguments is told in its words; another net is for the reader to name.
         known = model is None and file_may_name(card.model)
         raise InputError((f"{path}: ", in_short(error, 500) if known else error.fault)) from error
-
-
-def _check_norm(path: Path, card: "ModelCard") -> None:
-    """Ask first whether the norm layers may be the caller's own: what he has to say for it is not cut."""
-    if file_may_name(card.model):  # of another net that nobody names, that is said first
-        try:
-            norm_in_file(card.arguments.get("norm"))
-        except InputError as error:
-            raise InputError((f"{path}: ", error.fault)) from error
 
 
 def _check_size(card: "ModelCard", model: str | None, numbers: int) -> None:

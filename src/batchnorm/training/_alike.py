@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..ranks import Ranks, all_equal
+from ..ranks import Ranks, exchange
 from ..runs import MAY_DIFFER, TrainConfig
 from ._job import Job
 
@@ -21,11 +21,10 @@ def check_options_alike(ranks: Ranks, config: TrainConfig) -> None:
     Raises:
         InputError: they have not.
     """
-    options = [f"{name} = {value!r}" for name, value in asdict(config).items() if name not in OF_MACHINES]
-    hashes = [hashlib.sha256(option.encode()).digest() for option in options]
-    different = _different(ranks, hashes)
+    options = {name: repr(value).encode() for name, value in asdict(config).items() if name not in OF_MACHINES}
+    different = _different(ranks, options)
     if different:
-        names = ", ".join(options[number].partition(" = ")[0] for number in different)
+        names = ", ".join(different)
         raise InputError(
             argument="config",
             expected="the same options in every process",
@@ -47,7 +46,7 @@ def check_alike(job: Job) -> None:
         "training images": _sum_of([job.train.split.images, job.train.split.labels]),
         "steps done": str(job.steps_done).encode(),
     }
-    different = [[*held][number] for number in _different(job.ranks, [*held.values()])]
+    different = _different(job.ranks, held)
     if different:
         raise InputError(
             f"the processes would not train alike; expected the same {' and '.join(different)} in all",
@@ -69,12 +68,10 @@ def _weights(job: Job) -> list[Tensor]:
     return [*job.model.parameters()] if own else [*job.model.parameters(), *job.model.buffers()]
 
 
-def _different(ranks: Ranks, hashes: list[bytes]) -> list[int]:
-    """Return which of some bytes, one after the other, are not the same in all processes."""
-    digests = [hashlib.sha256(one).digest() for one in hashes]
-    mine = torch.tensor([*b"".join(digests)], dtype=torch.float64)
-    given = [vector.reshape(len(hashes), -1) for vector in ranks.gather(mine)]
-    return [number for number in range(len(hashes)) if not all_equal([one[number] for one in given])]
+def _different(ranks: Ranks, held: dict[str, bytes]) -> list[str]:
+    """Return the names of what is not the same, bit for bit, in all processes."""
+    given = exchange(ranks, {name: hashlib.sha256(value).hexdigest() for name, value in held.items()})
+    return [name for name in held if len({one[name] for one in given}) > 1]
 
 
 def _sum_of(tensors: list[Tensor]) -> bytes:
