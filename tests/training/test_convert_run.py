@@ -1,6 +1,7 @@
 """The model of a run with the norms of another library: the same bits, proved to compute the same, and back."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,34 +88,44 @@ def test_a_run_with_the_norms_that_are_asked_for_is_said_to_have_them(run, path)
     )
 
 
-def test_a_net_of_ones_own_is_built_with_either_norm(few, tmp_path, path, monkeypatch):
-    (tmp_path / "nets_of_mine.py").write_text(
+@pytest.fixture
+def trained(few, tmp_path, monkeypatch) -> Callable[[str, str], tuple[Path, str]]:
+    """Trains a net of the caller's own, of that module and its text; gives the run and the net's name."""
+
+    def train(module: str, text: str) -> tuple[Path, str]:
+        (tmp_path / f"{module}.py").write_text(text)
+        monkeypatch.chdir(tmp_path)
+        run, own = tmp_path / "run", f"{module}:net"
+        fit(TrainConfig(model=own, epochs=1, batch_size=100, threads=1), out=run, source=few)
+        return run, own
+
+    return train
+
+
+def test_a_net_of_ones_own_is_built_with_either_norm(trained, path):
+    run, own = trained(
+        "nets_of_mine",
         "from torch import nn\nimport batchnorm\n"
         "def net(norm='batchnorm'):\n"
         "    kind = {'batchnorm': batchnorm.nn, 'torch': nn}[norm].BatchNorm2d\n"
-        "    return nn.Sequential(nn.Conv2d(1, 4, 28), kind(4), nn.Flatten(), nn.Linear(4, 10))\n"
+        "    return nn.Sequential(nn.Conv2d(1, 4, 28), kind(4), nn.Flatten(), nn.Linear(4, 10))\n",
     )
-    monkeypatch.chdir(tmp_path)
-    own = "nets_of_mine:net"
-    fit(TrainConfig(model=own, epochs=1, batch_size=100, threads=1), out=tmp_path / "run", source=few)
-    convert_run(tmp_path / "run", "torch", model=own, out=path)
+    convert_run(run, "torch", model=own, out=path)
     assert type(load_run(path, own)[0][1]) is nn.BatchNorm2d
 
 
-def test_a_net_that_computes_something_else_with_the_other_norm_is_refused(few, tmp_path, path, monkeypatch):
-    (tmp_path / "nets_that_differ.py").write_text(
+def test_a_net_that_computes_something_else_with_the_other_norm_is_refused(trained, path):
+    run, own = trained(
+        "nets_that_differ",
         "from torch import nn\n"
         "def net(norm='batchnorm'):\n"
         "    act = nn.ReLU() if norm == 'torch' else nn.Identity()\n"
-        "    return nn.Sequential(nn.Conv2d(1, 4, 28), nn.BatchNorm2d(4), act, nn.Flatten(), nn.Linear(4, 10))\n"
+        "    return nn.Sequential(nn.Conv2d(1, 4, 28), nn.BatchNorm2d(4), act, nn.Flatten(), nn.Linear(4, 10))\n",
     )
-    monkeypatch.chdir(tmp_path)
-    own = "nets_that_differ:net"
-    fit(TrainConfig(model=own, epochs=1, batch_size=100, threads=1), out=tmp_path / "run", source=few)
     with pytest.raises(
         RefusedError, match=r"computes something else: in float64 it differs by .*; nothing was written$"
     ):
-        convert_run(tmp_path / "run", "torch", model=own, out=path)
+        convert_run(run, "torch", model=own, out=path)
     assert not path.exists()
 
 

@@ -26,10 +26,11 @@ def data_parallel(job: Job) -> Iterator[None]:
     if job.ranks.size == 1:
         yield
         return
+    group = _group(job.device)
     job.data_parallel = DistributedDataParallel(
         _Called(job.model),
         device_ids=[job.device] if job.device.type == "cuda" else None,
-        process_group=_group(job.device),
+        process_group=group,
         find_unused_parameters=True,
         forward_sync_buffers=job.config.bn_buffers == "rank0",
         init_sync=False,  # all hold the same, but for buffers that are each one's own
@@ -38,6 +39,9 @@ def data_parallel(job: Job) -> Iterator[None]:
         yield
     finally:
         job.data_parallel = None
+    # A group that was joined goes with all that was made in it; one of the caller's may see many trainings.
+    if group is not None and joined_now() is None:
+        dist.destroy_process_group(group)
 
 
 def _group(device: torch.device) -> dist.ProcessGroup | None:
