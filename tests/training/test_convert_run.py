@@ -89,7 +89,7 @@ def test_a_run_with_the_norms_that_are_asked_for_is_said_to_have_them(run, path)
 
 
 @pytest.fixture
-def trained(few, tmp_path, monkeypatch) -> Callable[[str, str], tuple[Path, str]]:
+def own_run(few, tmp_path, monkeypatch) -> Callable[[str, str], tuple[Path, str]]:
     """Trains a net of the caller's own, of that module and its text; gives the run and the net's name."""
 
     def train(module: str, text: str) -> tuple[Path, str]:
@@ -102,8 +102,8 @@ def trained(few, tmp_path, monkeypatch) -> Callable[[str, str], tuple[Path, str]
     return train
 
 
-def test_a_net_of_ones_own_is_built_with_either_norm(trained, path):
-    run, own = trained(
+def test_a_net_of_ones_own_is_built_with_either_norm(own_run, path):
+    run, own = own_run(
         "nets_of_mine",
         "from torch import nn\nimport batchnorm\n"
         "def net(norm='batchnorm'):\n"
@@ -114,8 +114,8 @@ def test_a_net_of_ones_own_is_built_with_either_norm(trained, path):
     assert type(load_run(path, own)[0][1]) is nn.BatchNorm2d
 
 
-def test_a_net_that_computes_something_else_with_the_other_norm_is_refused(trained, path):
-    run, own = trained(
+def test_a_net_that_computes_something_else_with_the_other_norm_is_refused(own_run, path):
+    run, own = own_run(
         "nets_that_differ",
         "from torch import nn\n"
         "def net(norm='batchnorm'):\n"
