@@ -5,8 +5,12 @@ from ._augmentation import Augmentation as Augmentation
 from ._augmentation import random_flip as random_flip
 from ._augmentation import random_shift as random_shift
 from ._batches import Batches as Batches
+from ._crops import Crops as Crops
+from ._crops import central_box as central_box
 from ._fetch import fetch as fetch
 from ._from_datasets import from_datasets as from_datasets
+from ._images import Images as Images
+from ._jitter import random_jitter as random_jitter
 from ._normalization import Normalization as Normalization
 from ._registry import available as available
 from ._registry import get as get
@@ -18,12 +22,15 @@ from ._source import Source as Source
 from ._source import SplitName as SplitName
 from ._split import Split as Split
 from ._split import split_off_validation as split_off_validation
+from ._view import view as view
 
 __all__ = [
     "Augmentation",
     "Batches",
+    "Crops",
     "DatasetInfo",
     "Download",
+    "Images",
     "Normalization",
     "Part",
     "Share",
@@ -32,12 +39,15 @@ __all__ = [
     "SplitName",
     "available",
     "cache_folder",
+    "central_box",
     "fetch",
     "from_datasets",
     "get",
     "random_flip",
+    "random_jitter",
     "random_shift",
     "split_off_validation",
+    "view",
 ]
 
 

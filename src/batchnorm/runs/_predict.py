@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..records import Prediction
-from ._as_trained import EVALUATION_BATCH
+from ._as_trained import evaluation_batch
 from ._image_colours import in_colours
 from ._image_file import MOST_PIXELS, open_image
 from ._image_fitting import fitted, hardly_shows
@@ -91,7 +91,7 @@ def classify(
     """
     if top < 1:
         raise InputError(argument="top", expected="an integer of at least 1", got=str(top))
-    parts = (part.to(device_of(net)) for part in torch.split(images, EVALUATION_BATCH))
+    parts = (part.to(device_of(net)) for part in torch.split(images, evaluation_batch(*images.shape[2:])))
     outputs = [net(card.normalization.apply(part)).float() for part in parts]
     probabilities = torch.cat(outputs).softmax(1)
     values, places = probabilities.topk(min(top, len(card.classes)))
