@@ -7,7 +7,10 @@ from ._augmentation import random_shift as random_shift
 from ._batches import Batches as Batches
 from ._fetch import fetch as fetch
 from ._from_datasets import from_datasets as from_datasets
+from ._image_paths import image_paths as image_paths
 from ._normalization import Normalization as Normalization
+from ._read_image import Fit as Fit
+from ._read_image import read_image as read_image
 from ._registry import available as available
 from ._registry import get as get
 from ._share import Part as Part
@@ -37,6 +40,7 @@ __all__ = [
     "get",
     "random_flip",
     "random_shift",
+    "read_image",
     "split_off_validation",
 ]
 
