@@ -31,7 +31,6 @@ from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
 from ._for_all import outputs_of_all as outputs_of_all
 from ._image_options import image_options as image_options
-from ._image_paths import image_paths as image_paths
 from ._known_names import OwnData as OwnData
 from ._late_freezing import FreezeRule as FreezeRule
 from ._misfits import ModelArgument as ModelArgument
@@ -56,7 +55,6 @@ from ._own_norm import trusting_norm as trusting_norm
 from ._pickle_file import pickle_bytes as pickle_bytes
 from ._pickle_file import read_pickle as read_pickle
 from ._predict import device_of as device_of
-from ._predict import read_image as read_image
 from ._predict_run import classify_files as classify_files
 from ._predict_run import finite as finite
 from ._predict_run import predict as predict
@@ -100,7 +98,6 @@ __all__ = [
     "load_run",
     "predict",
     "read_config",
-    "read_image",
     "recalibrate_checkpoint",
     "recalibrate_run",
     "revert_checkpoint",
