@@ -108,7 +108,7 @@ def test_one_that_died_before_its_checkpoint_is_done_again_to_the_same_bits(few,
 
 def test_one_that_is_saved_is_not_done_again(few, quick, tmp_path, monkeypatch) -> None:
     """As if the process had died in the test of the net: the record keeps what it said of the net before."""
-    from batchnorm.training import _fit
+    from batchnorm.training import _loop
 
     quick = replace(quick, recalibrate="exact")
 
@@ -116,7 +116,7 @@ def test_one_that_is_saved_is_not_done_again(few, quick, tmp_path, monkeypatch) 
         raise SystemExit("died")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_fit, "final_test", dies)
+        patch.setattr(_loop, "final_test", dies)
         with pytest.raises(SystemExit, match="died"):
             fit(quick, out=tmp_path, source=few)
     said = (tmp_path / "recalibration.json").read_bytes()

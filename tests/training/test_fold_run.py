@@ -239,13 +239,13 @@ def test_a_training_without_a_folder_says_what_folding_comes_to(few, quick) -> N
 
 
 def test_a_fold_that_died_is_done_when_the_run_goes_on_and_only_then(few, quick, tmp_path, monkeypatch) -> None:
-    from batchnorm.training import _fit
+    from batchnorm.training import _loop
 
     def dies(*_: object) -> None:
         raise SystemExit("died")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_fit, "fold_trained", dies)
+        patch.setattr(_loop, "fold_trained", dies)
         with pytest.raises(SystemExit, match="died"):
             fit(replace(quick, fold=True), out=tmp_path, source=few)
     result = RunFolder.open(tmp_path).read_result()

@@ -22,7 +22,6 @@ from ._evaluate import find_model_file, fitting_source
 from ._for_all import file_for_all, judge_together, record_for_all
 from ._given_options import check_options
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
-from ._new_file import refuse_pickle_name
 from ._recalibrated_files import Destination
 from ._recalibrated_result import needs_own_file, note_outdated, result_now
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
@@ -108,7 +107,7 @@ def recalibrate_run(
         config = known or TrainConfig()
         if not ranks.first:
             folder = None  # a copy of the config; the run's is for the first to touch
-        destination = _destination(path, folder, out, overwrite=overwrite) if ranks.first else None
+        destination = Destination.plan(path, folder, out, overwrite=overwrite) if ranks.first else None
         told = held.enter_context(run_recalibration_shown(watcher, progress=progress and ranks.first))
         if folder and destination and destination.record:
             held.enter_context(folder.held())
@@ -170,12 +169,6 @@ def recalibrate_run(
         if folder and destination and destination.result:
             note_outdated(folder, told)
         return record_for_all(ranks, lambda: said if destination is None else destination.write(content, said, result))
-
-
-def _destination(path: Path, folder: RunFolder | None, out: Path | str | None, *, overwrite: bool) -> Destination:
-    destination = Destination.plan(path, folder, None if out is None else Path(out), overwrite=overwrite)
-    refuse_pickle_name(out)
-    return destination
 
 
 @contextlib.contextmanager

@@ -3,16 +3,14 @@
 from dataclasses import replace
 
 from ..errors import InputError
-from ..progress import Watcher
-from ..runs import RunFolder, StopRequest
 from ..statistics import recalibrate
-from ._job import Job
+from ._course import Course
 from ._messages import what_to_try
 from ._population import Stoppable
 from ._step import DivergenceError, refuse_nonfinite
 
 
-def measure_average(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+def measure_average(course: Course) -> None:
     """Give the average the statistics of its own weights, on the training's images, at the end of an epoch.
 
     They follow from the weights and the seed: whoever was stopped meanwhile comes to the same when he goes on. Behind
@@ -23,10 +21,11 @@ def measure_average(job: Job, folder: RunFolder | None, stop: StopRequest, watch
         DivergenceError: the net does not give finite numbers any more.
         InputError: they cannot be measured at all.
     """
+    job = course.job
     if job.average_images is None:
         return
-    refuse_nonfinite(job, folder)
-    told = Stoppable(job, stop, watcher, notes=not job.history)
+    refuse_nonfinite(course)
+    told = Stoppable(course, notes=not job.history)
     try:
         recalibrate(job.best, job.average_images, watcher=told)
     except InputError as error:
@@ -34,4 +33,4 @@ def measure_average(job: Job, folder: RunFolder | None, stop: StopRequest, watch
         if not job.history:
             raise InputError(why, argument="ema_buffers") from error
         # They could be after the epoch before, of the same images: only the weights have changed since.
-        raise DivergenceError.of(what_to_try(job, folder, why)) from error
+        raise DivergenceError.of(what_to_try(course, why)) from error

@@ -1,28 +1,25 @@
 """The statistics of a net whose training is done: computed anew before it is tested, if the config says so."""
 
 from ..errors import RefusedError, words_of
-from ..progress import RecalibrationWatcher, Watcher
+from ..progress import RecalibrationWatcher
 from ..ranks import RankError
 from ..records import Judgement, RunRecalibration
 from ..runs import (
     RECALIBRATION_BATCH,
     Destination,
     RecalibrationImages,
-    RunFolder,
-    StopRequest,
-    TrainingInterrupted,
     model_bytes,
 )
 from ..statistics import recalibrate
 from ._checkpoint import save_checkpoint
-from ._job import Job
+from ._course import Course
 from ._judged import judgement
 from ._left_alone import stopped_together
-from ._messages import how_to_go_on
+from ._population import stop_measuring
 from ._when_trained import when_trained
 
 
-def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+def recalibrate_trained(course: Course) -> None:
     """Give the net to ship the statistics of its training images, and write model, record and checkpoint.
 
     Until all is written the checkpoint is that of the last epoch, so that a resumed run does it again. It follows from
@@ -32,7 +29,7 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
         TrainingInterrupted: SIGINT or SIGTERM came; nothing has been changed.
         RefusedError: it cannot be done; the trained net stays as it is.
     """
-    config = job.config
+    job, folder, config = course.job, course.folder, course.job.config
     if config.recalibrate == "off" or job.position.recalibrated:
         return
     images = RecalibrationImages(
@@ -46,7 +43,7 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
     )
     try:
         with stopped_together(job):
-            record = recalibrate(job.best, images, method=config.recalibrate, watcher=_Stoppable(job, stop, watcher))
+            record = recalibrate(job.best, images, method=config.recalibrate, watcher=_Stoppable(course))
     except RankError:
         raise
     except (ValueError, RuntimeError) as error:
@@ -74,22 +71,21 @@ def recalibrate_trained(job: Job, folder: RunFolder | None, stop: StopRequest, w
     if folder:
         said = Destination.in_place(folder).write(model_bytes(job.best, job.card), said)
         save_checkpoint(folder.checkpoint, checkpoint)
-    watcher.recalibrated(said)
+    course.watcher.recalibrated(said)
 
 
 class _Stoppable(RecalibrationWatcher):
     """Passes on to the training's watcher, and ends the recalibration if the training is to stop."""
 
-    def __init__(self, job: Job, stop: StopRequest, watcher: Watcher) -> None:
-        self.job, self.stop, self.watcher = job, stop, watcher
+    def __init__(self, course: Course) -> None:
+        self.course = course
 
     def planned(self, rounds: int, seconds: float) -> None:
-        self.watcher.planned(rounds, seconds)
+        self.course.watcher.planned(rounds, seconds)
 
     def batch(self, done: int, total: int | None, number: int) -> None:
-        self.watcher.batch(done, total, number)
-        if self.stop.heard:
-            raise TrainingInterrupted(how_to_go_on(self.job, self.stop.heard))
+        self.course.watcher.batch(done, total, number)
+        stop_measuring(self.course)
 
     def note(self, message: str) -> None:
-        self.watcher.note(message)
+        self.course.watcher.note(message)

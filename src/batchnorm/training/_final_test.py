@@ -1,19 +1,20 @@
 """What did a training come to? Its net is judged by the test images, once."""
 
 from ..records import TrainResult
-from ..runs import RunFolder, evaluation_batches
-from ._job import Job
+from ..runs import evaluation_batches
+from ._course import Course
 from ._judged import judged
 
 
-def final_test(job: Job, folder: RunFolder | None) -> TrainResult:
+def final_test(course: Course) -> TrainResult:
     """Look at the test images, for the first and only time.
 
     Raises:
         DivergenceError: the last update made numbers of the net infinite or NaN.
     """
+    job, folder = course.job, course.folder
     batches = evaluation_batches(job.source.load("test"), job.card.normalization, job.config)
-    loss, accuracy = judged(job, folder, batches, "test")
+    loss, accuracy = judged(course, batches, "test")
     return TrainResult(
         test_accuracy=accuracy,
         test_loss=loss,

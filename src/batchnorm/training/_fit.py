@@ -1,50 +1,34 @@
-"""The training loop: one step, one epoch, the whole; how it starts, goes on and ends."""
+"""How does a training start, or go on, and what does its caller get?"""
 
 import contextlib
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from ..data import Source
-from ..progress import StepReport, Watcher, training_shown
+from ..progress import Watcher, training_shown
 from ..ranks import on, one_per_machine_first
 from ..records import EpochRecord, TrainResult
 from ..runs import (
     ModelCard,
-    OwnData,
     RunFolder,
-    StopRequest,
     TrainConfig,
     name_of,
     norm_in_file,
-    source_of,
     torch_settings,
 )
-from ._alike import check_alike
-from ._average_statistics import measure_average
-from ._checkpoint import Checkpoint, Position
-from ._data_parallel import data_parallel
-from ._final_statistics import recalibrate_trained
-from ._final_test import final_test
-from ._fold_training import fold_trained
-from ._for_all import checkpoint_for_all, config_for_all, place_for_all, result_for_all, take_recalibrated
-from ._freed_memory import keep_freed_memory
+from ._checkpoint import Checkpoint
+from ._course import Course
+from ._data_given import data_of_run, given_data
+from ._for_all import checkpoint_for_all, config_for_all
 from ._given import check_given, tells_options
-from ._going_on import data_of_run, name_in_run, refuse_older
+from ._going_on import name_in_run, refuse_older
 from ._job import Job
-from ._judged import judged
-from ._left_alone import saved_if_left_alone, says_how_to_go_on
-from ._messages import announce, what_differs
-from ._population import measure_if_due
+from ._loop import run_course
+from ._messages import what_differs
 from ._preparation import in_hand, prepare
 from ._room import check_room, folder_made, planned
-from ._saving import save, saved_if_stopped, stop_if_agreed, stop_if_asked
-from ._shipped import take_shipped
-from ._step import take_step
-from ._synchronized import synchronized
 from ._together import training_together
 
 
@@ -114,10 +98,9 @@ def fit(
     given = config or TrainConfig()
     with training_together() as (ranks, stop):
         with one_per_machine_first(ranks):
-            found = source_of(given.data) if source is None else source_of(source, "source")
+            found, called = given_data(given, source)
         # The options that are saved are those that were effective.
-        own_data = source if source is None or isinstance(source, str) else found.info.name
-        config = replace(given, model=name_of(model) or given.model, data=OwnData(own_data) if own_data else given.data)
+        config = replace(given, model=name_of(model) or given.model, data=called)
         folder = planned(out, overwrite=overwrite) if ranks.first else None
         with torch_settings(config) as device, contextlib.ExitStack() as held:
             told = held.enter_context(training_shown(watcher, progress=progress and ranks.first))
@@ -126,7 +109,8 @@ def fit(
                 job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
                 if folder:
                     held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
-            return _run(job, folder, stop, told)
+            result = run_course(Course(job, folder, stop, told))
+            return Trained(job.best, job.card, result, tuple(job.history))
 
 
 def resume(
@@ -187,7 +171,8 @@ def resume(
                     _go_on(job, folder, checkpoint, told)
                 if folder and not folder.result.exists():
                     check_room(job, folder)
-            return _run(job, folder, stop, told)
+            result = run_course(Course(job, folder, stop, told))
+            return Trained(job.best, job.card, result, tuple(job.history))
 
 
 def _go_on(job: Job, folder: RunFolder | None, checkpoint: Checkpoint, watcher: Watcher) -> None:
@@ -197,96 +182,3 @@ def _go_on(job: Job, folder: RunFolder | None, checkpoint: Checkpoint, watcher: 
         folder.complete_metrics(checkpoint.history)
     for difference in what_differs(job, checkpoint):
         watcher.note(difference)
-
-
-def _run(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
-    announce(job, watcher)
-    keep_freed_memory(job.config, job.device, watcher)
-    job.run = folder
-    with says_how_to_go_on(job):
-        job.run = place_for_all(job.ranks, folder)
-        return _trained(job, folder, stop, watcher)
-
-
-def _trained(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> Trained:
-    check_alike(job)
-    # A run that comes here finished keeps its result: the test images are looked at once, however often it is resumed.
-    result = result_for_all(job.ranks, folder)
-    if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
-        stop_if_asked(job, folder, stop)
-    with job.frozen.released_at_the_end() if job.frozen else contextlib.nullcontext():
-        job.freeze_if_due()
-        with synchronized(job.model, job.config), data_parallel(job), saved_if_left_alone(job, folder):
-            while job.position.epoch < job.config.epochs:
-                _train_epoch(job, folder, stop, watcher)
-                _finish_epoch(job, folder, stop, watcher)
-                save(job, folder)
-                watcher.epoch(job.history[-1])
-                stop_if_asked(job, folder, stop)
-        take_shipped(job)
-        if not result:
-            recalibrate_trained(job, folder, stop, watcher)
-    if result and result.recalibrated_since:
-        take_recalibrated(job, folder)  # not the checkpoint's statistics
-    if not result:
-        result = final_test(job, folder)
-        if folder and job.config.fold:
-            folder.write_result(result)  # whatever comes of folding, the run is finished
-    result = fold_trained(job, folder, result, watcher)
-    if folder:
-        folder.write_result(result)
-    return Trained(job.best.eval(), job.card, result, tuple(job.history))
-
-
-def _train_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
-    """Do the steps of the running epoch that are still to be done."""
-    here, before, start = job.position, job.position.epoch_seconds, time.perf_counter()
-    job.model.train()
-    _measure_if_due(job, folder, stop, watcher)
-    job.freeze_if_due()
-    for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share):
-        take_step(job, folder, images, labels, stop)
-        _measure_if_due(job, folder, stop, watcher)
-        job.freeze_if_due()
-        here.epoch_seconds = before + time.perf_counter() - start
-        speed = here.seen / here.epoch_seconds
-        watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
-        stop_if_agreed(job, folder, stop)
-
-
-def _measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
-    with saved_if_stopped(job, folder):
-        measure_if_due(job, folder, stop, watcher)
-
-
-def _finish_epoch(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
-    """Validate, write down what the epoch came to, and move the position to the next one."""
-    here = job.position
-    start = time.perf_counter()
-    with saved_if_stopped(job, folder):
-        measure_average(job, folder, stop, watcher)
-    loss, accuracy = here.means()
-    val_loss, val_accuracy = judged(job, folder, job.val, "validation") if job.val is not None else (None, None)
-    seconds = here.epoch_seconds + time.perf_counter() - start
-    times = torch.tensor([seconds, here.epoch_seconds, here.refresh_seconds], dtype=torch.float64)
-    seconds, here.epoch_seconds, here.refresh_seconds = job.ranks.gather(times)[0].tolist()  # one clock counts
-    job.history.append(
-        EpochRecord(
-            epoch=here.epoch + 1,
-            steps=here.step,
-            train_loss=loss,
-            train_accuracy=accuracy,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
-            lr=float(job.optimizer.param_groups[0]["lr"]),
-            seconds=seconds,
-            images_per_second=here.seen / here.epoch_seconds,
-            train_plain_loss=here.mean_plain(),
-        )
-    )
-    job.position = Position(
-        epoch=here.epoch + 1,
-        seconds=here.seconds + seconds,
-        refreshes=here.refreshes,
-        refresh_seconds=here.refresh_seconds,
-    )

@@ -3,15 +3,14 @@
 from dataclasses import replace
 
 from ..errors import RefusedError, words_of
-from ..progress import Watcher
 from ..ranks import exchange
 from ..records import TrainResult
-from ..runs import RunFolder, fold_and_judge, model_bytes, write_new_file
-from ._job import Job
+from ..runs import fold_and_judge, model_bytes, write_new_file
+from ._course import Course
 from ._when_trained import when_trained
 
 
-def fold_trained(job: Job, folder: RunFolder | None, result: TrainResult, watcher: Watcher) -> TrainResult:
+def fold_trained(course: Course, result: TrainResult) -> TrainResult:
     """Fold a copy of the net to ship, judge it by the test images, write it, and add to the result what came of it.
 
     The trained net stays as it is. A result that speaks of a folded net already is returned as it is. Of several
@@ -21,14 +20,16 @@ def fold_trained(job: Job, folder: RunFolder | None, result: TrainResult, watche
         RefusedError: it cannot be done; model and result of the run are written already.
         OSError: the file cannot be written.
     """
+    job = course.job
     if not job.config.fold or result.folded is not None:
         return result
-    done = _fold(job, folder, watcher) if job.ranks.first else None
+    done = _fold(course) if job.ranks.first else None
     folded, accuracy = exchange(job.ranks, done)[0]
     return replace(result, folded=folded, folded_accuracy=accuracy)
 
 
-def _fold(job: Job, folder: RunFolder | None, watcher: Watcher) -> tuple[int, float | None]:
+def _fold(course: Course) -> tuple[int, float | None]:
+    job, folder = course.job, course.folder
     test = job.source.load("test")
     try:
         folded, said = fold_and_judge(
@@ -46,6 +47,6 @@ def _fold(job: Job, folder: RunFolder | None, watcher: Watcher) -> tuple[int, fl
         raise RefusedError((f"the training is done{saved}, but it could not be folded: ", why)) from error
     if folder:
         said = replace(said, written=str(folder.folded), sha256=write_new_file(folder.folded, content))
-    watcher.folded(said)
+    course.watcher.folded(said)
     changed = sum(norm.outcome != "left" for norm in said.report.norms)
     return changed, said.after.accuracy if said.after else None

@@ -15,8 +15,8 @@ from ..ranks import Ranks
 from ..records import TrainResult, from_json, to_json
 from ..runs import OwnData, RunFolder, TrainConfig, load_model, pickle_bytes
 from ._checkpoint import Checkpoint, checkpoint_bytes, checkpoint_of
+from ._course import Course
 from ._going_on import last_checkpoint
-from ._job import Job
 
 
 def config_for_all(ranks: Ranks, read: Callable[[], TrainConfig]) -> TrainConfig:
@@ -44,8 +44,9 @@ def result_for_all(ranks: Ranks, folder: RunFolder | None) -> TrainResult | None
     return from_json(told.decode(), TrainResult) if told else None
 
 
-def take_recalibrated(job: Job, folder: RunFolder | None) -> None:
+def take_recalibrated(course: Course) -> None:
     """Give the net to ship what the model file of its run holds, which has been recalibrated since it was trained."""
+    job, folder = course.job, course.folder
     if folder:
         job.best.load_state_dict(load_model(folder.model, job.best)[0].state_dict())
     if job.ranks.size > 1:

@@ -7,6 +7,7 @@ from ..errors import Words
 from ..ranks import INTERRUPTED, RankError
 from ..runs import RunFolder, TrainingInterrupted, nonfinite_entry, save_model
 from ._checkpoint import save_checkpoint
+from ._course import Course
 from ._job import Job
 from ._messages import how_to_go_on, resuming, where_it_stands
 
@@ -43,7 +44,7 @@ def says_how_to_go_on(job: Job) -> Iterator[None]:
 
 
 @contextmanager
-def saved_if_left_alone(job: Job, folder: RunFolder | None) -> Iterator[None]:
+def saved_if_left_alone(course: Course) -> Iterator[None]:
     """Write the state behind the last whole step, by the first process alone, where another is lost.
 
     The random states of the others are not in it: they draw anew when it is gone on with. Where each has statistics of
@@ -55,9 +56,9 @@ def saved_if_left_alone(job: Job, folder: RunFolder | None) -> Iterator[None]:
     try:
         yield
     except RankError as error:
-        if folder is None or not _save_alone(job, folder):
+        if course.folder is None or not _save_alone(course.job, course.folder):
             raise
-        saved = f"; the training is saved as it stood {where_it_stands(job)}"
+        saved = f"; the training is saved as it stood {where_it_stands(course.job)}"
         raise RankError((error.fault.problem, saved), code=error.code) from error
 
 

@@ -7,16 +7,18 @@ import torch
 from ..data import Share
 from ..errors import Fault, Sentence, Setting, Words
 from ..models import file_may_name
-from ..progress import FreezingPlan, Plan, PopulationPlan, Watcher
+from ..progress import FreezingPlan, Plan, PopulationPlan
 from ..runs import RunFolder, is_named
 from ._checkpoint import Checkpoint
+from ._course import Course
 from ._frozen_norms import notes_on_freezing
 from ._job import Job
 from ._moments import notes_on_moments
 
 
-def announce(job: Job, watcher: Watcher) -> None:
-    """Tell `watcher` what lies ahead, and what the user might not expect."""
+def announce(course: Course) -> None:
+    """Tell the watcher what lies ahead, and what the user might not expect."""
+    job, watcher = course.job, course.watcher
     watcher.started(
         Plan(
             model=job.card.model,
@@ -117,8 +119,9 @@ def resuming(job: Job, folder: RunFolder) -> Words:
     return folder.resuming(model, source)
 
 
-def what_to_try(job: Job, folder: RunFolder | None, fault: Words) -> Fault:
+def what_to_try(course: Course, fault: Words) -> Fault:
     """Return where a training stopped being finite, what is left of it, and what helps most often."""
+    job, folder = course.job, course.folder
     here, config = job.position, job.config
     step = min(here.step + 1, len(job.train))
     place = f"epoch {min(here.epoch + 1, config.epochs)}, step {step} of {len(job.train)}: "

@@ -4,15 +4,15 @@ import time
 from dataclasses import replace
 
 from ..errors import InputError
-from ..progress import RecalibrationWatcher, Watcher
-from ..runs import RunFolder, StopRequest, TrainingInterrupted
+from ..progress import RecalibrationWatcher
+from ..runs import TrainingInterrupted
 from ..statistics import recalibrate
-from ._job import Job
+from ._course import Course
 from ._messages import how_to_go_on, what_to_try
 from ._step import DivergenceError, refuse_nonfinite
 
 
-def measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watcher: Watcher) -> None:
+def measure_if_due(course: Course) -> None:
     """Measure the population's statistics where the training stands at a step behind which they are to be measured.
 
     Raises:
@@ -20,27 +20,37 @@ def measure_if_due(job: Job, folder: RunFolder | None, stop: StopRequest, watche
         DivergenceError: the net does not give finite numbers any more.
         InputError: they cannot be measured at all.
     """
-    here = job.position
+    job, here = course.job, course.job.position
     if job.refreshes is None or here.refreshes == (due := job.refreshes.by(job.steps_done)):
         return
     start = time.perf_counter()
     try:
         with job.precision():
-            told = Stoppable(job, stop, watcher, notes=not here.refreshes)
+            told = Stoppable(course, notes=not here.refreshes)
             recalibrate(job.model, job.refreshes.images, watcher=told)
     except InputError as error:
-        raise _refused(job, folder, error) from error
+        raise _refused(course, error) from error
     here.refreshes = due
     here.refresh_seconds += time.perf_counter() - start
 
 
-def _refused(job: Job, folder: RunFolder | None, error: InputError) -> Exception:
+def _refused(course: Course, error: InputError) -> Exception:
     """What was measured once, of the same images, is refused only if the weights have changed beyond numbers."""
     why = ("the population's statistics cannot be measured: ", replace(error.fault, cure=""))
-    if not job.position.refreshes:
+    if not course.job.position.refreshes:
         return InputError(why, argument="moments")
-    refuse_nonfinite(job, folder)
-    return DivergenceError.of(what_to_try(job, folder, why))
+    refuse_nonfinite(course)
+    return DivergenceError.of(what_to_try(course, why))
+
+
+def stop_measuring(course: Course) -> None:
+    """End a measurement, which is done again later, if the training is to stop.
+
+    Raises:
+        TrainingInterrupted: it is.
+    """
+    if course.stop.heard:
+        raise TrainingInterrupted(how_to_go_on(course.job, course.stop.heard))
 
 
 class Stoppable(RecalibrationWatcher):
@@ -49,14 +59,13 @@ class Stoppable(RecalibrationWatcher):
     `notes`: whether to pass them on, which each measurement would say again.
     """
 
-    def __init__(self, job: Job, stop: StopRequest, watcher: Watcher, *, notes: bool) -> None:
-        self.job, self.stop, self.watcher, self.notes = job, stop, watcher, notes
+    def __init__(self, course: Course, *, notes: bool) -> None:
+        self.course, self.notes = course, notes
 
     def batch(self, done: int, total: int | None, number: int) -> None:
-        self.watcher.measuring(done, total)
-        if self.stop.heard:
-            raise TrainingInterrupted(how_to_go_on(self.job, self.stop.heard))
+        self.course.watcher.measuring(done, total)
+        stop_measuring(self.course)
 
     def note(self, message: str) -> None:
         if self.notes:
-            self.watcher.note(message)
+            self.course.watcher.note(message)

@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..runs import RunFolder, StopRequest, TrainingInterrupted, save_model
+from ..runs import TrainingInterrupted, save_model
 from ._checkpoint import save_checkpoint
-from ._job import Job
+from ._course import Course
 from ._left_alone import stopped_together
 from ._messages import how_to_go_on
 from ._shipped import as_shipped
 from ._step import refuse_nonfinite
 
 
-def save(job: Job, folder: RunFolder | None) -> None:
+def save(course: Course) -> None:
     """Write model, checkpoint and metrics, in an order in which a crash between two of them loses nothing."""
-    refuse_nonfinite(job, folder)
+    job, folder = course.job, course.folder
+    refuse_nonfinite(course)
     checkpoint = job.checkpoint()
     with as_shipped(job) as net:
         if folder:
@@ -24,33 +25,33 @@ def save(job: Job, folder: RunFolder | None) -> None:
         folder.write_metrics(job.history)
 
 
-def stop_if_asked(job: Job, folder: RunFolder | None, stop: StopRequest) -> None:
+def stop_if_asked(course: Course) -> None:
     """Save and stop, all processes at the same place, if one of them was asked to.
 
     Raises:
         TrainingInterrupted: one was.
     """
-    stop.share(job.ranks)
-    stop_if_agreed(job, folder, stop)
+    course.stop.share(course.job.ranks)
+    stop_if_agreed(course)
 
 
-def stop_if_agreed(job: Job, folder: RunFolder | None, stop: StopRequest) -> None:
+def stop_if_agreed(course: Course) -> None:
     """Save and stop, if all processes know already that one of them was asked to.
 
     Raises:
         TrainingInterrupted: one was.
     """
-    if stop.signal:
-        save(job, folder)
-        raise TrainingInterrupted(how_to_go_on(job, stop.signal))
+    if course.stop.signal:
+        save(course)
+        raise TrainingInterrupted(how_to_go_on(course.job, course.stop.signal))
 
 
 @contextmanager
-def saved_if_stopped(job: Job, folder: RunFolder | None) -> Iterator[None]:
+def saved_if_stopped(course: Course) -> Iterator[None]:
     """Save a training that is stopped in the middle of what follows from where it stands, and is done again later."""
     try:
-        with stopped_together(job):
+        with stopped_together(course.job):
             yield
     except TrainingInterrupted:
-        save(job, folder)
+        save(course)
         raise

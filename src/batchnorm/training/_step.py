@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from ..errors import RefusedError
 from ..ranks import exchange
-from ..runs import RunFolder, StopRequest, first_nonfinite, nonfinite_entry
+from ..runs import first_nonfinite, nonfinite_entry
 from ._checkpoint import Position
+from ._course import Course
 from ._job import Job
 from ._messages import what_to_try
 from ._own_states import put_buffers
@@ -34,7 +35,7 @@ class Learned:
     images: int
 
 
-def take_step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor, stop: StopRequest) -> None:
+def take_step(course: Course, images: Tensor, labels: Tensor) -> None:
     """One update of the weights, and of the epoch's sums.
 
     The gradient is that of the mean loss over all images of a step, whatever batches they lie in, and whichever process
@@ -42,18 +43,17 @@ def take_step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor
     batches moves the running statistics once.
 
     Args:
-        job: the training.
-        folder: of its run.
+        course: the training; all processes hear of a wish to stop ahead of the update.
         images: this process's part of each of the step's batches, one behind the other.
         labels: theirs.
-        stop: whose wish all processes hear of, ahead of the update.
 
     Raises:
         DivergenceError: the loss is not finite; nothing has been updated.
         RankError: another process failed, or cannot be reached; the training stands where it did.
     """
+    job = course.job
     with whole_step(job):
-        learned = _learn(job, folder, images, labels, stop)
+        learned = _learn(course, images, labels)
     if job.config.clip_norm:
         nn.utils.clip_grad_norm_(job.model.parameters(), job.config.clip_norm)
     job.optimizer.step()
@@ -63,9 +63,10 @@ def take_step(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor
     _add_up(job.position, learned)
 
 
-def _learn(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor, stop: StopRequest) -> list[Learned]:
+def _learn(course: Course, images: Tensor, labels: Tensor) -> list[Learned]:
     """Give each parameter the gradient of the step, in every process, and return what its batches came to."""
-    config, sizes = job.config, job.train.sizes(job.position.step)
+    job, config = course.job, course.job.config
+    sizes = job.train.sizes(job.position.step)
     mine = [job.share.count(size) for size in sizes]
     batches = [*zip(torch.split(images, mine), torch.split(labels, mine), strict=True)]
     learned = []
@@ -73,7 +74,7 @@ def _learn(job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor, s
         for number, (some, known) in enumerate(batches, start=1):
             place = f" of batch {number} of {len(batches)}" if len(batches) > 1 else ""
             with _averaging(job, last=number == len(batches)):
-                loss, done = _look(job, folder, some.to(job.device), known.to(job.device), place, stop)
+                loss, done = _look(course, some.to(job.device), known.to(job.device), place)
                 if number == 1:
                     job.optimizer.zero_grad()
                 # The mean of all processes' gradients is taken, where their sum is meant.
@@ -88,10 +89,9 @@ def _averaging(job: Job, *, last: bool) -> AbstractContextManager[None]:
     return nullcontext() if last or job.data_parallel is None else job.data_parallel.no_sync()
 
 
-def _look(
-    job: Job, folder: RunFolder | None, images: Tensor, labels: Tensor, place: str, stop: StopRequest
-) -> tuple[Tensor, Learned]:
+def _look(course: Course, images: Tensor, labels: Tensor, place: str) -> tuple[Tensor, Learned]:
     """Return the loss of this process's part of a batch, to be differentiated, and what the whole came to."""
+    job = course.job
     smoothing, count = job.config.label_smoothing, len(labels)
     with job.precision():
         with nullcontext() if count or job.config.sync_bn else _same_buffers(job.model):
@@ -104,11 +104,11 @@ def _look(
             plain = loss.detach()
         value, plain_value = torch.stack([loss.detach(), plain]).tolist()
         hits = int((outputs.argmax(1) == labels).sum()) if count else 0
-        told = [value * count, plain_value * count, hits, count, stop.heard is not None]
+        told = [value * count, plain_value * count, hits, count, course.stop.heard is not None]
         total, total_plain, correct, seen, asked = job.ranks.sum(torch.tensor(told, dtype=torch.float64)).tolist()
-        stop.agree(asked > 0)
+        course.stop.agree(asked > 0)
         if not math.isfinite(total):
-            _refuse_loss(job, folder, images, value, place)
+            _refuse_loss(course, images, value, place)
     return loss, Learned(total, total_plain, int(correct), int(seen))
 
 
@@ -122,15 +122,16 @@ def _same_buffers(net: nn.Module) -> Iterator[None]:
         put_buffers(net, before)
 
 
-def _refuse_loss(job: Job, folder: RunFolder | None, images: Tensor, value: float, place: str) -> None:
+def _refuse_loss(course: Course, images: Tensor, value: float, place: str) -> None:
     """Raise in all processes, of which each looks where its part of the batch stopped being finite."""
-    where = first_nonfinite(job.model, images)
-    told = exchange(job.ranks, None if math.isfinite(value) else (str(value), where))
+    ranks = course.job.ranks
+    where = first_nonfinite(course.job.model, images)
+    told = exchange(ranks, None if math.isfinite(value) else (str(value), where))
     values, places = zip(*[one for one in told if one is not None], strict=True)
     first = places[0]
-    if job.ranks.size > 1:
+    if ranks.size > 1:
         first = "; ".join(f"{one[1]} (in process {rank})" for rank, one in enumerate(told) if one is not None)
-    raise DivergenceError.of(what_to_try(job, folder, f"the loss{place} became {values[0]}; first not finite: {first}"))
+    raise DivergenceError.of(what_to_try(course, f"the loss{place} became {values[0]}; first not finite: {first}"))
 
 
 def _add_up(here: Position, learned: list[Learned]) -> None:
@@ -142,13 +143,14 @@ def _add_up(here: Position, learned: list[Learned]) -> None:
         here.correct += batch.correct
 
 
-def refuse_nonfinite(job: Job, folder: RunFolder | None) -> None:
+def refuse_nonfinite(course: Course) -> None:
     """Raise, in all processes, if an update has made a weight or a statistic infinite or NaN in one of them.
 
     Raises:
         DivergenceError: it has.
     """
+    job = course.job
     names = exchange(job.ranks, nonfinite_entry(job.model) or nonfinite_entry(job.best))
     name = next(filter(None, names), None)
     if name:
-        raise DivergenceError.of(what_to_try(job, folder, f"the last update made {name} infinite or NaN"))
+        raise DivergenceError.of(what_to_try(course, f"the last update made {name} infinite or NaN"))
