@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tyro.conf import Positional, arg
 
-from ..data import Split
+from ..data import Split, image_paths
 from ..errors import InputError, Setting
 from ..records import Prediction, predictions_table, quartiles_text, to_dict, why_rough
 from ..runs import (
@@ -23,7 +23,6 @@ from ..runs import (
     evaluation_batch,
     finite,
     fitting_source,
-    image_paths,
     load_and_cpus,
     load_run,
     predict,

@@ -9,9 +9,21 @@ from ._crops import Crops as Crops
 from ._crops import central_box as central_box
 from ._fetch import fetch as fetch
 from ._from_datasets import from_datasets as from_datasets
+from ._image_paths import image_paths as image_paths
+from ._image_size import ImageSize as ImageSize
+from ._image_size import as_image_size as as_image_size
+from ._image_size import height_and_width as height_and_width
+from ._image_size import image_size_text as image_size_text
+from ._image_size import read_image_size as read_image_size
 from ._images import Images as Images
 from ._jitter import random_jitter as random_jitter
 from ._normalization import Normalization as Normalization
+from ._opening import data_path as data_path
+from ._opening import open_source as open_source
+from ._options import GIGABYTE as GIGABYTE
+from ._options import ImageOptions as ImageOptions
+from ._read_image import Fit as Fit
+from ._read_image import read_image as read_image
 from ._registry import available as available
 from ._registry import get as get
 from ._share import Part as Part
@@ -30,6 +42,7 @@ __all__ = [
     "Crops",
     "DatasetInfo",
     "Download",
+    "ImageOptions",
     "Images",
     "Normalization",
     "Part",
@@ -43,9 +56,11 @@ __all__ = [
     "fetch",
     "from_datasets",
     "get",
+    "open_source",
     "random_flip",
     "random_jitter",
     "random_shift",
+    "read_image",
     "split_off_validation",
     "view",
 ]
