@@ -16,6 +16,7 @@ from ._image_size import read_image_size as read_image_size
 from ._normalization import Normalization as Normalization
 from ._opening import data_path as data_path
 from ._opening import open_source as open_source
+from ._opening import reads_as_path as reads_as_path
 from ._options import GIGABYTE as GIGABYTE
 from ._options import ImageOptions as ImageOptions
 from ._read_image import Fit as Fit
