@@ -20,6 +20,7 @@ from ._jitter import random_jitter as random_jitter
 from ._normalization import Normalization as Normalization
 from ._opening import data_path as data_path
 from ._opening import open_source as open_source
+from ._opening import reads_as_path as reads_as_path
 from ._options import GIGABYTE as GIGABYTE
 from ._options import ImageOptions as ImageOptions
 from ._read_image import Fit as Fit

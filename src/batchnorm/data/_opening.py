@@ -25,13 +25,26 @@ def data_path(given: str) -> Path | None:
         >>> data_path("fashion-mnist"), data_path("package.module:source"), data_path("mine.npz").name
         (None, None, 'mine.npz')
     """
-    if not given or "\0" in given or any(given == source.info.name for source in available()):
+    if not given or any(given == source.info.name for source in available()):
         return None
-    path = Path(given).expanduser() if given.startswith("~") else Path(given)
-    looks_like_one = path.suffix.lower() == ARRAYS or os.sep in given or bool(os.altsep and os.altsep in given)
-    if path.is_absolute() or (looks_like_one and ":" not in given) or os.path.lexists(path):
-        return Path(os.path.abspath(path))  # noqa: PTH100  # a link stays one, by the name that its user knows
-    return None
+    path = os.path.expanduser(given)  # noqa: PTH111  # Path's raises where there is no such user
+    if not reads_as_path(given) and not os.path.lexists(path):
+        return None
+    return Path(os.path.abspath(path))  # noqa: PTH100  # Path's follows links: a user knows his folder by its name
+
+
+def reads_as_path(given: str) -> bool:
+    """Whether a text can be nothing but a path, whatever there is on this machine.
+
+    Example:
+        >>> [reads_as_path(text) for text in ("mine.npz", "./photos", "photos", "photos.sets:Mine")]
+        [True, True, False, False]
+    """
+    if "\0" in given:
+        return False
+    path = Path(given)
+    has_separator = any(sep in given for sep in (os.sep, os.altsep) if sep)
+    return path.is_absolute() or (":" not in given and (has_separator or path.suffix.lower() == ARRAYS))
 
 
 def open_source(

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, get_type_hints
 
-from ..data import data_path
+from ..data import data_path, reads_as_path
 from ..errors import InputError
 from ..files import as_path, open_regular, refused
 from ._contradictions import contradictions
@@ -133,10 +133,11 @@ class TrainConfig:
     def _take_path(self) -> None:
         """Make a path of data absolute: a run is gone on with, and judged, in other folders than it was begun in.
 
-        A name that was read from a file, or is that of an object, stays what it is.
+        A name that an object has, or that was read from a file, is none because there is a file of that name here.
         """
-        if type(self.data) is str and (path := data_path(self.data)):
-            object.__setattr__(self, "data", str(path))
+        given: object = self.data
+        if isinstance(given, str) and (reads_as_path(given) or not isinstance(given, OwnData)):
+            object.__setattr__(self, "data", type(given)(data_path(given) or given))
 
 
 MAY_DIFFER = frozenset({"tune_allocator", "cache_size", "workers"})
