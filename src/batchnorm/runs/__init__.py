@@ -4,6 +4,7 @@ from ..progress import FoldWatcher as FoldWatcher
 from ..progress import RecalibrationPlan as RecalibrationPlan
 from ..progress import RunRecalibrationWatcher as RunRecalibrationWatcher
 from ._as_trained import augmentation_of as augmentation_of
+from ._as_trained import evaluation_batch as evaluation_batch
 from ._as_trained import evaluation_batches as evaluation_batches
 from ._as_trained import put as put
 from ._config import MAY_DIFFER as MAY_DIFFER
