@@ -36,6 +36,8 @@ from ._source import SplitName as SplitName
 from ._split import Split as Split
 from ._split import split_off_validation as split_off_validation
 from ._view import view as view
+from .folders import FolderSource as FolderSource
+from .folders import folder_source as folder_source
 
 __all__ = [
     "Augmentation",
