@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from ._image_size import ImageSize, height_and_width
 from ._split import Split
 
 SplitName = Literal["train", "test"]
@@ -39,7 +40,7 @@ class DatasetInfo:
         summary: one line for a table.
         classes: the classes' names; a label is a place in this tuple.
         in_channels: colours of an image: 1 or 3.
-        image_size: height and width of an image in pixels.
+        image_size: side of square images in pixels, or (height, width).
         train_size: number of training images.
         test_size: number of test images.
         licence: the licence's short name.
@@ -54,7 +55,7 @@ class DatasetInfo:
     summary: str
     classes: tuple[str, ...]
     in_channels: int
-    image_size: int
+    image_size: ImageSize
     train_size: int
     test_size: int
     licence: str
@@ -62,6 +63,11 @@ class DatasetInfo:
     flippable: bool
     downloads: tuple[Download, ...] = ()
     debian_package: str | None = None
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Shape of an image, (C, H, W)."""
+        return self.in_channels, *height_and_width(self.image_size)
 
 
 class Source(Protocol):

@@ -271,15 +271,11 @@ def fitting_source(card: ModelCard, dataset: str | None = None, source: Source |
     else:
         found = source_in_file(card.data) if dataset is None else source_of(dataset, "dataset")
     info = found.info
-    if (info.in_channels, info.image_size, info.classes) != (
-        card.in_channels,
-        card.image_size,
-        card.classes,
-    ):
+    if (info.image_shape, info.classes) != (card.image_shape, card.classes):
         raise InputError(
             argument="dataset" if source is None else "source",
             expected=(
-                f"{card.in_channels}x{card.image_size}x{card.image_size} images of {len(card.classes)} classes, on "
+                f"{'x'.join(map(str, card.image_shape))} images of {len(card.classes)} classes, on "
                 f"which the net was trained ({card.data})"
             ),
             got=f"{info.name}, which has other images or classes",

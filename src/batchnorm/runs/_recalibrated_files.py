@@ -64,8 +64,9 @@ class Destination:
                 argument="out",
                 cure=("Leave ", Setting("out"), " out: then the former model is kept, too."),
             )
-        refuse_pickle_name(out)
-        return cls(check_new_file(out, source, overwrite=overwrite))
+        model = check_new_file(out, source, overwrite=overwrite)
+        refuse_pickle_name(model)
+        return cls(model)
 
     def write(self, content: bytes, record: RunRecalibration, result: TrainResult | None = None) -> RunRecalibration:
         """Write all files, or, where that fails, none; return the record with what it says of them.

@@ -73,7 +73,7 @@ def _images(
     asked = dataset is not None or source is not None
     found = fitting_source(card, dataset, source) if asked or is_named(card.data) else None
     if found is None or found.locate() is None:
-        shape = (batch_size, card.in_channels, card.image_size, card.image_size)
+        shape = (batch_size, *card.image_shape)
         numbers = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         name = card.data if dataset is None else dataset
         return numbers, None, (f"the images of {name} are not here; random numbers were taken instead",)
