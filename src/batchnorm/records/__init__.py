@@ -26,6 +26,7 @@ from ._fold import FoldProof as FoldProof
 from ._fold import FoldReport as FoldReport
 from ._freezing import Freezing as Freezing
 from ._freezing import NormFreezing as NormFreezing
+from ._history import RunHistory as RunHistory
 from ._json import RECORDS as RECORDS
 from ._json import Record as Record
 from ._json import from_json as from_json
@@ -96,6 +97,7 @@ __all__ = [
     "Round",
     "RunConversion",
     "RunFold",
+    "RunHistory",
     "RunRecalibration",
     "Scores",
     "StepRow",

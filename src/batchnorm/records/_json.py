@@ -11,6 +11,7 @@ from ._benchmark import Benchmark
 from ._conversion import ConvertReport
 from ._fold import FoldReport
 from ._freezing import Freezing
+from ._history import RunHistory
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
@@ -23,6 +24,7 @@ from ._wiring import WiringRecord
 Record = (
     EpochRecord
     | TrainResult
+    | RunHistory
     | Evaluation
     | ModelEvaluation
     | Prediction
@@ -41,6 +43,7 @@ RECORDS: dict[str, type[Record]] = {
     for record in (
         EpochRecord,
         TrainResult,
+        RunHistory,
         Evaluation,
         ModelEvaluation,
         Prediction,

@@ -1,4 +1,4 @@
-"""Draw results: drift charts, speed charts, confusion matrices, contact sheets, and the wiring of a model."""
+"""Draw results: curves of trainings, drift, speed, confusion matrices, contact sheets, and the wiring of a model."""
 
 from ._bench import DIRECTIONS as DIRECTIONS
 from ._bench import benchmark_page as benchmark_page
@@ -8,6 +8,7 @@ from ._contact_sheet import contact_sheet as contact_sheet
 from ._drift_chart import drift_chart as drift_chart
 from ._speed_chart import digest as digest
 from ._speed_chart import speed_chart as speed_chart
+from ._training_chart import training_chart as training_chart
 from ._wiring_chart import wiring_chart as wiring_chart
 from ._wiring_chart import wiring_svg as wiring_svg
 
@@ -17,6 +18,7 @@ __all__ = [
     "contact_sheet",
     "drift_chart",
     "speed_chart",
+    "training_chart",
     "wiring_chart",
     "wiring_svg",
 ]

@@ -60,6 +60,7 @@ from ._predict_run import classify_files as classify_files
 from ._predict_run import finite as finite
 from ._predict_run import predict as predict
 from ._predict_run import refuse_if_all as refuse_if_all
+from ._read_history import read_history as read_history
 from ._recalibrate_checkpoint import recalibrate_checkpoint as recalibrate_checkpoint
 from ._recalibrate_run import recalibrate_run as recalibrate_run
 from ._recalibrated_files import Destination as Destination
@@ -99,6 +100,7 @@ __all__ = [
     "load_run",
     "predict",
     "read_config",
+    "read_history",
     "recalibrate_checkpoint",
     "recalibrate_run",
     "revert_checkpoint",
