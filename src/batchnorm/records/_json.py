@@ -11,6 +11,7 @@ from ._benchmark import Benchmark
 from ._conversion import ConvertReport
 from ._fold import FoldReport
 from ._freezing import Freezing
+from ._lr_range_test import LRRangeTest
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
@@ -33,6 +34,7 @@ Record = (
     | ConvertReport
     | RunConversion
     | RunFold
+    | LRRangeTest
     | WiringRecord
     | Benchmark
 )
@@ -51,6 +53,7 @@ RECORDS: dict[str, type[Record]] = {
         ConvertReport,
         RunConversion,
         RunFold,
+        LRRangeTest,
         WiringRecord,
         Benchmark,
     )
