@@ -17,10 +17,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from batchnorm.data import read_image
 from batchnorm.data._idx import read_idx
 from batchnorm.kernels.cpu import _objects
 from batchnorm.records import read_record, to_json
-from batchnorm.runs import RunFolder, TrainConfig, read_config, read_image, write_config
+from batchnorm.runs import RunFolder, TrainConfig, read_config, write_config
 from batchnorm.runs._state_dict import read_state_dict
 
 from . import tensor_files as tensors
@@ -95,7 +96,7 @@ def picture(kind: str) -> bytes:
 
 
 def read_picture(path: Path) -> Tensor:
-    pixels, _ = read_image(path, tensors.CARD)
+    pixels, _ = read_image(path, channels=1, image_size=8)
     assert (pixels.shape, pixels.dtype) == ((1, 8, 8), torch.uint8)
     return pixels
 

@@ -15,6 +15,18 @@ class Options(TrainConfig):
 
     model_args: Annotated[dict[str, ModelArgument], arg(metavar="K V ...")] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
+    data: Annotated[str, arg(metavar="DATA")] = "fashion-mnist-mini"
+    """data set, folder, .npz or package.module:source"""
+    image_size: Annotated[int | str | None, arg(metavar="SIZE")] = None
+    """folder: size of the images, 64 or 128x96 (WIDTHxHEIGHT)"""
+    channels: Annotated[int | None, arg(metavar="1|3")] = None
+    """folder: read the images grey (1) or in colour (3)"""
+    test_fraction: Annotated[float, arg(metavar="FLOAT")] = 0.2
+    """folder without test images: fraction kept for testing"""
+    cache_size: Annotated[float, arg(metavar="GB")] = 10.0
+    """folder: decoded images kept on disk; 0: none"""
+    workers: Annotated[int | None, arg(metavar="INT")] = None
+    """folder: how many processes or threads read files"""
     norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
     """norm layer before or after the activation"""
     ema_buffers: Annotated[Literal["average", "copy", "recalibrate"], arg(metavar="WORD")] = "average"

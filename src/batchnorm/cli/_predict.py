@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from tyro.conf import Positional, arg
 
-from ..data import Split
+from ..data import Split, image_paths
 from ..errors import InputError, Setting
 from ..records import Prediction, predictions_table, quartiles_text, to_dict, why_rough
 from ..runs import (
@@ -20,7 +20,6 @@ from ..runs import (
     device_of,
     finite,
     fitting_source,
-    image_paths,
     load_and_cpus,
     load_run,
     predict,

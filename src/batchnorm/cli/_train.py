@@ -19,12 +19,12 @@ from ..runs import (
     ModelArgument,
     RunFolder,
     TrainConfig,
+    check_data_in_file,
     differences,
     foreign_net,
     is_named,
     norm_in_file,
     read_config,
-    source_in_file,
     trusting_norm,
 )
 from ..training import config_for_all, fit, resume
@@ -84,7 +84,7 @@ class Train:
             if not file_may_name(config.model) and known.model is None:
                 raise foreign_net(config.model)
             if known.data is None:
-                source_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
+                check_data_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
             with trusting_norm(known.norm if names_own_norm(known.norm) else None):
                 norm_in_file(config.norm)
             return cls._of(config)

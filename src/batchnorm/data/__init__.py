@@ -7,7 +7,19 @@ from ._augmentation import random_shift as random_shift
 from ._batches import Batches as Batches
 from ._fetch import fetch as fetch
 from ._from_datasets import from_datasets as from_datasets
+from ._image_paths import image_paths as image_paths
+from ._image_size import ImageSize as ImageSize
+from ._image_size import as_image_size as as_image_size
+from ._image_size import height_and_width as height_and_width
+from ._image_size import image_size_text as image_size_text
+from ._image_size import read_image_size as read_image_size
 from ._normalization import Normalization as Normalization
+from ._opening import data_path as data_path
+from ._opening import open_source as open_source
+from ._options import GIGABYTE as GIGABYTE
+from ._options import ImageOptions as ImageOptions
+from ._read_image import Fit as Fit
+from ._read_image import read_image as read_image
 from ._registry import available as available
 from ._registry import get as get
 from ._share import Part as Part
@@ -24,6 +36,7 @@ __all__ = [
     "Batches",
     "DatasetInfo",
     "Download",
+    "ImageOptions",
     "Normalization",
     "Part",
     "Share",
@@ -35,8 +48,10 @@ __all__ = [
     "fetch",
     "from_datasets",
     "get",
+    "open_source",
     "random_flip",
     "random_shift",
+    "read_image",
     "split_off_validation",
 ]
 

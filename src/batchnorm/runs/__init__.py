@@ -7,7 +7,6 @@ from ._as_trained import augmentation_of as augmentation_of
 from ._as_trained import evaluation_batches as evaluation_batches
 from ._as_trained import put as put
 from ._config import MAY_DIFFER as MAY_DIFFER
-from ._config import ModelArgument as ModelArgument
 from ._config import TrainConfig as TrainConfig
 from ._config import differences as differences
 from ._config import read_config as read_config
@@ -31,9 +30,10 @@ from ._fold_run import fold_run as fold_run
 from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
 from ._for_all import outputs_of_all as outputs_of_all
-from ._image_paths import image_paths as image_paths
+from ._image_options import image_options as image_options
 from ._known_names import OwnData as OwnData
 from ._late_freezing import FreezeRule as FreezeRule
+from ._misfits import ModelArgument as ModelArgument
 from ._model_file import TRAINING_FORMAT as TRAINING_FORMAT
 from ._model_file import ModelCard as ModelCard
 from ._model_file import load_model as load_model
@@ -43,7 +43,9 @@ from ._new_file import write_new_file as write_new_file
 from ._option_names import near_option as near_option
 from ._output_file import check_output as check_output
 from ._own_data import ANY_SOURCE as ANY_SOURCE
+from ._own_data import check_data_in_file as check_data_in_file
 from ._own_data import is_named as is_named
+from ._own_data import is_path as is_path
 from ._own_data import source_in_file as source_in_file
 from ._own_data import source_of as source_of
 from ._own_net import foreign_net as foreign_net
@@ -53,7 +55,6 @@ from ._own_norm import trusting_norm as trusting_norm
 from ._pickle_file import pickle_bytes as pickle_bytes
 from ._pickle_file import read_pickle as read_pickle
 from ._predict import device_of as device_of
-from ._predict import read_image as read_image
 from ._predict_run import classify_files as classify_files
 from ._predict_run import finite as finite
 from ._predict_run import predict as predict
@@ -97,7 +98,6 @@ __all__ = [
     "load_run",
     "predict",
     "read_config",
-    "read_image",
     "recalibrate_checkpoint",
     "recalibrate_run",
     "revert_checkpoint",

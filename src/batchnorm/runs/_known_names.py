@@ -35,7 +35,7 @@ def unknown_name(option: str, value: str, model: str) -> Fault | None:
 
     Example:
         >>> print(unknown_name("data", "fashion", "MLP").text())
-        data: expected fashion-mnist-mini, fashion-mnist or package.module:source, got 'fashion'. Did you mean ...
+        data: expected fashion-mnist-mini, fashion-mnist, the path of a folder or a .npz file, or ...
         >>> unknown_name("norm", "frozen", "nets:small"), unknown_name("epochs", "three", "MLP")
         (None, None)
     """
@@ -49,7 +49,7 @@ def unknown_name(option: str, value: str, model: str) -> Fault | None:
             else _unknown(option, value, names, "timm:NAME", "torchvision:NAME", "package.module:function")
         )
     if option == "data":
-        return None if isinstance(value, OwnData) else unknown_data(option, value)
+        return None if isinstance(value, OwnData) or data.data_path(value) else unknown_data(option, value)
     if option == "device":
         fits = value in DEVICES or _NUMBERED.fullmatch(value) is not None
         return None if fits else _unknown(option, value, DEVICES, "cuda:<number>")
@@ -67,12 +67,14 @@ def unknown_data(argument: str, value: str) -> Fault | None:
         value: the name.
     """
     names = [source.info.name for source in data.available()]
-    return None if value in names else _unknown(argument, value, names, "package.module:source")
+    others = ("the path of a folder or a .npz file, or package.module:source",)
+    return None if value in names else _unknown(argument, value, names, *others)
 
 
 def _unknown(option: str, value: str, known: Sequence[str], *others: str) -> Fault:
     *names, last = *known, *others
+    listed = ", ".join((*names, last)) if " or " in last else f"{', '.join(names)} or {last}"
     shown = value if len(value) <= 100 else f"{value[:100]} ..."
     meant = _OTHER_WORDS.get(value.casefold())
     near = f" Did you mean {meant!r}?" if meant in known else did_you_mean(value, known)
-    return Fault(argument=option, expected=f"{', '.join(names)} or {last}", got=repr(shown), cure=near)
+    return Fault(argument=option, expected=listed, got=repr(shown), cure=near)

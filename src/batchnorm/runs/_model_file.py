@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..data import Normalization
+from ..data import Fit, Normalization
 from ..errors import ForPython, InputError, Setting, Words
 from ..files import as_path, atomic_write, in_short, one_line, read_json, refused
 from ..models import build, file_may_name
@@ -37,7 +37,8 @@ class ModelCard:
 
     `model` and `arguments` rebuild the net; `classes` name its outputs; `normalization` holds the constants of the
     training images; `data` is the name of the set that they came from; `moments` says whose moments normalized in
-    training, which evaluation does not ask.
+    training, which evaluation does not ask; `fit` what `data.read_image` does to an image of another shape: that of a
+    net that was trained on crops of photographs (`"crop"`), or bars beside it.
     """
 
     model: str
@@ -48,6 +49,7 @@ class ModelCard:
     normalization: Normalization
     data: str
     moments: str = "batch"
+    fit: Fit = "pad"
 
     def build(self, model: str | None = None) -> nn.Module:
         """Build the net, untrained.
@@ -116,6 +118,8 @@ def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
     }
     if card.moments != "batch":  # older code reads the file, too, and builds the net without
         metadata["moments"] = card.moments
+    if card.fit != "pad":
+        metadata["fit"] = card.fit
     if state is not None:
         metadata["fold"] = json.dumps(state)
     return safetensors_bytes(tensors, metadata)
@@ -237,4 +241,7 @@ def _card(metadata: Mapping[str, str]) -> ModelCard:
     model, data, moments = metadata["model"], metadata["data"], metadata.get("moments", "batch")
     if fault := unfit_moments(moments):
         raise ValueError(fault.text())
-    return ModelCard(model, arguments, tuple(classes), channels, size, constants, data, moments)
+    if (fit := metadata.get("fit", "pad")) not in ("pad", "crop"):
+        raise ValueError(f"expected 'pad' or 'crop' for fit, got {fit!r}")
+    shown: Fit = "crop" if fit == "crop" else "pad"
+    return ModelCard(model, arguments, tuple(classes), channels, size, constants, data, moments, shown)

@@ -15,6 +15,11 @@ _OTHERS: dict[str, str] = {
     "norm": "norm_layer norm_type normalization",
     "activation": "act act_layer activation_fn activation_function nonlinearity",
     "data": "data_dir data_path dataset dataset_name",
+    "image_size": "img_size imgsz input_size resize resolution side",
+    "channels": "color_mode colour in_channels in_chans input_channels n_channels num_channels",
+    "test_fraction": "test test_frac test_ratio test_size test_split",
+    "cache_size": "cache cache_gb",
+    "workers": "dataloader_num_workers loader_workers n_workers nworkers num_workers",
     "epochs": "max_epochs n_epochs num_epochs num_train_epochs train_epochs",
     "batch_size": "batch bs mini_batch_size per_device_train_batch_size train_batch_size",
     "accumulate": "accumulate_grad_batches accumulation accumulation_steps accum_iter accum_steps grad_accum_steps "

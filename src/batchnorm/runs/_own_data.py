@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import data
-from ..data import DatasetInfo, Source, Split, SplitName
+from ..data import DatasetInfo, ImageOptions, Source, Split, SplitName, data_path, open_source
 from ..errors import ForPython, InputError, InputTypeError, Setting, its_type
 from ..files import one_line
 from ..models import described, own_code
@@ -16,14 +16,18 @@ ANY_SOURCE = "package.module:source"
 _MEMBERS = ("info", "locate", "load")
 
 
-def source_of(given: Source | str, argument: str = "data") -> Source:
-    """Return the data set that a caller means: by its name, by `package.module:source`, or the object itself.
+def source_of(
+    given: Source | str, argument: str = "data", options: ImageOptions | None = None, split: Path | None = None
+) -> Source:
+    """Return the data set that a caller means: by name, path or `package.module:source`, or the object itself.
 
     What is a caller's own is checked, now and when it is loaded.
 
     Args:
         given: what he gave; never what stood in a file, for a name with a colon is imported.
         argument: by which.
+        options: how files at a path are read.
+        split: which of a folder's images belong where, as a run keeps it.
 
     Raises:
         InputError: there is no such set, or it does not keep what `data.Source` promises.
@@ -38,26 +42,44 @@ def source_of(given: Source | str, argument: str = "data") -> Source:
     """
     if not isinstance(given, str):
         return _checked(given, argument)
-    if ":" in given:
-        return _imported(given, argument)
-    if fault := unknown_data(argument, given):
-        raise InputError.of(fault)
-    return data.get(given)
+    if data_path(given) is None:
+        if ":" in given:
+            return _imported(given, argument)
+        if fault := unknown_data(argument, given):
+            raise InputError.of(fault)
+    return open_source(given, options, split=split)
 
 
-def source_in_file(name: str, *, typed: str = ANY_SOURCE) -> Source:
-    """Return the data set that a file names, if it is one of this package.
+def source_in_file(
+    name: str, *, typed: str = ANY_SOURCE, options: ImageOptions | None = None, split: Path | None = None
+) -> Source:
+    """Return the data set that a file names, if it is one of this package, or files at a path.
 
     Args:
         name: what the file says.
         typed: what the caller would have to type to get it.
+        options: how files at a path are read.
+        split: which of a folder's images belong where, as a run keeps it.
 
     Raises:
-        InputError: it is another.
+        InputError: it is another, or there are no such files any more.
     """
-    known = {source.info.name: source for source in data.available()}
-    if name in known:
-        return known[name]
+    check_data_in_file(name, typed=typed)
+    return open_source(name, options, split=split)
+
+
+def check_data_in_file(name: str, *, typed: str = ANY_SOURCE) -> None:
+    """Refuse data that only their user may name, for getting them would run code; opens nothing.
+
+    Args:
+        name: what the file says: the name of a set of this package, or an absolute path, which is never code.
+        typed: what the caller would have to type to get it.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if is_named(name) or is_path(name):
+        return
     raise InputError(
         f"the images are not of this package but your own ({one_line(name, 100)!r}), and a file may not choose which "
         "code runs",
@@ -71,6 +93,11 @@ def source_in_file(name: str, *, typed: str = ANY_SOURCE) -> Source:
 def is_named(name: str) -> bool:
     """Whether a name is that of a data set of this package."""
     return any(source.info.name == name for source in data.available())
+
+
+def is_path(name: str) -> bool:
+    """Whether a name that stands in a run is the path of files: those are absolute."""
+    return Path(name).is_absolute()
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,13 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "epochs": _whole(1),
     "batch_size": _whole(1),
     "accumulate": _whole(1),
+    "channels": ("1 (grey) or 3 (colour)", lambda value: value in (1, 3)),
+    "test_fraction": (
+        "a number above 0 and below 1",
+        lambda value: 0 < value < 1,
+    ),
+    "cache_size": NOT_NEGATIVE,
+    "workers": _whole(0, 1024),
     "lr": POSITIVE,
     "momentum": _within(0, 1),
     "weight_decay": NOT_NEGATIVE,

@@ -12,19 +12,18 @@ from ..ranks import on, one_per_machine_first
 from ..records import EpochRecord, TrainResult
 from ..runs import (
     ModelCard,
-    OwnData,
     RunFolder,
     TrainConfig,
     name_of,
     norm_in_file,
-    source_of,
     torch_settings,
 )
 from ._checkpoint import Checkpoint
 from ._course import Course
+from ._data_given import data_of_run, given_data
 from ._for_all import checkpoint_for_all, config_for_all
 from ._given import check_given, tells_options
-from ._going_on import data_of_run, name_in_run, refuse_older
+from ._going_on import name_in_run, refuse_older
 from ._job import Job
 from ._loop import run_course
 from ._messages import what_differs
@@ -99,10 +98,9 @@ def fit(
     given = config or TrainConfig()
     with training_together() as (ranks, stop):
         with one_per_machine_first(ranks):
-            found = source_of(given.data) if source is None else source_of(source, "source")
+            found, called = given_data(given, source)
         # The options that are saved are those that were effective.
-        own_data = source if source is None or isinstance(source, str) else found.info.name
-        config = replace(given, model=name_of(model) or given.model, data=OwnData(own_data) if own_data else given.data)
+        config = replace(given, model=name_of(model) or given.model, data=called)
         folder = planned(out, overwrite=overwrite) if ranks.first else None
         with torch_settings(config) as device, contextlib.ExitStack() as held:
             told = held.enter_context(training_shown(watcher, progress=progress and ranks.first))

@@ -1,13 +1,12 @@
-"""From which checkpoint does a run go on, and with which data, so that no model is lost that took longer to train?"""
+"""From which checkpoint does a run go on, and with which net, so that no model is lost that took longer to train?"""
 
 import shlex
 
 from torch import nn
 
-from ..data import Source
 from ..errors import ForPython, InputError, Setting, Words
 from ..models import file_may_name
-from ..runs import ANY_SOURCE, RunFolder, TrainConfig, foreign_net, name_of, source_in_file, source_of
+from ..runs import RunFolder, TrainConfig, foreign_net, name_of
 from ._checkpoint import Checkpoint, load_checkpoint
 
 
@@ -66,19 +65,3 @@ def name_in_run(config: TrainConfig, model: nn.Module | str | None) -> str:
     if named is None:
         raise foreign_net(config.model)
     return config.model
-
-
-def data_of_run(config: TrainConfig, source: Source | str | None) -> Source:
-    """Return the data of a run that goes on, if they are not others than those that it was started with.
-
-    Raises:
-        InputError: they are, or they are the caller's own, and he does not pass them.
-    """
-    if source is None:
-        return source_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
-    found = source_of(source, "source")
-    if ":" not in config.data and found.info.name != config.data:
-        raise InputError(
-            argument="source", expected=f"the data of this run, {config.data!r}", got=repr(found.info.name)
-        )
-    return found

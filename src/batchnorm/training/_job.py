@@ -31,6 +31,9 @@ BEFORE = {
     "accumulate": 1,
     "sync_bn": False,
     "bn_buffers": "rank0",
+    "image_size": None,
+    "channels": None,
+    "test_fraction": 0.2,
 }
 """Options that are younger, too, and the values with which older ones were trained."""
 
