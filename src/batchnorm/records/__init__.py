@@ -34,6 +34,10 @@ from ._json import make_record as make_record
 from ._json import read_record as read_record
 from ._json import to_dict as to_dict
 from ._json import to_json as to_json
+from ._lr_range_test import Ending as Ending
+from ._lr_range_test import LRRangeTest as LRRangeTest
+from ._lr_range_test import RangeTestStep as RangeTestStep
+from ._lr_range_test_cells import rate_text as rate_text
 from ._model_evaluation import ModelEvaluation as ModelEvaluation
 from ._recalibration import Certificate as Certificate
 from ._recalibration import NormRecalibration as NormRecalibration
@@ -87,12 +91,14 @@ __all__ = [
     "FoldedNorm",
     "Freezing",
     "Judgement",
+    "LRRangeTest",
     "LayerRow",
     "ModelEvaluation",
     "NormFreezing",
     "NormRecalibration",
     "Numbers",
     "Prediction",
+    "RangeTestStep",
     "Recalibration",
     "Round",
     "RunConversion",

@@ -12,6 +12,7 @@ from ._conversion import ConvertReport
 from ._fold import FoldReport
 from ._freezing import Freezing
 from ._history import RunHistory
+from ._lr_range_test import LRRangeTest
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
@@ -35,6 +36,7 @@ Record = (
     | ConvertReport
     | RunConversion
     | RunFold
+    | LRRangeTest
     | WiringRecord
     | Benchmark
 )
@@ -54,6 +56,7 @@ RECORDS: dict[str, type[Record]] = {
         ConvertReport,
         RunConversion,
         RunFold,
+        LRRangeTest,
         WiringRecord,
         Benchmark,
     )
