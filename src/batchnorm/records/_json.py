@@ -11,6 +11,7 @@ from ._benchmark import Benchmark
 from ._conversion import ConvertReport
 from ._fold import FoldReport
 from ._freezing import Freezing
+from ._initialization import Initialization
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
@@ -27,6 +28,7 @@ Record = (
     | ModelEvaluation
     | Prediction
     | Freezing
+    | Initialization
     | Recalibration
     | RunRecalibration
     | FoldReport
@@ -45,6 +47,7 @@ RECORDS: dict[str, type[Record]] = {
         ModelEvaluation,
         Prediction,
         Freezing,
+        Initialization,
         Recalibration,
         RunRecalibration,
         FoldReport,
