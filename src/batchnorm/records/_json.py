@@ -12,6 +12,7 @@ from ._conversion import ConvertReport
 from ._fold import FoldReport
 from ._freezing import Freezing
 from ._history import RunHistory
+from ._initialization import Initialization
 from ._lr_range_test import LRRangeTest
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
@@ -30,6 +31,7 @@ Record = (
     | ModelEvaluation
     | Prediction
     | Freezing
+    | Initialization
     | Recalibration
     | RunRecalibration
     | FoldReport
@@ -50,6 +52,7 @@ RECORDS: dict[str, type[Record]] = {
         ModelEvaluation,
         Prediction,
         Freezing,
+        Initialization,
         Recalibration,
         RunRecalibration,
         FoldReport,
