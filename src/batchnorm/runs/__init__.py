@@ -32,7 +32,6 @@ from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
 from ._for_all import outputs_of_all as outputs_of_all
 from ._image_options import image_options as image_options
-from ._image_paths import image_paths as image_paths
 from ._initial_file import Initial as Initial
 from ._initial_file import read_initial as read_initial
 from ._initial_file import settled_init as settled_init
