@@ -10,6 +10,7 @@ from ._options import ImageOptions
 from ._registry import available, get
 from ._source import Source
 from .arrays import cifar_source, has_idx, idx_source, is_cifar, npz_source
+from .folders import folder_source
 
 Progress = Callable[[int, int], None]
 """Told how many files are done, of how many."""
@@ -92,6 +93,8 @@ def _open(path: Path, options: ImageOptions, split: Path | None, on_progress: Pr
         return idx_source(path)
     if is_cifar(path):
         return cifar_source(path)
+    if is_folder:
+        return folder_source(path, options, split=split, on_progress=on_progress)
     if path.suffix.lower() == ARRAYS:
         return npz_source(path)
     raise InputError(f"{path}: expected {_EXPECTED}", argument="data")
