@@ -36,15 +36,19 @@ from ._source import SplitName as SplitName
 from ._split import Split as Split
 from ._split import split_off_validation as split_off_validation
 from ._view import view as view
+from .folders import DataWarning as DataWarning
 from .folders import FolderSource as FolderSource
 from .folders import folder_source as folder_source
+from .folders import lies_in as lies_in
 
 __all__ = [
     "Augmentation",
     "Batches",
     "Crops",
+    "DataWarning",
     "DatasetInfo",
     "Download",
+    "FolderSource",
     "ImageOptions",
     "Images",
     "Normalization",
@@ -57,6 +61,7 @@ __all__ = [
     "cache_folder",
     "central_box",
     "fetch",
+    "folder_source",
     "from_datasets",
     "get",
     "open_source",
