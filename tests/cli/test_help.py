@@ -11,7 +11,7 @@ from batchnorm.cli._help import SWITCHED_OFF
 
 COMMANDS = [
     *(["train"], ["evaluate"], ["recalibrate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"]),
-    *(["bench"], ["warmup"], ["fold"], ["unfold"], ["convert"], ["wiring"]),
+    *(["bench"], ["warmup"], ["fold"], ["unfold"], ["convert"], ["wiring"], ["plot"]),
 ]
 # A terminal over the whole height of a screen of 1,080 pixels has some 56 lines. A command with more options than that
 # has a line for each.

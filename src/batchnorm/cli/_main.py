@@ -25,6 +25,7 @@ from ._fold import Fold, Unfold
 from ._help import listing, plain_options
 from ._info import Info
 from ._outcome import Outcome
+from ._plot import Plot
 from ._predict import Predict
 from ._recalibrate import Recalibrate
 from ._streams import dependable_streams
@@ -56,6 +57,7 @@ COMMANDS: dict[str, type] = {
     "unfold": Unfold,
     "predict": Predict,
     "convert": Convert,
+    "plot": Plot,
     "wiring": Wiring,
     "info": Info,
     "data": Data,

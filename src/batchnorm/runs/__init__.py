@@ -32,6 +32,11 @@ from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
 from ._for_all import outputs_of_all as outputs_of_all
 from ._image_options import image_options as image_options
+from ._initial_file import Initial as Initial
+from ._initial_file import read_initial as read_initial
+from ._initial_file import settled_init as settled_init
+from ._initialize import initialize as initialize
+from ._initialize import take_initial as take_initial
 from ._known_names import OwnData as OwnData
 from ._late_freezing import FreezeRule as FreezeRule
 from ._misfits import ModelArgument as ModelArgument
@@ -60,6 +65,7 @@ from ._predict_run import classify_files as classify_files
 from ._predict_run import finite as finite
 from ._predict_run import predict as predict
 from ._predict_run import refuse_if_all as refuse_if_all
+from ._read_history import read_history as read_history
 from ._recalibrate_checkpoint import recalibrate_checkpoint as recalibrate_checkpoint
 from ._recalibrate_run import recalibrate_run as recalibrate_run
 from ._recalibrated_files import Destination as Destination
@@ -94,11 +100,13 @@ __all__ = [
     "evaluate",
     "fold_checkpoint",
     "fold_run",
+    "initialize",
     "load_folded",
     "load_model",
     "load_run",
     "predict",
     "read_config",
+    "read_history",
     "recalibrate_checkpoint",
     "recalibrate_run",
     "revert_checkpoint",

@@ -14,6 +14,7 @@ from ..errors import ForPython, InputError, Setting, Words, did_you_mean
 from ..files import as_path, atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
 from ..records import EpochRecord, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
+from ._metrics import csv_of, lines_of
 from ._safetensors import PICKLES
 
 Kept = TypeVar("Kept", EpochRecord, TrainResult)
@@ -40,6 +41,7 @@ class RunFolder:
         self.path = as_path(path, argument)
         self.config = self.path / "config.toml"
         self.metrics = self.path / "metrics.jsonl"
+        self.metrics_table = self.path / "metrics.csv"
         self.model = self.path / "model.safetensors"
         self.checkpoint = self.path / "last.ckpt"
         self.result = self.path / "result.json"
@@ -47,7 +49,7 @@ class RunFolder:
         self.folded = self.path / "folded.safetensors"
         self.former_model = self.path / "model.before-recalibration.safetensors"
         models = (self.model, self.former_model, self.folded, self.checkpoint)
-        self.files = (*models, self.config, self.metrics, self.result, self.recalibration)
+        self.files = (*models, self.config, self.metrics, self.metrics_table, self.result, self.recalibration)
 
     @classmethod
     def plan(cls, path: Path | str) -> "RunFolder":
@@ -194,18 +196,20 @@ class RunFolder:
         return read_config(self.config)
 
     def write_metrics(self, history: Sequence[EpochRecord]) -> None:
-        """Write one line for each epoch."""
-        with atomic_write(self.metrics, "w") as file:
-            file.write(_metrics(history))
+        """Write what each epoch came to, as lines of JSON and as a table."""
+        for path, text in self._metrics(history).items():
+            with atomic_write(path, "w") as file:
+                file.write(text)
 
     def complete_metrics(self, history: Sequence[EpochRecord]) -> None:
         """Write the epochs that the checkpoint knows, if others are written: a crash may have come in between."""
-        try:
-            if self.metrics.read_text(encoding="utf-8") == _metrics(history):
+        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
+            if all(path.read_bytes().decode() == text for path, text in self._metrics(history).items()):
                 return
-        except (FileNotFoundError, UnicodeDecodeError):
-            pass
         self.write_metrics(history)
+
+    def _metrics(self, history: Sequence[EpochRecord]) -> dict[Path, str]:
+        return {self.metrics: lines_of(history), self.metrics_table: csv_of(history)}
 
     def read_metrics(self) -> list[EpochRecord]:
         """Return the epochs that are written so far.
@@ -260,10 +264,6 @@ def runs_in(folder: Path, ending: str = ".safetensors") -> list[str]:
             entry.name for entry in folder.iterdir() if entry.suffix == ending or (entry / "config.toml").is_file()
         )
     return []
-
-
-def _metrics(history: Sequence[EpochRecord]) -> str:
-    return "".join(to_json(record) + "\n" for record in history)
 
 
 def _read(path: Path) -> str:
