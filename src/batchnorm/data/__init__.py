@@ -35,10 +35,14 @@ from ._source import SplitName as SplitName
 from ._split import Split as Split
 from ._split import split_off_validation as split_off_validation
 from ._view import view as view
+from .store import CachedImages as CachedImages
+from .store import cached_images as cached_images
+from .store import clear_cached_images as clear_cached_images
 
 __all__ = [
     "Augmentation",
     "Batches",
+    "CachedImages",
     "Crops",
     "DatasetInfo",
     "Download",
@@ -52,7 +56,9 @@ __all__ = [
     "SplitName",
     "available",
     "cache_folder",
+    "cached_images",
     "central_box",
+    "clear_cached_images",
     "fetch",
     "from_datasets",
     "get",
