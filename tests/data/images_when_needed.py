@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from queue import Queue
+from queue import Empty, Full, Queue
 
 import numpy as np
 import torch
@@ -38,24 +39,22 @@ class Photographs:
 
         def work() -> None:
             for index, crops in wanted:
-                if closed.is_set():
-                    return
-                ready.put(self.read(index, crops))
-            ready.put(None)
+                images = self.read(index, crops)
+                while not closed.is_set():
+                    with suppress(Full):
+                        ready.put(images, timeout=0.01)
+                        break
 
         thread = threading.Thread(target=work)
         self.running.append(thread)
         thread.start()
         try:
-            while (images := ready.get()) is not None:
-                yield images
+            while thread.is_alive() or not ready.empty():
+                with suppress(Empty):
+                    yield ready.get(timeout=0.01)
         finally:
             closed.set()
-            while thread.is_alive():
-                ready.queue.clear()
-                with ready.not_full:
-                    ready.not_full.notify()
-                thread.join(0.01)
+            thread.join()
             self.running.remove(thread)
 
     def subset(self, index: torch.Tensor) -> "Photographs":
