@@ -20,6 +20,10 @@ from ._safetensors import PICKLES
 Kept = TypeVar("Kept", EpochRecord, TrainResult)
 
 
+CONFIG, SPLIT = "config.toml", "split.csv"
+"""What a run was asked for, and which images of a folder it was trained on and tested by."""
+
+
 class RunFolder:
     """The files of one run, each written whole or not at all.
 
@@ -39,7 +43,8 @@ class RunFolder:
 
     def __init__(self, path: Path | str, argument: str = "run") -> None:
         self.path = as_path(path, argument)
-        self.config = self.path / "config.toml"
+        self.config = self.path / CONFIG
+        self.split = self.path / SPLIT
         self.metrics = self.path / "metrics.jsonl"
         self.metrics_table = self.path / "metrics.csv"
         self.model = self.path / "model.safetensors"
@@ -49,7 +54,8 @@ class RunFolder:
         self.folded = self.path / "folded.safetensors"
         self.former_model = self.path / "model.before-recalibration.safetensors"
         models = (self.model, self.former_model, self.folded, self.checkpoint)
-        self.files = (*models, self.config, self.metrics, self.metrics_table, self.result, self.recalibration)
+        texts = (self.config, self.split, self.metrics, self.metrics_table, self.result, self.recalibration)
+        self.files = (*models, *texts)
 
     @classmethod
     def plan(cls, path: Path | str) -> "RunFolder":
@@ -85,8 +91,12 @@ class RunFolder:
         return path if not path.exists() else next(other for other in taken if not other.exists())
 
     @contextlib.contextmanager
-    def created(self, config: TrainConfig) -> Iterator[None]:
+    def created(self, config: TrainConfig, split: bytes | None = None) -> Iterator[None]:
         """Make the folder, write the config into it, and hold it against other processes for the time of the block.
+
+        Args:
+            config: what was asked for.
+            split: which images of a folder are trained on, and which are for testing; `None`: that is known otherwise.
 
         Raises:
             InputError: another process was faster.
@@ -102,6 +112,9 @@ class RunFolder:
             sync_folder(place.parent)
         with self.held():
             self._refuse_files()
+            if split is not None:  # first: what has a config is a run
+                with atomic_write(self.split) as file:
+                    file.write(split)
             with atomic_write(self.config, "w") as file:
                 file.write(write_config(config))
             yield
