@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from .. import data
-from ..data import Batches, Normalization, Share, Source, as_image_size
+from ..data import Batches, FolderSource, Normalization, Share, Source, as_image_size
 from ..errors import InputError
 from ..models import OwnNorm, build, names_own_norm
 from ..ranks import Ranks, one_per_machine_first
@@ -96,6 +96,7 @@ def _job(
         normalization=normalization,
         data=source.info.name,
         moments=config.moments,
+        fit="crop" if isinstance(source, FolderSource) else "pad",
     )
     if len(train) < 2:
         raise InputError(

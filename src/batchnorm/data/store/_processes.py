@@ -5,13 +5,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from ...errors import FaultError, RefusedError, Setting
 from ...files import in_short
 
 
-class _Work(Dataset[Any]):
+class _Work:
     """Work as a data set whose samples are what comes of it, or what went wrong."""
 
     def __init__(self, work: Callable[[Any], torch.Tensor]) -> None:
@@ -40,8 +39,10 @@ def in_processes(work: Callable[[Any], torch.Tensor], things: Iterable[Any], wor
     if not workers:
         yield from map(work, things)
         return
-    loader = DataLoader(
-        _Work(work),
+    from torch.utils.data import DataLoader
+
+    loader: DataLoader[Any] = DataLoader(
+        _Work(work),  # type: ignore[arg-type]  # nothing of a Dataset but this is asked for
         # Tensors that are sent as such each take a file descriptor.
         sampler=(pickle.dumps(thing) for thing in things),
         batch_size=None,
