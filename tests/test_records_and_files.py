@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import pytest
 
 from batchnorm.errors import InputError
-from batchnorm.files import atomic_write, sync_folder
+from batchnorm.files import atomic_write, hold, sync_folder
 from batchnorm.records import EpochRecord, Prediction, TrainResult, from_json, to_json
 
 EPOCH = EpochRecord(1, 79, 0.5, 0.8, None, None, 0.1, 3.0, 1e3)
