@@ -12,7 +12,7 @@ from batchnorm.cli._help import SWITCHED_OFF
 COMMANDS = [
     *(["train"], ["evaluate"], ["recalibrate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"]),
     *(["data", "cache", "list"], ["data", "cache", "clear"]),
-    *(["bench"], ["warmup"], ["fold"], ["unfold"], ["convert"], ["wiring"]),
+    *(["bench"], ["warmup"], ["fold"], ["unfold"], ["convert"], ["wiring"], ["plot"]),
 ]
 GROUPS = [list(group) for group in _main.GROUPS]
 # A terminal over the whole height of a screen of 1,080 pixels has some 56 lines. A command with more options than that

@@ -25,7 +25,9 @@ from ._evaluate import Evaluate
 from ._fold import Fold, Unfold
 from ._help import listing, plain_options
 from ._info import Info
+from ._notes import data_notes
 from ._outcome import Outcome
+from ._plot import Plot
 from ._predict import Predict
 from ._recalibrate import Recalibrate
 from ._streams import dependable_streams
@@ -62,6 +64,7 @@ COMMANDS: dict[str, type] = {
     "unfold": Unfold,
     "predict": Predict,
     "convert": Convert,
+    "plot": Plot,
     "wiring": Wiring,
     "info": Info,
     "data": Data,
@@ -130,7 +133,9 @@ def _run(arguments: list[str]) -> Outcome | int:
         print(f"batchnorm {__version__}, torch {version('torch')}")
         return 0
     try:
-        return read_arguments(arguments).run()
+        command = read_arguments(arguments)
+        with data_notes():
+            return command.run()
     except SystemExit as leave:
         if isinstance(leave.code, str):  # from a module of the caller's; Python would print it at exit
             return Outcome(1, leave.code)

@@ -20,6 +20,7 @@ from ._jitter import random_jitter as random_jitter
 from ._normalization import Normalization as Normalization
 from ._opening import data_path as data_path
 from ._opening import open_source as open_source
+from ._opening import reads_as_path as reads_as_path
 from ._options import GIGABYTE as GIGABYTE
 from ._options import ImageOptions as ImageOptions
 from ._read_image import Fit as Fit
@@ -35,6 +36,10 @@ from ._source import SplitName as SplitName
 from ._split import Split as Split
 from ._split import split_off_validation as split_off_validation
 from ._view import view as view
+from .folders import DataWarning as DataWarning
+from .folders import FolderSource as FolderSource
+from .folders import folder_source as folder_source
+from .folders import lies_in as lies_in
 from .store import CachedImages as CachedImages
 from .store import cached_images as cached_images
 from .store import clear_cached_images as clear_cached_images
@@ -44,8 +49,10 @@ __all__ = [
     "Batches",
     "CachedImages",
     "Crops",
+    "DataWarning",
     "DatasetInfo",
     "Download",
+    "FolderSource",
     "ImageOptions",
     "Images",
     "Normalization",
@@ -60,6 +67,7 @@ __all__ = [
     "central_box",
     "clear_cached_images",
     "fetch",
+    "folder_source",
     "from_datasets",
     "get",
     "open_source",

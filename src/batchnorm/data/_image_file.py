@@ -71,14 +71,14 @@ def open_image(path: Path | str, mode: str = "", enough: tuple[int, int] | None 
         refused(path, "cannot be read as an image", ADVICE),
         open_regular(path, MOST_BYTES) as file,
         quiet_pillow(),  # about odd metadata, and of sizes that are checked here
-        _identified(file) as image,
+        identified(file) as image,
     ):
         check_pixels(image.width, image.height)
         scale, was, size = Scale.of(image), image.mode, image.size
         if enough and image.format in ("JPEG", "MPO"):  # others know no such way, and may have EXIF data behind pixels
-            image.draft(mode, enough if _orientation(image) in LYING else enough[::-1])
+            image.draft(mode, enough if orientation_of(image) in LYING else enough[::-1])
         image.load()
-        orientation = _orientation(image)
+        orientation = orientation_of(image)
         size = size[::-1] if orientation in LYING else size
         return Opened(_turned(image, orientation), scale, was, size, _pictures(image))
 
@@ -92,14 +92,26 @@ def _turned(image: "Image.Image", orientation: int) -> "Image.Image":
     return image.copy()
 
 
-def _orientation(image: "Image.Image") -> int:
+def upright_size(image: "Image.Image") -> tuple[int, int]:
+    """Return width and height of an image just opened, without reading its pixels."""
+    # Who asks a PNG for EXIF data that are not ahead of its pixels has these read; a TIFF's size is upright already.
+    lies = image.format != "TIFF" and "exif" in image.info and orientation_of(image) in LYING
+    return (image.height, image.width) if lies else image.size
+
+
+def orientation_of(image: "Image.Image") -> int:
     """What EXIF data say of how an image is turned; 1, as it stands, if they are damaged, which hurts no pixel."""
     with suppress(Exception):
         return int(image.getexif().get(0x0112, 1))
     return 1
 
 
-def _identified(file: IO[bytes]) -> "Image.Image":
+def identified(file: IO[bytes]) -> "Image.Image":
+    """Open one of the `FORMATS`, without reading its pixels.
+
+    Raises:
+        ValueError: it is none.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -112,11 +112,11 @@ def split_off_validation(split: Split, fraction: float, seed: int) -> tuple[Spli
     if not 0 <= fraction < 1:
         raise InputError(argument="fraction", expected="0 <= fraction < 1", got=str(fraction))
     chosen = torch.zeros(len(split), dtype=torch.bool)
-    chosen[_stratified_draw(split.labels, fraction, seed)] = True
+    chosen[stratified_draw(split.labels, fraction, seed)] = True
     return split.subset(~chosen), split.subset(chosen)
 
 
-def _stratified_draw(labels: Tensor, fraction: float, seed: int) -> Tensor:
+def stratified_draw(labels: Tensor, fraction: float, seed: int) -> Tensor:
     """Draw the places of about `fraction` of each class, without a loop over the classes."""
     shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     # A stable sort by class keeps the shuffled order inside each class.

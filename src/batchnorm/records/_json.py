@@ -11,6 +11,9 @@ from ._benchmark import Benchmark
 from ._conversion import ConvertReport
 from ._fold import FoldReport
 from ._freezing import Freezing
+from ._history import RunHistory
+from ._initialization import Initialization
+from ._lr_range_test import LRRangeTest
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
@@ -23,16 +26,19 @@ from ._wiring import WiringRecord
 Record = (
     EpochRecord
     | TrainResult
+    | RunHistory
     | Evaluation
     | ModelEvaluation
     | Prediction
     | Freezing
+    | Initialization
     | Recalibration
     | RunRecalibration
     | FoldReport
     | ConvertReport
     | RunConversion
     | RunFold
+    | LRRangeTest
     | WiringRecord
     | Benchmark
 )
@@ -41,16 +47,19 @@ RECORDS: dict[str, type[Record]] = {
     for record in (
         EpochRecord,
         TrainResult,
+        RunHistory,
         Evaluation,
         ModelEvaluation,
         Prediction,
         Freezing,
+        Initialization,
         Recalibration,
         RunRecalibration,
         FoldReport,
         ConvertReport,
         RunConversion,
         RunFold,
+        LRRangeTest,
         WiringRecord,
         Benchmark,
     )

@@ -22,7 +22,13 @@ def put(net: nn.Module, device: torch.device, config: TrainConfig) -> nn.Module:
 
 def augmentation_of(config: TrainConfig, source: Source) -> Augmentation | None:
     """Return how a training varies the images of `source`; `None` for not at all."""
-    augmentation = Augmentation(flip=config.flip and source.info.flippable, shift=config.shift)
+    info = source.info
+    augmentation = Augmentation(
+        flip=config.flip and info.flippable,
+        shift=config.shift,
+        jitter=config.jitter,
+        crop=info.smallest_crop if config.crop is None else config.crop,
+    )
     return augmentation if augmentation.varies else None
 
 

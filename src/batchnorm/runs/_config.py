@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, get_type_hints
 
-from ..data import data_path
+from ..data import data_path, reads_as_path
 from ..errors import InputError
 from ..files import as_path, open_regular, refused
 from ._contradictions import contradictions
@@ -91,6 +91,10 @@ class TrainConfig:
     """mirror images at random"""
     shift: int = 0
     """shift images at random by up to this many pixels"""
+    crop: float | None = None
+    """random crops show at least this share of an image; 1: none; left out: 0.35 for folders, else 1"""
+    jitter: float = 0.0
+    """vary brightness, contrast and saturation by up to this part each"""
     val_fraction: float = 0.05
     """fraction of the images held out for validation"""
     seed: int = 0
@@ -133,10 +137,11 @@ class TrainConfig:
     def _take_path(self) -> None:
         """Make a path of data absolute: a run is gone on with, and judged, in other folders than it was begun in.
 
-        A name that was read from a file, or is that of an object, stays what it is.
+        A name that an object has, or that was read from a file, is none because there is a file of that name here.
         """
-        if type(self.data) is str and (path := data_path(self.data)):
-            object.__setattr__(self, "data", str(path))
+        given: object = self.data
+        if isinstance(given, str) and (reads_as_path(given) or not isinstance(given, OwnData)):
+            object.__setattr__(self, "data", type(given)(data_path(given) or given))
 
 
 MAY_DIFFER = frozenset({"tune_allocator", "cache_size", "workers"})

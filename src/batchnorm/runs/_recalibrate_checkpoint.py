@@ -175,11 +175,10 @@ def _source(path: Path, model: str | None, dataset: str | None, source: Source |
 
 def _check_shapes(inputs: Sequence[Sequence[int]], source: Source) -> None:
     info = source.info
-    shape = (info.in_channels, info.image_size, info.image_size)
-    if len(inputs) > 1 or any(tuple(sizes[1:]) != shape for sizes in inputs):
+    if len(inputs) > 1 or any(tuple(sizes[1:]) != info.image_shape for sizes in inputs):
         raise InputError(
             argument="inputs",
-            expected=f"the shape of the images of {info.name}, Nx{'x'.join(map(str, shape))}",
+            expected=f"the shape of the images of {info.name}, Nx{'x'.join(map(str, info.image_shape))}",
             got=" and ".join("x".join(map(str, sizes)) for sizes in inputs),
         )
 

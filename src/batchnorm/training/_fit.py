@@ -11,16 +11,18 @@ from ..progress import Watcher, training_shown
 from ..ranks import on, one_per_machine_first
 from ..records import EpochRecord, TrainResult
 from ..runs import (
+    SPLIT,
     ModelCard,
     RunFolder,
     TrainConfig,
+    file_for_all,
     name_of,
     norm_in_file,
     torch_settings,
 )
 from ._checkpoint import Checkpoint
 from ._course import Course
-from ._data_given import data_of_run, given_data
+from ._data_given import as_read, data_of_run, given_data, heard
 from ._for_all import checkpoint_for_all, config_for_all
 from ._given import check_given, tells_options
 from ._going_on import name_in_run, refuse_older
@@ -100,13 +102,13 @@ def fit(
         with one_per_machine_first(ranks):
             found, called = given_data(given, source)
         # The options that are saved are those that were effective.
-        config = replace(given, model=name_of(model) or given.model, data=called)
+        config = as_read(replace(given, model=name_of(model) or given.model, data=called), found)
         folder = planned(out, overwrite=overwrite) if ranks.first else None
         with torch_settings(config) as device, contextlib.ExitStack() as held:
             told = held.enter_context(training_shown(watcher, progress=progress and ranks.first))
             with ranks.telling(), ranks.reaching():
                 on(ranks, device)
-                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+                job = prepare(config, device, model, heard(found, told), in_hand(model=model, source=source), ranks)
                 if folder:
                     held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
             result = run_course(Course(job, folder, stop, told))
@@ -156,8 +158,12 @@ def resume(
             norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
             tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
         )
-        with one_per_machine_first(ranks):
-            found = data_of_run(config, source)
+        with (
+            file_for_all(ranks, lambda: RunFolder.open(run).config, beside=(SPLIT,)) as beside,
+            one_per_machine_first(ranks),
+        ):
+            split = RunFolder(beside.parent).split
+            found = data_of_run(config, source, split if split.is_file() else None)
         with (
             torch_settings(config) as device,
             folder.held() if folder else contextlib.nullcontext(),
@@ -166,7 +172,7 @@ def resume(
             with ranks.telling(), ranks.reaching():
                 on(ranks, device)
                 checkpoint = checkpoint_for_all(ranks, folder)
-                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+                job = prepare(config, device, model, heard(found, told), in_hand(model=model, source=source), ranks)
                 if checkpoint:
                     _go_on(job, folder, checkpoint, told)
                 if folder and not folder.result.exists():

@@ -81,14 +81,16 @@ def _train_epoch(course: Course) -> None:
     job.model.train()
     _measure_if_due(course)
     job.freeze_if_due()
-    for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share):
-        take_step(course, images, labels)
-        _measure_if_due(course)
-        job.freeze_if_due()
-        here.epoch_seconds = before + time.perf_counter() - start
-        speed = here.seen / here.epoch_seconds
-        course.watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
-        stop_if_agreed(course)
+    batches = job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share)
+    with contextlib.closing(batches):  # what reads ahead ends with the epoch, whatever ends it
+        for images, labels in batches:
+            take_step(course, images, labels)
+            _measure_if_due(course)
+            job.freeze_if_due()
+            here.epoch_seconds = before + time.perf_counter() - start
+            speed = here.seen / here.epoch_seconds
+            course.watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
+            stop_if_agreed(course)
 
 
 def _measure_if_due(course: Course) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from .. import data
-from ..data import Batches, Normalization, Share, Source
+from ..data import Batches, FolderSource, Normalization, Share, Source, as_image_size
 from ..errors import InputError
 from ..models import OwnNorm, build, names_own_norm
 from ..ranks import Ranks, one_per_machine_first
@@ -52,10 +52,11 @@ def prepare(
     """
     ranks = ranks or Ranks(None, device, "train")
     check_options_alike(ranks, config)
-    if config.shift >= source.info.image_size:
+    side = min(source.info.image_shape[1:])
+    if config.shift >= side:
         raise InputError(
             argument="shift",
-            expected=f"less than the images' {source.info.image_size} pixels",
+            expected=f"less than the images' {side} pixels",
             got=str(config.shift),
         )
     net, arguments = _net(config, model, source)
@@ -91,10 +92,11 @@ def _job(
         arguments=arguments,
         classes=source.info.classes,
         in_channels=source.info.in_channels,
-        image_size=source.info.image_size,
+        image_size=as_image_size(*source.info.image_shape[1:]),
         normalization=normalization,
         data=source.info.name,
         moments=config.moments,
+        fit="crop" if isinstance(source, FolderSource) else "pad",
     )
     if len(train) < 2:
         raise InputError(
@@ -149,7 +151,7 @@ def _net(config: TrainConfig, model: nn.Module | str | None, source: Source) -> 
         model or config.model,
         num_classes=len(info.classes),
         in_channels=info.in_channels,
-        image_size=info.image_size,
+        image_size=as_image_size(*info.image_shape[1:]),
         **{**arguments, "norm": OwnNorm(config.norm) if names_own_norm(config.norm) else config.norm},
     )
     return net, arguments

@@ -45,11 +45,9 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
             nothing to train, nothing to average, to recalibrate or to fold.
     """
     info = source.info
-    wanted = (
-        f"{info.name}: images of {info.in_channels}x{info.image_size}x{info.image_size}, {len(info.classes)} classes"
-    )
+    wanted = f"{info.name}: images of {'x'.join(map(str, info.image_shape))}, {len(info.classes)} classes"
     count = fewest_images(net, config)
-    images = torch.randn((count, info.in_channels, info.image_size, info.image_size), device=device)
+    images = torch.randn((count, *info.image_shape), device=device)
     with _told_why(net, config, images, wanted):
         _give_shapes(net, config, images)
     if config.freeze_norms is not None:
