@@ -27,6 +27,8 @@ class Options(TrainConfig):
     """folder: decoded images kept on disk; 0: none"""
     workers: Annotated[int | None, arg(metavar="INT")] = None
     """folder: how many processes or threads read files"""
+    lr: Annotated[float | Literal["auto"], arg(metavar="FLOAT|auto")] = 0.1
+    """peak learning rate; auto: as lr-find suggests"""
     norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
     """norm layer before or after the activation"""
     ema_buffers: Annotated[Literal["average", "copy", "recalibrate"], arg(metavar="WORD")] = "average"

@@ -30,6 +30,7 @@ from ._fold_run import fold_run as fold_run
 from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
 from ._for_all import outputs_of_all as outputs_of_all
+from ._given_options import check_options as check_options
 from ._image_options import image_options as image_options
 from ._known_names import OwnData as OwnData
 from ._late_freezing import FreezeRule as FreezeRule

@@ -5,20 +5,24 @@ from ..progress import Plan as Plan
 from ..progress import PopulationPlan as PopulationPlan
 from ..progress import StepReport as StepReport
 from ..progress import Watcher as Watcher
+from ._find_lr import find_lr as find_lr
 from ._fit import Trained as Trained
 from ._fit import fit as fit
 from ._fit import resume as resume
 from ._for_all import config_for_all as config_for_all
+from ._lr_range_options import LRRangeOptions as LRRangeOptions
 from ._step import DivergenceError as DivergenceError
 
 __all__ = [
     "DivergenceError",
     "FreezingPlan",
+    "LRRangeOptions",
     "Plan",
     "PopulationPlan",
     "StepReport",
     "Trained",
     "Watcher",
+    "find_lr",
     "fit",
     "resume",
 ]

@@ -75,7 +75,9 @@ def suggested(steps: Sequence[RangeTestStep], ended: Ending, options: LRRangeOpt
     lowest, at = min(curve)
     fall = first.mean - lowest
     if fall <= _by_chance(first):
-        return Suggestion(problem=f"the loss fell at none of the rates from {finite[0].lr:g} up to {finite[-1].lr:g}")
+        return Suggestion(
+            problem=f"from {finite[0].lr:g} up to {finite[-1].lr:g} the loss fell no further than by chance"
+        )
     if ended == "last rate" and at in [rate for _, rate in curve[-max(3, options.steps // 30) :]]:
         return Suggestion(problem=f"the loss still fell at the highest rate, {options.lr_max:g}; go higher")
     fallen = next(rate for smoothed, rate in curve if smoothed <= first.mean - FALLEN * fall)
