@@ -23,9 +23,7 @@ from ._wording import told
 
 @dataclass
 class LrFind:
-    """Suggest a learning rate: train with rising rates, watch the loss, and throw the model away.
-
-    Takes the options of train. Nothing is written but the picture.
+    """Suggest a learning rate by a range test, for a training with these options.
 
     Example: batchnorm lr-find --data fashion-mnist --plot rates.svg
     """
@@ -40,7 +38,7 @@ class LrFind:
     steps: int = 100
     """training steps, each at a higher rate"""
     plot: Annotated[Path | None, arg(metavar="FILE")] = None
-    """draw the loss over the learning rate (.svg or .png)"""
+    """draw the losses over the rates (.svg or .png)"""
     quiet: bool = False
     """show no progress"""
     json: bool = False

@@ -1,4 +1,4 @@
-"""Train an image classifier by a `TrainConfig` into a run folder, and resume a training that was stopped."""
+"""Train an image classifier by a `TrainConfig` into a run folder, resume what was stopped, find a learning rate."""
 
 from ..progress import FreezingPlan as FreezingPlan
 from ..progress import Plan as Plan
@@ -11,12 +11,15 @@ from ._fit import fit as fit
 from ._fit import resume as resume
 from ._for_all import config_for_all as config_for_all
 from ._lr_range_options import LRRangeOptions as LRRangeOptions
+from ._lr_range_test import LossFn as LossFn
+from ._lr_range_test import lr_range_test as lr_range_test
 from ._step import DivergenceError as DivergenceError
 
 __all__ = [
     "DivergenceError",
     "FreezingPlan",
     "LRRangeOptions",
+    "LossFn",
     "Plan",
     "PopulationPlan",
     "StepReport",
@@ -24,6 +27,7 @@ __all__ = [
     "Watcher",
     "find_lr",
     "fit",
+    "lr_range_test",
     "resume",
 ]
 
