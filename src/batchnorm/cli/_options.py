@@ -31,6 +31,8 @@ class Options(TrainConfig):
     """crops show at least this share (folders: 0.35)"""
     jitter: Annotated[float, arg(metavar="PART")] = 0.0
     """vary colours by up to this part"""
+    lr: Annotated[float | Literal["auto"], arg(metavar="FLOAT|auto")] = 0.1
+    """peak learning rate; auto: as lr-find suggests"""
     norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
     """norm layer before or after the activation"""
     ema_buffers: Annotated[Literal["average", "copy", "recalibrate"], arg(metavar="WORD")] = "average"

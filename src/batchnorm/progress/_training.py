@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 
-from ..records import EpochRecord, RunFold, RunRecalibration
+from ..records import EpochRecord, LRRangeTest, RunFold, RunRecalibration, rate_text
 from ._drawn import NO_NUMBER, WHOLE, FittingProgress
 from ._lines import tell
 from ._notes import Drawing, Printing
@@ -26,6 +26,10 @@ class Lines(Notes):
         self.epochs = plan.epochs
         for line in lines_of(plan):
             tell(line)
+
+    def rates_tried(self, record: LRRangeTest) -> None:
+        """Print in one line what came of the range test."""
+        tell(record.summary())
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the epoch in one line."""
@@ -57,6 +61,7 @@ class Bar(Drawing, Watcher):
         super().__init__(console, progress, words)
         self.task: TaskID | None = None
         self.recalibration: TaskID | None = None
+        self.rates: TaskID | None = None
         self.rounds = Rounds()
 
     def started(self, plan: Plan) -> None:
@@ -82,6 +87,19 @@ class Bar(Drawing, Watcher):
                 numbers=f"loss {report.loss:.3f}{plain(report.loss, report.plain_loss, 3)}  acc {report.accuracy:.3f}",
                 speed=f"{report.images_per_second:,.0f} img/s",
             )
+
+    def rate_tried(self, done: int, total: int, lr: float, loss: float) -> None:
+        """Move the bar of the range test."""
+        if self.rates is None:
+            self.rates = self.progress.add_task("learning rates", total=total, numbers="", speed="")
+        self.progress.move(self.rates, completed=done, numbers=f"lr {rate_text(lr)}  loss {loss:.3f}")
+
+    def rates_tried(self, record: LRRangeTest) -> None:
+        """Take the bar of the range test away, and print what came of it."""
+        if self.rates is not None:
+            self.progress.remove_task(self.rates)
+            self.rates = None
+        self.console.print(record.summary(), highlight=False, markup=False)
 
     def measuring(self, done: int, total: int | None) -> None:
         """Say in the place of the epoch and its numbers what goes on, until the next step."""

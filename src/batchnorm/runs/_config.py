@@ -63,8 +63,8 @@ class TrainConfig:
     """batches per step (gradient accumulation)"""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with Nesterov momentum, or AdamW"""
-    lr: float = 0.1
-    """peak learning rate"""
+    lr: float | Literal["auto"] = 0.1
+    """peak learning rate; auto: the one that `batchnorm lr-find` suggests"""
     momentum: float = 0.9
     """momentum of SGD, beta1 of AdamW (not batch norm's)"""
     weight_decay: float = 1e-4

@@ -28,8 +28,10 @@ from ._given import check_given, tells_options
 from ._going_on import name_in_run, refuse_older
 from ._job import Job
 from ._loop import run_course
+from ._lr_range_options import LRRangeOptions
 from ._messages import what_differs
 from ._preparation import in_hand, prepare
+from ._range_test import take_found_lr
 from ._room import check_room, folder_made, planned
 from ._together import training_together
 
@@ -109,8 +111,12 @@ def fit(
             with ranks.telling(), ranks.reaching():
                 on(ranks, device)
                 job = prepare(config, device, model, heard(found, told), in_hand(model=model, source=source), ranks)
+            rates = take_found_lr(Course(job, None, stop, told), LRRangeOptions()) if config.lr == "auto" else None
+            with ranks.telling(), ranks.reaching():
                 if folder:
                     held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
+                    if rates:
+                        folder.write_rates(rates)
             result = run_course(Course(job, folder, stop, told))
             return Trained(job.best, job.card, result, tuple(job.history))
 
