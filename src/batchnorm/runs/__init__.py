@@ -31,6 +31,7 @@ from ._fold_run import fold_run as fold_run
 from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
 from ._for_all import outputs_of_all as outputs_of_all
+from ._frozen_names import FrozenNames as FrozenNames
 from ._image_paths import image_paths as image_paths
 from ._initial_file import Initial as Initial
 from ._initial_file import read_initial as read_initial

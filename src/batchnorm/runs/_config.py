@@ -10,6 +10,7 @@ from ..errors import Fault, InputError, Setting, Words, did_you_mean
 from ..files import as_path, open_regular, refused
 from ..functional import check_route
 from ._contradictions import contradictions
+from ._frozen_names import FROZEN_NAMES, unfit_names
 from ._known_names import OwnData, unknown_name
 from ._late_freezing import EXPECTED, unfit_freezing
 from ._option_names import near_option, tells_unknown_options
@@ -103,6 +104,12 @@ class TrainConfig:
     """population: steps between two measurements of it; left out: an epoch"""
     freeze_norms: str | None = None
     """freeze statistics: after:0.8 (of the steps), or norms' names (layer1.*)"""
+    init: str | None = None
+    """start with the weights of a run, a checkpoint, timm:NAME or torchvision:NAME"""
+    freeze: str | None = None
+    """parts that are not trained, by names: 'layer1.*,conv1', or '*,!fc' for all but fc"""
+    norm_mode: Literal["train", "frozen", "affine-only", "recalibrate"] = "frozen"
+    """norms in what is frozen: train, frozen, affine-only, recalibrate"""
     sync_bn: bool = False
     """several processes: normalize by the moments of all of them"""
     bn_buffers: Literal["rank0", "mean"] = "rank0"
@@ -161,6 +168,10 @@ def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
         return unfit_moments(value)
     if name == "freeze_norms":
         return unfit_freezing(value)
+    if name == "freeze":
+        return unfit_names(value)
+    if name == "init" and not value.strip():
+        return Fault(argument="init", expected=_IN_WORDS["init"], got=_shown(value))
     return _unfit_arguments(value) if name == "model_args" else None
 
 
@@ -222,6 +233,8 @@ _IN_WORDS = {
     "model_args": "dict of names and values, such as {'width': 8}",
     "moments": "the text of a source of moments, such as 'ghost:32'",
     "freeze_norms": EXPECTED,
+    "freeze": FROZEN_NAMES,
+    "init": "a run's folder, a file with a state_dict, timm:NAME or torchvision:NAME",
 }
 _BY_THE_DATA = ("follows from the data", "Leave it out.")
 _AN_OPTION = ("is an option of the training, not a further argument of the net", "Pass it as the option of that name.")

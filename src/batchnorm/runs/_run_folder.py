@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ..errors import ForPython, InputError, Setting, Words, did_you_mean
 from ..files import as_path, atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
-from ..records import EpochRecord, TrainResult, from_json, to_json
+from ..records import EpochRecord, Initialization, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
 from ._safetensors import PICKLES
 
@@ -44,10 +44,11 @@ class RunFolder:
         self.checkpoint = self.path / "last.ckpt"
         self.result = self.path / "result.json"
         self.recalibration = self.path / "recalibration.json"
+        self.initialization = self.path / "initialization.json"
         self.folded = self.path / "folded.safetensors"
         self.former_model = self.path / "model.before-recalibration.safetensors"
         models = (self.model, self.former_model, self.folded, self.checkpoint)
-        self.files = (*models, self.config, self.metrics, self.result, self.recalibration)
+        self.files = (*models, self.config, self.metrics, self.result, self.recalibration, self.initialization)
 
     @classmethod
     def plan(cls, path: Path | str) -> "RunFolder":
@@ -217,6 +218,11 @@ class RunFolder:
             return []
         lines = enumerate(_read(self.metrics).splitlines(), 1)
         return [_record(f"{self.metrics}, line {number}", line, EpochRecord) for number, line in lines]
+
+    def write_initialization(self, record: Initialization) -> None:
+        """Write what the net took of the weights that the run was started with."""
+        with atomic_write(self.initialization, "w") as file:
+            file.write(to_json(record, lines=True))
 
     def write_result(self, result: TrainResult) -> None:
         """Write the result; a run that has one is finished."""

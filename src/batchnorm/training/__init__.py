@@ -1,6 +1,7 @@
 """Train an image classifier by a `TrainConfig` into a run folder, and resume a training that was stopped."""
 
 from ..progress import FreezingPlan as FreezingPlan
+from ..progress import PartsPlan as PartsPlan
 from ..progress import Plan as Plan
 from ..progress import PopulationPlan as PopulationPlan
 from ..progress import StepReport as StepReport
@@ -14,6 +15,7 @@ from ._step import DivergenceError as DivergenceError
 __all__ = [
     "DivergenceError",
     "FreezingPlan",
+    "PartsPlan",
     "Plan",
     "PopulationPlan",
     "StepReport",

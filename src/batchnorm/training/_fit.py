@@ -17,18 +17,20 @@ from ..runs import (
     TrainConfig,
     name_of,
     norm_in_file,
+    settled_init,
     source_of,
     torch_settings,
 )
 from ._checkpoint import Checkpoint
 from ._course import Course
-from ._for_all import checkpoint_for_all, config_for_all
+from ._for_all import checkpoint_for_all, config_for_all, initial_for_all
 from ._given import check_given, tells_options
 from ._going_on import data_of_run, name_in_run, refuse_older
+from ._initialized import write_initialization
 from ._job import Job
 from ._loop import run_course
 from ._messages import what_differs
-from ._preparation import in_hand, prepare
+from ._preparation import in_hand, prepared
 from ._room import check_room, folder_made, planned
 from ._together import training_together
 
@@ -102,15 +104,25 @@ def fit(
             found = source_of(given.data) if source is None else source_of(source, "source")
         # The options that are saved are those that were effective.
         own_data = source if source is None or isinstance(source, str) else found.info.name
-        config = replace(given, model=name_of(model) or given.model, data=OwnData(own_data) if own_data else given.data)
+        config = replace(
+            given,
+            model=name_of(model) or given.model,
+            data=OwnData(own_data) if own_data else given.data,
+            init=None if given.init is None else settled_init(given.init),
+        )
         folder = planned(out, overwrite=overwrite) if ranks.first else None
         with torch_settings(config) as device, contextlib.ExitStack() as held:
             told = held.enter_context(training_shown(watcher, progress=progress and ranks.first))
             with ranks.telling(), ranks.reaching():
                 on(ranks, device)
-                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+                objects = in_hand(model=model, source=source)
+                initial = initial_for_all(ranks, config.init)
+                job = held.enter_context(
+                    prepared(config, device, model, found, ranks, objects=objects, initial=initial)
+                )
                 if folder:
                     held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
+                    write_initialization(folder, job)
             result = run_course(Course(job, folder, stop, told))
             return Trained(job.best, job.card, result, tuple(job.history))
 
@@ -164,13 +176,20 @@ def resume(
             torch_settings(config) as device,
             folder.held() if folder else contextlib.nullcontext(),
             training_shown(watcher, progress=progress and ranks.first) as told,
+            contextlib.ExitStack() as held,
         ):
             with ranks.telling(), ranks.reaching():
                 on(ranks, device)
                 checkpoint = checkpoint_for_all(ranks, folder)
-                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+                objects = in_hand(model=model, source=source)
+                initial = None if checkpoint else initial_for_all(ranks, config.init)
+                job = held.enter_context(
+                    prepared(config, device, model, found, ranks, objects=objects, initial=initial)
+                )
                 if checkpoint:
                     _go_on(job, folder, checkpoint, told)
+                elif folder:
+                    write_initialization(folder, job)
                 if folder and not folder.result.exists():
                     check_room(job, folder)
             result = run_course(Course(job, folder, stop, told))
