@@ -179,8 +179,8 @@ def describe_parts(plan: PartsPlan, parameters: int) -> str:
 
     Example:
         >>> describe_parts(PartsPlan("conv1,bn1", 120, ("bn1",), "affine-only"), 500)
-        "not trained: 'conv1,bn1' (120 of 500 parameters); the norm in it (bn1): weight and bias are trained, statistics \
-stand still"
+        "not trained: 'conv1,bn1' (120 of 500 parameters); the norm in it (bn1): weight and bias are trained, \
+statistics stand still"
         >>> describe_parts(PartsPlan("conv1", 108, (), "frozen"), 500)
         "not trained: 'conv1' (108 of 500 parameters)"
     """
