@@ -48,7 +48,12 @@ class Options(TrainConfig):
     """measure the population every so many steps, not each epoch"""
     freeze_norms: Annotated[str | None, arg(metavar="WHICH")] = None
     """freeze statistics: after:0.8 (of the steps), or norms' names (layer1.*)"""
-
+    init: Annotated[str | None, arg(metavar="WEIGHTS")] = None
+    """start with those of: a run, a file, timm:NAME, ..."""
+    freeze: Annotated[str | None, arg(metavar="NAMES")] = None
+    """do not train: layer1.*,conv1, or *,!fc (all but fc)"""
+    norm_mode: Annotated[Literal["train", "frozen", "affine-only", "recalibrate"], arg(metavar="WORD")] = "frozen"
+    """norms in it: train, frozen, affine-only, recalibrate"""
     bn_buffers: Annotated[Literal["rank0", "mean"], arg(metavar="WORD")] = "rank0"
     """without --sync-bn, running statistics of: rank0, mean"""
 

@@ -111,6 +111,12 @@ class TrainConfig:
     """population: steps between two measurements of it; left out: an epoch"""
     freeze_norms: str | None = None
     """freeze statistics: after:0.8 (of the steps), or norms' names (layer1.*)"""
+    init: str | None = None
+    """start with the weights of a run, a checkpoint, timm:NAME or torchvision:NAME"""
+    freeze: str | None = None
+    """parts that are not trained, by names: 'layer1.*,conv1', or '*,!fc' for all but fc"""
+    norm_mode: Literal["train", "frozen", "affine-only", "recalibrate"] = "frozen"
+    """norms in what is frozen: train, frozen, affine-only, recalibrate"""
     sync_bn: bool = False
     """several processes: normalize by the moments of all of them"""
     bn_buffers: Literal["rank0", "mean"] = "rank0"

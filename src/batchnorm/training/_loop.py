@@ -20,6 +20,7 @@ from ._freed_memory import keep_freed_memory
 from ._judged import judged
 from ._left_alone import saved_if_left_alone, says_how_to_go_on
 from ._messages import announce
+from ._parts_measured import measure_parts
 from ._population import measure_if_due
 from ._saving import save, saved_if_stopped, stop_if_agreed, stop_if_asked
 from ._shipped import take_shipped
@@ -49,7 +50,9 @@ def _trained(course: Course) -> TrainResult:
     result = result_for_all(job.ranks, folder)
     if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
         stop_if_asked(course)
-    with job.frozen.released_at_the_end() if job.frozen else contextlib.nullcontext():
+    with job.released_at_the_end():
+        with saved_if_stopped(course):
+            measure_parts(course)
         job.freeze_if_due()
         with synchronized(job.model, job.config), data_parallel(job), saved_if_left_alone(course):
             while job.position.epoch < job.config.epochs:
