@@ -59,6 +59,9 @@ class TrainResult(Shown):
     norm was frozen.
 
     `processes` is how many of them trained together, at the end of the training.
+
+    `kept_epoch` is the epoch whose model was kept and tested, the best one by its validation images; `val_accuracy` and
+    `val_loss` are that one's, too (`None`: the last epoch's).
     """
 
     VERSION: ClassVar[int] = 1
@@ -88,6 +91,7 @@ class TrainResult(Shown):
     frozen: tuple[str, ...] = ()
     frozen_since: int | None = None
     processes: int = 1
+    kept_epoch: int | None = None
 
     def tables(self) -> dict[str, Table]:
         """Return `"scores"`: loss and accuracy on the test images, and on those that were held out."""

@@ -37,6 +37,7 @@ _OTHERS: dict[str, str] = {
     "flip": "hflip horizontal_flip mirror random_flip",
     "shift": "crop crop_padding random_crop random_shift translate",
     "val_fraction": "val val_frac val_ratio val_size val_split valid_size validation_fraction validation_split",
+    "keep": "checkpoint keep_best load_best_model_at_end save_best save_best_only",
     "seed": "manual_seed random_seed random_state rng_seed",
     "amp": "autocast bf16 fp16 half mixed_precision precision",
     "channels_last": "memory_format",
