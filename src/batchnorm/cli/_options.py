@@ -27,6 +27,10 @@ class Options(TrainConfig):
     """folder: decoded images kept on disk; 0: none"""
     workers: Annotated[int | None, arg(metavar="INT")] = None
     """folder: how many processes or threads read files"""
+    crop: Annotated[float | None, arg(metavar="SHARE")] = None
+    """crops show at least this share (folders: 0.35)"""
+    jitter: Annotated[float, arg(metavar="PART")] = 0.0
+    """vary colours by up to this part"""
     norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
     """norm layer before or after the activation"""
     keep: Annotated[Literal["last", "best"], arg(metavar="WORD")] = "last"

@@ -8,6 +8,7 @@ from ..errors import InputError, InputTypeError
 from ._options import ImageOptions
 from ._registry import available, get
 from ._source import Source
+from .folders import folder_source
 
 Progress = Callable[[int, int], None]
 """Told how many files are done, of how many."""
@@ -82,4 +83,6 @@ def open_source(
 def _open(path: Path, options: ImageOptions, split: Path | None, on_progress: Progress | None) -> Source:
     if not path.exists():
         raise InputError(f"{path}: there is no file or folder", argument="data", cure="Check the path.")
+    if path.is_dir():
+        return folder_source(path, options, split=split, on_progress=on_progress)
     raise InputError(f"{path}: expected a data set, got something else", argument="data")

@@ -49,6 +49,8 @@ class DatasetInfo:
             digits: no).
         downloads: the files at the official address; empty if there is nothing to fetch.
         debian_package: the Debian package with the files, if there is one.
+        smallest_crop: the smallest share of an image that random crops show, where a training does not say: 1 where
+            none are made, as for objects that fill their images.
     """
 
     name: str
@@ -63,6 +65,7 @@ class DatasetInfo:
     flippable: bool
     downloads: tuple[Download, ...] = ()
     debian_package: str | None = None
+    smallest_crop: float = 1.0
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -12,6 +12,8 @@ from ._conversion import ConvertReport
 from ._fold import FoldReport
 from ._freezing import Freezing
 from ._history import RunHistory
+from ._initialization import Initialization
+from ._lr_range_test import LRRangeTest
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
@@ -29,12 +31,14 @@ Record = (
     | ModelEvaluation
     | Prediction
     | Freezing
+    | Initialization
     | Recalibration
     | RunRecalibration
     | FoldReport
     | ConvertReport
     | RunConversion
     | RunFold
+    | LRRangeTest
     | WiringRecord
     | Benchmark
 )
@@ -48,12 +52,14 @@ RECORDS: dict[str, type[Record]] = {
         ModelEvaluation,
         Prediction,
         Freezing,
+        Initialization,
         Recalibration,
         RunRecalibration,
         FoldReport,
         ConvertReport,
         RunConversion,
         RunFold,
+        LRRangeTest,
         WiringRecord,
         Benchmark,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._benchmark import Benchmark
     from ._history import RunHistory
+    from ._lr_range_test import LRRangeTest
     from ._recalibration import Recalibration
     from ._training import Scores
     from ._wiring import WiringRecord
@@ -41,6 +42,13 @@ def draw_training(history: "RunHistory", path: Path | str) -> None:
     from ..report import training_chart
 
     training_chart([history], path)
+
+
+def draw_lr_range_test(record: "LRRangeTest", path: Path | str) -> None:
+    """Draw the losses over the learning rates; what is raised is said at `report.lr_range_chart`."""
+    from ..report import lr_range_chart
+
+    lr_range_chart(record, path)
 
 
 def draw_wiring(record: "WiringRecord", path: Path | str) -> None:

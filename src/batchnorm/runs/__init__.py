@@ -4,6 +4,7 @@ from ..progress import FoldWatcher as FoldWatcher
 from ..progress import RecalibrationPlan as RecalibrationPlan
 from ..progress import RunRecalibrationWatcher as RunRecalibrationWatcher
 from ._as_trained import augmentation_of as augmentation_of
+from ._as_trained import evaluation_batch as evaluation_batch
 from ._as_trained import evaluation_batches as evaluation_batches
 from ._as_trained import put as put
 from ._config import MAY_DIFFER as MAY_DIFFER
@@ -31,6 +32,11 @@ from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
 from ._for_all import outputs_of_all as outputs_of_all
 from ._image_options import image_options as image_options
+from ._initial_file import Initial as Initial
+from ._initial_file import read_initial as read_initial
+from ._initial_file import settled_init as settled_init
+from ._initialize import initialize as initialize
+from ._initialize import take_initial as take_initial
 from ._known_names import OwnData as OwnData
 from ._late_freezing import FreezeRule as FreezeRule
 from ._misfits import ModelArgument as ModelArgument
@@ -94,6 +100,7 @@ __all__ = [
     "evaluate",
     "fold_checkpoint",
     "fold_run",
+    "initialize",
     "load_folded",
     "load_model",
     "load_run",

@@ -91,6 +91,10 @@ class TrainConfig:
     """mirror images at random"""
     shift: int = 0
     """shift images at random by up to this many pixels"""
+    crop: float | None = None
+    """random crops show at least this share of an image; 1: none; left out: 0.35 for folders, else 1"""
+    jitter: float = 0.0
+    """vary brightness, contrast and saturation by up to this part each"""
     val_fraction: float = 0.05
     """fraction of the images held out for validation"""
     keep: Literal["last", "best"] = "last"

@@ -17,7 +17,7 @@ from ..norms import is_norm
 from ..ranks import Ranks, on, one_per_machine_first, processes
 from ..records import Evaluation, ModelEvaluation, Scores
 from ..statistics import use_batch_statistics
-from ._as_trained import EVALUATION_BATCH
+from ._as_trained import evaluation_batch
 from ._environment import pick_device
 from ._for_all import file_for_all, outputs_of_all
 from ._model_file import ModelCard, load_model
@@ -242,7 +242,7 @@ def _scores(
     """Judge by the running statistics, and by each batch's own, if there are norms, and say whether they are folded."""
     from ..surgery import is_folded
 
-    in_order = Batches(images, EVALUATION_BATCH, card.normalization)
+    in_order = Batches(images, evaluation_batch(*images.shape[2:]), card.normalization)
     running = score(*outputs_of_all(ranks, net, in_order, place), card.classes)
     batch, folded = None, is_folded(net)
     if not folded and any(map(is_norm, net.modules())):

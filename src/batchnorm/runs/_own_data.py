@@ -130,7 +130,7 @@ class OwnSource:
             raise self._fault(f"load({split!r}) raised {described(error)}") from error
         if not isinstance(got, Split):
             raise self._fault(f"expected load({split!r}) to return a batchnorm.data.Split, got {its_type(got)}")
-        info, shape = self.info, tuple(got.images.shape[1:])
+        info, shape = self.info, got.shape[1:]
         if shape != info.image_shape:
             raise self._fault(
                 f"info says images of {'x'.join(map(str, info.image_shape))}, load({split!r}) gave "

@@ -31,6 +31,8 @@ BEFORE = {
     "accumulate": 1,
     "sync_bn": False,
     "bn_buffers": "rank0",
+    "crop": None,
+    "jitter": 0.0,
     "image_size": None,
     "channels": None,
     "test_fraction": 0.2,
