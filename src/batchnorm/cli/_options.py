@@ -35,6 +35,8 @@ class Options(TrainConfig):
     """peak learning rate; auto: as lr-find suggests"""
     norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
     """norm layer before or after the activation"""
+    keep: Annotated[Literal["last", "best"], arg(metavar="WORD")] = "last"
+    """test and keep the model: last, best (by validation)"""
     ema_buffers: Annotated[Literal["average", "copy", "recalibrate"], arg(metavar="WORD")] = "average"
     """the average's statistics: average, copy, recalibrate"""
     schedule: Annotated[Literal["one-cycle", "cosine"], arg(metavar="WORD")] = "one-cycle"

@@ -62,6 +62,9 @@ class TrainResult(Shown):
 
     `init` is what the net was started with (`None`: random weights). `freeze` are the names of the parts that were not
     trained, `untrained` how many of the `parameters` they have, and `norm_mode` what became of their norms.
+
+    `kept_epoch` is the epoch whose model was kept and tested, the best one by its validation images; `val_accuracy` and
+    `val_loss` are that one's, too (`None`: the last epoch's).
     """
 
     VERSION: ClassVar[int] = 1
@@ -95,6 +98,7 @@ class TrainResult(Shown):
     freeze: str | None = None
     norm_mode: str | None = None
     untrained: int = 0
+    kept_epoch: int | None = None
 
     def tables(self) -> dict[str, Table]:
         """Return `"scores"`: loss and accuracy on the test images, and on those that were held out."""

@@ -97,6 +97,8 @@ class TrainConfig:
     """vary brightness, contrast and saturation by up to this part each"""
     val_fraction: float = 0.05
     """fraction of the images held out for validation"""
+    keep: Literal["last", "best"] = "last"
+    """whose model is tested and kept: the last epoch's, or the best by validation"""
     seed: int = 0
     """seed of weights, order and augmentation"""
     amp: Literal["off", "bf16"] = "off"

@@ -44,6 +44,7 @@ _OTHERS: dict[str, str] = {
     "crop": "crop_min crop_scale min_scale random_resized_crop rrc rrc_scale scale",
     "jitter": "color_jitter colorjitter colour_jitter",
     "val_fraction": "val val_frac val_ratio val_size val_split valid_size validation_fraction validation_split",
+    "keep": "checkpoint keep_best load_best_model_at_end save_best save_best_only",
     "seed": "manual_seed random_seed random_state rng_seed",
     "amp": "autocast bf16 fp16 half mixed_precision precision",
     "channels_last": "memory_format",

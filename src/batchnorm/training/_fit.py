@@ -75,7 +75,8 @@ def fit(
 
     Torch's random state, threads and determinism are put back. The allocator's tuning (`batchnorm.tune_allocator`, on a
     CPU, unless `config.tune_allocator` is False) cannot be: from then on the process keeps its peak of memory. A given
-    `model` is trained in place, and keeps the route asked for; with `ema_decay` the returned net is its average.
+    `model` is trained in place, and keeps the route asked for; with `ema_decay` the returned net is its average, with
+    `keep="best"` a copy that has the weights of the best epoch.
 
     The processes of a group (`torch.distributed`), or those that torchrun has started, train together; each calls this.
 

@@ -42,6 +42,7 @@ BEFORE = {
     "image_size": None,
     "channels": None,
     "test_fraction": 0.2,
+    "keep": "last",
 }
 """Options that are younger, too, and the values with which older ones were trained."""
 
@@ -55,7 +56,8 @@ class Job:
     `average_images` the average's statistics are measured wherever it is judged; `None` where they are not. `parts` are
     not trained; by `parts_images` the statistics of their norms are measured before the first step, if they are.
     `initialization` says what the net took of somebody's weights, if it has just been given such. `run` is where the
-    first process writes, of which all speak.
+    first process writes, of which all speak. `kept` has the weights of the best epoch so far, where that one's net is
+    to be shipped: `final`, once all epochs are done.
     """
 
     config: TrainConfig
@@ -80,6 +82,8 @@ class Job:
     parts_images: RecalibrationImages | None = None
     initialization: Initialization | None = None
     run: RunFolder | None = None
+    kept: nn.Module | None = None
+    final: nn.Module | None = None
 
     @property
     def steps_done(self) -> int:
@@ -93,7 +97,9 @@ class Job:
 
     @property
     def best(self) -> nn.Module:
-        """The net to validate, save and ship: the averaged one where there is an average."""
+        """The net to validate, save and ship: the averaged one where there is an average; in the end the one kept."""
+        if self.final is not None:
+            return self.final
         if self.average is None:
             return self.model
         averaged: nn.Module = self.average.module
@@ -152,7 +158,9 @@ class Job:
 
     def states(self) -> dict[str, Any]:
         """Return the states of all that moves here; torch's random numbers too, for a net may draw them (dropout)."""
+        kept = {} if self.kept is None else {"kept": self.kept.state_dict()}
         return {
+            **kept,
             "model": self.model.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -195,6 +203,8 @@ class Job:
             self.model.load_state_dict(states["model"])
             if self.average is not None:
                 self.average.load_state_dict(states["average"])
+            if self.kept is not None:
+                self.kept.load_state_dict(states["kept"])
             self.optimizer.load_state_dict(states["optimizer"])
             self.scheduler.load_state_dict(states["scheduler"])
             self._go_on(states, done)

@@ -18,6 +18,7 @@ from ._fold_training import fold_trained
 from ._for_all import place_for_all, result_for_all, take_recalibrated
 from ._freed_memory import keep_freed_memory
 from ._judged import judged
+from ._kept import keep_if_best, take_kept
 from ._left_alone import saved_if_left_alone, says_how_to_go_on
 from ._messages import announce
 from ._parts_measured import measure_parts
@@ -58,10 +59,12 @@ def _trained(course: Course) -> TrainResult:
             while job.position.epoch < job.config.epochs:
                 _train_epoch(course)
                 _finish_epoch(course)
+                keep_if_best(job)
                 save(course)
                 course.watcher.epoch(job.history[-1])
                 stop_if_asked(course)
         take_shipped(job)
+        take_kept(course)
         if not result:
             recalibrate_trained(course)
     if result and result.recalibrated_since:

@@ -20,6 +20,7 @@ from ._as_it_came import as_it_came_if_refused
 from ._frozen_norms import frozen_norms_of
 from ._frozen_parts import FrozenParts, frozen_parts_of
 from ._job import Job
+from ._kept import place_to_keep
 from ._moments import take_moments
 from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._own_states import draw_apart
@@ -173,6 +174,7 @@ def _job(
         parts=parts,
         parts_images=population_of(batches, config, share) if config.norm_mode == "recalibrate" else None,
         average_images=population_of(batches, config, share) if config.ema_buffers == "recalibrate" else None,
+        kept=place_to_keep(net, config, len(val)),
     )
 
 
