@@ -8,7 +8,7 @@ from ..data import Share
 from ..errors import Fault, Sentence, Setting, Words
 from ..models import file_may_name
 from ..progress import FreezingPlan, Plan, PopulationPlan
-from ..runs import RunFolder, is_named
+from ..runs import RunFolder, is_named, is_path
 from ._checkpoint import Checkpoint
 from ._course import Course
 from ._frozen_norms import notes_on_freezing
@@ -51,7 +51,7 @@ def announce(course: Course) -> None:
         watcher.note(note)
     if job.config.flip and not job.source.info.flippable:
         watcher.note(
-            Sentence(f"{job.card.data}: mirrored images would be other classes, so ", Setting("flip"), " is off")
+            Sentence(f"{job.card.data}: mirrored images may belong to other classes, so ", Setting("flip"), " is off")
         )
 
 
@@ -115,7 +115,7 @@ def resuming(job: Job, folder: RunFolder) -> Words:
         own = "".join(f", {name}=..." for name in job.in_hand)
         return f"batchnorm.training.resume({str(folder.path)!r}{own})"
     model = None if file_may_name(job.config.model) else job.config.model
-    source = None if is_named(job.config.data) else str(job.config.data)
+    source = None if is_named(job.config.data) or is_path(job.config.data) else str(job.config.data)
     return folder.resuming(model, source)
 
 
