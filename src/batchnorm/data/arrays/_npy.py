@@ -6,14 +6,20 @@ Objects, which NumPy keeps as pickles, are not read.
 
 import io
 import math
+import struct
 import zipfile
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from ...files import open_regular
+
 _HEAD = 2**14
 """Bytes in which the header of an array of numbers ends, of which NumPy takes ten thousand at most."""
 _PIECE = 2**24
+_BEFORE_LENGTHS = 26
+"""Bytes of a member's own header in front of the lengths of its name and of what is behind it."""
 _KINDS = "uifbUS"
 """Numbers and words."""
 
@@ -54,6 +60,23 @@ def read_header(archive: zipfile.ZipFile, name: str) -> Header:
     if min(shape, default=0) < 0 or found.offset + found.size != entry.file_size:
         raise ValueError(f"its {name} says that it has the shape {shape}, and has another number of bytes")
     return found
+
+
+def member_offset(archive: zipfile.ZipFile, path: Path, name: str) -> int | None:
+    """Return where an array begins in its file, header and all; `None` if it is packed.
+
+    All of it is read once, so that zip's checksum is compared.
+    """
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
+        return None
+    with archive.open(entry) as file:
+        while file.read(_PIECE):
+            pass
+    with open_regular(path) as whole:
+        whole.seek(entry.header_offset + _BEFORE_LENGTHS)
+        lengths: tuple[int, int] = struct.unpack("<2H", whole.read(4))
+    return entry.header_offset + _BEFORE_LENGTHS + 4 + sum(lengths)
 
 
 def read_array(archive: zipfile.ZipFile, name: str, header: Header) -> np.ndarray:
