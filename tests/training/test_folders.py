@@ -69,6 +69,25 @@ def placed(made, tmp_path) -> tuple[Path, Path]:
     return photos, run
 
 
+class Reader(Listener):
+    """Keeps how far the reading of files came, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[str, int, int]] = []
+
+    def reading(self, what: str, done: int, total: int) -> None:
+        self.heard.append((what, done, total))
+
+
+def test_a_watcher_hears_how_far_the_reading_of_the_files_is(made) -> None:
+    reader = Reader()
+    fit(replace(CONFIG, data=str(made[0]), epochs=1), watcher=reader)
+    counts = {what: [done for other, done, _ in reader.heard if other == what] for what, _, _ in reader.heard}
+    assert counts == {what: [*range(1, 11), *range(1, 31)] for what in counts}
+    assert [*counts] == ["looking at the files", "checking the images"]
+
+
 def table_of(run: Path) -> dict[str, str]:
     """The part of each image, as any reader of CSV sees it."""
     with (run / "split.csv").open(newline="") as file:

@@ -50,7 +50,7 @@ def as_read(config: TrainConfig, found: Source) -> TrainConfig:
 
 def heard(found: Source, watcher: Watcher) -> Source:
     """Let a watcher hear what is to be known of a folder's images."""
-    return found.telling(watcher.note) if isinstance(found, FolderSource) else found
+    return found.telling(watcher.note, watcher.reading) if isinstance(found, FolderSource) else found
 
 
 def data_of_run(config: TrainConfig, source: Source | str | None, split: Path | None = None) -> Source:
