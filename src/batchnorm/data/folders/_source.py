@@ -55,6 +55,10 @@ class FolderSource:
         """Return the same set, of whose images somebody else hears."""
         return replace(self, tell=tell, on_progress=on_progress or self.on_progress)
 
+    def in_short(self) -> "FolderSource":
+        """Return the same set, of which only what is wrong is told: broken images, and those in both parts."""
+        return replace(self, listing=replace(self.listing, notes=()))
+
     def locate(self) -> Path:
         """The folder."""
         return Path(self.info.name)
