@@ -73,6 +73,11 @@ def test_their_constants_are_those_of_images_in_memory() -> None:
     assert Normalization.of(kept) == Normalization.of(read)
 
 
+def test_their_fingerprint_is_that_of_images_in_memory() -> None:
+    kept, read = (source(in_memory=in_memory).load("train") for in_memory in (True, False))
+    assert kept.fingerprint() == read.fingerprint() != read.subset(torch.arange(22)).fingerprint()
+
+
 @pytest.mark.parametrize(("free", "kept"), [(2 * 30 * 240, True), (2 * 30 * 240 - 1, False), (None, True)])
 def test_the_memory_that_is_free_says_whether_images_are_kept(monkeypatch, free: int | None, kept: bool) -> None:
     monkeypatch.setattr(_memory, "free_memory", lambda: free)

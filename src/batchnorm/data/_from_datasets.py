@@ -1,6 +1,7 @@
 """How do data sets of torch, of torchvision or of one's own become one that a training takes?"""
 
 import math
+import multiprocessing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def from_datasets(
         >>> source.info.classes, source.info.image_size, len(source.load("test"))
         (('0', '1', '2'), 8, 3)
     """
-    memory = in_memory, workers_of(workers)
+    # A daemon may have no processes of its own.
+    memory = in_memory, 0 if multiprocessing.current_process().daemon else workers_of(workers)
     return _Datasets({"train": train, "test": test}, classes, name, pair, memory, flippable=flippable)
 
 
