@@ -146,3 +146,15 @@ def test_a_named_set_is_of_its_own_size_too() -> None:
 
 def test_options_of_reading_may_differ_when_a_run_goes_on(trained) -> None:
     assert resume(trained, cache_size=0, workers=1).result == resume(trained).result
+
+
+@pytest.mark.parametrize("data", ["/srv/os:system", "os:system", "./os:system", "os.path:join"])
+def test_a_file_that_names_code_in_the_place_of_data_imports_nothing(trained, tmp_path, data: str, monkeypatch) -> None:
+    monkeypatch.setattr("batchnorm.runs._own_data.own_code", lambda *_: pytest.fail("something is imported"))
+    run = shutil.copytree(trained, tmp_path / "run")
+    config = (run / "config.toml").read_text().splitlines()
+    (run / "config.toml").write_text(
+        "\n".join(f'data = "{data}"' if line.startswith("data =") else line for line in config)
+    )
+    with pytest.raises(InputError, match=r"the data are not there any more|a file may not choose which code runs"):
+        resume(run)
