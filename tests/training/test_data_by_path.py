@@ -54,6 +54,7 @@ def trained(place) -> Path:
 def test_a_config_keeps_the_absolute_path(place, monkeypatch) -> None:
     monkeypatch.chdir(place)
     assert TrainConfig(data="dots.npz").data == str(place / "dots.npz")
+    assert TrainConfig(data=Path("dots.npz")).data == str(place / "dots.npz")
     assert TrainConfig(data="../" + place.name + "/dots.npz").data == str(place / "dots.npz")
 
 
@@ -91,9 +92,10 @@ def test_every_verb_finds_the_data_again_from_another_folder(trained, here, verb
     assert VERBS[verb](trained, here) == 12
 
 
-def test_a_source_that_is_named_by_its_path_is_kept_by_it(place, tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_source_that_is_named_by_its_path_is_kept_by_it(place, tmp_path, monkeypatch, kind) -> None:
     monkeypatch.chdir(place)
-    fit(small("fashion-mnist-mini"), source="dots.npz", out=tmp_path / "run")
+    fit(small("fashion-mnist-mini"), source=kind("dots.npz"), out=tmp_path / "run")
     assert RunFolder.open(tmp_path / "run").read_config().data == str(place / "dots.npz")
 
 

@@ -51,6 +51,8 @@ def source_of(
         Traceback (most recent call last):
         batchnorm.errors.InputTypeError: source: expected a data set with info, locate and load, got a list. ...
     """
+    if isinstance(given, os.PathLike):
+        given = str(data_path(given))
     if not isinstance(given, str):
         return _checked(given, argument)
     if data_path(given) is None:

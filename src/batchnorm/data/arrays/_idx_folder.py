@@ -28,10 +28,14 @@ def has_idx(folder: Path) -> bool:
     return any(_NAME.fullmatch(entry.name) for entry in folder.iterdir())
 
 
-def idx_source(folder: Path) -> ArraySource:
+def idx_source(folder: Path, workers: int | None = None) -> ArraySource:
     """Return the data set in a folder's IDX files: `train-images-idx3-ubyte` and three more, packed (`.gz`) or not.
 
     Images are (N, H, W), grey, or (N, H, W, C); the classes are called by their numbers.
+
+    Args:
+        folder: where they lie.
+        workers: threads that read ahead what memory does not hold; `None`: as many as pay.
 
     Raises:
         InputError: a file is missing or cannot be read, or they do not fit together.
@@ -44,7 +48,7 @@ def idx_source(folder: Path) -> ArraySource:
     def images(part: SplitName) -> Tensor | Images:
         path = files[part, "images"]
         if not half_fits(math.prod(shapes[part])) and (array := idx_on_disk(path)):
-            return read_when_needed(array)
+            return read_when_needed(array, workers)
         return _channels_first(read_idx(path))
 
     shapes: dict[SplitName, Shape] = {part: _image_shape(files[part, "images"]) for part in get_args(SplitName)}

@@ -7,6 +7,7 @@ Objects, which NumPy keeps as pickles, are not read.
 import io
 import math
 import struct
+import warnings
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -52,7 +53,8 @@ def read_header(archive: zipfile.ZipFile, name: str) -> Header:
     if version not in ((1, 0), (2, 0), (3, 0)):
         raise ValueError(f"its {name} is of an unknown version of the format, {version}")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(head)
+    with warnings.catch_warnings(action="ignore"):  # of files of Python 2, which are read all the same
+        shape, fortran, dtype = read(head)
     if dtype.kind not in _KINDS or dtype.hasobject or dtype.fields:
         what = "Python objects, which are pickles and could run code" if dtype.hasobject else str(dtype)
         raise ValueError(f"expected numbers in its {name}, got {what}")

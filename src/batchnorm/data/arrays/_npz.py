@@ -35,12 +35,16 @@ _PIECE = 2**22
 _ADVICE = "Make it by numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
 
 
-def npz_source(path: Path) -> ArraySource:
+def npz_source(path: Path, workers: int | None = None) -> ArraySource:
     """Return the data set in an `.npz` file with the arrays `x_train`, `y_train`, `x_test` and `y_test`.
 
     Images are (N, H, W), (N, H, W, C) or (N, C, H, W), bytes or floats as `ToTensor` makes them of bytes; labels are
     numbers or words; `classes`, if there is such an array, are the names of the classes. They are read as they are
     needed, and nothing of the file is taken for code.
+
+    Args:
+        path: the file.
+        workers: threads that read ahead what memory does not hold; `None`: as many as pay.
 
     Raises:
         InputError: the file cannot be read, lacks an array, or its arrays do not fit together.
@@ -58,7 +62,7 @@ def npz_source(path: Path) -> ArraySource:
         with _opened(path) as (archive, packed):
             header = read_header(archive, name)
             if not half_fits(math.prod(header.shape)) and (array := _on_disk(archive, path, name, header)):
-                return read_when_needed(array)
+                return read_when_needed(array, workers)
             check_unpacked(header.size + math.prod(header.shape), packed=packed)
             found = read_array(archive, name, header)
         return _as_images(found, f"{path}: {name}")

@@ -61,8 +61,8 @@ def mark_of(about: os.stat_result) -> tuple[int, int]:
     return about.st_size, about.st_mtime_ns
 
 
-def read_when_needed(array: ArrayOnDisk) -> ReadEach:
-    """Return the images of an array, which threads read ahead."""
+def read_when_needed(array: ArrayOnDisk, workers: int | None) -> ReadEach:
+    """Return the images of an array, which so many threads read ahead; `None`: as many as pay."""
     height, width, channels = array.pixels(0).shape
     rows = torch.arange(array.shape[0])
-    return ReadEach(array.pixels, (channels, height, width), rows, workers_of(None), in_order)
+    return ReadEach(array.pixels, (channels, height, width), rows, workers_of(workers), in_order)
