@@ -1,5 +1,6 @@
 """Every option of a training, once: the same dataclass is read by Python, by TOML and by the command line."""
 
+import os
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -148,7 +149,9 @@ class TrainConfig:
         A name that an object has, or that was read from a file, is none because there is a file of that name here.
         """
         given: object = self.data
-        if isinstance(given, str) and (reads_as_path(given) or not isinstance(given, OwnData)):
+        if isinstance(given, os.PathLike):
+            object.__setattr__(self, "data", str(data_path(given)))
+        elif isinstance(given, str) and (reads_as_path(given) or not isinstance(given, OwnData)):
             object.__setattr__(self, "data", type(given)(data_path(given) or given))
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -140,6 +141,8 @@ def resume(
     watcher: Watcher | None = None,
     progress: bool = False,
     tune_allocator: bool | None = None,
+    cache_size: float | None = None,
+    workers: int | None = None,
 ) -> Trained:
     """Resume a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
 
@@ -151,6 +154,8 @@ def resume(
         watcher: hears of every step and epoch.
         progress: show a bar on a terminal or in a notebook.
         tune_allocator: instead of the run's own option of that name; it changes no number.
+        cache_size: likewise.
+        workers: likewise.
 
     Raises:
         InputError: there is nothing to go on with, or it does not fit; further as `fit`.
@@ -165,6 +170,7 @@ def resume(
         True
     """
     check_given(model=model, watcher=watcher)
+    may_differ: dict[str, Any] = {"tune_allocator": tune_allocator, "cache_size": cache_size, "workers": workers}
     with training_together() as (ranks, stop):
         config = config_for_all(ranks, lambda: RunFolder.open(run).read_config())
         folder = RunFolder.open(run) if ranks.first else None
@@ -173,7 +179,7 @@ def resume(
             config,
             model=name_in_run(config, model),
             norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
-            tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
+            **{name: value for name, value in may_differ.items() if value is not None},
         )
         with (
             file_for_all(ranks, lambda: RunFolder.open(run).config, beside=(SPLIT,)) as beside,

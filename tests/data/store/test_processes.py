@@ -82,3 +82,17 @@ def test_processes_that_are_started_anew_read_the_same(kept, photos, monkeypatch
     finally:
         multiprocessing.set_start_method(before, force=True)
     assert all(torch.equal(batch, images.read(ALL)) for batch in read)
+
+
+def read_all(images, sums) -> None:
+    sums.put(sum(int(batch.long().sum()) for batch in images.ahead(WANTED)))
+
+
+def test_a_daemon_which_may_have_no_processes_reads_the_same(kept, photos) -> None:
+    images = kept(photos, cache_size=0).images
+    context = multiprocessing.get_context("fork")
+    sums = context.Queue()
+    daemon = context.Process(target=read_all, args=(images, sums), daemon=True)
+    daemon.start()
+    assert sums.get(timeout=60) == len(WANTED) * int(images.read(ALL).long().sum())
+    daemon.join()
