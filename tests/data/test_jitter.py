@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from batchnorm.data import Augmentation, Part, random_jitter
+from batchnorm.data._jitter import _mean_grey
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -50,11 +51,21 @@ def test_without_strength_nothing_changes() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_image_comes_out_alike_whichever_others_are_with_it(channels: int) -> None:
-    images = torch.randint(256, (13, channels, 37, 41), generator=seeded(3), dtype=torch.uint8)
+    images = torch.randint(256, (13, channels, 137, 241), generator=seeded(3), dtype=torch.uint8)
     whole = random_jitter(images, 0.8, seeded())
     for rows in ([5], [12, 0], list(range(1, 13))):
         part = Part(torch.tensor(rows), 13)
         assert torch.equal(random_jitter(images[rows], 0.8, seeded(), part), whole[rows])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_mean_is_that_of_whole_numbers_whose_order_does_not_matter(channels: int) -> None:
+    """Of so many that a sum in float32 would depend on it."""
+    images = torch.randint(200, 256, (2, channels, 801, 803), generator=seeded(3), dtype=torch.uint8)
+    sums = images.long().sum((2, 3)).double()
+    weights = torch.tensor([0.299, 0.587, 0.114] if channels == 3 else [1.0], dtype=torch.float64)
+    expected = ((weights * sums).sum(1) / (801 * 803)).float()
+    assert torch.equal(_mean_grey(images.float()).flatten(), expected)
 
 
 def test_an_image_comes_out_alike_in_every_layout() -> None:

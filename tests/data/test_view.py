@@ -31,11 +31,12 @@ def test_where_the_part_has_the_size_its_pixels_are_copied(channels: int) -> Non
     assert pixels.any()
 
 
+@pytest.mark.parametrize("box", [(4, 3, 14, 11), (0, 0, 30, 20)], ids=str)
 @pytest.mark.parametrize("size", [(8, 10), (5, 5), (20, 30)])
-def test_what_is_seen_is_contiguous_bytes_of_its_own(size: tuple[int, int]) -> None:
+def test_what_is_seen_is_contiguous_bytes_of_its_own(size: tuple[int, int], box: tuple[int, int, int, int]) -> None:
     pixels = noise(20, 30, 3)
     before = pixels.copy()
-    seen = view(pixels, (4, 3, 14, 11), size)
+    seen = view(pixels, box, size)
     assert seen.dtype == torch.uint8
     assert seen.is_contiguous()
     seen.zero_()

@@ -115,5 +115,6 @@ def test_crops_and_colours_of_images_in_memory_are_varied_too(tmp_path):
     plain = replace(CONFIG, epochs=1, jitter=0.0)
     for name, change in (("plain", {}), ("crop", {"crop": 0.3}), ("jitter", {"jitter": 0.3})):
         fit(replace(plain, **change), out=tmp_path / name, source=Waves(keep=True))
-    files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("plain", "crop", "jitter")]
-    assert len({*files}) == 3
+    found = [weights(tmp_path / name) for name in ("plain", "crop", "jitter")]
+    first = next(iter(found[0]))
+    assert not any(torch.equal(found[one][first], found[two][first]) for one, two in ((0, 1), (0, 2), (1, 2)))

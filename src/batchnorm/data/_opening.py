@@ -12,8 +12,8 @@ from ._source import Source
 from .arrays import cifar_source, has_idx, idx_source, is_cifar, npz_source
 from .folders import folder_source
 
-Progress = Callable[[int, int], None]
-"""Told how many files are done, of how many."""
+Progress = Callable[[str, int, int], None]
+"""Told what is done with files, with how many it is done, and of how many."""
 
 ARRAYS = ".npz"
 _EXPECTED = "a folder of images by class, a folder of IDX files, an .npz file, or an archive like that of CIFAR-10"

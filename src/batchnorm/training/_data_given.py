@@ -49,8 +49,10 @@ def as_read(config: TrainConfig, found: Source) -> TrainConfig:
 
 
 def heard(found: Source, watcher: Watcher) -> Source:
-    """Let a watcher hear what is to be known of a folder's images."""
-    return found.telling(watcher.note) if isinstance(found, FolderSource) else found
+    """Let a watcher hear what is to be known of a folder's images; where none listens, what is wrong is a warning."""
+    if not isinstance(found, FolderSource):
+        return found
+    return found.in_short() if type(watcher) is Watcher else found.telling(watcher.note, watcher.reading)
 
 
 def data_of_run(config: TrainConfig, source: Source | str | None, split: Path | None = None) -> Source:
