@@ -10,7 +10,16 @@ from batchnorm.cli import _main
 from batchnorm.cli._help import SWITCHED_OFF
 
 COMMANDS = [
-    *(["train"], ["evaluate"], ["recalibrate"], ["predict"], ["info"], ["data", "list"], ["data", "fetch"]),
+    *(
+        ["train"],
+        ["lr-find"],
+        ["evaluate"],
+        ["recalibrate"],
+        ["predict"],
+        ["info"],
+        ["data", "list"],
+        ["data", "fetch"],
+    ),
     *(["data", "cache", "list"], ["data", "cache", "clear"]),
     *(["bench"], ["warmup"], ["fold"], ["unfold"], ["convert"], ["wiring"], ["plot"]),
 ]
@@ -131,7 +140,7 @@ def test_the_examples_in_the_help_texts_are_read_without_a_mistake() -> None:
 @pytest.mark.parametrize(
     ("arguments", "near"),
     [
-        (["trian"], "train, evaluate, recalibrate, fold, unfold, predict"),
+        (["trian"], "train, lr-find, evaluate, recalibrate, fold, unfold, predict"),
         (["data", "lst"], "list, fetch"),
         (["data", "cache", "clea"], "clear"),
         (["train", "--epoch", "3"], "--epochs INT"),

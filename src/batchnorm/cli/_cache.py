@@ -1,6 +1,7 @@
 """`batchnorm data cache list` and `batchnorm data cache clear`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .. import data
@@ -49,10 +50,9 @@ class ClearCache:
         """Remove, say what is gone, return 0."""
         gone = data.clear_cached_images()
         left = len(data.cached_images())
-        used = f"; {left} in use, and left" if left else ""
-        print(
-            f"removed {len(gone)} sets of decoded images, {_megabytes(sum(images.bytes for images in gone))} MB{used}"
-        )
+        sets = "1 set" if len(gone) == 1 else f"{len(gone)} sets"
+        freed = _megabytes(sum(images.bytes for images in gone))
+        print(f"removed {sets} of decoded images, {freed} MB" + (f"; {left} in use, and left" if left else ""))
         return 0
 
 
@@ -71,7 +71,7 @@ def _row(images: data.CachedImages) -> dict[str, Any]:
 
 def _table(kept: list[data.CachedImages]) -> Table:
     columns = (
-        Column("images of", "left", wrap=True),
+        Column("images of", "left"),
         Column("images"),
         Column("size", drop=2),
         Column("MB"),
@@ -79,7 +79,7 @@ def _table(kept: list[data.CachedImages]) -> Table:
     )
     cells = (
         (
-            in_lines(images.folder) or "(damaged, and made again when needed)",
+            _name(images),
             f"{images.images:,}",
             f"{images.channels} × {data.image_size_text(images.image_size)}",  # noqa: RUF001 - the sign, no letter
             _megabytes(images.bytes),
@@ -87,8 +87,14 @@ def _table(kept: list[data.CachedImages]) -> Table:
         )
         for images in kept
     )
-    total = _megabytes(sum(images.bytes for images in kept))
-    return Table(columns, tuple(cells), notes=(f"{total} MB in {kept[0].path.parent}",))
+    # Below the table a path is whole, and can be copied.
+    places = (f"{_name(images)} is {in_lines(images.folder)}" for images in kept if images.folder)
+    total = f"{_megabytes(sum(images.bytes for images in kept))} MB in {kept[0].path.parent}"
+    return Table(columns, tuple(cells), notes=(*dict.fromkeys(places), total))
+
+
+def _name(images: data.CachedImages) -> str:
+    return in_lines(Path(images.folder).name) or "(damaged)"
 
 
 def _megabytes(size: int) -> str:

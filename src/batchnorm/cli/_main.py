@@ -25,6 +25,7 @@ from ._evaluate import Evaluate
 from ._fold import Fold, Unfold
 from ._help import listing, plain_options
 from ._info import Info
+from ._lr_find import LrFind
 from ._notes import data_notes
 from ._outcome import Outcome
 from ._plot import Plot
@@ -58,6 +59,7 @@ class Cache:
 
 COMMANDS: dict[str, type] = {
     "train": Train,
+    "lr-find": LrFind,
     "evaluate": Evaluate,
     "recalibrate": Recalibrate,
     "fold": Fold,
@@ -162,8 +164,9 @@ def _read(prog: str, about: str, commands: dict[str, type], arguments: list[str]
         raise _unknown(prog, arguments[0], commands)
     name, kind = arguments[0], commands[arguments[0]]
     rest = ready(kind, arguments[1:])
-    # The defaults of `train` may come from a file, which has to be read before the rest is.
-    default = Train.with_defaults_from(rest) if kind is Train else tyro.MISSING_NONPROP
+    # The options of a training may come from a file, which has to be read before the rest is.
+    from_file = getattr(kind, "with_defaults_from", None)
+    default = tyro.MISSING_NONPROP if from_file is None else from_file(rest)
     with plain_options():
         command: Command = tyro.cli(
             kind,

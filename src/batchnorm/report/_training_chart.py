@@ -32,8 +32,9 @@ def training_chart(histories: Sequence[RunHistory], path: Path | str) -> None:
 
     A solid line is of the validation images, a dashed one of the training images, while the weights were moving: their
     loss without label smoothing, which can be compared, or, if an epoch is older than that number, with it. A diamond
-    is of the test images, at the end of a finished training. The learning rate is that of each epoch's last step. The
-    axis of the loss is logarithmic where its largest value is more than 100 times its smallest.
+    is of the test images, at the end of a finished training, or at its best epoch if that was kept. The learning rate
+    is that of each epoch's last step. The axis of the loss is logarithmic where its largest value is more than 100
+    times its smallest.
 
     Args:
         histories: of trainings that may still be running; of one that has no epoch yet only the name is shown.
@@ -93,7 +94,8 @@ def _curves(axes: "Axes", history: RunHistory, colour: str, what: str) -> None:
     if any(epoch.val_loss is not None for epoch in history.epochs):
         _line(axes, history, [getattr(epoch, f"val_{what}") for epoch in history.epochs], colour, _VALIDATION)
     if history.result is not None:
-        axes.plot([history.result.epochs], [getattr(history.result, f"test_{what}")], color=colour, **_TEST)
+        at = history.result.kept_epoch or history.result.epochs
+        axes.plot([at], [getattr(history.result, f"test_{what}")], color=colour, **_TEST)
 
 
 def _line(axes: "Axes", history: RunHistory, values: list[float], colour: str, style: dict[str, Any]) -> None:

@@ -33,6 +33,8 @@ from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
 from ._for_all import file_for_all as file_for_all
 from ._for_all import outputs_of_all as outputs_of_all
+from ._frozen_names import FrozenNames as FrozenNames
+from ._given_options import check_options as check_options
 from ._image_options import image_options as image_options
 from ._initial_file import Initial as Initial
 from ._initial_file import read_initial as read_initial

@@ -12,6 +12,11 @@ Config = TypeVar("Config")
 _OTHERS: dict[str, str] = {
     "model": "arch architecture backbone net network model_name",
     "model_args": "model_kwargs net_args net_kwargs",
+    "init": "finetune finetune_from init_from initial_checkpoint initial_weights load_from pretrained "
+    "pretrained_weights weights",
+    "freeze": "freeze_at freeze_backbone freeze_layers freeze_params freeze_parameters frozen "
+    "frozen_layers frozen_stages",
+    "norm_mode": "bn_mode bn_train_mode frozen_norms",
     "norm": "norm_layer norm_type normalization",
     "activation": "act act_layer activation_fn activation_function nonlinearity",
     "data": "data_dir data_path dataset dataset_name",
@@ -39,13 +44,14 @@ _OTHERS: dict[str, str] = {
     "crop": "crop_min crop_scale min_scale random_resized_crop rrc rrc_scale scale",
     "jitter": "color_jitter colorjitter colour_jitter",
     "val_fraction": "val val_frac val_ratio val_size val_split valid_size validation_fraction validation_split",
+    "keep": "checkpoint keep_best load_best_model_at_end save_best save_best_only",
     "seed": "manual_seed random_seed random_state rng_seed",
     "amp": "autocast bf16 fp16 half mixed_precision precision",
     "channels_last": "memory_format",
     "route": "backend implementation kernel",
     "moments": "moment_source source_of_moments statistics stats",
     "refresh": "refresh_every refresh_steps",
-    "freeze_norms": "bn_frozen freeze freeze_bn freeze_norm frozen_bn norm_eval",
+    "freeze_norms": "bn_frozen freeze_bn freeze_norm frozen_bn norm_eval",
     "sync_bn": "sync_batchnorm sync_batch_norm syncbn synchronize_bn use_sync_bn",
     "bn_buffers": "broadcast_buffers dist_bn distribute_bn reduce_bn",
     "deterministic": "determinism",

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from ..errors import ForPython, InputError, Setting, Words, did_you_mean
 from ..files import as_path, atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
-from ..records import EpochRecord, TrainResult, from_json, to_json
+from ..records import EpochRecord, Initialization, LRRangeTest, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
 from ._metrics import csv_of, lines_of
 from ._safetensors import PICKLES
@@ -51,11 +51,13 @@ class RunFolder:
         self.checkpoint = self.path / "last.ckpt"
         self.result = self.path / "result.json"
         self.recalibration = self.path / "recalibration.json"
+        self.rates = self.path / "lr_range_test.json"
+        self.initialization = self.path / "initialization.json"
         self.folded = self.path / "folded.safetensors"
         self.former_model = self.path / "model.before-recalibration.safetensors"
         models = (self.model, self.former_model, self.folded, self.checkpoint)
         texts = (self.config, self.split, self.metrics, self.metrics_table, self.result, self.recalibration)
-        self.files = (*models, *texts)
+        self.files = (*models, *texts, self.rates, self.initialization)
 
     @classmethod
     def plan(cls, path: Path | str) -> "RunFolder":
@@ -234,6 +236,16 @@ class RunFolder:
             return []
         lines = enumerate(_read(self.metrics).splitlines(), 1)
         return [_record(f"{self.metrics}, line {number}", line, EpochRecord) for number, line in lines]
+
+    def write_rates(self, record: LRRangeTest) -> None:
+        """Write how the run's learning rate was found."""
+        with atomic_write(self.rates, "w") as file:
+            file.write(to_json(record, lines=True))
+
+    def write_initialization(self, record: Initialization) -> None:
+        """Write what the net took of the weights that the run was started with."""
+        with atomic_write(self.initialization, "w") as file:
+            file.write(to_json(record, lines=True))
 
     def write_result(self, result: TrainResult) -> None:
         """Write the result; a run that has one is finished."""

@@ -78,7 +78,7 @@ def _bytes_of_run(job: Job) -> int:
     model = _bytes_of(job.best.state_dict())
     moments = {"sgd": 1 if job.config.momentum else 0, "adamw": 2}[job.config.optimizer]
     checkpoint = _bytes_of(job.model.state_dict()) + moments * sum(map(_size, job.model.parameters()))
-    checkpoint += 0 if job.average is None else model
+    checkpoint += model * ((job.average is not None) + (job.kept is not None))
     models = 1 + (job.config.recalibrate != "off") + job.config.fold
     return models * model + checkpoint + max(model, checkpoint) + SMALL_FILES
 

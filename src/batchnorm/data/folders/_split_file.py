@@ -11,6 +11,10 @@ from .._source import SplitName
 from ._listing import Listing
 
 COLUMNS = ["path", "class", "part", "bytes", "readable"]
+FAULT = "cannot be read as the table of a run's images"
+ADVICE = "Restore the file: it says which images are for testing."
+MOST_BYTES = 2**28
+"""Of such a table: of some millions of images."""
 
 
 def split_table(folder: Path, listing: Listing, broken: frozenset[str] = frozenset()) -> bytes:
@@ -40,8 +44,7 @@ def read_split(path: Path) -> Listing:
     Raises:
         InputError: there is no such file, or it holds something else.
     """
-    advice = "Restore the file: it says which images are for testing."
-    with refused(path, "cannot be read as the table of a run's images", advice), open_regular(path) as raw:
+    with refused(path, FAULT, ADVICE), open_regular(path, MOST_BYTES) as raw:
         return _listing(_rows(raw))
 
 
@@ -51,17 +54,13 @@ def lies_in(folder: Path, table: Path) -> bool:
     Raises:
         InputError: the table cannot be read.
     """
-    with (
-        refused(table, "cannot be read as the table of a run's images", "Restore the file."),
-        open_regular(table) as raw,
-    ):
+    with refused(table, FAULT, ADVICE), open_regular(table, MOST_BYTES) as raw:
         return all(_length(folder / path) == length for path, _, _, length, _ in _rows(raw))
 
 
 def _rows(raw: IO[bytes]) -> Iterator[tuple[str, str, SplitName, str, bool]]:
     """Path, class, part, length, and whether it could be read, of each image."""
-    text = io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="")
-    rows = csv.reader(text, strict=True)
+    rows = csv.reader(io.StringIO(raw.read().decode("utf-8", "surrogateescape"), newline=""), strict=True)
     if next(rows, None) != COLUMNS:
         raise ValueError(f"expected the columns {', '.join(COLUMNS)}")
     for number, row in enumerate(rows, 2):
