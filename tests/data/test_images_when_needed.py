@@ -74,14 +74,15 @@ class TestCrops:
         for step in range(len(whole) + 1):
             assert same(self.batches(some).epoch(5, 2, start_step=step), whole[step:])
 
-    def test_the_parts_of_all_processes_are_the_batches_of_one(self, some: Split):
+    @pytest.mark.parametrize("size", [2, 5])  # of five, some get no image of a piece
+    def test_the_parts_of_all_processes_are_the_batches_of_one(self, some: Split, size: int):
         batches = self.batches(some)
-        parts = [batches.epoch(3, 1, share=Share(rank, 2)) for rank in range(2)]
+        parts = [batches.epoch(3, 1, share=Share(rank, size)) for rank in range(size)]
         for step, (images, labels) in enumerate(batches.epoch(3, 1)):
             mine = [next(part) for part in parts]
             for place, got in enumerate((images, labels)):
                 pieces = [
-                    torch.split(part[place], [Share(rank, 2).count(size) for size in batches.sizes(step)])
+                    torch.split(part[place], [Share(rank, size).count(images) for images in batches.sizes(step)])
                     for rank, part in enumerate(mine)
                 ]
                 assert torch.equal(torch.cat([one for piece in zip(*pieces, strict=True) for one in piece]), got)
