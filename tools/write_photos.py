@@ -1,9 +1,9 @@
 """Write folders of images to try a training on one's own photographs: clothes in colour, somewhere on a background.
 
-The clothes are those of the bundled part of Fashion-MNIST, enlarged, coloured and laid on backgrounds of coarse noise, at
-any place, in several sizes and lights. Two folders of classes are written: `many`, seven classes, to train features by,
-and `few`, the other three with few images each, which are to profit from them. Both have `train` and `test`, and what is in
-`test` shows other pieces of clothing.
+The clothes are those of the bundled part of Fashion-MNIST, enlarged, coloured and laid on backgrounds of coarse noise,
+at any place, in several sizes and lights. Two folders of classes are written: `many`, seven classes, to train features
+by, and `few`, the other three with few images each, which are to profit from them. Both have `train` and `test`, and
+what is in `test` shows other pieces of clothing.
 """
 
 import argparse

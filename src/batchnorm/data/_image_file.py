@@ -1,13 +1,14 @@
 """How is an image file opened, so that it starts no program, and takes no more memory than a photograph?"""
 
-import warnings
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ..errors import InputError
 from ..files import as_path, open_regular, refused
 from ._image_colours import Scale
+from ._quiet_pillow import quiet_pillow
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -15,37 +16,102 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM")
 """What may be opened, whatever the file is called: Pillow knows more, and for some of them starts another program."""
 MOST_PIXELS = 2**26
-"""Of an image, or of the square that a net takes: a few hundred megabytes while it is converted."""
+"""Of an image, or of what a net takes: a few hundred megabytes while it is converted."""
+MOST_BYTES = 2**29
+"""Of a file: as many as `MOST_PIXELS` have in any of these formats, and their metadata."""
+ADVICE = f"Use a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file of at most {MOST_PIXELS:,} pixels."
+TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+"""What puts an image upright, by the number of EXIF. `ImageOps.exif_transpose` writes odd metadata anew, or fails."""
+LYING = (5, 6, 7, 8)
+"""The numbers with which width and height change places."""
 
 
-def open_image(path: Path | str) -> "tuple[Image.Image, Scale, int]":
-    """Return an image of at most `MOST_PIXELS` pixels, in memory and turned as its EXIF data say.
+@dataclass(frozen=True)
+class Opened:
+    """The first picture of an image file, in memory and turned as its EXIF data say.
 
-    With it come what is white in it, and of how many pictures in the file it is the first.
+    Attributes:
+        image: its pixels; of a JPEG fewer than the file has, if `open_image` was told that fewer are enough.
+        scale: what is white in it.
+        mode: Pillow's name of the colours that the file has.
+        size: width and height that the file has, turned.
+        pictures: how many there are in the file.
+    """
+
+    image: "Image.Image"
+    scale: Scale
+    mode: str
+    size: tuple[int, int]
+    pictures: int
+
+
+def open_image(path: Path | str, mode: str = "", enough: tuple[int, int] | None = None) -> Opened:
+    """Open an image of at most `MOST_PIXELS` pixels.
+
+    Args:
+        path: a file of one of the `FORMATS`.
+        mode: Pillow's name of the colours that are wanted: a JPEG need not compute others.
+        enough: height and width that are enough: a JPEG of twice as many pixels and more is decoded to a half, a
+            quarter or an eighth of them, but not to fewer.
 
     Raises:
         InputError: no such file, or none that can be read.
     """
-    from PIL import ImageOps
-
     if not as_path(path, "path").exists():
         raise InputError(f"{path}: there is no such image", cure="Check the path.")
-    advice = f"Use a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file of at most {MOST_PIXELS:,} pixels."
     with (
-        refused(path, "cannot be read as an image", advice),
-        open_regular(path) as file,
-        warnings.catch_warnings(action="ignore"),  # about odd metadata, and of sizes that are checked here
-        _identified(file) as image,
+        refused(path, "cannot be read as an image", ADVICE),
+        open_regular(path, MOST_BYTES) as file,
+        quiet_pillow(),  # about odd metadata, and of sizes that are checked here
+        identified(file) as image,
     ):
         check_pixels(image.width, image.height)
-        scale = Scale.of(image)
+        scale, was, size = Scale.of(image), image.mode, image.size
+        if enough and image.format in ("JPEG", "MPO"):  # others know no such way, and may have EXIF data behind pixels
+            image.draft(mode, enough if orientation_of(image) in LYING else enough[::-1])
         image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        first = image.copy()
-        return first, scale, _pictures(image)
+        orientation = orientation_of(image)
+        size = size[::-1] if orientation in LYING else size
+        return Opened(_turned(image, orientation), scale, was, size, _pictures(image))
 
 
-def _identified(file: IO[bytes]) -> "Image.Image":
+def _turned(image: "Image.Image", orientation: int) -> "Image.Image":
+    """Return a copy that stands upright, which does not need the file any more."""
+    from PIL import Image
+
+    if orientation in TURNS:
+        return image.transpose(Image.Transpose[TURNS[orientation]])
+    return image.copy()
+
+
+def upright_size(image: "Image.Image") -> tuple[int, int]:
+    """Return width and height of an image just opened, without reading its pixels."""
+    # Who asks a PNG for EXIF data that are not ahead of its pixels has these read; a TIFF's size is upright already.
+    lies = image.format != "TIFF" and "exif" in image.info and orientation_of(image) in LYING
+    return (image.height, image.width) if lies else image.size
+
+
+def orientation_of(image: "Image.Image") -> int:
+    """What EXIF data say of how an image is turned; 1, as it stands, if they are damaged, which hurts no pixel."""
+    with suppress(Exception):
+        return int(image.getexif().get(0x0112, 1))
+    return 1
+
+
+def identified(file: IO[bytes]) -> "Image.Image":
+    """Open one of the `FORMATS`, without reading its pixels.
+
+    Raises:
+        ValueError: it is none.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:

@@ -39,25 +39,6 @@ def fitted(image: "Image.Image", size: tuple[int, int]) -> "tuple[Image.Image, l
     return ImageOps.pad(image, (width, height)), notes
 
 
-def cropped(image: "Image.Image", size: tuple[int, int]) -> "tuple[Image.Image, list[str]]":
-    """Scale the largest part from the middle of an image that has the shape of a height and width; and say so.
-
-    Example:
-        >>> from PIL import Image
-        >>> image, notes = cropped(Image.new("L", (400, 50)), (28, 28))
-        >>> image.size, notes
-        ((28, 28), ['400x50 cropped to its middle and scaled to 28x28'])
-    """
-    from PIL import ImageOps
-
-    height, width = size
-    if image.size == (width, height):
-        return image, []
-    same = image.width * height == image.height * width
-    how = "scaled" if same else "cropped to its middle and scaled"
-    return ImageOps.fit(image, (width, height)), [f"{image.width}x{image.height} {how} to {width}x{height}"]
-
-
 def hardly_shows(image: "Image.Image") -> list[str]:
     """Return a note if an image of grey or colours is black, or hardly more.
 

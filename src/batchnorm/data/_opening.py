@@ -5,14 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InputError, InputTypeError
+from ..files import refused
 from ._options import ImageOptions
 from ._registry import available, get
 from ._source import Source
+from .arrays import cifar_source, has_idx, idx_source, is_cifar, npz_source
+from .folders import folder_source
 
 Progress = Callable[[int, int], None]
 """Told how many files are done, of how many."""
 
 ARRAYS = ".npz"
+_EXPECTED = "a folder of images by class, a folder of IDX files, an .npz file, or an archive like that of CIFAR-10"
 
 
 def data_path(given: str) -> Path | None:
@@ -25,13 +29,26 @@ def data_path(given: str) -> Path | None:
         >>> data_path("fashion-mnist"), data_path("package.module:source"), data_path("mine.npz").name
         (None, None, 'mine.npz')
     """
-    if not given or "\0" in given or any(given == source.info.name for source in available()):
+    if not given or any(given == source.info.name for source in available()):
         return None
-    path = Path(given).expanduser() if given.startswith("~") else Path(given)
-    looks_like_one = path.suffix.lower() == ARRAYS or os.sep in given or bool(os.altsep and os.altsep in given)
-    if path.is_absolute() or (looks_like_one and ":" not in given) or os.path.lexists(path):
-        return Path(os.path.abspath(path))  # noqa: PTH100  # a link stays one, by the name that its user knows
-    return None
+    path = os.path.expanduser(given)  # noqa: PTH111  # Path's raises where there is no such user
+    if not reads_as_path(given) and not os.path.lexists(path):
+        return None
+    return Path(os.path.abspath(path))  # noqa: PTH100  # Path's follows links: a user knows his folder by its name
+
+
+def reads_as_path(given: str) -> bool:
+    """Whether a text can be nothing but a path, whatever there is on this machine.
+
+    Example:
+        >>> [reads_as_path(text) for text in ("mine.npz", "./photos", "photos", "photos.sets:Mine")]
+        [True, True, False, False]
+    """
+    if "\0" in given:
+        return False
+    path = Path(given)
+    has_separator = any(sep in given for sep in (os.sep, os.altsep) if sep)
+    return path.is_absolute() or (":" not in given and (has_separator or path.suffix.lower() == ARRAYS))
 
 
 def open_source(
@@ -67,6 +84,17 @@ def open_source(
 
 
 def _open(path: Path, options: ImageOptions, split: Path | None, on_progress: Progress | None) -> Source:
-    if not path.exists():
+    with refused(path, "cannot be read", "Check the path."):
+        is_there, is_folder = path.exists(), path.is_dir()
+        holds_arrays = is_folder and has_idx(path)
+    if not is_there:
         raise InputError(f"{path}: there is no file or folder", argument="data", cure="Check the path.")
-    raise InputError(f"{path}: expected a data set, got something else", argument="data")
+    if holds_arrays:
+        return idx_source(path)
+    if is_cifar(path):
+        return cifar_source(path)
+    if is_folder:
+        return folder_source(path, options, split=split, on_progress=on_progress)
+    if path.suffix.lower() == ARRAYS:
+        return npz_source(path)
+    raise InputError(f"{path}: expected {_EXPECTED}", argument="data")

@@ -7,17 +7,18 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ._image_colours import in_colours
-from ._image_file import MOST_PIXELS, open_image
-from ._image_fitting import cropped, fitted, hardly_shows
+from ._coloured import Coloured, coloured
+from ._crops import central_box
+from ._decoded import cover_of, scaled_down
+from ._image_file import MOST_PIXELS
+from ._image_fitting import fitted, hardly_shows
+from ._view import view
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Fit = Literal["pad", "crop"]
 """What becomes of an image of another shape than the net's: bars beside it, or the largest part from its middle."""
-MODES = {1: "L", 3: "RGB"}
-"""Pillow's names of the colours of a net, by its number of channels."""
 
 
 def read_image(
@@ -38,7 +39,7 @@ def read_image(
         channels: 1 or 3.
         image_size: of the net; one number for a square, or height and width.
         fit: what happens to an image of another shape than the net's: `"pad"` adds black bars beside it, `"crop"`
-            takes the largest part from its middle.
+            takes the largest part from its middle, as the evaluation of a net does that was trained on a folder.
         invert: swap dark and light, for sets whose objects are light on black (Fashion-MNIST) and photographs on white.
 
     Returns:
@@ -55,37 +56,39 @@ def read_image(
         >>> Image.new("RGB", (40, 20), "white").save(path)
         >>> pixels, notes = read_image(path, channels=1, image_size=28, fit="crop")
         >>> pixels.shape, notes
-        (torch.Size([1, 28, 28]), ('colours RGB converted to L', '40x20 cropped to its middle and scaled to 28x28'))
+        (torch.Size([1, 28, 28]), ('colours RGB converted to L', '40x20 cropped to 20x20 and scaled to 28x28'))
     """
     from PIL import ImageOps
 
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    if channels not in MODES:
-        raise InputError(f"the net takes images of {channels} channels; image files have 1 or 3")
+    height, width = size = (image_size, image_size) if isinstance(image_size, int) else image_size
     if height * width > MOST_PIXELS:
         raise InputError(f"the net takes images of {width}x{height} pixels, which is more than {MOST_PIXELS:,} in all")
-    image, notes = _in_colours(path, MODES[channels])
-    notes += hardly_shows(image)
-    if invert:
-        notes.append("inverted")
-        image = ImageOps.invert(image)
+    read = coloured(path, channels, cover_of(size) if fit == "crop" else None)
+    notes = [*read.notes, *hardly_shows(read.image)]
+    image = ImageOps.invert(read.image) if invert else read.image
+    notes += ["inverted"] if invert else []
+    if fit == "crop":
+        pixels = scaled_down(image, cover_of(size))
+        shown = view(pixels, central_box(pixels.shape[0], pixels.shape[1], size), size)
+        return shown, (*notes, *_cropping(read, size))
     try:
-        image, fitting = (cropped if fit == "crop" else fitted)(image, (height, width))
+        image, fitting = fitted(image, size)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from None
-    notes += fitting
+    return _tensor(image), (*notes, *fitting)
+
+
+def _cropping(read: Coloured, size: tuple[int, int]) -> list[str]:
+    """Return what is said of an image of which the middle was taken."""
+    width, height = read.size
+    left, top, right, bottom = central_box(height, width, size)
+    part = f"{right - left}x{bottom - top}"
+    said = [f"{width}x{height}"]
+    said += [f"cropped to {part}"] if part != said[0] else []
+    said += [f"scaled to {size[1]}x{size[0]}"] if (bottom - top, right - left) != size else []
+    return [said[0] + " " + " and ".join(said[1:])] if said[1:] else []
+
+
+def _tensor(image: "Image.Image") -> Tensor:
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-    return pixels.reshape(height, width, channels).permute(2, 0, 1).contiguous(), tuple(notes)
-
-
-def _in_colours(path: Path | str, wanted: str) -> "tuple[Image.Image, list[str]]":
-    """Return an image in grey or RGB, and what was done to its colours."""
-    image, scale, pictures = open_image(path)
-    notes = [f"the first of {pictures} pictures in it"] if pictures > 1 else []
-    if image.mode == wanted and not image.has_transparency_data:
-        return image, notes
-    notes.append("transparent made black" if image.mode == wanted else f"colours {image.mode} converted to {wanted}")
-    try:
-        return in_colours(image, wanted, scale), notes
-    except ValueError as error:
-        raise InputError(f"{path}: {error}") from None
+    return pixels.reshape(image.height, image.width, -1).permute(2, 0, 1).contiguous()

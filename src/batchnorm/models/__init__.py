@@ -18,6 +18,7 @@ from ._own_model import own_code as own_code
 from ._own_norm import OwnNorm as OwnNorm
 from ._own_norm import names_own_norm as names_own_norm
 from ._plain_net import PlainNet as PlainNet
+from ._pretrained import pretrained as pretrained
 from ._resnet import ResNet as ResNet
 from ._resnet import resnet18 as resnet18
 from ._resnet import resnet20 as resnet20

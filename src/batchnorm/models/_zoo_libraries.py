@@ -2,12 +2,14 @@
 
 import importlib
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ..errors import InputError, did_you_mean
 from ..files import one_line
@@ -34,7 +36,7 @@ class Library(ABC):
         """The names of the classifiers in its registry."""
 
     @abstractmethod
-    def make(self, member: str, shape: Mapping[str, int], arguments: Mapping[str, Any]) -> nn.Module:
+    def make(self, member: str, shape: Mapping[str, Any], arguments: Mapping[str, Any]) -> nn.Module:
         """Make a net with random weights.
 
         Args:
@@ -63,6 +65,28 @@ class Library(ABC):
         """What to say of a name that is none, but was meant for something."""
         return ""
 
+    @abstractmethod
+    def tags(self, member: str) -> Iterable[str]:
+        """The names of the weights that there are of a net."""
+
+    @abstractmethod
+    def weights(self, member: str, tag: str) -> tuple[str, dict[str, Tensor]]:
+        """Return the weights of a net, and their whole name; those by default without a tag."""
+
+    def check_weights(self, member: str, tag: str) -> None:
+        """Raise `InputError` unless there are weights of this net, of that tag."""
+        tags = tuple(self.tags(member))
+        if tag in tags or (tags and not tag):
+            return
+        known = ", ".join(f"{self.name}:{member}.{one}" for one in tags)
+        raise InputError(
+            f"{self.name} has no weights {one_line(tag, 100)!r} of {member}"
+            if tag and tags
+            else f"{self.name} has no weights of {member}",
+            argument="model",
+            cure=f"There are {known}." if tags else "Take those of another net.",
+        )
+
 
 class Timm(Library):
     """timm: nets that take any number of channels, and, where they are made for one size of images, that size."""
@@ -76,7 +100,7 @@ class Timm(Library):
         found: list[str] = self.module.list_models()
         return found
 
-    def make(self, member: str, shape: Mapping[str, int], arguments: Mapping[str, Any]) -> nn.Module:
+    def make(self, member: str, shape: Mapping[str, Any], arguments: Mapping[str, Any]) -> nn.Module:
         """Call `timm.create_model`."""
         known: dict[str, Any] = {self.names_of[key]: value for key, value in shape.items() if key in self.names_of}
         about = self.module.get_pretrained_cfg(member)
@@ -93,6 +117,17 @@ class Timm(Library):
         now = importlib.import_module("timm.models").get_deprecated_models().get(member)
         return f"Its name is now timm:{now.partition('.')[0]}." if now else ""
 
+    def tags(self, member: str) -> Iterable[str]:
+        """Those in its registry, the default first."""
+        found: list[str] = self.module.list_pretrained(f"{member}.*")
+        default = f"{member}.{self.module.get_pretrained_cfg(member).tag}"
+        return [name.partition(".")[2] for name in sorted(found, key=lambda name: name != default)]
+
+    def weights(self, member: str, tag: str) -> tuple[str, dict[str, Tensor]]:
+        """Call `timm.create_model`, which reads safetensors, or a pickle by `weights_only=True`."""
+        net: nn.Module = self.module.create_model(f"{member}.{tag}" if tag else member, pretrained=True)
+        return f"{member}.{tag or self.module.get_pretrained_cfg(member).tag}", net.state_dict()
+
 
 class Torchvision(Library):
     """torchvision: nets for images of three channels, most of them for any size."""
@@ -108,7 +143,7 @@ class Torchvision(Library):
         found: list[str] = self.module.models.list_models(module=self.module.models)
         return found
 
-    def make(self, member: str, shape: Mapping[str, int], arguments: Mapping[str, Any]) -> nn.Module:
+    def make(self, member: str, shape: Mapping[str, Any], arguments: Mapping[str, Any]) -> nn.Module:
         """Call `torchvision.models.get_model`."""
         known: dict[str, Any] = dict(self.single) if member in ("googlenet", "inception_v3") else {}
         if "num_classes" in shape:
@@ -120,6 +155,21 @@ class Torchvision(Library):
         if (in_channels := shape.get("in_channels", 3)) != 3:
             take_grey(net, in_channels, f"torchvision:{member}")
         return net
+
+    def tags(self, member: str) -> Iterable[str]:
+        """Those of its enumeration, without the one that stands for another."""
+        return [one.name for one in self.module.models.get_model_weights(member)]
+
+    def weights(self, member: str, tag: str) -> tuple[str, dict[str, Tensor]]:
+        """Call `torchvision.models.get_model`, which runs what is in a file, after a look that runs nothing."""
+        kind = self.module.models.get_model_weights(member)
+        chosen = kind[tag] if tag else kind.DEFAULT
+        shown = sys.stderr.isatty()
+        torch.hub.load_state_dict_from_url(
+            chosen.url, map_location="cpu", progress=shown, check_hash=True, weights_only=True
+        )
+        net: nn.Module = self.module.models.get_model(member, weights=chosen, progress=shown)
+        return f"{member}.{chosen.name}", net.state_dict()
 
     def _check_known(self, member: str, arguments: Mapping[str, Any]) -> None:
         """Refuse an argument of which nobody there has heard: some of these nets take any name, and drop it."""
@@ -142,11 +192,18 @@ class Torchvision(Library):
 LIBRARIES: dict[str, Callable[[], Library]] = {"timm": Timm, "torchvision": Torchvision}
 
 
-def _sized(member: str, size: int) -> dict[str, Any]:
+def _sized(member: str, size: int | tuple[int, int]) -> dict[str, Any]:
     """How a net of torchvision is told the size of images that it is made for."""
     if member.startswith("vit_"):
+        if not isinstance(size, int):
+            raise InputError(
+                argument="model",
+                expected=f"square images for torchvision:{member}",
+                got="{1}x{0}".format(*size),
+                cure="Choose one size for both sides, or a net of timm, such as timm:vit_base_patch16_224.",
+            )
         return {"image_size": size}
-    return {"input_size": (size, size)} if member.startswith("maxvit_") else {}
+    return {"input_size": (size, size) if isinstance(size, int) else size} if member.startswith("maxvit_") else {}
 
 
 def _parameters(module: ModuleType) -> Iterator[str]:

@@ -15,6 +15,7 @@ from ._lines import silence as silence
 from ._lines import tell as tell
 from ._lines import warn as warn
 from ._plans import FreezingPlan as FreezingPlan
+from ._plans import PartsPlan as PartsPlan
 from ._plans import Plan as Plan
 from ._plans import PopulationPlan as PopulationPlan
 from ._plans import RecalibrationPlan as RecalibrationPlan

@@ -9,7 +9,7 @@ from ..records import EpochRecord, LRRangeTest, RunFold, RunRecalibration, rate_
 from ._drawn import NO_NUMBER, WHOLE, FittingProgress
 from ._lines import tell
 from ._notes import Drawing, Printing
-from ._plans import FreezingPlan, Plan, PopulationPlan, StepReport
+from ._plans import FreezingPlan, PartsPlan, Plan, PopulationPlan, StepReport
 from ._recalibration import Rounds, describe_rounds
 from ._watchers import Watcher, Words
 
@@ -138,6 +138,10 @@ def lines_of(plan: Plan) -> Iterator[str]:
         yield describe_population(plan.population)
     if plan.freezing is not None:
         yield describe_freezing(plan.freezing)
+    if plan.initialization is not None:
+        yield from str(plan.initialization).splitlines()
+    if plan.parts is not None:
+        yield describe_parts(plan.parts, plan.parameters)
 
 
 def describe(plan: Plan) -> str:
@@ -188,6 +192,31 @@ def describe_freezing(plan: FreezingPlan) -> str:
     return f"running statistics of {_counted(len(plan.norms), 'norm')}: frozen {when} ({few})"
 
 
+def describe_parts(plan: PartsPlan, parameters: int) -> str:
+    """Return one line about what is not trained, of so many parameters, and what becomes of the norms in it.
+
+    Example:
+        >>> describe_parts(PartsPlan("conv1,bn1", 120, ("bn1",), "affine-only"), 500)
+        "not trained: 'conv1,bn1' (120 of 500 parameters); the norm in it (bn1): weight and bias are trained, \
+statistics stand still"
+        >>> describe_parts(PartsPlan("conv1", 108, (), "frozen"), 500)
+        "not trained: 'conv1' (108 of 500 parameters)"
+    """
+    line = f"not trained: {plan.names!r} ({plan.untrained:,} of {parameters:,} parameters)"
+    if not plan.norms:
+        return line
+    few = ", ".join(plan.norms[:FEW]) + (" ..." if len(plan.norms) > FEW else "")
+    which = "the norm in it" if len(plan.norms) == 1 else f"the {len(plan.norms):,} norms in it"
+    first = f"statistics are measured on {plan.images:,} training images, then " if plan.images else ""
+    return f"{line}; {which} ({few}): {first}{NORM_MODES[plan.mode]}"
+
+
+NORM_MODES = {
+    "train": "weight and bias are trained, statistics move",
+    "frozen": "nothing moves",
+    "affine-only": "weight and bias are trained, statistics stand still",
+    "recalibrate": "nothing moves",
+}
 FEW = 4
 
 

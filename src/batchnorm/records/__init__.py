@@ -26,6 +26,9 @@ from ._fold import FoldProof as FoldProof
 from ._fold import FoldReport as FoldReport
 from ._freezing import Freezing as Freezing
 from ._freezing import NormFreezing as NormFreezing
+from ._history import RunHistory as RunHistory
+from ._initialization import Initialization as Initialization
+from ._initialization import InitialTensor as InitialTensor
 from ._json import RECORDS as RECORDS
 from ._json import Record as Record
 from ._json import from_json as from_json
@@ -89,6 +92,8 @@ __all__ = [
     "FoldReport",
     "FoldedNorm",
     "Freezing",
+    "InitialTensor",
+    "Initialization",
     "Judgement",
     "LRRangeTest",
     "LayerRow",
@@ -102,6 +107,7 @@ __all__ = [
     "Round",
     "RunConversion",
     "RunFold",
+    "RunHistory",
     "RunRecalibration",
     "Scores",
     "StepRow",

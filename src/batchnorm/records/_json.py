@@ -11,6 +11,8 @@ from ._benchmark import Benchmark
 from ._conversion import ConvertReport
 from ._fold import FoldReport
 from ._freezing import Freezing
+from ._history import RunHistory
+from ._initialization import Initialization
 from ._lr_range_test import LRRangeTest
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
@@ -24,10 +26,12 @@ from ._wiring import WiringRecord
 Record = (
     EpochRecord
     | TrainResult
+    | RunHistory
     | Evaluation
     | ModelEvaluation
     | Prediction
     | Freezing
+    | Initialization
     | Recalibration
     | RunRecalibration
     | FoldReport
@@ -43,10 +47,12 @@ RECORDS: dict[str, type[Record]] = {
     for record in (
         EpochRecord,
         TrainResult,
+        RunHistory,
         Evaluation,
         ModelEvaluation,
         Prediction,
         Freezing,
+        Initialization,
         Recalibration,
         RunRecalibration,
         FoldReport,

@@ -59,6 +59,12 @@ class TrainResult(Shown):
     norm was frozen.
 
     `processes` is how many of them trained together, at the end of the training.
+
+    `init` is what the net was started with (`None`: random weights). `freeze` are the names of the parts that were not
+    trained, `untrained` how many of the `parameters` they have, and `norm_mode` what became of their norms.
+
+    `kept_epoch` is the epoch whose model was kept and tested, the best one by its validation images; `val_accuracy` and
+    `val_loss` are that one's, too (`None`: the last epoch's).
     """
 
     VERSION: ClassVar[int] = 1
@@ -88,6 +94,11 @@ class TrainResult(Shown):
     frozen: tuple[str, ...] = ()
     frozen_since: int | None = None
     processes: int = 1
+    init: str | None = None
+    freeze: str | None = None
+    norm_mode: str | None = None
+    untrained: int = 0
+    kept_epoch: int | None = None
 
     def tables(self) -> dict[str, Table]:
         """Return `"scores"`: loss and accuracy on the test images, and on those that were held out."""

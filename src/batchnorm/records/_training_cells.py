@@ -51,10 +51,17 @@ def result_table(record: "TrainResult") -> Table:
 
 def _result_notes(record: "TrainResult") -> Iterator[str]:
     yield f"{record.steps:,} steps in {record.seconds:,.1f} s, seed {record.seed}; recalibrated: {record.recalibrate}"
+    if record.kept_epoch is not None:
+        yield f"the model is that of epoch {record.kept_epoch:,}, the best by validation"
     if record.moments != "batch":
         yield f"normalized in training by: {record.moments}"
     if record.refreshes:
         yield f"population statistics: measured {record.refreshes:,} times, in {record.refresh_seconds:,.1f} s of these"
+    if record.init is not None:
+        yield f"started with the weights of {record.init}"
+    if record.freeze is not None:
+        which = f"{record.untrained:,} of {record.parameters:,} parameters"
+        yield f"not trained: {record.freeze!r} ({which}); the norms in it: {record.norm_mode}"
     if record.frozen_since is not None:
         when = f"after step {record.frozen_since:,}" if record.frozen_since else "from the start"
         yield f"running statistics frozen {when}: {', '.join(record.frozen)}"

@@ -1,4 +1,4 @@
-"""Draw results: charts of drift, speed and learning rates, confusion matrices, contact sheets, a model's wiring."""
+"""Draw results: curves of trainings, learning rates, drift, speed, confusion matrices, contact sheets, and wirings."""
 
 from ._bench import DIRECTIONS as DIRECTIONS
 from ._bench import benchmark_page as benchmark_page
@@ -9,6 +9,7 @@ from ._drift_chart import drift_chart as drift_chart
 from ._lr_range_chart import lr_range_chart as lr_range_chart
 from ._speed_chart import digest as digest
 from ._speed_chart import speed_chart as speed_chart
+from ._training_chart import training_chart as training_chart
 from ._wiring_chart import wiring_chart as wiring_chart
 from ._wiring_chart import wiring_svg as wiring_svg
 
@@ -19,6 +20,7 @@ __all__ = [
     "drift_chart",
     "lr_range_chart",
     "speed_chart",
+    "training_chart",
     "wiring_chart",
     "wiring_svg",
 ]

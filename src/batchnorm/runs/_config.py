@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, get_type_hints
 
-from ..data import data_path
+from ..data import data_path, reads_as_path
 from ..errors import InputError
 from ..files import as_path, open_regular, refused
 from ._contradictions import contradictions
@@ -91,8 +91,14 @@ class TrainConfig:
     """mirror images at random"""
     shift: int = 0
     """shift images at random by up to this many pixels"""
+    crop: float | None = None
+    """random crops show at least this share of an image; 1: none; left out: 0.35 for folders, else 1"""
+    jitter: float = 0.0
+    """vary brightness, contrast and saturation by up to this part each"""
     val_fraction: float = 0.05
     """fraction of the images held out for validation"""
+    keep: Literal["last", "best"] = "last"
+    """whose model is tested and kept: the last epoch's, or the best by validation"""
     seed: int = 0
     """seed of weights, order and augmentation"""
     amp: Literal["off", "bf16"] = "off"
@@ -107,6 +113,12 @@ class TrainConfig:
     """population: steps between two measurements of it; left out: an epoch"""
     freeze_norms: str | None = None
     """freeze statistics: after:0.8 (of the steps), or norms' names (layer1.*)"""
+    init: str | None = None
+    """start with the weights of a run, a checkpoint, timm:NAME or torchvision:NAME"""
+    freeze: str | None = None
+    """parts that are not trained, by names: 'layer1.*,conv1', or '*,!fc' for all but fc"""
+    norm_mode: Literal["train", "frozen", "affine-only", "recalibrate"] = "frozen"
+    """norms in what is frozen: train, frozen, affine-only, recalibrate"""
     sync_bn: bool = False
     """several processes: normalize by the moments of all of them"""
     bn_buffers: Literal["rank0", "mean"] = "rank0"
@@ -133,10 +145,11 @@ class TrainConfig:
     def _take_path(self) -> None:
         """Make a path of data absolute: a run is gone on with, and judged, in other folders than it was begun in.
 
-        A name that was read from a file, or is that of an object, stays what it is.
+        A name that an object has, or that was read from a file, is none because there is a file of that name here.
         """
-        if type(self.data) is str and (path := data_path(self.data)):
-            object.__setattr__(self, "data", str(path))
+        given: object = self.data
+        if isinstance(given, str) and (reads_as_path(given) or not isinstance(given, OwnData)):
+            object.__setattr__(self, "data", type(given)(data_path(given) or given))
 
 
 MAY_DIFFER = frozenset({"tune_allocator", "cache_size", "workers"})

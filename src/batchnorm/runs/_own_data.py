@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from .. import data
-from ..data import DatasetInfo, ImageOptions, Source, Split, SplitName, data_path, open_source
+from ..data import (
+    DatasetInfo,
+    FolderSource,
+    ImageOptions,
+    Source,
+    Split,
+    SplitName,
+    data_path,
+    open_source,
+    reads_as_path,
+)
 from ..errors import ForPython, InputError, InputTypeError, Setting, its_type
 from ..files import one_line
 from ..models import described, own_code
@@ -130,10 +140,10 @@ class OwnSource:
             raise self._fault(f"load({split!r}) raised {described(error)}") from error
         if not isinstance(got, Split):
             raise self._fault(f"expected load({split!r}) to return a batchnorm.data.Split, got {its_type(got)}")
-        info, shape = self.info, tuple(got.images.shape[1:])
-        if shape != (info.in_channels, info.image_size, info.image_size):
+        info, shape = self.info, got.shape[1:]
+        if shape != info.image_shape:
             raise self._fault(
-                f"info says images of {info.in_channels}x{info.image_size}x{info.image_size}, load({split!r}) gave "
+                f"info says images of {'x'.join(map(str, info.image_shape))}, load({split!r}) gave "
                 f"some of {'x'.join(map(str, shape))}"
             )
         if not len(got):
@@ -183,7 +193,7 @@ def _made(function: Callable[[], Any], name: str, argument: str) -> Any:
 
 def _checked(given: Any, argument: str, where: str = "") -> Source:
     """Return a caller's own data set, checked as far as it is known before it is loaded."""
-    if isinstance(given, OwnSource) or any(given is source for source in data.available()):
+    if isinstance(given, OwnSource | FolderSource) or any(given is source for source in data.available()):
         source: Source = given
         return source
     missing = [member for member in _MEMBERS if not hasattr(given, member)]
@@ -220,12 +230,16 @@ def _odd(info: DatasetInfo) -> tuple[str, str] | None:
         return "a name", repr(name)
     if is_named(name):
         return "a name of its own, for that of a set of this package would be taken for that set", repr(name)
+    if reads_as_path(name):
+        return "a name, for what reads as a path is taken for files", repr(name)
     if not isinstance(classes, tuple) or not classes or not all(isinstance(one, str) for one in classes):
         return "classes, a tuple of names", repr(classes)[:200]
-    for word in ("in_channels", "image_size"):
-        value = getattr(info, word)
-        if type(value) is not int or value < 1:
-            return f"{word}, an integer of at least 1", repr(value)
+    channels, size = _any(info.in_channels), _any(info.image_size)
+    if type(channels) is not int or channels < 1:
+        return "in_channels, an integer of at least 1", repr(channels)
+    sides = size if isinstance(size, tuple) and len(size) == 2 else (size,)
+    if any(type(side) is not int or side < 1 for side in sides):
+        return "image_size, an integer of at least 1, or two of them, (height, width)", repr(size)
     return None
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..records import Prediction
-from ._as_trained import EVALUATION_BATCH
+from ._as_trained import evaluation_batch
 from ._model_file import ModelCard
 
 
@@ -39,7 +39,7 @@ def classify(
     """
     if top < 1:
         raise InputError(argument="top", expected="an integer of at least 1", got=str(top))
-    parts = (part.to(device_of(net)) for part in torch.split(images, EVALUATION_BATCH))
+    parts = (part.to(device_of(net)) for part in torch.split(images, evaluation_batch(*images.shape[2:])))
     outputs = [net(card.normalization.apply(part)).float() for part in parts]
     probabilities = torch.cat(outputs).softmax(1)
     values, places = probabilities.topk(min(top, len(card.classes)))

@@ -51,6 +51,8 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "clip_norm": NOT_NEGATIVE,
     "ema_decay": _within(0, 1),
     "shift": _whole(0),
+    "crop": ("a number above 0 and at most 1", lambda value: 0 < value <= 1),
+    "jitter": ("a number from 0 to 1", lambda value: 0 <= value <= 1),
     "val_fraction": _within(0, 1),
     "seed": (
         "an integer from 0 to 2**63 - 1",

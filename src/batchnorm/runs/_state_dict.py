@@ -11,11 +11,11 @@ from ._model_file import CHECKPOINT_FORMAT, FORMAT, TRAINING_FORMAT, unfolding
 from ._pickle_file import pickle_bytes, read_pickle
 from ._safetensors import DIGEST, PICKLES, lone_tensors, read_safetensors
 
-_FAULT = (
+FAULT = (
     "expected a state_dict that torch.save wrote, or a safetensors file; this is neither, or damaged, or holds more "
     "than tensors"
 )
-_ADVICE = "Nothing of it was run. Save the state_dict of a model, not the model: torch.save(model.state_dict(), path)."
+ADVICE = "Nothing of it was run. Save the state_dict of a model, not the model: torch.save(model.state_dict(), path)."
 
 WRAPPERS = ("module.", "_orig_mod.")
 """What those put before the names in a `state_dict` whose attribute holds the net."""
@@ -52,7 +52,7 @@ def read_state_dict(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         if metadata.get("format") == CHECKPOINT_FORMAT:
             raise InputError(f"{path}: is folded already", cure=("Get back what it was: ", unfolding(path), "."))
         return tensors, metadata
-    return _checked(path, read_pickle(path, _FAULT, _ADVICE, legacy=True)), {}
+    return checked_state_dict(path, read_pickle(path, FAULT, ADVICE, legacy=True)), {}
 
 
 def state_dict_bytes(target: Path, source: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
@@ -100,7 +100,12 @@ def take_off_wrappers(tensors: dict[str, Tensor], names: Iterable[str]) -> str:
     return taken
 
 
-def _checked(path: Path, content: object) -> dict[str, Tensor]:
+def checked_state_dict(path: Path, content: object) -> dict[str, Tensor]:
+    """Return what was read from a file, if it is a `state_dict`.
+
+    Raises:
+        InputError: it is something else, or a checkpoint of a training.
+    """
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a state_dict, got {type(content).__name__}", cure="Save net.state_dict().")
     if isinstance(kind := content.get("format"), str) and kind == TRAINING_FORMAT:

@@ -14,6 +14,7 @@ from .folding import drop_originals as drop_originals
 from .folding import fold as fold
 from .folding import fold_state as fold_state
 from .folding import is_folded as is_folded
+from .folding import is_of_kind as is_of_kind
 from .folding import make_plan as make_plan
 from .folding import restore_fold as restore_fold
 from .folding import structure_of as structure_of

@@ -1,6 +1,7 @@
 """Train an image classifier by a `TrainConfig` into a run folder, resume what was stopped, find a learning rate."""
 
 from ..progress import FreezingPlan as FreezingPlan
+from ..progress import PartsPlan as PartsPlan
 from ..progress import Plan as Plan
 from ..progress import PopulationPlan as PopulationPlan
 from ..progress import StepReport as StepReport
@@ -20,6 +21,7 @@ __all__ = [
     "FreezingPlan",
     "LRRangeOptions",
     "LossFn",
+    "PartsPlan",
     "Plan",
     "PopulationPlan",
     "StepReport",

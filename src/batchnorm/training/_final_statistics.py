@@ -14,6 +14,7 @@ from ..statistics import recalibrate
 from ._checkpoint import save_checkpoint
 from ._course import Course
 from ._judged import judgement
+from ._kept import shipped_epoch
 from ._left_alone import stopped_together
 from ._population import stop_measuring
 from ._when_trained import when_trained
@@ -50,7 +51,7 @@ def recalibrate_trained(course: Course) -> None:
         saved = f"; the trained net is saved in {folder.model}" if folder else ""
         why = when_trained(words_of(error), "recalibrate")
         raise RefusedError((f"the training is done{saved}, but its recalibration failed: ", why)) from error
-    last = job.history[-1]
+    then = shipped_epoch(job)
     said = RunRecalibration(
         run=str(folder.path) if folder else "",
         data=job.card.data,
@@ -59,7 +60,7 @@ def recalibrate_trained(course: Course) -> None:
         batch_size=RECALIBRATION_BATCH,
         judged_on=None if job.val is None else "validation",
         judged=0 if job.val is None else len(job.val.split),
-        before=None if last.val_accuracy is None else Judgement(last.val_loss, last.val_accuracy),
+        before=None if then.val_accuracy is None else Judgement(then.val_loss, then.val_accuracy),
         after=None if job.val is None else judgement(job, job.val),
         written=None,
         sha256=None,

@@ -11,24 +11,28 @@ from ..progress import Watcher, training_shown
 from ..ranks import on, one_per_machine_first
 from ..records import EpochRecord, TrainResult
 from ..runs import (
+    SPLIT,
     ModelCard,
     RunFolder,
     TrainConfig,
+    file_for_all,
     name_of,
     norm_in_file,
+    settled_init,
     torch_settings,
 )
 from ._checkpoint import Checkpoint
 from ._course import Course
-from ._data_given import data_of_run, given_data
-from ._for_all import checkpoint_for_all, config_for_all
+from ._data_given import as_read, data_of_run, given_data, heard
+from ._for_all import checkpoint_for_all, config_for_all, initial_for_all
 from ._given import check_given, tells_options
 from ._going_on import name_in_run, refuse_older
+from ._initialized import write_initialization
 from ._job import Job
 from ._loop import run_course
 from ._lr_range_options import LRRangeOptions
 from ._messages import what_differs
-from ._preparation import in_hand, prepare
+from ._preparation import in_hand, prepared
 from ._range_test import take_found_lr
 from ._room import check_room, folder_made, planned
 from ._together import training_together
@@ -71,7 +75,8 @@ def fit(
 
     Torch's random state, threads and determinism are put back. The allocator's tuning (`batchnorm.tune_allocator`, on a
     CPU, unless `config.tune_allocator` is False) cannot be: from then on the process keeps its peak of memory. A given
-    `model` is trained in place, and keeps the route asked for; with `ema_decay` the returned net is its average.
+    `model` is trained in place, and keeps the route asked for; with `ema_decay` the returned net is its average, with
+    `keep="best"` a copy that has the weights of the best epoch.
 
     The processes of a group (`torch.distributed`), or those that torchrun has started, train together; each calls this.
 
@@ -102,17 +107,23 @@ def fit(
         with one_per_machine_first(ranks):
             found, called = given_data(given, source)
         # The options that are saved are those that were effective.
-        config = replace(given, model=name_of(model) or given.model, data=called)
+        init = None if given.init is None else settled_init(given.init)
+        config = as_read(replace(given, model=name_of(model) or given.model, data=called, init=init), found)
         folder = planned(out, overwrite=overwrite) if ranks.first else None
         with torch_settings(config) as device, contextlib.ExitStack() as held:
             told = held.enter_context(training_shown(watcher, progress=progress and ranks.first))
             with ranks.telling(), ranks.reaching():
                 on(ranks, device)
-                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+                objects = in_hand(model=model, source=source)
+                initial = initial_for_all(ranks, config.init)
+                job = held.enter_context(
+                    prepared(config, device, model, heard(found, told), ranks, objects=objects, initial=initial)
+                )
             rates = take_found_lr(Course(job, None, stop, told), LRRangeOptions()) if config.lr == "auto" else None
             with ranks.telling(), ranks.reaching():
                 if folder:
                     held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
+                    write_initialization(folder, job)
                     if rates:
                         folder.write_rates(rates)
             result = run_course(Course(job, folder, stop, told))
@@ -162,19 +173,30 @@ def resume(
             norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
             tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
         )
-        with one_per_machine_first(ranks):
-            found = data_of_run(config, source)
+        with (
+            file_for_all(ranks, lambda: RunFolder.open(run).config, beside=(SPLIT,)) as beside,
+            one_per_machine_first(ranks),
+        ):
+            split = RunFolder(beside.parent).split
+            found = data_of_run(config, source, split if split.is_file() else None)
         with (
             torch_settings(config) as device,
             folder.held() if folder else contextlib.nullcontext(),
             training_shown(watcher, progress=progress and ranks.first) as told,
+            contextlib.ExitStack() as held,
         ):
             with ranks.telling(), ranks.reaching():
                 on(ranks, device)
                 checkpoint = checkpoint_for_all(ranks, folder)
-                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+                objects = in_hand(model=model, source=source)
+                initial = None if checkpoint else initial_for_all(ranks, config.init)
+                job = held.enter_context(
+                    prepared(config, device, model, heard(found, told), ranks, objects=objects, initial=initial)
+                )
                 if checkpoint:
                     _go_on(job, folder, checkpoint, told)
+                elif folder:
+                    write_initialization(folder, job)
                 if folder and not folder.result.exists():
                     check_room(job, folder)
             result = run_course(Course(job, folder, stop, told))

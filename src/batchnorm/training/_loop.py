@@ -18,8 +18,10 @@ from ._fold_training import fold_trained
 from ._for_all import place_for_all, result_for_all, take_recalibrated
 from ._freed_memory import keep_freed_memory
 from ._judged import judged
+from ._kept import keep_if_best, take_kept
 from ._left_alone import saved_if_left_alone, says_how_to_go_on
 from ._messages import announce
+from ._parts_measured import measure_parts
 from ._population import measure_if_due
 from ._saving import save, saved_if_stopped, stop_if_agreed, stop_if_asked
 from ._shipped import take_shipped
@@ -49,16 +51,20 @@ def _trained(course: Course) -> TrainResult:
     result = result_for_all(job.ranks, folder)
     if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
         stop_if_asked(course)
-    with job.frozen.released_at_the_end() if job.frozen else contextlib.nullcontext():
+    with job.released_at_the_end():
+        with saved_if_stopped(course):
+            measure_parts(course)
         job.freeze_if_due()
         with synchronized(job.model, job.config), data_parallel(job), saved_if_left_alone(course):
             while job.position.epoch < job.config.epochs:
                 _train_epoch(course)
                 _finish_epoch(course)
+                keep_if_best(job)
                 save(course)
                 course.watcher.epoch(job.history[-1])
                 stop_if_asked(course)
         take_shipped(job)
+        take_kept(course)
         if not result:
             recalibrate_trained(course)
     if result and result.recalibrated_since:
@@ -81,14 +87,16 @@ def _train_epoch(course: Course) -> None:
     job.model.train()
     _measure_if_due(course)
     job.freeze_if_due()
-    for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share):
-        take_step(course, images, labels)
-        _measure_if_due(course)
-        job.freeze_if_due()
-        here.epoch_seconds = before + time.perf_counter() - start
-        speed = here.seen / here.epoch_seconds
-        course.watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
-        stop_if_agreed(course)
+    batches = job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share)
+    with contextlib.closing(batches):  # what reads ahead ends with the epoch, whatever ends it
+        for images, labels in batches:
+            take_step(course, images, labels)
+            _measure_if_due(course)
+            job.freeze_if_due()
+            here.epoch_seconds = before + time.perf_counter() - start
+            speed = here.seen / here.epoch_seconds
+            course.watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
+            stop_if_agreed(course)
 
 
 def _measure_if_due(course: Course) -> None:

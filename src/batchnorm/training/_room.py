@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..data import FolderSource
 from ..errors import InputError
 from ..progress import Watcher
 from ..runs import RunFolder, in_place_of, plan_in_place_of
@@ -68,7 +69,8 @@ def folder_made(job: Job, folder: RunFolder, watcher: Watcher, *, overwrite: boo
     with contextlib.ExitStack() as held:
         if overwrite and (aside := held.enter_context(in_place_of(folder))):
             watcher.note(f"the run that was in {folder.path} lies in {aside} until this one ends")
-        held.enter_context(folder.created(job.config))
+        split = job.source.split_table() if isinstance(job.source, FolderSource) else None
+        held.enter_context(folder.created(job.config, split))
         yield
 
 
@@ -76,7 +78,7 @@ def _bytes_of_run(job: Job) -> int:
     model = _bytes_of(job.best.state_dict())
     moments = {"sgd": 1 if job.config.momentum else 0, "adamw": 2}[job.config.optimizer]
     checkpoint = _bytes_of(job.model.state_dict()) + moments * sum(map(_size, job.model.parameters()))
-    checkpoint += 0 if job.average is None else model
+    checkpoint += model * ((job.average is not None) + (job.kept is not None))
     models = 1 + (job.config.recalibrate != "off") + job.config.fold
     return models * model + checkpoint + max(model, checkpoint) + SMALL_FILES
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from ..runs import TrainingInterrupted, save_model
 from ._checkpoint import save_checkpoint
 from ._course import Course
+from ._kept import net_to_save
 from ._left_alone import stopped_together
 from ._messages import how_to_go_on
 from ._shipped import as_shipped
@@ -19,7 +20,7 @@ def save(course: Course) -> None:
     checkpoint = job.checkpoint()
     with as_shipped(job) as net:
         if folder:
-            save_model(folder.model, net, job.card)
+            save_model(folder.model, net_to_save(job, net), job.card)
     if folder:
         save_checkpoint(folder.checkpoint, checkpoint)
         folder.write_metrics(job.history)

@@ -12,6 +12,7 @@ from ._restore import restore_fold as restore_fold
 from ._restore import take_dtypes as take_dtypes
 from ._state import fold_state as fold_state
 from ._state import is_folded as is_folded
+from ._state_form import is_of_kind as is_of_kind
 from ._structure import difference as difference
 from ._structure import structure_of as structure_of
 from ._trained import check_untrained as check_untrained
