@@ -158,7 +158,7 @@ def test_what_makes_a_step_has_its_part_in_it(few, config, options) -> None:
     [
         {"moments": "population"},
         {"freeze_norms": "*"},
-        {"freeze": "layers.0*,layers.1*", "norm_mode": "recalibrate"},
+        {"freeze": "conv1,bn1", "norm_mode": "recalibrate"},
         {"keep": "best"},
     ],
     ids=str,
