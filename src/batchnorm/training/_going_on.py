@@ -28,6 +28,20 @@ def last_checkpoint(folder: RunFolder) -> Checkpoint | None:
     return None
 
 
+def refuse_without_rate(config: TrainConfig) -> None:
+    """Raise if a run's config has no learning rate: the one that a training finds stands there from its beginning.
+
+    Raises:
+        InputError: it has none.
+    """
+    if config.lr == "auto":
+        raise InputError(
+            "the run's config says 'auto', where a training writes the rate that it has found",
+            argument="lr",
+            cure="Put the suggestion of its lr_range_test.json there, or start a new run.",
+        )
+
+
 def refuse_older(folder: RunFolder, checkpoint: Checkpoint, config: TrainConfig) -> None:
     """Raise if the run is finished, and the checkpoint from before its end.
 
