@@ -25,10 +25,11 @@ from ._for_all import checkpoint_for_all, config_for_all
 from ._given import check_given, tells_options
 from ._going_on import name_in_run, refuse_older
 from ._job import Job
+from ._longer import keep_longer, lengthened
 from ._loop import run_course
 from ._messages import what_differs
 from ._preparation import in_hand, prepare
-from ._room import check_room, folder_made, planned
+from ._room import check_room_to_go_on, folder_made, planned
 from ._together import training_together
 
 
@@ -122,8 +123,13 @@ def resume(
     watcher: Watcher | None = None,
     progress: bool = False,
     tune_allocator: bool | None = None,
+    epochs: int | None = None,
 ) -> Trained:
     """Resume a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
+
+    With `epochs` it goes on for longer than it was planned, also if it is finished: from then on the learning rate, and
+    all else that follows from the number of epochs, is that of a training of so many. Model and result of a finished
+    run stay until the longer training is tested, and are then replaced together.
 
     Args:
         run: its folder.
@@ -133,6 +139,7 @@ def resume(
         watcher: hears of every step and epoch.
         progress: show a bar on a terminal or in a notebook.
         tune_allocator: instead of the run's own option of that name; it changes no number.
+        epochs: how many it is to have in all, at least as many as were planned.
 
     Raises:
         InputError: there is nothing to go on with, or it does not fit; further as `fit`.
@@ -156,6 +163,7 @@ def resume(
             model=name_in_run(config, model),
             norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
             tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
+            epochs=config.epochs if epochs is None else epochs,
         )
         with one_per_machine_first(ranks):
             found = data_of_run(config, source)
@@ -168,18 +176,22 @@ def resume(
                 on(ranks, device)
                 checkpoint = checkpoint_for_all(ranks, folder)
                 job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
-                if checkpoint:
-                    _go_on(job, folder, checkpoint, told)
-                if folder and not folder.result.exists():
-                    check_room(job, folder)
+                longer = checkpoint if epochs is None else lengthened(job, checkpoint)
+                if checkpoint and longer:
+                    _go_on(job, folder, longer, checkpoint, told)
+                if folder:
+                    check_room_to_go_on(job, folder)
+                    if epochs is not None:
+                        keep_longer(folder, epochs, None if longer is checkpoint else longer)
             result = run_course(Course(job, folder, stop, told))
             return Trained(job.best, job.card, result, tuple(job.history))
 
 
-def _go_on(job: Job, folder: RunFolder | None, checkpoint: Checkpoint, watcher: Watcher) -> None:
+def _go_on(job: Job, folder: RunFolder | None, checkpoint: Checkpoint, begun: Checkpoint, watcher: Watcher) -> None:
+    """Take up where the run stands, and tell in what it may differ from the one that was begun."""
     job.restore(checkpoint)
     if folder:
         refuse_older(folder, checkpoint, job.config)
         folder.complete_metrics(checkpoint.history)
-    for difference in what_differs(job, checkpoint):
+    for difference in what_differs(job, begun):
         watcher.note(difference)
