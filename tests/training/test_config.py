@@ -117,7 +117,7 @@ def test_a_toml_file_may_leave_options_out(tmp_path) -> None:
         ("epochs = true", r"c\.toml: epochs: expected an integer of at least 1, got True \(bool\)"),
         ("flip = 1", r"c\.toml: flip: expected bool, got 1 \(int\)"),
         ("epochs = 1.0", r"c\.toml: epochs: expected an integer of at least 1, got 1\.0 \(float\)"),
-        ("lr = nan", r"c\.toml: lr: expected a finite number above 0, got nan"),
+        ("lr = nan", r"c\.toml: lr: expected a finite number above 0, or 'auto', got nan"),
         ('optimizer = "adam"', r"c\.toml: optimizer: expected one of sgd, adamw, got 'adam'"),
         ('route = "fusd"', r"c\.toml: route: expected a known name, got 'fusd'.* Known: auto, composed, native"),
         ("optimizer = 3", r"c\.toml: optimizer: expected str, got 3 \(int\)"),
@@ -133,8 +133,8 @@ def test_a_config_file_with_a_mistake_is_refused_with_the_place(tmp_path, text: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("lr = 1e999", r"lr: expected a finite number above 0, got inf"),
-        ("lr = 1" + "0" * 400, r"lr: expected a finite number above 0, got 10+"),
+        ("lr = 1e999", r"lr: expected a finite number above 0, or 'auto', got inf"),
+        ("lr = 1" + "0" * 400, r"lr: expected a finite number above 0, or 'auto', got 10+"),
         ("seed = 0x" + "f" * 9000, r"seed: expected an integer from 0 to 2\*\*63 - 1, got a very large int"),
         ("model_args.width = 1e999", r"model_args: expected a finite number of at most 64 bits for width, got inf"),
         ("[model_args]\nwidth = 4\ndepth = [1]", r"model_args: expected dict"),

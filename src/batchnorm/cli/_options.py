@@ -31,6 +31,8 @@ class Options(TrainConfig):
     """crops show at least this share (folders: 0.35)"""
     jitter: Annotated[float, arg(metavar="PART")] = 0.0
     """vary colours by up to this part"""
+    lr: Annotated[float | Literal["auto"], arg(metavar="FLOAT|auto")] = 0.1
+    """peak learning rate; auto: as lr-find suggests"""
     norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
     """norm layer before or after the activation"""
     keep: Annotated[Literal["last", "best"], arg(metavar="WORD")] = "last"
@@ -48,7 +50,12 @@ class Options(TrainConfig):
     """measure the population every so many steps, not each epoch"""
     freeze_norms: Annotated[str | None, arg(metavar="WHICH")] = None
     """freeze statistics: after:0.8 (of the steps), or norms' names (layer1.*)"""
-
+    init: Annotated[str | None, arg(metavar="WEIGHTS")] = None
+    """start with those of: a run, a file, timm:NAME, ..."""
+    freeze: Annotated[str | None, arg(metavar="NAMES")] = None
+    """do not train: layer1.*,conv1, or *,!fc (all but fc)"""
+    norm_mode: Annotated[Literal["train", "frozen", "affine-only", "recalibrate"], arg(metavar="WORD")] = "frozen"
+    """norms in it: train, frozen, affine-only, recalibrate"""
     bn_buffers: Annotated[Literal["rank0", "mean"], arg(metavar="WORD")] = "rank0"
     """without --sync-bn, running statistics of: rank0, mean"""
 

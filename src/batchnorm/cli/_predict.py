@@ -21,6 +21,7 @@ from ..runs import (
     classify_files,
     device_of,
     evaluation_batch,
+    find_model_file,
     finite,
     fitting_source,
     load_and_cpus,
@@ -125,7 +126,7 @@ class Predict:
         """The first test images of the run's data, if they are asked for."""
         if not self.test_images:
             return None
-        test = fitting_source(card, self.data).load("test")
+        test = fitting_source(card, self.data, beside=find_model_file(self.run_)).load("test")
         return test.subset(torch.arange(min(self.test_images, len(test))))
 
     def _of_data(self, net: nn.Module, card: ModelCard, test: Split) -> Iterator[tuple[Prediction, Tensor | None]]:

@@ -36,15 +36,23 @@ from ._source import SplitName as SplitName
 from ._split import Split as Split
 from ._split import split_off_validation as split_off_validation
 from ._view import view as view
+from .folders import DataWarning as DataWarning
 from .folders import FolderSource as FolderSource
 from .folders import folder_source as folder_source
+from .folders import lies_in as lies_in
+from .store import CachedImages as CachedImages
+from .store import cached_images as cached_images
+from .store import clear_cached_images as clear_cached_images
 
 __all__ = [
     "Augmentation",
     "Batches",
+    "CachedImages",
     "Crops",
+    "DataWarning",
     "DatasetInfo",
     "Download",
+    "FolderSource",
     "ImageOptions",
     "Images",
     "Normalization",
@@ -55,8 +63,11 @@ __all__ = [
     "SplitName",
     "available",
     "cache_folder",
+    "cached_images",
     "central_box",
+    "clear_cached_images",
     "fetch",
+    "folder_source",
     "from_datasets",
     "get",
     "open_source",

@@ -34,9 +34,10 @@ def random_flip(images: Tensor, generator: torch.Generator, part: Part | None = 
         tensor([[1, 2],
                 [2, 1]])
     """
-    drawn = torch.randint(2, (part.count if part else len(images), 1, 1, 1), generator=generator, dtype=torch.bool)
-    mirrored = drawn[part.rows] if part else drawn
-    return torch.where(mirrored.to(images.device), images.flip(-1), images)
+    drawn = torch.randint(2, (part.count if part else len(images),), generator=generator, dtype=torch.bool)
+    rows = (drawn[part.rows] if part else drawn).nonzero()[:, 0].to(images.device)
+    # torch copies whole rows; with a mask it would look at each pixel.
+    return images.index_copy(0, rows, images.index_select(0, rows).flip(-1))
 
 
 def random_shift(images: Tensor, pixels: int, generator: torch.Generator, part: Part | None = None) -> Tensor:

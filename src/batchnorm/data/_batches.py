@@ -6,7 +6,6 @@ run would have got, bit for bit. Nor do they depend on how many processes share 
 """
 
 import math
-from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -153,17 +152,13 @@ class Batches:
         order = torch.arange(len(self.split))
         if self.shuffle:
             order = torch.randperm(len(order), generator=_generator(seed, epoch))[: self.images_per_epoch]
-        planned = deque[_Step]()  # what is being read, and not given yet
-
-        def wanted() -> Iterator[tuple[Tensor, Crops | None]]:
-            for number in range(start_step, len(self)):
-                step = self._step(order, number, share)
-                planned.append(step)
-                yield step.index, self._crops(step, seed, epoch)
-
-        with closing(self.split.ahead(wanted())) as read:
-            for images in read:
-                step = planned.popleft()
+        steps = [self._step(order, number, share) for number in range(start_step, len(self))]
+        wanted = ((step.index, self._crops(step, seed, epoch)) for step in steps)
+        with closing(self.split.ahead(wanted)) as read:
+            for step in steps:
+                images = next(read, None)
+                if images is None or images.shape != (len(step.index), *self.split.shape[1:]):
+                    raise _misread(images, step, self.split)
                 varied = self._varied(images, step, _generator(seed, epoch, step.number))
                 yield self.normalization.apply(varied, self.memory_format), self.split.labels[step.index]
 
@@ -195,6 +190,17 @@ class _Step:
 
 _CROPS = 1
 """The last part of the key by which crops are drawn."""
+
+
+def _misread(images: Tensor | None, step: _Step, split: Split) -> InputError:
+    """Return what to say of images that are not those that were asked for."""
+    return InputError(
+        "somebody's own images did not give what they were asked for",
+        argument="split",
+        expected=f"{len(step.index)} images of {'x'.join(map(str, split.shape[1:]))}",
+        got="none" if images is None else f"shape {tuple(images.shape)}",
+        cure="See what batchnorm.data.Images says of `ahead` and `shape`.",
+    )
 
 
 def _at_least_1(argument: str, value: int) -> int:

@@ -15,9 +15,9 @@ import torch
 
 from ..errors import InputError
 from ..files import cache_folder
-from ._idx import read_idx
 from ._source import DatasetInfo, Download, SplitName
 from ._split import Split
+from .arrays import read_idx
 
 # Where Debian's package `dataset-fashion-mnist` puts the files.
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ..errors import InputError, InputTypeError, its_type
+from ._image_size import as_image_size
 from ._pixels import pixels_of
 from ._source import DatasetInfo, Source, SplitName
 from ._split import Split
@@ -29,7 +30,7 @@ def from_datasets(
 ) -> Source:
     """Return a `Source` of two data sets with `len(dataset)` and `dataset[i]`, as `torch.utils.data.Dataset` has them.
 
-    Every sample is `(image, label)`: a square image of Pillow, a tensor or an array, uint8 or the floats that
+    Every sample is `(image, label)`: an image of Pillow, a tensor or an array, uint8 or the floats that
     `ToTensor` makes of bytes; and the number of its class, from 0. All images have one size. They are read when they
     are first needed, and kept in memory as bytes. What varies images at random is left to the training (`flip`,
     `shift`).
@@ -75,13 +76,6 @@ class _Datasets:
             _check(split, dataset)
         image, _ = self._sample("train", 0)
         self._shape = tuple(image.shape)
-        if self._shape[1] != self._shape[2]:
-            raise InputError(
-                argument="train",
-                expected="square images",
-                got=f"{self._shape[2]}x{self._shape[1]}",
-                cure="Resize or crop them, for example by torchvision's Resize((32, 32)).",
-            )
         if any(not torch.equal(image, self._sample("train", 0)[0]) for _ in range(_LOOKS)):
             raise InputError(
                 argument="train",
@@ -95,7 +89,7 @@ class _Datasets:
             summary=f"{_called(sets['train'])}, by from_datasets",
             classes=tuple(map(str, known)) if known else self._numbers(),
             in_channels=self._shape[0],
-            image_size=self._shape[1],
+            image_size=as_image_size(*self._shape[1:]),
             train_size=len(sets["train"]),
             test_size=len(sets["test"]),
             licence="",

@@ -1,6 +1,5 @@
-"""What must something be that reads images when they are needed, and how is it counted and compared?"""
+"""What must something be that reads images when they are needed, and how are all its pixels counted?"""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -87,11 +86,3 @@ def counts_by_reading(images: Images) -> Tensor:
     for piece in pieces_of(images):
         total += counts_of(piece)
     return total
-
-
-def fingerprint_by_reading(images: Images) -> bytes:
-    """Return `images.fingerprint()`, for a kind of images that can find it only by reading all."""
-    found = hashlib.sha256()
-    for piece in pieces_of(images):
-        found.update(piece.numpy().data)
-    return found.digest()

@@ -32,7 +32,7 @@ class InMemory:
 
     def read(self, index: Tensor, crops: Crops | None = None) -> Tensor:
         """Copy the images at these places; what a crop shows is scaled to the size of all."""
-        images = self.pixels[index].contiguous()
+        images = self.pixels.index_select(0, index.to(self.pixels.device)).contiguous()
         if crops is None or not len(index):
             return images
         height, width = images.shape[2:]

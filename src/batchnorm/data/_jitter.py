@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ._pieces import in_pieces
 from ._share import Part
 
 LUMA = (0.299, 0.587, 0.114)
@@ -50,12 +51,20 @@ def random_jitter(images: Tensor, strength: float, generator: torch.Generator, p
         )
     drawn = torch.rand(part.count if part else len(images), 3, generator=generator)
     factors = 1 + strength * (2 * (drawn[part.rows] if part else drawn) - 1)
-    brightness, contrast, saturation = factors.to(images.device).reshape(-1, 3, 1, 1, 1).unbind(1)
+    changed = torch.empty_like(images)
+    for piece, there, its_factors in in_pieces(images, changed, factors.to(images.device)):
+        there.copy_(_changed(piece, its_factors))
+    return changed
+
+
+def _changed(images: Tensor, factors: Tensor) -> Tensor:
+    """Change brightness, contrast and saturation by these factors, (N, 3); float32, but whole numbers."""
+    brightness, contrast, saturation = factors.reshape(-1, 3, 1, 1, 1).unbind(1)
     x = images.float().mul_(brightness).clamp_(max=255).round_()
     x = _mixed(x, _mean_grey(x), contrast)
     if images.shape[1] == 3:
         x = _mixed(x, _grey(x), saturation)
-    return x.round_().to(torch.uint8)
+    return x.round_()
 
 
 def _mixed(x: Tensor, grey: Tensor, factor: Tensor) -> Tensor:

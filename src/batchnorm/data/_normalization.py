@@ -11,6 +11,7 @@ from ..errors import InputError
 from ..functional import scale_shift
 from ._images import Images
 from ._in_memory import InMemory
+from ._pieces import in_pieces
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,12 @@ class Normalization:
         # The pair is taken in float64 and rounded once. Pixels are 0..255, so nothing cancels.
         mean, std = (255 * torch.tensor(n, dtype=torch.float64) for n in (self.mean, self.std))
         scale, shift = scale_shift(mean, std.square(), eps=0.0)
-        pixels = images.to(torch.float32, memory_format=memory_format)
-        return pixels.mul_(_per_channel(scale, images)).add_(_per_channel(shift, images))
+        scale, shift = _per_channel(scale, images), _per_channel(shift, images)
+        scaled = torch.empty_like(images, dtype=torch.float32, memory_format=memory_format)
+        # A piece stays in the processor's cache until its layout is changed, which is slow elsewhere.
+        for piece, there in in_pieces(images, scaled):
+            there.copy_(piece.to(torch.float32).mul_(scale).add_(shift))
+        return scaled
 
     def to_dict(self) -> dict[str, list[float]]:
         """The constants as plain lists, for a file's metadata."""

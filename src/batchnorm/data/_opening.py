@@ -5,15 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InputError, InputTypeError
+from ..files import refused
 from ._options import ImageOptions
 from ._registry import available, get
 from ._source import Source
+from .arrays import cifar_source, has_idx, idx_source, is_cifar, npz_source
 from .folders import folder_source
 
 Progress = Callable[[int, int], None]
 """Told how many files are done, of how many."""
 
 ARRAYS = ".npz"
+_EXPECTED = "a folder of images by class, a folder of IDX files, an .npz file, or an archive like that of CIFAR-10"
 
 
 def data_path(given: str) -> Path | None:
@@ -81,8 +84,17 @@ def open_source(
 
 
 def _open(path: Path, options: ImageOptions, split: Path | None, on_progress: Progress | None) -> Source:
-    if not path.exists():
+    with refused(path, "cannot be read", "Check the path."):
+        is_there, is_folder = path.exists(), path.is_dir()
+        holds_arrays = is_folder and has_idx(path)
+    if not is_there:
         raise InputError(f"{path}: there is no file or folder", argument="data", cure="Check the path.")
-    if path.is_dir():
+    if holds_arrays:
+        return idx_source(path)
+    if is_cifar(path):
+        return cifar_source(path)
+    if is_folder:
         return folder_source(path, options, split=split, on_progress=on_progress)
-    raise InputError(f"{path}: expected a data set, got something else", argument="data")
+    if path.suffix.lower() == ARRAYS:
+        return npz_source(path)
+    raise InputError(f"{path}: expected {_EXPECTED}", argument="data")

@@ -4,6 +4,7 @@
 """
 
 from ._command_line import watch_fold as watch_fold
+from ._command_line import watch_rates as watch_rates
 from ._command_line import watch_rounds as watch_rounds
 from ._command_line import watch_training as watch_training
 from ._in_python import fold_shown as fold_shown
@@ -14,6 +15,7 @@ from ._lines import silence as silence
 from ._lines import tell as tell
 from ._lines import warn as warn
 from ._plans import FreezingPlan as FreezingPlan
+from ._plans import PartsPlan as PartsPlan
 from ._plans import Plan as Plan
 from ._plans import PopulationPlan as PopulationPlan
 from ._plans import RecalibrationPlan as RecalibrationPlan

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..records import Initialization
+
 
 @dataclass(frozen=True, slots=True)
 class PopulationPlan:
@@ -29,12 +31,27 @@ class FreezingPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PartsPlan:
+    """Which parts of a net a training leaves as they are: `untrained` of its parameters, and what becomes of norms.
+
+    `mode` is `TrainConfig.norm_mode`; `images` are those on which the statistics are measured before, if they are.
+    """
+
+    names: str
+    untrained: int
+    norms: tuple[str, ...]
+    mode: str
+    images: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What lies ahead when a training starts or goes on.
 
     `images` are those of one epoch; `first_epoch` epochs and `first_step` steps of the next one are done already.
     `population` is what is measured meanwhile, and `freezing` what stands still, if anything is or does; a step reads
-    `batches_per_step` batches.
+    `batches_per_step` batches. `initialization` is what the net took of somebody's weights, if it has just been given
+    such, and `parts` what is not trained of it, if anything is not.
     """
 
     model: str
@@ -49,6 +66,8 @@ class Plan:
     population: PopulationPlan | None = None
     freezing: FreezingPlan | None = None
     batches_per_step: int = 1
+    initialization: Initialization | None = None
+    parts: PartsPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 
-from ..records import EpochRecord, RunFold, RunRecalibration
+from ..records import EpochRecord, LRRangeTest, RunFold, RunRecalibration, rate_text
 from ._drawn import NO_NUMBER, WHOLE, FittingProgress
 from ._lines import tell
 from ._notes import Drawing, Printing
-from ._plans import FreezingPlan, Plan, PopulationPlan, StepReport
+from ._plans import FreezingPlan, PartsPlan, Plan, PopulationPlan, StepReport
 from ._recalibration import Rounds, describe_rounds
 from ._watchers import Watcher, Words
 
@@ -26,6 +26,10 @@ class Lines(Notes):
         self.epochs = plan.epochs
         for line in lines_of(plan):
             tell(line)
+
+    def rates_tried(self, record: LRRangeTest) -> None:
+        """Print in one line what came of the range test."""
+        tell(record.summary())
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the epoch in one line."""
@@ -57,6 +61,7 @@ class Bar(Drawing, Watcher):
         super().__init__(console, progress, words)
         self.task: TaskID | None = None
         self.recalibration: TaskID | None = None
+        self.rates: TaskID | None = None
         self.rounds = Rounds()
 
     def started(self, plan: Plan) -> None:
@@ -82,6 +87,19 @@ class Bar(Drawing, Watcher):
                 numbers=f"loss {report.loss:.3f}{plain(report.loss, report.plain_loss, 3)}  acc {report.accuracy:.3f}",
                 speed=f"{report.images_per_second:,.0f} img/s",
             )
+
+    def rate_tried(self, done: int, total: int, lr: float, loss: float) -> None:
+        """Move the bar of the range test."""
+        if self.rates is None:
+            self.rates = self.progress.add_task("learning rates", total=total, numbers="", speed="")
+        self.progress.move(self.rates, completed=done, numbers=f"lr {rate_text(lr)}  loss {loss:.3f}")
+
+    def rates_tried(self, record: LRRangeTest) -> None:
+        """Take the bar of the range test away, and print what came of it."""
+        if self.rates is not None:
+            self.progress.remove_task(self.rates)
+            self.rates = None
+        self.console.print(record.summary(), highlight=False, markup=False)
 
     def measuring(self, done: int, total: int | None) -> None:
         """Say in the place of the epoch and its numbers what goes on, until the next step."""
@@ -120,6 +138,10 @@ def lines_of(plan: Plan) -> Iterator[str]:
         yield describe_population(plan.population)
     if plan.freezing is not None:
         yield describe_freezing(plan.freezing)
+    if plan.initialization is not None:
+        yield from str(plan.initialization).splitlines()
+    if plan.parts is not None:
+        yield describe_parts(plan.parts, plan.parameters)
 
 
 def describe(plan: Plan) -> str:
@@ -170,6 +192,31 @@ def describe_freezing(plan: FreezingPlan) -> str:
     return f"running statistics of {_counted(len(plan.norms), 'norm')}: frozen {when} ({few})"
 
 
+def describe_parts(plan: PartsPlan, parameters: int) -> str:
+    """Return one line about what is not trained, of so many parameters, and what becomes of the norms in it.
+
+    Example:
+        >>> describe_parts(PartsPlan("conv1,bn1", 120, ("bn1",), "affine-only"), 500)
+        "not trained: 'conv1,bn1' (120 of 500 parameters); the norm in it (bn1): weight and bias are trained, \
+statistics stand still"
+        >>> describe_parts(PartsPlan("conv1", 108, (), "frozen"), 500)
+        "not trained: 'conv1' (108 of 500 parameters)"
+    """
+    line = f"not trained: {plan.names!r} ({plan.untrained:,} of {parameters:,} parameters)"
+    if not plan.norms:
+        return line
+    few = ", ".join(plan.norms[:FEW]) + (" ..." if len(plan.norms) > FEW else "")
+    which = "the norm in it" if len(plan.norms) == 1 else f"the {len(plan.norms):,} norms in it"
+    first = f"statistics are measured on {plan.images:,} training images, then " if plan.images else ""
+    return f"{line}; {which} ({few}): {first}{NORM_MODES[plan.mode]}"
+
+
+NORM_MODES = {
+    "train": "weight and bias are trained, statistics move",
+    "frozen": "nothing moves",
+    "affine-only": "weight and bias are trained, statistics stand still",
+    "recalibrate": "nothing moves",
+}
 FEW = 4
 
 

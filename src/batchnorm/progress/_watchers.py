@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from ..records import EpochRecord, RunFold, RunRecalibration
+from ..records import EpochRecord, LRRangeTest, RunFold, RunRecalibration
 from ._plans import Plan, RecalibrationPlan, StepReport
 
 
@@ -53,6 +53,12 @@ class Watcher(RecalibrationWatcher):
 
     def step(self, report: StepReport) -> None:
         """Hear of one step."""
+
+    def rate_tried(self, done: int, total: int, lr: float, loss: float) -> None:
+        """Hear of step `done` of at most `total` of a learning-rate range test, ahead of a training."""
+
+    def rates_tried(self, record: LRRangeTest) -> None:
+        """Hear what came of the range test."""
 
     def measuring(self, done: int, total: int | None) -> None:
         """Hear that `done` batches of `total` are through in a measurement of the population, between two steps."""

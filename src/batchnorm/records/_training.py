@@ -60,6 +60,9 @@ class TrainResult(Shown):
 
     `processes` is how many of them trained together, at the end of the training.
 
+    `init` is what the net was started with (`None`: random weights). `freeze` are the names of the parts that were not
+    trained, `untrained` how many of the `parameters` they have, and `norm_mode` what became of their norms.
+
     `kept_epoch` is the epoch whose model was kept and tested, the best one by its validation images; `val_accuracy` and
     `val_loss` are that one's, too (`None`: the last epoch's).
 
@@ -94,6 +97,10 @@ class TrainResult(Shown):
     frozen: tuple[str, ...] = ()
     frozen_since: int | None = None
     processes: int = 1
+    init: str | None = None
+    freeze: str | None = None
+    norm_mode: str | None = None
+    untrained: int = 0
     kept_epoch: int | None = None
     lengthened: tuple[int, ...] = ()
 

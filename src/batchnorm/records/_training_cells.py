@@ -59,6 +59,11 @@ def _result_notes(record: "TrainResult") -> Iterator[str]:
         yield f"normalized in training by: {record.moments}"
     if record.refreshes:
         yield f"population statistics: measured {record.refreshes:,} times, in {record.refresh_seconds:,.1f} s of these"
+    if record.init is not None:
+        yield f"started with the weights of {record.init}"
+    if record.freeze is not None:
+        which = f"{record.untrained:,} of {record.parameters:,} parameters"
+        yield f"not trained: {record.freeze!r} ({which}); the norms in it: {record.norm_mode}"
     if record.frozen_since is not None:
         when = f"after step {record.frozen_since:,}" if record.frozen_since else "from the start"
         yield f"running statistics frozen {when}: {', '.join(record.frozen)}"

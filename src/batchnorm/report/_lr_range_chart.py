@@ -12,17 +12,15 @@ if TYPE_CHECKING:
 
 _CURVE = "#2563a8"
 _SUGGESTED = "#1e8e3e"
-_INK = "#202124"
 _GREY = "#8a8f98"
-_DASHES = (0, (4, 3))
-_ABOVE = 0.6
-"""How far above where it began a loss is still drawn, in parts of how far it fell; what is higher leaves the picture."""
+_ABOVE = 0.4
+"""How far above where it began a loss is still drawn, in parts of how far it fell; what is higher is not."""
 
 
 def lr_range_chart(record: LRRangeTest, path: Path | str) -> None:
     """Draw the losses of a learning-rate range test over the rates, on a logarithmic axis, and the suggestion.
 
-    A dot is the loss of a step, the line is smoothed. Dashed: where the smoothed loss had nearly fallen, and where it
+    A dot is the loss of a step, the line is smoothed. On it lie two circles: where it had nearly fallen, and where it
     was lowest. Losses far above the first ones leave the picture at its top.
 
     Args:
@@ -65,19 +63,22 @@ def lr_range_chart(record: LRRangeTest, path: Path | str) -> None:
 
 
 def _draw(axes: "Axes", record: LRRangeTest) -> None:
-    finite = [step for step in record.steps if step.loss is not None and step.smoothed is not None]
-    rates = [step.lr for step in finite]
-    axes.plot(rates, [step.loss for step in finite], ".", color=_GREY, markersize=3, alpha=0.6, label="loss of a step")
-    axes.plot(rates, [step.smoothed for step in finite], "-", color=_CURVE, linewidth=1.8, label="smoothed")
-    axes.set_xscale("log")
-    axes.set_ylim(*_limits([step.smoothed for step in finite if step.smoothed is not None]))
-    for rate, words, colour, place in (
-        (record.fallen, "95 % of\nthe fall", _INK, 0.97),
-        (record.lowest, "lowest", _INK, 0.83),
-        (record.suggestion, "suggestion", _SUGGESTED, 0.06),
-    ):
+    points = [
+        (step.lr, step.loss, step.smoothed)
+        for step in record.steps
+        if step.loss is not None and step.smoothed is not None
+    ]
+    rates, losses, smoothed = (list(numbers) for numbers in zip(*points, strict=True))
+    axes.plot(rates, losses, ".", color=_GREY, markersize=4, alpha=0.7, label="loss of a step")
+    axes.plot(rates, smoothed, "-", color=_CURVE, linewidth=1.8, label="smoothed")
+    for rate, words, filled in ((record.fallen, "95 % of its fall", "white"), (record.lowest, "lowest", _CURVE)):
         if rate is not None:
-            _mark(axes, rate, words, colour, place)
+            height = next((value for at, _, value in points if at >= rate), smoothed[-1])
+            axes.plot(rate, height, "o", color=_CURVE, markerfacecolor=filled, markersize=6, label=words)
+    if record.suggestion is not None:
+        axes.axvline(record.suggestion, color=_SUGGESTED, linewidth=1.8, label="suggestion")
+    axes.set_xscale("log")
+    axes.set_ylim(*_limits(losses, smoothed))
     axes.set_xlabel("learning rate")
     axes.set_ylabel("training loss")
     axes.grid(color="#e8eaed", linewidth=0.6)
@@ -86,25 +87,8 @@ def _draw(axes: "Axes", record: LRRangeTest) -> None:
     axes.legend(loc="lower left", frameon=False, fontsize=8)
 
 
-def _limits(smoothed: list[float]) -> tuple[float, float]:
+def _limits(losses: list[float], smoothed: list[float]) -> tuple[float, float]:
     """Return between which losses the picture shows the curve: the fall, and the beginning of the rise."""
-    first, lowest = smoothed[0], min(smoothed)
+    first, lowest = smoothed[0], min(*losses, *smoothed)
     fall = (first - lowest) or abs(first) or 1.0
-    return lowest - 0.15 * fall, min(max(smoothed), first + _ABOVE * fall) + 0.15 * fall
-
-
-def _mark(axes: "Axes", rate: float, words: str, colour: str, place: float) -> None:
-    """Draw a line at a rate, with words beside it at that part of the height."""
-    dashes = "-" if colour == _SUGGESTED else _DASHES
-    axes.axvline(rate, color=colour, linewidth=1.6 if colour == _SUGGESTED else 0.9, linestyle=dashes)
-    axes.annotate(
-        words,
-        (rate, place),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="top" if place > 0.5 else "bottom",
-        color=colour,
-        fontsize=8,
-        fontweight="bold" if colour == _SUGGESTED else "normal",
-    )
+    return lowest - 0.05 * fall, min(max(smoothed), first + _ABOVE * fall) + 0.05 * fall

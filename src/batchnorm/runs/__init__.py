@@ -17,10 +17,11 @@ from ._convert_checkpoint import convert_checkpoint as convert_checkpoint
 from ._convert_checkpoint import revert_checkpoint as revert_checkpoint
 from ._convert_run import convert_run as convert_run
 from ._convert_run import revert_run as revert_run
+from ._data_of_model import fitting_source as fitting_source
 from ._environment import pick_device as pick_device
 from ._environment import torch_settings as torch_settings
 from ._evaluate import evaluate as evaluate
-from ._evaluate import fitting_source as fitting_source
+from ._evaluate import find_model_file as find_model_file
 from ._evaluate import load_run as load_run
 from ._finite import first_nonfinite as first_nonfinite
 from ._finite import nonfinite_entry as nonfinite_entry
@@ -30,7 +31,10 @@ from ._fold_net import fold_and_judge as fold_and_judge
 from ._fold_run import fold_run as fold_run
 from ._folded_file import load_folded as load_folded
 from ._folded_file import save_folded as save_folded
+from ._for_all import file_for_all as file_for_all
 from ._for_all import outputs_of_all as outputs_of_all
+from ._frozen_names import FrozenNames as FrozenNames
+from ._given_options import check_options as check_options
 from ._image_options import image_options as image_options
 from ._initial_file import Initial as Initial
 from ._initial_file import read_initial as read_initial
@@ -74,6 +78,7 @@ from ._recalibration_images import RECALIBRATION_BATCH as RECALIBRATION_BATCH
 from ._recalibration_images import RecalibrationImages as RecalibrationImages
 from ._replaced_run import in_place_of as in_place_of
 from ._replaced_run import plan_in_place_of as plan_in_place_of
+from ._run_folder import SPLIT as SPLIT
 from ._run_folder import RunFolder as RunFolder
 from ._scores import collect_outputs as collect_outputs
 from ._scores import judge as judge

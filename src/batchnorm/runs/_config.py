@@ -63,8 +63,8 @@ class TrainConfig:
     """batches per step (gradient accumulation)"""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with Nesterov momentum, or AdamW"""
-    lr: float = 0.1
-    """peak learning rate"""
+    lr: float | Literal["auto"] = 0.1
+    """peak learning rate; auto: the one that `batchnorm lr-find` suggests"""
     momentum: float = 0.9
     """momentum of SGD, beta1 of AdamW (not batch norm's)"""
     weight_decay: float = 1e-4
@@ -113,6 +113,12 @@ class TrainConfig:
     """population: steps between two measurements of it; left out: an epoch"""
     freeze_norms: str | None = None
     """freeze statistics: after:0.8 (of the steps), or norms' names (layer1.*)"""
+    init: str | None = None
+    """start with the weights of a run, a checkpoint, timm:NAME or torchvision:NAME"""
+    freeze: str | None = None
+    """parts that are not trained, by names: 'layer1.*,conv1', or '*,!fc' for all but fc"""
+    norm_mode: Literal["train", "frozen", "affine-only", "recalibrate"] = "frozen"
+    """norms in what is frozen: train, frozen, affine-only, recalibrate"""
     sync_bn: bool = False
     """several processes: normalize by the moments of all of them"""
     bn_buffers: Literal["rank0", "mean"] = "rank0"

@@ -19,6 +19,12 @@ def contradictions(config: TrainConfig) -> Iterator[Fault]:
         yield fault
     if fault := unfit_measurement(config.freeze_norms or "", config.recalibrate, config.ema_buffers):
         yield fault
+    if config.norm_mode != "frozen" and config.freeze is None:
+        yield Fault(
+            argument="norm_mode",
+            problem=f"{config.norm_mode!r} says what becomes of the norms in what is frozen, and nothing is",
+            cure=("Leave it out, or say what is: ", Setting("freeze", "layer1.*"), "."),
+        )
     if config.ema_buffers != "average" and config.ema_decay == 0:
         yield Fault(
             argument="ema_buffers",

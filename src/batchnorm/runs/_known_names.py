@@ -35,7 +35,7 @@ def unknown_name(option: str, value: str, model: str) -> Fault | None:
 
     Example:
         >>> print(unknown_name("data", "fashion", "MLP").text())
-        data: expected fashion-mnist-mini, fashion-mnist, the path of a folder or a .npz file, or ...
+        data: expected fashion-mnist-mini, fashion-mnist, cifar10, the path of a folder or a .npz file, ...
         >>> unknown_name("norm", "frozen", "nets:small"), unknown_name("epochs", "three", "MLP")
         (None, None)
     """

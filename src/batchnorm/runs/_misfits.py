@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args, get_origin
 from ..data import read_image_size
 from ..errors import Fault, InputError, Setting, Words, did_you_mean
 from ..functional import check_route
+from ._frozen_names import FROZEN_NAMES, unfit_names
 from ._known_names import unknown_name
 from ._late_freezing import EXPECTED, unfit_freezing
 from ._ranges import RANGES
@@ -63,6 +64,10 @@ def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
         return unfit_moments(value)
     if name == "freeze_norms":
         return unfit_freezing(value)
+    if name == "freeze":
+        return unfit_names(value)
+    if name == "init" and not value.strip():
+        return Fault(argument="init", expected=_IN_WORDS["init"], got=_shown(value))
     if name == "image_size":
         return _unfit_size(value)
     return _unfit_arguments(value) if name == "model_args" else None
@@ -129,6 +134,8 @@ _IN_WORDS = {
     "model_args": "dict of names and values, such as {'width': 8}",
     "moments": "the text of a source of moments, such as 'ghost:32'",
     "freeze_norms": EXPECTED,
+    "freeze": FROZEN_NAMES,
+    "init": "a run's folder, a file with a state_dict, timm:NAME or torchvision:NAME",
 }
 _BY_THE_DATA = ("follows from the data", "Leave it out.")
 _AN_OPTION = ("is an option of the training, not a further argument of the net", "Pass it as the option of that name.")

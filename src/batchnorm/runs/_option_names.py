@@ -12,6 +12,11 @@ Config = TypeVar("Config")
 _OTHERS: dict[str, str] = {
     "model": "arch architecture backbone net network model_name",
     "model_args": "model_kwargs net_args net_kwargs",
+    "init": "finetune finetune_from init_from initial_checkpoint initial_weights load_from pretrained "
+    "pretrained_weights weights",
+    "freeze": "freeze_at freeze_backbone freeze_layers freeze_params freeze_parameters frozen "
+    "frozen_layers frozen_stages",
+    "norm_mode": "bn_mode bn_train_mode frozen_norms",
     "norm": "norm_layer norm_type normalization",
     "activation": "act act_layer activation_fn activation_function nonlinearity",
     "data": "data_dir data_path dataset dataset_name",
@@ -46,7 +51,7 @@ _OTHERS: dict[str, str] = {
     "route": "backend implementation kernel",
     "moments": "moment_source source_of_moments statistics stats",
     "refresh": "refresh_every refresh_steps",
-    "freeze_norms": "bn_frozen freeze freeze_bn freeze_norm frozen_bn norm_eval",
+    "freeze_norms": "bn_frozen freeze_bn freeze_norm frozen_bn norm_eval",
     "sync_bn": "sync_batchnorm sync_batch_norm syncbn synchronize_bn use_sync_bn",
     "bn_buffers": "broadcast_buffers dist_bn distribute_bn reduce_bn",
     "deterministic": "determinism",

@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from .. import data
-from ..data import DatasetInfo, ImageOptions, Source, Split, SplitName, data_path, open_source, reads_as_path
+from ..data import (
+    DatasetInfo,
+    FolderSource,
+    ImageOptions,
+    Source,
+    Split,
+    SplitName,
+    data_path,
+    open_source,
+    reads_as_path,
+)
 from ..errors import ForPython, InputError, InputTypeError, Setting, its_type
 from ..files import one_line
 from ..models import described, own_code
@@ -183,7 +193,7 @@ def _made(function: Callable[[], Any], name: str, argument: str) -> Any:
 
 def _checked(given: Any, argument: str, where: str = "") -> Source:
     """Return a caller's own data set, checked as far as it is known before it is loaded."""
-    if isinstance(given, OwnSource) or any(given is source for source in data.available()):
+    if isinstance(given, OwnSource | FolderSource) or any(given is source for source in data.available()):
         source: Source = given
         return source
     missing = [member for member in _MEMBERS if not hasattr(given, member)]

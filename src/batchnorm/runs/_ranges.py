@@ -26,6 +26,11 @@ NOT_NEGATIVE: tuple[str, Callable[[float], bool]] = (
     lambda value: 0 <= value <= LARGEST,
 )
 
+
+def _is_rate(value: float | str) -> bool:
+    return value == "auto" if isinstance(value, str) else POSITIVE[1](value)
+
+
 # Field -> what is expected, in words and as a test. NaN fails every comparison, so it fails every row.
 RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "epochs": _whole(1),
@@ -38,7 +43,7 @@ RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     ),
     "cache_size": NOT_NEGATIVE,
     "workers": _whole(0, 1024),
-    "lr": POSITIVE,
+    "lr": ("a finite number above 0, or 'auto'", _is_rate),
     "momentum": _within(0, 1),
     "weight_decay": NOT_NEGATIVE,
     "warmup": _within(0, 1),

@@ -12,12 +12,16 @@ from typing import TypeVar
 
 from ..errors import ForPython, InputError, Setting, Words, did_you_mean
 from ..files import as_path, atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
-from ..records import EpochRecord, TrainResult, from_json, to_json
+from ..records import EpochRecord, Initialization, LRRangeTest, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
 from ._metrics import csv_of, lines_of
 from ._safetensors import PICKLES
 
 Kept = TypeVar("Kept", EpochRecord, TrainResult)
+
+
+CONFIG, SPLIT = "config.toml", "split.csv"
+"""What a run was asked for, and which images of a folder it was trained on and tested by."""
 
 
 class RunFolder:
@@ -39,17 +43,21 @@ class RunFolder:
 
     def __init__(self, path: Path | str, argument: str = "run") -> None:
         self.path = as_path(path, argument)
-        self.config = self.path / "config.toml"
+        self.config = self.path / CONFIG
+        self.split = self.path / SPLIT
         self.metrics = self.path / "metrics.jsonl"
         self.metrics_table = self.path / "metrics.csv"
         self.model = self.path / "model.safetensors"
         self.checkpoint = self.path / "last.ckpt"
         self.result = self.path / "result.json"
         self.recalibration = self.path / "recalibration.json"
+        self.rates = self.path / "lr_range_test.json"
+        self.initialization = self.path / "initialization.json"
         self.folded = self.path / "folded.safetensors"
         self.former_model = self.path / "model.before-recalibration.safetensors"
         models = (self.model, self.former_model, self.folded, self.checkpoint)
-        self.files = (*models, self.config, self.metrics, self.metrics_table, self.result, self.recalibration)
+        texts = (self.config, self.split, self.metrics, self.metrics_table, self.result, self.recalibration)
+        self.files = (*models, *texts, self.rates, self.initialization)
 
     @classmethod
     def plan(cls, path: Path | str) -> "RunFolder":
@@ -85,8 +93,12 @@ class RunFolder:
         return path if not path.exists() else next(other for other in taken if not other.exists())
 
     @contextlib.contextmanager
-    def created(self, config: TrainConfig) -> Iterator[None]:
+    def created(self, config: TrainConfig, split: bytes | None = None) -> Iterator[None]:
         """Make the folder, write the config into it, and hold it against other processes for the time of the block.
+
+        Args:
+            config: what was asked for.
+            split: which images of a folder are trained on, and which are for testing; `None`: that is known otherwise.
 
         Raises:
             InputError: another process was faster.
@@ -102,6 +114,9 @@ class RunFolder:
             sync_folder(place.parent)
         with self.held():
             self._refuse_files()
+            if split is not None:  # first: what has a config is a run
+                with atomic_write(self.split) as file:
+                    file.write(split)
             with atomic_write(self.config, "w") as file:
                 file.write(write_config(config))
             yield
@@ -221,6 +236,16 @@ class RunFolder:
             return []
         lines = enumerate(_read(self.metrics).splitlines(), 1)
         return [_record(f"{self.metrics}, line {number}", line, EpochRecord) for number, line in lines]
+
+    def write_rates(self, record: LRRangeTest) -> None:
+        """Write how the run's learning rate was found."""
+        with atomic_write(self.rates, "w") as file:
+            file.write(to_json(record, lines=True))
+
+    def write_initialization(self, record: Initialization) -> None:
+        """Write what the net took of the weights that the run was started with."""
+        with atomic_write(self.initialization, "w") as file:
+            file.write(to_json(record, lines=True))
 
     def write_result(self, result: TrainResult) -> None:
         """Write the result; a run that has one is finished."""

@@ -1,11 +1,14 @@
 """Which data does a training read, and by which name does its run remember them?"""
 
+from dataclasses import replace
 from pathlib import Path
 
-from ..data import Source, data_path
+from ..data import FolderSource, Source, data_path, height_and_width
 from ..errors import InputError
+from ..progress import Watcher
 from ..runs import (
     ANY_SOURCE,
+    SPLIT,
     OwnData,
     TrainConfig,
     image_options,
@@ -30,6 +33,26 @@ def given_data(config: TrainConfig, source: Source | str | None) -> tuple[Source
     return found, OwnData(found.info.name) if data_path(given) else given
 
 
+def as_read(config: TrainConfig, found: Source) -> TrainConfig:
+    """Return the config with what the files of a folder decided, so that others which are added later change nothing.
+
+    Example:
+        >>> from batchnorm.data import get
+        >>> as_read(TrainConfig(), get("fashion-mnist-mini")) == TrainConfig()
+        True
+    """
+    if not isinstance(found, FolderSource):
+        return config
+    height, width = height_and_width(found.info.image_size)
+    size = height if height == width else f"{width}x{height}"
+    return replace(config, image_size=size, channels=found.info.in_channels)
+
+
+def heard(found: Source, watcher: Watcher) -> Source:
+    """Let a watcher hear what is to be known of a folder's images."""
+    return found.telling(watcher.note) if isinstance(found, FolderSource) else found
+
+
 def data_of_run(config: TrainConfig, source: Source | str | None, split: Path | None = None) -> Source:
     """Return the data of a run that goes on, if they are not others than those that it was started with.
 
@@ -44,10 +67,20 @@ def data_of_run(config: TrainConfig, source: Source | str | None, split: Path | 
     options = image_options(config)
     if source is None:
         typed = config.data if ":" in config.data else ANY_SOURCE
-        return source_in_file(config.data, typed=typed, options=options, split=split)
-    found = source_of(source, "source", options, split)
+        return _as_kept(source_in_file(config.data, typed=typed, options=options, split=split))
+    given = source.info.name if isinstance(source, FolderSource) else source
+    found = _as_kept(source_of(given, "source", options, split))
     if ":" not in config.data and not is_path(config.data) and found.info.name != config.data:
         raise InputError(
             argument="source", expected=f"the data of this run, {config.data!r}", got=repr(found.info.name)
+        )
+    return found
+
+
+def _as_kept(found: Source) -> Source:
+    if isinstance(found, FolderSource) and not found.listing.kept:
+        raise InputError(
+            f"{SPLIT} is gone from the run's folder, which said on which images of {found.info.name} it was trained",
+            cure="Put it back, or train anew.",
         )
     return found

@@ -38,6 +38,10 @@ def final_test(course: Course) -> TrainResult:
         frozen=job.frozen.names if job.frozen else (),
         frozen_since=job.frozen.since if job.frozen else None,
         processes=job.ranks.size,
+        init=job.config.init,
+        freeze=job.config.freeze,
+        norm_mode=job.parts.mode if job.parts else None,
+        untrained=job.parts.numbers(job.model) if job.parts else 0,
         kept_epoch=None if job.kept is None else shipped.epoch,
         lengthened=tuple(job.lengthened),
     )

@@ -11,24 +11,30 @@ from ..progress import Watcher, training_shown
 from ..ranks import on, one_per_machine_first
 from ..records import EpochRecord, TrainResult
 from ..runs import (
+    SPLIT,
     ModelCard,
     RunFolder,
     TrainConfig,
+    file_for_all,
     name_of,
     norm_in_file,
+    settled_init,
     torch_settings,
 )
 from ._checkpoint import Checkpoint
 from ._course import Course
-from ._data_given import data_of_run, given_data
-from ._for_all import checkpoint_for_all, config_for_all
+from ._data_given import as_read, data_of_run, given_data, heard
+from ._for_all import checkpoint_for_all, config_for_all, initial_for_all
 from ._given import check_given, tells_options
 from ._going_on import name_in_run, refuse_older
+from ._initialized import write_initialization
 from ._job import Job
 from ._longer import keep_longer, lengthened
 from ._loop import run_course
+from ._lr_range_options import LRRangeOptions
 from ._messages import what_differs
-from ._preparation import in_hand, prepare
+from ._preparation import in_hand, prepared
+from ._range_test import take_found_lr
 from ._room import check_room_to_go_on, folder_made, planned
 from ._together import training_together
 
@@ -102,15 +108,25 @@ def fit(
         with one_per_machine_first(ranks):
             found, called = given_data(given, source)
         # The options that are saved are those that were effective.
-        config = replace(given, model=name_of(model) or given.model, data=called)
+        init = None if given.init is None else settled_init(given.init)
+        config = as_read(replace(given, model=name_of(model) or given.model, data=called, init=init), found)
         folder = planned(out, overwrite=overwrite) if ranks.first else None
         with torch_settings(config) as device, contextlib.ExitStack() as held:
             told = held.enter_context(training_shown(watcher, progress=progress and ranks.first))
             with ranks.telling(), ranks.reaching():
                 on(ranks, device)
-                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+                objects = in_hand(model=model, source=source)
+                initial = initial_for_all(ranks, config.init)
+                job = held.enter_context(
+                    prepared(config, device, model, heard(found, told), ranks, objects=objects, initial=initial)
+                )
+            rates = take_found_lr(Course(job, None, stop, told), LRRangeOptions()) if config.lr == "auto" else None
+            with ranks.telling(), ranks.reaching():
                 if folder:
                     held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
+                    write_initialization(folder, job)
+                    if rates:
+                        folder.write_rates(rates)
             result = run_course(Course(job, folder, stop, told))
             return Trained(job.best, job.card, result, tuple(job.history))
 
@@ -165,20 +181,31 @@ def resume(
             tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
             epochs=config.epochs if epochs is None else epochs,
         )
-        with one_per_machine_first(ranks):
-            found = data_of_run(config, source)
+        with (
+            file_for_all(ranks, lambda: RunFolder.open(run).config, beside=(SPLIT,)) as beside,
+            one_per_machine_first(ranks),
+        ):
+            split = RunFolder(beside.parent).split
+            found = data_of_run(config, source, split if split.is_file() else None)
         with (
             torch_settings(config) as device,
             folder.held() if folder else contextlib.nullcontext(),
             training_shown(watcher, progress=progress and ranks.first) as told,
+            contextlib.ExitStack() as held,
         ):
             with ranks.telling(), ranks.reaching():
                 on(ranks, device)
                 checkpoint = checkpoint_for_all(ranks, folder)
-                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
+                objects = in_hand(model=model, source=source)
+                initial = None if checkpoint else initial_for_all(ranks, config.init)
+                job = held.enter_context(
+                    prepared(config, device, model, heard(found, told), ranks, objects=objects, initial=initial)
+                )
                 longer = checkpoint if epochs is None else lengthened(job, checkpoint)
                 if checkpoint and longer:
                     _go_on(job, folder, longer, checkpoint, told)
+                elif folder:
+                    write_initialization(folder, job)
                 if folder:
                     check_room_to_go_on(job, folder)
                     if epochs is not None:

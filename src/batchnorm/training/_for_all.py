@@ -7,13 +7,14 @@ what it tells.
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import torch
 
-from ..ranks import Ranks
+from ..models import is_in_zoo
+from ..ranks import Ranks, one_per_machine_first
 from ..records import TrainResult, from_json, to_json
-from ..runs import OwnData, RunFolder, TrainConfig, load_model, pickle_bytes
+from ..runs import Initial, OwnData, RunFolder, TrainConfig, load_model, pickle_bytes, read_initial
 from ._checkpoint import Checkpoint, checkpoint_bytes, checkpoint_of
 from ._course import Course
 from ._going_on import is_of_shorter, last_checkpoint
@@ -28,6 +29,29 @@ def config_for_all(ranks: Ranks, read: Callable[[], TrainConfig]) -> TrainConfig
     told = ranks.from_first(lambda: json.dumps(asdict(read())).encode())
     values = json.loads(told)
     return TrainConfig(**{**values, "data": OwnData(values["data"])})
+
+
+def initial_for_all(ranks: Ranks, init: str | None) -> Initial | None:
+    """Return the weights that a training starts with; None where it starts with random ones.
+
+    The first process reads a file; what a library has in its cache, or fetches, each finds by itself.
+
+    Raises:
+        InputError: there are none, or they cannot be read or fetched.
+        RankError: the first process failed, or cannot be reached.
+    """
+    if init is None:
+        return None
+    if ranks.size == 1 or is_in_zoo(init):
+        with one_per_machine_first(ranks):
+            return read_initial(init)
+    told = ranks.from_first((lambda: pickle_bytes(_plain(read_initial(init)))) if ranks.first else None)
+    return Initial(**torch.load(io.BytesIO(told), map_location="cpu", weights_only=True))
+
+
+def _plain(initial: Initial) -> dict[str, object]:
+    """The parts of what was read; the tensors as they are, where `asdict` would copy them."""
+    return {entry.name: getattr(initial, entry.name) for entry in fields(Initial)}
 
 
 def checkpoint_for_all(ranks: Ranks, folder: RunFolder | None) -> Checkpoint | None:

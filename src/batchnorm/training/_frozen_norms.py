@@ -127,14 +127,8 @@ def _share_of_the_beginning(norm: nn.Module, steps: int) -> float:
     return float(not batches) if momentum is None else float((1 - momentum) ** batches)
 
 
-def frozen_at_first(net: nn.Module, config: TrainConfig) -> tuple[str, ...]:
-    """Name the norms that are frozen in the first step already."""
-    text = config.freeze_norms
-    return () if text is None or FreezeRule.of(text).after else names_to_freeze(net, text)
-
-
-def freeze_trial(net: nn.Module, names: tuple[str, ...]) -> None:
-    """Freeze these norms in a net that is to be thrown away, or put back.
+def freeze_trial(net: nn.Module, names: tuple[str, ...], option: str) -> None:
+    """Freeze these norms, which an option names, in a net that is to be thrown away, or put back.
 
     Raises:
         InputError: they cannot be frozen.
@@ -144,7 +138,7 @@ def freeze_trial(net: nn.Module, names: tuple[str, ...]) -> None:
     try:
         FrozenNorms(names).hold(net)
     except (InputError, RefusedError) as error:
-        raise InputError(("these norms cannot be frozen: ", words_of(error)), argument="freeze_norms") from error
+        raise InputError(("these norms cannot be frozen: ", words_of(error)), argument=option) from error
 
 
 def _is_in(norms: set[nn.Module], norm: nn.Module, _: str) -> bool:

@@ -1,5 +1,7 @@
 """A training: the parts that move and those that do not, what is kept of it, and how it goes on."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,11 +15,12 @@ from ..data import Batches, Share, Source
 from ..errors import InputError, Setting
 from ..files import in_short
 from ..ranks import Ranks
-from ..records import EpochRecord, TrainResult
+from ..records import EpochRecord, Initialization, TrainResult
 from ..runs import MAY_DIFFER, ModelCard, RecalibrationImages, RunFolder, TrainConfig
 from ._checkpoint import Checkpoint, Position
 from ._fitting_states import check_own_states, check_states
 from ._frozen_norms import FrozenNorms
+from ._frozen_parts import FrozenParts
 from ._own_states import OwnState, go_on, own_state, states_of_others
 from ._refreshes import Refreshes
 
@@ -28,6 +31,9 @@ BEFORE = {
     "refresh": None,
     "ema_buffers": "average",
     "freeze_norms": None,
+    "init": None,
+    "freeze": None,
+    "norm_mode": "frozen",
     "accumulate": 1,
     "sync_bn": False,
     "bn_buffers": "rank0",
@@ -47,10 +53,12 @@ class Job:
 
     `ranks` are the processes that do it together; while they do, `data_parallel` calls the net and averages gradients.
     `in_hand` names the arguments by which the caller handed over objects, which no command line can name. By
-    `average_images` the average's statistics are measured wherever it is judged; `None` where they are not. `run` is
-    where the first process writes, of which all speak. `kept` has the weights of the best epoch so far, where that
-    one's net is to be shipped: `final`, once all epochs are done. `lengthened` are the steps after which it went on for
-    longer than planned; `standing` is the result of the shorter training, whose model stays until this one is tested.
+    `average_images` the average's statistics are measured wherever it is judged; `None` where they are not. `parts` are
+    not trained; by `parts_images` the statistics of their norms are measured before the first step, if they are.
+    `initialization` says what the net took of somebody's weights, if it has just been given such. `run` is where the
+    first process writes, of which all speak. `kept` has the weights of the best epoch so far, where that one's net is
+    to be shipped: `final`, once all epochs are done. `lengthened` are the steps after which it went on for longer than
+    planned; `standing` is the result of the shorter training, whose model stays until this one is tested.
     """
 
     config: TrainConfig
@@ -71,6 +79,9 @@ class Job:
     refreshes: Refreshes | None = None
     frozen: FrozenNorms | None = None
     average_images: RecalibrationImages | None = None
+    parts: FrozenParts | None = None
+    parts_images: RecalibrationImages | None = None
+    initialization: Initialization | None = None
     run: RunFolder | None = None
     kept: nn.Module | None = None
     final: nn.Module | None = None
@@ -99,10 +110,21 @@ class Job:
 
     def freeze_if_due(self) -> None:
         """Freeze the norms that are to stand still from here on; what is to be measured before has to be, first."""
+        if self.parts is not None and self.parts.still is not None:
+            self.parts.still.hold(self.model, self.best)
         if self.frozen is None or self.steps_done < self.frozen.since:
             return
         if not self.frozen.since or self.refreshes is None or self.refreshes.are_over(self.position.refreshes):
             self.frozen.hold(self.model, self.best)
+
+    @contextmanager
+    def released_at_the_end(self) -> Iterator[None]:
+        """Let the norms go that are frozen in the block when it ends: it is a state of the training."""
+        with ExitStack() as held:
+            for frozen in (self.parts.still if self.parts else None, self.frozen):
+                if frozen is not None:
+                    held.enter_context(frozen.released_at_the_end())
+            yield
 
     def precision(self) -> torch.autocast:
         """Return the context in which a training pass runs."""

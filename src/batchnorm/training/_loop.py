@@ -21,6 +21,7 @@ from ._judged import judged
 from ._kept import keep_if_best, take_kept
 from ._left_alone import saved_if_left_alone, says_how_to_go_on
 from ._messages import announce
+from ._parts_measured import measure_parts
 from ._population import measure_if_due
 from ._saving import save, saved_if_stopped, stop_if_agreed, stop_if_asked
 from ._shipped import take_shipped
@@ -51,7 +52,9 @@ def _trained(course: Course) -> TrainResult:
     result, job.standing = result_for_all(course)
     if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
         stop_if_asked(course)
-    with job.frozen.released_at_the_end() if job.frozen else contextlib.nullcontext():
+    with job.released_at_the_end():
+        with saved_if_stopped(course):
+            measure_parts(course)
         job.freeze_if_due()
         with synchronized(job.model, job.config), data_parallel(job), saved_if_left_alone(course):
             while job.position.epoch < job.config.epochs:
@@ -86,14 +89,16 @@ def _train_epoch(course: Course) -> None:
     job.model.train()
     _measure_if_due(course)
     job.freeze_if_due()
-    for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share):
-        take_step(course, images, labels)
-        _measure_if_due(course)
-        job.freeze_if_due()
-        here.epoch_seconds = before + time.perf_counter() - start
-        speed = here.seen / here.epoch_seconds
-        course.watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
-        stop_if_agreed(course)
+    batches = job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share)
+    with contextlib.closing(batches):  # what reads ahead ends with the epoch, whatever ends it
+        for images, labels in batches:
+            take_step(course, images, labels)
+            _measure_if_due(course)
+            job.freeze_if_due()
+            here.epoch_seconds = before + time.perf_counter() - start
+            speed = here.seen / here.epoch_seconds
+            course.watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
+            stop_if_agreed(course)
 
 
 def _measure_if_due(course: Course) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..errors import Fault, InputError
+from ..errors import Fault, InputError, Setting
 
 FEWEST_STEPS = 20
 """Below that, half a decade lies between two steps, and a smoothed loss is of nothing but its beginning."""
@@ -48,9 +48,8 @@ class LRRangeOptions:
             if not _is_number(value) or not 0 < value <= 1e6:
                 return Fault(argument=name, expected="a number above 0 and at most 1e6", got=repr(value))
         if self.lr_max < 10 * self.lr_min:
-            return Fault(
-                argument="lr_max", expected=f"at least 10 times lr_min ({self.lr_min:g})", got=f"{self.lr_max:g}"
-            )
+            expected = ("at least 10 times ", Setting("lr_min"), f" ({self.lr_min:g})")
+            return Fault(argument="lr_max", expected=expected, got=f"{self.lr_max:g}")
         return None
 
     def _unfit_steps(self) -> Fault | None:

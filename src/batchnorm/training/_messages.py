@@ -7,8 +7,8 @@ import torch
 from ..data import Share
 from ..errors import Fault, Sentence, Setting, Words
 from ..models import file_may_name
-from ..progress import FreezingPlan, Plan, PopulationPlan
-from ..runs import RunFolder, is_named
+from ..progress import FreezingPlan, PartsPlan, Plan, PopulationPlan
+from ..runs import RunFolder, is_named, is_path
 from ._checkpoint import Checkpoint
 from ._course import Course
 from ._frozen_norms import notes_on_freezing
@@ -33,6 +33,8 @@ def announce(course: Course) -> None:
             population=_population(job),
             freezing=_freezing(job),
             batches_per_step=job.config.accumulate,
+            initialization=job.initialization,
+            parts=_parts(job),
         )
     )
     if job.train.left_out:
@@ -44,7 +46,7 @@ def announce(course: Course) -> None:
         watcher.note(
             f"the average's statistics are measured on {job.average_images.count:,} training images at each epoch's end"
         )
-    for told in notes_on_freezing(job.model, job.frozen if job.steps_done == 0 else None):
+    for told in _notes_on_freezing(job) if job.steps_done == 0 else ():
         watcher.note(told)
     seen = job.config.batch_size if job.config.sync_bn else Share(0, job.ranks.size).count(job.config.batch_size)
     for note in notes_on_moments(job.model, job.config, len(job.train) * job.config.epochs, seen):
@@ -55,10 +57,28 @@ def announce(course: Course) -> None:
         )
 
 
+def _notes_on_freezing(job: Job) -> Iterator[str]:
+    yield from notes_on_freezing(job.model, job.frozen)
+    if job.parts is None:
+        return
+    if job.config.init is None and "model" not in job.in_hand and file_may_name(job.config.model):
+        yield "what is not trained keeps the random weights that it begins with: the net is not started with others"
+    if job.parts_images is None:
+        yield from notes_on_freezing(job.model, job.parts.still)
+
+
 def _freezing(job: Job) -> FreezingPlan | None:
     if job.frozen is None:
         return None
     return FreezingPlan(job.frozen.names, job.frozen.since, steps=len(job.train) * job.config.epochs)
+
+
+def _parts(job: Job) -> PartsPlan | None:
+    if job.parts is None or job.config.freeze is None:
+        return None
+    measured = job.parts_images is not None and job.parts.still is not None and not job.steps_done
+    images = job.parts_images.count if job.parts_images and measured else None
+    return PartsPlan(job.config.freeze, job.parts.numbers(job.model), job.parts.norms, job.parts.mode, images)
 
 
 def _population(job: Job) -> PopulationPlan | None:
@@ -123,7 +143,7 @@ def resuming(job: Job, folder: RunFolder) -> Words:
         own = "".join(f", {name}=..." for name in job.in_hand)
         return f"batchnorm.training.resume({str(folder.path)!r}{own})"
     model = None if file_may_name(job.config.model) else job.config.model
-    source = None if is_named(job.config.data) else str(job.config.data)
+    source = None if is_named(job.config.data) or is_path(job.config.data) else str(job.config.data)
     return folder.resuming(model, source)
 
 

@@ -11,7 +11,7 @@ from ..nn import set_moments
 from ..norms import is_norm
 from ..runs import TrainConfig
 from ..transaction import original
-from ._frozen_norms import frozen_at_first
+from ._frozen_parts import frozen_at_first
 
 DEFAULT = "batch"
 """Leaves an own net the sources that it came with."""

@@ -1,25 +1,30 @@
 """Everything that a training needs, found and proved before its first step."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from .. import data
-from ..data import Batches, Normalization, Share, Source, as_image_size
+from ..data import Batches, FolderSource, Normalization, Share, Source, as_image_size
 from ..errors import InputError
 from ..models import OwnNorm, build, names_own_norm
 from ..ranks import Ranks, one_per_machine_first
-from ..runs import ModelCard, TrainConfig, augmentation_of, evaluation_batches
+from ..runs import Initial, ModelCard, TrainConfig, augmentation_of, evaluation_batches, take_initial
+from ..transaction import all_or_nothing, all_steps
 from ._alike import check_options_alike
 from ._as_it_came import as_it_came_if_refused
 from ._frozen_norms import frozen_norms_of
+from ._frozen_parts import FrozenParts, frozen_parts_of
 from ._job import Job
 from ._kept import place_to_keep
 from ._moments import take_moments
 from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._own_states import draw_apart
-from ._proof import prove_takes, take_route
+from ._proof import give_shapes, prove_takes, take_route
 from ._proof_of_shares import prove_shares
 from ._refreshes import population_of, refreshes_of
 
@@ -29,6 +34,26 @@ def in_hand(**given: object) -> tuple[str, ...]:
     return tuple(name for name, value in given.items() if value is not None and not isinstance(value, str))
 
 
+@contextmanager
+def prepared(
+    config: TrainConfig,
+    device: torch.device,
+    model: nn.Module | str | None,
+    source: Source,
+    ranks: Ranks,
+    *,
+    objects: tuple[str, ...],
+    initial: Initial | None,
+) -> Iterator[Job]:
+    """Give a training that can begin; what is a state of the training alone ends with the block. See `prepare`."""
+    job = prepare(config, device, model, source, objects, ranks, initial)
+    try:
+        yield job
+    finally:
+        if job.parts is not None:
+            job.parts.give_back(job.model, job.best)
+
+
 def prepare(
     config: TrainConfig,
     device: torch.device,
@@ -36,6 +61,7 @@ def prepare(
     source: Source,
     objects: tuple[str, ...] = (),
     ranks: Ranks | None = None,
+    initial: Initial | None = None,
 ) -> Job:
     """Build the net, prove that it takes the images, read them, set up the rule.
 
@@ -46,6 +72,7 @@ def prepare(
         source: the data.
         objects: see `Job.in_hand`.
         ranks: the processes that train together, each of which calls this; `None`: this one alone.
+        initial: the weights that the net starts with; `None`: its own.
 
     Raises:
         InputError: the data or the net cannot be used.
@@ -61,12 +88,22 @@ def prepare(
             got=str(config.shift),
         )
     net, arguments = _net(config, model, source)
-    with as_it_came_if_refused(net):
+    with as_it_came_if_refused(net), all_or_nothing() as undo:
         take_route(net, config)
         take_moments(net, config)
         net.to(device)
+        give_shapes(net, source, config, device)
+        parts = frozen_parts_of(net, config)
+        if parts is not None:
+            undo.add(partial(parts.give_back, net))
+            parts.take(net)
         prove_takes(net, source, config, device)
-        job = _job(config, device, net, arguments, source, objects, ranks)
+        taken = None
+        if initial is not None:
+            undo.add(*all_steps(net))
+            taken = take_initial(net, initial, source.info.classes)
+        job = _job(config, device, net, arguments, source, objects, ranks, parts)
+        job.initialization = taken
         prove_shares(net, job.train, config, device, ranks)
     draw_apart(ranks, config.seed)
     return job
@@ -80,6 +117,7 @@ def _job(
     source: Source,
     objects: tuple[str, ...],
     ranks: Ranks,
+    parts: FrozenParts | None,
 ) -> Job:
     """Read the images, and put all together that trains a net which can be trained."""
     if config.channels_last:
@@ -97,6 +135,7 @@ def _job(
         normalization=normalization,
         data=source.info.name,
         moments=config.moments,
+        fit="crop" if isinstance(source, FolderSource) else "pad",
     )
     if len(train) < 2:
         raise InputError(
@@ -132,6 +171,8 @@ def _job(
         in_hand=objects,
         refreshes=refreshes_of(net, batches, config, frozen, share),
         frozen=frozen,
+        parts=parts,
+        parts_images=population_of(batches, config, share) if config.norm_mode == "recalibrate" else None,
         average_images=population_of(batches, config, share) if config.ema_buffers == "recalibrate" else None,
         kept=place_to_keep(net, config, len(val)),
     )

@@ -15,7 +15,8 @@ from ..nn import set_moments, set_route
 from ..runs import TrainConfig
 from ..statistics import recalibrate
 from ..transaction import copied, transaction
-from ._frozen_norms import freeze_trial, frozen_at_first, names_to_freeze
+from ._frozen_norms import freeze_trial, names_to_freeze
+from ._frozen_parts import frozen_at_first, frozen_by_option, still_from_the_start
 from ._moments import fewest_images, reads_population
 from ._other_sizes import other_size
 from ._synchronized import synchronized, tried_alone
@@ -44,14 +45,10 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
         InputError: the net refuses the images' shape, or a batch of this size, gives another number of classes, has
             nothing to train, nothing to average, to recalibrate or to fold.
     """
-    info = source.info
-    wanted = f"{info.name}: images of {'x'.join(map(str, info.image_shape))}, {len(info.classes)} classes"
-    count = fewest_images(net, config)
-    images = torch.randn((count, *info.image_shape), device=device)
-    with _told_why(net, config, images, wanted):
-        _give_shapes(net, config, images)
-    if config.freeze_norms is not None:
-        _prove_freezes(net, config, images, wanted)
+    info, wanted = source.info, _wanted(source)
+    images = _images(net, source, config, device)
+    count = len(images)
+    _prove_freezes(net, config, images, wanted)
     with _told_why(net, config, images, wanted):
         outputs = forward_of(net, config, images)
     got = tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else type(outputs).__name__
@@ -79,6 +76,9 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
     if measured or reads_population(net, without=frozen_at_first(net, config)):
         with torch.no_grad(), precision_of(config, device), trial_of(net, config) as trial:
             _prove_recalibrates(trial, laid_out(images, config), config)
+    if config.norm_mode == "recalibrate":
+        with torch.no_grad(), precision_of(config, device), trial_of(net, replace(config, **UNFROZEN)) as trial:
+            _prove_measures(trial, laid_out(images, config))
     if config.fold:
         _prove_folds(net, config, laid_out(images, config))
     if not any(parameter.requires_grad for parameter in net.parameters()):
@@ -87,19 +87,34 @@ def prove_takes(net: nn.Module, source: Source, config: TrainConfig, device: tor
         )
 
 
+def give_shapes(net: nn.Module, source: Source, config: TrainConfig, device: torch.device) -> None:
+    """Let a lazy net see a batch; evaluation moves no statistics.
+
+    Raises:
+        InputError: it cannot take it.
+    """
+    if any(is_lazy(parameter) for parameter in net.parameters()):
+        images = _images(net, source, config, device)
+        with _told_why(net, config, images, _wanted(source)), torch.no_grad(), precision_of(config, device):
+            net.eval()(laid_out(images, config))
+
+
+def _wanted(source: Source) -> str:
+    info = source.info
+    return f"{info.name}: images of {'x'.join(map(str, info.image_shape))}, {len(info.classes)} classes"
+
+
+def _images(net: nn.Module, source: Source, config: TrainConfig, device: torch.device) -> torch.Tensor:
+    """Random numbers in the place of a small batch."""
+    return torch.randn((fewest_images(net, config), *source.info.image_shape), device=device)
+
+
 @contextlib.contextmanager
 def _told_why(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the caller's own net may raise anything
         raise _why_not(net, config, images, wanted, error) from error
-
-
-def _give_shapes(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
-    """Let a lazy net see a batch; evaluation moves no statistics."""
-    if any(is_lazy(parameter) for parameter in net.parameters()):
-        with torch.no_grad(), precision_of(config, images.device):
-            net.eval()(laid_out(images, config))
 
 
 def forward_of(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> object:
@@ -118,16 +133,22 @@ def laid_out(images: torch.Tensor, config: TrainConfig) -> torch.Tensor:
 
 
 def _prove_freezes(net: nn.Module, config: TrainConfig, images: torch.Tensor, wanted: str) -> None:
-    names, unfrozen = names_to_freeze(net, str(config.freeze_norms)), replace(config, freeze_norms=None)
-    with precision_of(config, images.device), trial_of(net, unfrozen) as trial:
-        freeze_trial(trial, names)
-        try:
-            trial(laid_out(images, config))
-        except Exception as error:  # the caller's own net may raise anything
-            with _told_why(net, unfrozen, images, wanted):  # where it cannot train at all, freezing is not at fault
-                forward_of(net, unfrozen, images)
-            said = f"the net cannot train with these norms frozen: its forward raised {type(error).__name__}: {error}"
-            raise InputError(said, argument="freeze_norms") from error
+    unfrozen = replace(config, freeze_norms=None, **UNFROZEN)
+    asked = {"freeze": still_from_the_start(net, config)}
+    if config.freeze_norms is not None:
+        asked["freeze_norms"] = names_to_freeze(net, config.freeze_norms)
+    for option, names in asked.items():
+        with precision_of(config, images.device), trial_of(net, unfrozen) as trial:
+            freeze_trial(trial, names, option)
+            try:
+                trial(laid_out(images, config))
+            except Exception as error:  # the caller's own net may raise anything
+                with _told_why(net, unfrozen, images, wanted):  # if it cannot train at all, freezing is not at fault
+                    forward_of(net, unfrozen, images)
+                said = (
+                    f"the net cannot train with these norms frozen: its forward raised {type(error).__name__}: {error}"
+                )
+                raise InputError(said, argument=option) from error
 
 
 def _prove_accumulates(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
@@ -168,6 +189,14 @@ def _prove_recalibrates(trial: nn.Module, images: torch.Tensor, config: TrainCon
         raise InputError(("this net cannot be recalibrated, leave it off: ", said), argument="recalibrate") from None
 
 
+def _prove_measures(trial: nn.Module, images: torch.Tensor) -> None:
+    try:
+        recalibrate(trial, [images])
+    except ValueError as error:
+        why = ("the statistics of this net's norms cannot be measured: ", words_of(error))
+        raise InputError(why, argument="norm_mode", cure=("Use ", Setting("norm_mode", "frozen"), ".")) from None
+
+
 def _prove_folds(net: nn.Module, config: TrainConfig, images: torch.Tensor) -> None:
     from ..surgery import fold
 
@@ -194,7 +223,8 @@ def trial_of(net: nn.Module, config: TrainConfig) -> Iterator[nn.Module]:
         except InputError:
             held.enter_context(transaction(net, scripts=True))
             trial = net
-        freeze_trial(trial, frozen_at_first(trial, config))
+        for option, names in frozen_by_option(trial, config).items():
+            freeze_trial(trial, names, option)
         held.enter_context(tried_alone(trial, config))
         yield _formatted(trial.train(), config)
 
@@ -203,6 +233,8 @@ def _formatted(net: nn.Module, config: TrainConfig) -> nn.Module:
     return net.to(memory_format=torch.channels_last) if config.channels_last else net  # type: ignore[call-overload]  # torch types only 4-D tensors
 
 
+UNFROZEN: dict[str, Any] = {"freeze": None, "norm_mode": "frozen"}
+"""Options of a training of all parts."""
 PLAIN: dict[str, Any] = {"route": "auto", "moments": "batch", "amp": "off", "channels_last": False}
 """Options by which a net may fail that can do without, and their values then."""
 

@@ -6,7 +6,8 @@ from torch import nn
 
 from ..data import Batches, Share
 from ..runs import RecalibrationImages, TrainConfig
-from ._frozen_norms import FrozenNorms, frozen_at_first
+from ._frozen_norms import FrozenNorms
+from ._frozen_parts import frozen_at_first
 from ._moments import reads_population
 
 POPULATION_IMAGES = 2_000

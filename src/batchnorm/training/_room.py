@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..data import FolderSource
 from ..errors import InputError
 from ..progress import Watcher
 from ..runs import RunFolder, in_place_of, plan_in_place_of
@@ -80,7 +81,8 @@ def folder_made(job: Job, folder: RunFolder, watcher: Watcher, *, overwrite: boo
     with contextlib.ExitStack() as held:
         if overwrite and (aside := held.enter_context(in_place_of(folder))):
             watcher.note(f"the run that was in {folder.path} lies in {aside} until this one ends")
-        held.enter_context(folder.created(job.config))
+        split = job.source.split_table() if isinstance(job.source, FolderSource) else None
+        held.enter_context(folder.created(job.config, split))
         yield
 
 

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+
+import numpy as np
 
 from ..records import Ending, RangeTestStep
 from ._lr_range_options import LRRangeOptions
@@ -41,7 +42,8 @@ def first_losses(steps: Sequence[RangeTestStep], options: LRRangeOptions) -> Fir
     """Return mean and standard deviation of the losses of the first tenth, as far as there are any."""
     count = max(3, options.steps // 10)
     losses = [step.loss for step in steps[:count] if step.loss is not None]
-    return FirstLosses(count, fmean(losses) if losses else math.nan, stdev(losses) if len(losses) > 1 else 0.0)
+    mean = float(np.mean(losses)) if losses else math.nan
+    return FirstLosses(count, mean, float(np.std(losses, ddof=1)) if len(losses) > 1 else 0.0)
 
 
 def suggested(steps: Sequence[RangeTestStep], ended: Ending, options: LRRangeOptions) -> Suggestion:
@@ -67,15 +69,18 @@ def suggested(steps: Sequence[RangeTestStep], ended: Ending, options: LRRangeOpt
         >>> f"{found.fallen:.3g} {found.lr:.3g}"
         '0.001 0.0005'
     """
-    finite = [step for step in steps if step.smoothed is not None]
     first = first_losses(steps, options)
-    if len(finite) <= first.count:
+    # The first smoothed losses are of few steps, and scatter.
+    curve = [(step.smoothed, step.lr) for step in steps[first.count :] if step.smoothed is not None]
+    if not curve:
         return Suggestion(problem=f"the loss rose from the start, at rates of {options.lr_min:g} already; begin lower")
-    curve = [(step.smoothed, step.lr) for step in finite if step.smoothed is not None]
     lowest, at = min(curve)
     fall = first.mean - lowest
     if fall <= _by_chance(first):
-        return Suggestion(problem=f"the loss fell at none of the rates from {finite[0].lr:g} up to {finite[-1].lr:g}")
+        return Suggestion(
+            problem=f"from {options.lr_min:g} up to {curve[-1][1]:g} the loss fell no further than by chance; "
+            "take more steps, or larger batches"
+        )
     if ended == "last rate" and at in [rate for _, rate in curve[-max(3, options.steps // 30) :]]:
         return Suggestion(problem=f"the loss still fell at the highest rate, {options.lr_max:g}; go higher")
     fallen = next(rate for smoothed, rate in curve if smoothed <= first.mean - FALLEN * fall)
@@ -83,7 +88,10 @@ def suggested(steps: Sequence[RangeTestStep], ended: Ending, options: LRRangeOpt
 
 
 def _by_chance(first: FirstLosses) -> float:
-    """How far a smoothed loss may come below the mean of the first ones although the net learns nothing."""
-    of_mean = 1 / math.sqrt(first.count)
-    of_smoothed = math.sqrt((1 - SMOOTHING) / (1 + SMOOTHING))
-    return ERRORS * first.spread * (of_mean + of_smoothed)
+    """How far the smoothed loss may come below the mean of the first ones although the net learns nothing.
+
+    The variance of the smoothed loss is (1 - b) / (1 + b) * (1 + b ** n) / (1 - b ** n) of a loss's behind n steps.
+    """
+    kept = SMOOTHING**first.count
+    of_smoothed = (1 - SMOOTHING) / (1 + SMOOTHING) * (1 + kept) / (1 - kept)
+    return ERRORS * first.spread * math.sqrt(1 / first.count + of_smoothed)

@@ -1,7 +1,7 @@
 """When are broken images left out, and when is a folder of images no data set because of them?"""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import InputError
@@ -10,6 +10,7 @@ from ._layout import named
 
 MOST = 0.01
 """Below this share of a part's images, broken ones are left out."""
+CURE = "Put them back as they were, or train anew with those that are there."
 SHOWN = 5
 """Of those that are left out, so many are named."""
 
@@ -44,15 +45,29 @@ def left_out(folder: Path, split: SplitName, pairs: Sequence[tuple[str, str]], b
     return f"{counted} and are left out: {names}"
 
 
-def refuse_gone(folder: Path, files: Sequence[Path]) -> None:
-    """Raise if files are not there any more.
+def refuse_gone(folder: Path, paths: Sequence[str]) -> None:
+    """Raise if images of a run are not there any more.
 
     Raises:
         InputError: one is not.
     """
-    gone = [file.relative_to(folder).as_posix() for file in files if not file.exists()]
-    if gone:
+    if gone := [path for path in paths if not (folder / path).exists()]:
         raise InputError(
-            f"{folder}: {len(gone):,} of {len(files):,} images are not there any more: {named(gone)}",
-            cure="Put them back, or train anew with those that are there.",
+            f"{folder}: {len(gone):,} of {len(paths):,} images of the run are not there any more: {named(gone)}",
+            cure=CURE,
+        )
+
+
+def refuse_changed(folder: Path, paths: Sequence[str], broken: Mapping[int, str], before: Collection[str]) -> None:
+    """Raise if images of a run cannot be read any more.
+
+    Raises:
+        InputError: one cannot, and could be read when the run began.
+    """
+    if places := [place for place in sorted(broken) if paths[place] not in before]:
+        names = named([paths[place] for place in places])
+        raise InputError(
+            f"{folder}: {len(places):,} of {len(paths):,} images of the run cannot be read any more: {names}; the "
+            f"first: {broken[places[0]]}",
+            cure=CURE,
         )

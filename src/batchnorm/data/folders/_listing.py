@@ -19,13 +19,15 @@ class Listing:
         classes: their names, sorted.
         files: path, relative to the set's folder, and class of each image, by part.
         drawn: whether the test images are drawn, not found as such.
-        kept: whether a run says which these are, and no look at the folder.
+        broken: paths of those that could not be read when a run began.
+        kept: whether a run says which images there are, and not the folder.
         notes: what is passed over, in words.
     """
 
     classes: tuple[str, ...]
     files: dict[SplitName, tuple[tuple[str, str], ...]]
     drawn: bool
+    broken: frozenset[str] = frozenset()
     kept: bool = False
     notes: tuple[str, ...] = ()
 

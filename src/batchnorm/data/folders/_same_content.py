@@ -2,13 +2,24 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from ...files import open_regular
+from ._layout import named
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+def shared(folder: Path, train: Sequence[str], test: Sequence[str]) -> str:
+    """Return what is said of test images that are training images, too; nothing if none is."""
+    same = same_content([folder / path for path in train], [folder / path for path in test])
+    if not same:
+        return ""
+    pairs = [" and ".join(file.relative_to(folder).as_posix() for file in pair) for pair in same]
+    count = "1 test image is a training image" if len(same) == 1 else f"{len(same):,} test images are training images"
+    return f"{count}, too, byte for byte, so that the test flatters: {named(pairs)}"
 
 
 def same_content(train: Iterable[Path], test: Iterable[Path]) -> list[tuple[Path, Path]]:

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import PIL
 import torch
-from PIL import features
 
 from ...files import in_short, open_regular
 from .._decoded import VERSION as DECODED_VERSION
@@ -79,6 +77,9 @@ def fingerprint_of(contents: Sequence[Content], channels: int, size: tuple[int, 
 
 def _decoders() -> list[str]:
     """The versions of all that has a part in what comes out of a file."""
+    import PIL
+    from PIL import features
+
     # Of torch's operators for images there is one for each kind of processor, which may round in their own ways.
     torch_ = f"torch {torch.__version__} {torch.backends.cpu.get_cpu_capability()}"
     libraries = [f"{name} {features.version(name)}" for name in LIBRARIES]

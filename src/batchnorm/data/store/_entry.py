@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import time
+import zipfile
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -66,14 +67,15 @@ def _about(files: Files) -> dict[str, object]:
 
 
 def read_table(file: IO[bytes]) -> dict[str, Any]:
-    """Return the table at the end of a file.
+    """Return the table at the end of a file, and with it where it begins.
 
     Raises:
         Exception: nearly any, if the file is damaged.
     """
+    begin = zipfile.ZipFile(file).infolist()[0].header_offset
     with np.lib.npyio.NpzFile(file, own_fid=False, allow_pickle=False) as archive:
         table: dict[str, Any] = {name: archive[name] for name in archive.files}
-    return {**table, "about": json.loads(str(table["about"]))}
+    return {**table, "about": json.loads(str(table["about"])), "begin": begin}
 
 
 class Entry:
@@ -102,12 +104,17 @@ class Entry:
             self.starts = np.concatenate([[0], np.cumsum(self.sizes.prod(1) * files.channels)])
             if not len(self.files) == len(self.sizes) == len(self.sums) or (self.sizes < 1).any():
                 raise ValueError("its table does not fit together")
+            if self.starts[-1] != table["begin"]:
+                raise ValueError("its beginning is cut off")
             # A copy of the descriptor stays open with the map, and with it the lock. The map is the process's own where
             # somebody writes into it: torch has no tensors that cannot be written to.
             self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-            if self.starts[-1] > len(self.map):
-                raise ValueError("it is cut off")
         self.checked = np.zeros(len(self.files), bool)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self.map)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process opens the file, as this one did."""

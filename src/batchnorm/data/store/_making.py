@@ -11,7 +11,7 @@ from ...files import atomic_write, hold
 from ._contents import Told
 from ._entry import Entry, write_entry
 from ._files import Files, Pixels
-from ._room import ENDING, NoRoomError, Room, images_folder, in_gigabytes
+from ._room import ENDING, NoRoomError, Room, images_folder, in_gigabytes, more_than, remove_unless_used
 from ._threads import in_order
 
 PAUSE = 0.1
@@ -37,11 +37,14 @@ def cached(files: Files, bound: int, workers: int, told: Told) -> Entry:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(path, told):
             entry = _opened(path, files) or _made(path, files, bound, workers, told)
+    if entry.size > bound:
+        del entry  # and with it the map, which holds the file
+        remove_unless_used(path)
+        raise NoRoomError(more_than(bound))
     with suppress(OSError):  # a folder of somebody else's
         os.utime(path)
-    room = Room(folder, bound)  # it may have been larger before
-    room.keep(path)
-    room.take(0)
+    with suppress(NoRoomError, OSError):  # those that are in use stay, though the bound was larger when they were made
+        Room(folder, bound, besides=path).take(0)
     return entry
 
 
@@ -75,7 +78,7 @@ def _expect_room(files: Files, bound: int, workers: int) -> None:
     sizes = [0 if pixels is None else pixels.size for pixels in in_order(lambda p: _pixels(files, p), places, workers)]
     likely = sum(sizes) / max(1, len(sizes)) * len(files)
     if likely > MORE * bound:
-        raise NoRoomError(f"about {in_gigabytes(round(likely))}, more than the {in_gigabytes(bound)} that all may take")
+        raise NoRoomError(f"about {in_gigabytes(round(likely))}, {more_than(bound)}")
 
 
 def _decoded(files: Files, room: Room, workers: int, told: Told) -> Iterator[Pixels | None]:

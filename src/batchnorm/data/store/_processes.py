@@ -1,17 +1,17 @@
 """How do torch's worker processes read batch after batch, and what is said if one of them fails or is killed?"""
 
 import pickle
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from ...errors import FaultError, RefusedError, Setting
 from ...files import in_short
 
 
-class _Work(Dataset[Any]):
+class _Work:
     """Work as a data set whose samples are what comes of it, or what went wrong."""
 
     def __init__(self, work: Callable[[Any], torch.Tensor]) -> None:
@@ -40,30 +40,40 @@ def in_processes(work: Callable[[Any], torch.Tensor], things: Iterable[Any], wor
     if not workers:
         yield from map(work, things)
         return
-    loader = DataLoader(
-        _Work(work),
+    from torch.utils.data import DataLoader
+
+    loader: DataLoader[Any] = DataLoader(
+        _Work(work),  # type: ignore[arg-type]  # nothing of a Dataset but this is asked for
         # Tensors that are sent as such each take a file descriptor.
         sampler=(pickle.dumps(thing) for thing in things),
         batch_size=None,
         num_workers=workers,
         generator=torch.Generator(),  # else it draws from the caller's random numbers
     )
-    batches = _told(iter(loader))
+    with _worded():
+        batches: Any = iter(loader)
     try:
-        for batch in batches:
+        while True:
+            with _worded():
+                batch = next(batches, None)
+            if batch is None:
+                return
             if isinstance(batch, FaultError):
                 raise batch
             yield batch
     finally:
-        batches.close()
+        # They would end with the last reference, which an exception that somebody keeps may have.
+        batches._shutdown_workers()
 
 
-def _told(batches: Iterator[Any]) -> Generator[Any]:
+@contextmanager
+def _worded() -> Iterator[None]:
+    """Say in one sentence what torch says of its processes."""
     try:
-        yield from batches
+        yield
+    except FaultError:
+        raise
     except (RuntimeError, OSError) as error:
-        if isinstance(error, FaultError):
-            raise
         raise RefusedError(
             f"a process that reads images has ended ({in_short(error)})",
             cure=("Use fewer of them, or none: ", Setting("workers", 0), "."),

@@ -74,14 +74,16 @@ class Room:
     Args:
         folder: of the entries.
         bound: bytes of all of them together.
+        besides: one that stays, though it be the oldest.
     """
 
-    def __init__(self, folder: Path, bound: int) -> None:
+    def __init__(self, folder: Path, bound: int, besides: Path | None = None) -> None:
         remove_parts(folder)
         self.bound = bound
         self.others = list(_entries(folder))
         being_written = [about.st_size for path, about in _files(folder) if is_part(path.name)]
         self.left = bound - sum(about.st_size for _, about in self.others) - sum(being_written)
+        self.others = [(path, about) for path, about in self.others if path != besides]
 
     def take(self, size: int) -> None:
         """Take so many bytes, and remove entries until they are there.
@@ -92,15 +94,11 @@ class Room:
         self.left -= size
         while self.left < 0:
             if not self.others:
-                raise NoRoomError(f"more than the {in_gigabytes(self.bound)} that all may take")
+                raise NoRoomError(more_than(self.bound))
             path, about = self.others.pop(0)
             with suppress(PermissionError):  # somebody else's
                 if remove_unless_used(path):
                     self.left += about.st_size
-
-    def keep(self, path: Path) -> None:
-        """Let this entry stay, though it be the oldest."""
-        self.others = [(other, about) for other, about in self.others if other != path]
 
 
 def remove_unless_used(path: Path) -> bool:
@@ -126,6 +124,11 @@ def in_gigabytes(size: int) -> str:
         ('1.5 GB', '0.002 MB')
     """
     return f"{size / 1e9:.3g} GB" if size >= 10**8 else f"{size / 1e6:.3g} MB"
+
+
+def more_than(bound: int) -> str:
+    """Word that something does not fit into what all may take."""
+    return f"more than the {in_gigabytes(bound)} that all together may take"
 
 
 def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...files import in_short
+from .._image_size import ImageSize, height_and_width
 from ._contents import Told, contents_of
 from ._entry import Entry
 from ._files import Files
@@ -40,7 +41,7 @@ class Stored:
 def stored(
     files: Sequence[Path | str],
     channels: int,
-    size: int | tuple[int, int],
+    size: ImageSize,
     *,
     cache_size: int,
     workers: int | None = None,
@@ -56,7 +57,7 @@ def stored(
     Args:
         files: where the images lie.
         channels: colours that they shall have, 1 or 3.
-        size: height and width of the net's images.
+        size: of the net's images, their side or (height, width).
         cache_size: bytes that everything kept of images may take; those that were not used for longest go for others.
             0: keep nothing, and leave what there is.
         workers: threads or processes that read; one for each core, if it is left out; 0: none but this one.
@@ -81,14 +82,14 @@ def stored(
         raise InputError(argument="cache_size", expected="a number of bytes of at least 0", got=repr(cache_size))
     threads, told = workers_of(workers), on_progress or _silent
     paths = [Path(file) for file in files]
-    set_ = Files(paths, contents_of(paths, threads, told), channels, (size, size) if isinstance(size, int) else size)
-    entry, note = _kept(set_, cache_size, threads, told)
-    broken = _reasons(set_, entry) if entry else _checked(set_, threads, told)
+    all_ = Files(paths, contents_of(paths, threads, told), channels, height_and_width(size))
+    entry, note = _kept(all_, cache_size, threads, told)
+    broken = _reasons(all_, entry) if entry else _checked(all_, threads, told)
     sound = torch.ones(len(paths), dtype=torch.bool)
     sound[list(broken)] = False
     places = sound.nonzero().flatten()
-    images = StoredImages(entry or set_.at(places.tolist()), torch.arange(len(places)), threads)
-    return Stored(images, sound, broken, [content.digest for content in set_.contents], note)
+    images = StoredImages(entry or all_.at(places.tolist()), torch.arange(len(places)), threads)
+    return Stored(images, sound, broken, [content.digest for content in all_.contents], note)
 
 
 def _kept(files: Files, bound: int, workers: int, told: Told) -> tuple[Entry | None, str]:
