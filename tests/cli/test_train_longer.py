@@ -1,5 +1,8 @@
 """`batchnorm train --resume RUN --epochs N` and `--keep`: what is typed, and what is refused."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from batchnorm.runs import RunFolder
@@ -64,3 +67,19 @@ def test_the_best_epoch_is_kept_and_said(batchnorm) -> None:
     best = max(epochs, key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss))
     assert (said.json["kept_epoch"], said.json["val_accuracy"]) == (best.epoch, best.val_accuracy)
     assert f"the model of epoch {best.epoch} of 2 is kept, the best by validation" in said.out + said.err
+
+
+def test_options_that_change_no_number_may_be_typed_for_a_run_that_goes_on(batchnorm, begun) -> None:
+    said = batchnorm("train", "--resume", "run", "--epochs", 2, "--log", "tensorboard", "--workers", 1, "--quiet")
+    assert said.code == 0
+    assert len([*RunFolder.open("run").path.glob("events.out.tfevents.*")]) == 1
+
+
+def test_a_log_that_needs_a_package_says_so_in_one_line(batchnorm, monkeypatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("torch.utils.tensorboard", "tensorboard"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    said = batchnorm("train", *QUICK, "--log", "tensorboard", "--out", "run")
+    assert (said.code, len(said.err.splitlines())) == (2, 1)
+    assert "--log: 'tensorboard' needs the package tensorboard, which cannot be imported" in said.err
+    assert not Path("run").exists()

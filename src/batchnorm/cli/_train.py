@@ -112,7 +112,7 @@ class Train:
                         model=None if file_may_name(config.model) else config.model,
                         source=None if is_named(config.data) else config.data,
                         watcher=watcher,
-                        tune_allocator=config.tune_allocator,
+                        **{name: getattr(config, name) for name in MAY_DIFFER},
                         epochs=config.epochs if self.longer else None,
                     )
             else:

@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -36,6 +37,7 @@ from ._messages import what_differs
 from ._preparation import in_hand, prepared
 from ._range_test import take_found_lr
 from ._room import check_room_to_go_on, folder_made, planned
+from ._tensorboard import check_log, logged
 from ._together import training_together
 
 
@@ -113,7 +115,10 @@ def fit(
         folder = planned(out, overwrite=overwrite) if ranks.first else None
         with torch_settings(config) as device, contextlib.ExitStack() as held:
             told = held.enter_context(training_shown(watcher, progress=progress and ranks.first))
+            told = held.enter_context(logged(config, folder, told))
             with ranks.telling(), ranks.reaching():
+                if ranks.first:
+                    check_log(config, folder)
                 on(ranks, device)
                 objects = in_hand(model=model, source=source)
                 initial = initial_for_all(ranks, config.init)
@@ -139,6 +144,9 @@ def resume(
     watcher: Watcher | None = None,
     progress: bool = False,
     tune_allocator: bool | None = None,
+    log: str | None = None,
+    cache_size: float | None = None,
+    workers: int | None = None,
     epochs: int | None = None,
 ) -> Trained:
     """Resume a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
@@ -155,6 +163,9 @@ def resume(
         watcher: hears of every step and epoch.
         progress: show a bar on a terminal or in a notebook.
         tune_allocator: instead of the run's own option of that name; it changes no number.
+        log: likewise.
+        cache_size: likewise.
+        workers: likewise.
         epochs: how many it is to have in all, at least as many as were planned.
 
     Raises:
@@ -174,12 +185,13 @@ def resume(
         config = config_for_all(ranks, lambda: RunFolder.open(run).read_config())
         folder = RunFolder.open(run) if ranks.first else None
         norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
+        given: dict[str, Any] = {"tune_allocator": tune_allocator, "log": log, "epochs": epochs}
+        given |= {"cache_size": cache_size, "workers": workers}
         config = replace(
             config,
             model=name_in_run(config, model),
             norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
-            tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
-            epochs=config.epochs if epochs is None else epochs,
+            **{name: value for name, value in given.items() if value is not None},
         )
         with (
             file_for_all(ranks, lambda: RunFolder.open(run).config, beside=(SPLIT,)) as beside,
@@ -190,10 +202,13 @@ def resume(
         with (
             torch_settings(config) as device,
             folder.held() if folder else contextlib.nullcontext(),
-            training_shown(watcher, progress=progress and ranks.first) as told,
+            training_shown(watcher, progress=progress and ranks.first) as shown,
+            logged(config, folder, shown) as told,
             contextlib.ExitStack() as held,
         ):
             with ranks.telling(), ranks.reaching():
+                if ranks.first:
+                    check_log(config, folder)
                 on(ranks, device)
                 checkpoint = checkpoint_for_all(ranks, folder)
                 objects = in_hand(model=model, source=source)

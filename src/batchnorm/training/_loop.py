@@ -75,6 +75,7 @@ def _trained(course: Course) -> TrainResult:
             take_its_place(course, result, recalibrated)
         elif folder and job.config.fold:
             folder.write_result(result)  # whatever comes of folding, the run is finished
+        course.watcher.tested(result)
     result = fold_trained(course, result)
     if folder:
         folder.write_result(result)
