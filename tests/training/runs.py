@@ -28,7 +28,7 @@ def without_times(record: EpochRecord) -> EpochRecord:
 def make_old(path) -> None:
     """Make a run of one that an earlier version wrote, which did not know all options."""
     later = {"accumulate", "ema_buffers", "fold", "freeze_norms", "moments", "recalibrate", "refresh", "route"}
-    later |= {"bn_buffers", "crop", "freeze", "init", "jitter", "keep", "norm_mode", "sync_bn", "tune_allocator"}
+    later |= {"bn_buffers", "crop", "freeze", "init", "jitter", "keep", "log", "norm_mode", "sync_bn", "tune_allocator"}
     state = torch.load(path / "last.ckpt", weights_only=True)
     state["circumstances"] = {name: value for name, value in state["circumstances"].items() if name not in later}
     torch.save(state, path / "last.ckpt")

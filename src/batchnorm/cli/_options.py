@@ -59,6 +59,9 @@ class Options(TrainConfig):
     bn_buffers: Annotated[Literal["rank0", "mean"], arg(metavar="WORD")] = "rank0"
     """without --sync-bn, running statistics of: rank0, mean"""
 
+    log: Annotated[Literal["off", "tensorboard"], arg(metavar="WORD")] = "off"
+    """also write the curves for: tensorboard"""
+
     @classmethod
     def of(cls, config: TrainConfig) -> "Options":
         """Return `config` as the command line's defaults."""
