@@ -10,7 +10,7 @@ from ..data import data_path, reads_as_path
 from ..errors import InputError
 from ..files import as_path, open_regular, refused
 from ._contradictions import contradictions
-from ._known_names import OwnData
+from ._known_names import AUTO_MODEL, OwnData
 from ._misfits import ModelArgument, misfit
 from ._option_names import near_option, tells_unknown_options
 
@@ -34,8 +34,8 @@ class TrainConfig:
         batchnorm.errors.InputError: epochs: expected an integer of at least 1, got -1
     """
 
-    model: str = "ConvBNNet"
-    """see `batchnorm info`; timm:NAME; package.module:function"""
+    model: str = AUTO_MODEL
+    """auto; see `batchnorm info`; timm:NAME; package.module:function"""
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
     norm: str = "batchnorm"

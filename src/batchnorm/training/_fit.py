@@ -36,6 +36,7 @@ from ._messages import what_differs
 from ._preparation import in_hand, prepared
 from ._range_test import take_found_lr
 from ._room import check_room, folder_made, planned
+from ._settled_model import settled_model
 from ._together import training_together
 
 
@@ -117,6 +118,7 @@ def fit(
                 on(ranks, device)
                 objects = in_hand(model=model, source=source)
                 initial = initial_for_all(ranks, config.init)
+                config = settled_model(config, found, initial)
                 job = held.enter_context(
                     prepared(config, device, model, heard(found, told), ranks, objects=objects, initial=initial)
                 )
