@@ -112,7 +112,7 @@ class Train:
                         model=None if file_may_name(config.model) else config.model,
                         source=None if is_named(config.data) else config.data,
                         watcher=watcher,
-                        **{name: getattr(config, name) for name in MAY_DIFFER},
+                        **{name: getattr(config, name) for name in sorted(MAY_DIFFER)},
                         epochs=config.epochs if self.longer else None,
                     )
             else:

@@ -60,9 +60,19 @@ class Bar(Drawing, Watcher):
         )
         super().__init__(console, progress, words)
         self.task: TaskID | None = None
+        self.files: TaskID | None = None
         self.recalibration: TaskID | None = None
         self.rates: TaskID | None = None
         self.rounds = Rounds()
+
+    def reading(self, what: str, done: int, total: int) -> None:
+        """Move a bar of its own, which is gone when all files are through."""
+        if self.files is None:
+            self.files = self.progress.add_task(what, total=total, numbers="", speed="")
+        self.progress.move(self.files, completed=done, total=total, description=what)
+        if done >= total:
+            self.progress.remove_task(self.files)
+            self.files = None
 
     def started(self, plan: Plan) -> None:
         """Print what lies ahead and draw the bar."""

@@ -51,6 +51,9 @@ class Watcher(RecalibrationWatcher):
     def started(self, plan: Plan) -> None:
         """Hear what lies ahead, once, before the first step."""
 
+    def reading(self, what: str, done: int, total: int) -> None:
+        """Hear that `done` of `total` image files are through, before the first step, and what is done with them."""
+
     def step(self, report: StepReport) -> None:
         """Hear of one step."""
 

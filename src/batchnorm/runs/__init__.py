@@ -41,6 +41,7 @@ from ._initial_file import read_initial as read_initial
 from ._initial_file import settled_init as settled_init
 from ._initialize import initialize as initialize
 from ._initialize import take_initial as take_initial
+from ._known_names import AUTO_MODEL as AUTO_MODEL
 from ._known_names import OwnData as OwnData
 from ._late_freezing import FreezeRule as FreezeRule
 from ._misfits import ModelArgument as ModelArgument

@@ -17,17 +17,16 @@ from ..runs import (
     RunFolder,
     TrainConfig,
     file_for_all,
-    name_of,
     norm_in_file,
-    settled_init,
     torch_settings,
 )
+from ._beginning import begun
 from ._checkpoint import Checkpoint
 from ._course import Course
-from ._data_given import as_read, data_of_run, given_data, heard
+from ._data_given import data_of_run, heard
 from ._for_all import checkpoint_for_all, config_for_all, initial_for_all
 from ._given import check_given, tells_options
-from ._going_on import name_in_run, refuse_older
+from ._going_on import name_in_run, refuse_older, refuse_without_rate
 from ._initialized import write_initialization
 from ._job import Job
 from ._longer import keep_longer, lengthened
@@ -107,32 +106,21 @@ def fit(
     check_given(config=config, model=model, watcher=watcher)
     given = config or TrainConfig()
     with training_together() as (ranks, stop):
-        with one_per_machine_first(ranks):
-            found, called = given_data(given, source)
-        # The options that are saved are those that were effective.
-        init = None if given.init is None else settled_init(given.init)
-        config = as_read(replace(given, model=name_of(model) or given.model, data=called, init=init), found)
         folder = planned(out, overwrite=overwrite) if ranks.first else None
-        with torch_settings(config) as device, contextlib.ExitStack() as held:
-            told = held.enter_context(training_shown(watcher, progress=progress and ranks.first))
-            told = held.enter_context(logged(config, folder, told))
-            with ranks.telling(), ranks.reaching():
-                if ranks.first:
-                    check_log(config, folder)
-                on(ranks, device)
-                objects = in_hand(model=model, source=source)
-                initial = initial_for_all(ranks, config.init)
-                job = held.enter_context(
-                    prepared(config, device, model, heard(found, told), ranks, objects=objects, initial=initial)
-                )
-            rates = take_found_lr(Course(job, None, stop, told), LRRangeOptions()) if config.lr == "auto" else None
+        if ranks.first:
+            check_log(given, folder)
+        beginning = begun(given, ranks, stop, watcher, model=model, source=source, progress=progress)
+        with beginning as silent, contextlib.ExitStack() as held:
+            job = silent.job
+            course = replace(silent, watcher=held.enter_context(logged(job.config, folder, silent.watcher)))
+            rates = take_found_lr(course, LRRangeOptions()) if job.config.lr == "auto" else None
             with ranks.telling(), ranks.reaching():
                 if folder:
-                    held.enter_context(folder_made(job, folder, told, overwrite=overwrite))
+                    held.enter_context(folder_made(job, folder, course.watcher, overwrite=overwrite))
                     write_initialization(folder, job)
                     if rates:
                         folder.write_rates(rates)
-            result = run_course(Course(job, folder, stop, told))
+            result = run_course(replace(course, folder=folder))
             return Trained(job.best, job.card, result, tuple(job.history))
 
 
@@ -183,6 +171,7 @@ def resume(
     check_given(model=model, watcher=watcher)
     with training_together() as (ranks, stop):
         config = config_for_all(ranks, lambda: RunFolder.open(run).read_config())
+        refuse_without_rate(config)
         folder = RunFolder.open(run) if ranks.first else None
         norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
         given: dict[str, Any] = {"tune_allocator": tune_allocator, "log": log, "epochs": epochs}

@@ -29,6 +29,20 @@ def last_checkpoint(folder: RunFolder) -> Checkpoint | None:
     return None
 
 
+def refuse_without_rate(config: TrainConfig) -> None:
+    """Raise if a run's config has no learning rate: the one that a training finds stands there from its beginning.
+
+    Raises:
+        InputError: it has none.
+    """
+    if config.lr == "auto":
+        raise InputError(
+            "the run's config says 'auto', where a training writes the rate that it has found",
+            argument="lr",
+            cure="Put the suggestion of its lr_range_test.json there, or start a new run.",
+        )
+
+
 def is_of_shorter(result: TrainResult, config: TrainConfig) -> bool:
     """Whether a result is of a training that was shorter than it is to be now."""
     return result.epochs < config.epochs

@@ -53,7 +53,7 @@ def announce(course: Course) -> None:
         watcher.note(note)
     if job.config.flip and not job.source.info.flippable:
         watcher.note(
-            Sentence(f"{job.card.data}: mirrored images would be other classes, so ", Setting("flip"), " is off")
+            Sentence(f"{job.card.data}: mirrored images may belong to other classes, so ", Setting("flip"), " is off")
         )
 
 

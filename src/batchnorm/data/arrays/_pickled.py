@@ -1,4 +1,4 @@
-"""How are dicts, lists, words and arrays of bytes read from a pickle, so that nothing in it is called?
+"""How are dicts, lists, words and arrays of whole numbers read from a pickle, so that nothing in it is called?
 
 A pickle is a program for a small machine with a stack, some of whose steps call what the pickle names. Even an
 unpickler that refuses names can be kept busy or filled: by tuples of tuples that take for ever to hash, or by a memo of
@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-_BYTES = ("|u1", "u1", "uint8")
+_WHOLE = frozenset(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8))
+"""Types of whole numbers."""
 _TEXTS = frozenset(
     (
         *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
@@ -23,11 +24,14 @@ _NUMBERS = frozenset(("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "L
 _CONSTANTS: dict[str, Any] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _RECONSTRUCT = "an empty array"
+_SCALAR = "a number of NumPy"
+_DTYPE = "a dtype"
 _MAKERS = {
     **{f"numpy{core}.multiarray _reconstruct": _RECONSTRUCT for core in (".core", "._core")},
     **{f"numpy{core}.numeric _frombuffer": "an array of a buffer" for core in (".core", "._core")},
+    **{f"numpy{core}.multiarray scalar": _SCALAR for core in (".core", "._core")},
     "numpy ndarray": "the class of arrays",
-    "numpy dtype": "a dtype",
+    "numpy dtype": _DTYPE,
     "_codecs encode": "bytes",
     "__builtin__ bytes": "no bytes",
 }
@@ -47,6 +51,7 @@ class _Made:
     def __init__(self, what: str, given: tuple[Any, ...] = ()) -> None:
         self.what, self.given = what, given
         self.array: np.ndarray | None = None
+        self.order = "|"
 
 
 class _Mark:
@@ -54,7 +59,7 @@ class _Mark:
 
 
 def read_pickle(content: bytes) -> Any:
-    """Return what a pickle of plain values holds: bytes and words as words of Latin-1, arrays of bytes as NumPy's.
+    """Return what a pickle of plain values holds: bytes and words as words of Latin-1, arrays as NumPy's.
 
     Raises:
         ValueError: it holds something else, or is damaged.
@@ -197,6 +202,9 @@ def _called(what: str, given: Any) -> Any:
     if what == "no bytes" and given == ():
         return ""
     made = _Made(what, given if type(given) is tuple else ())
+    if what == _SCALAR and len(made.given) == 2:
+        dtype, raw = made.given
+        return int(_array(raw, dtype, (1,), "C")[0])
     if what == "an array of a buffer" and len(made.given) == 4:
         raw, dtype, shape, order = made.given
         made.array = _array(raw, dtype, shape, order)
@@ -204,21 +212,29 @@ def _called(what: str, given: Any) -> Any:
 
 
 def _set_state(made: _Made, state: Any) -> None:
-    """Take up what makes an empty array one with values; a dtype needs none."""
+    """Take up what makes an empty array one with values, and of a dtype the order of bytes."""
+    if made.what == _DTYPE and type(state) is tuple and len(state) > 1 and state[1] in ("<", ">", "|"):
+        made.order = state[1]
     if made.what == _RECONSTRUCT and type(state) is tuple and len(state) == 5:
         _, shape, dtype, in_columns, raw = state
         made.array = _array(raw, dtype, shape, "F" if in_columns else "C")
 
 
 def _array(raw: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    is_bytes = isinstance(dtype, _Made) and dtype.what == "a dtype" and dtype.given[:1] and dtype.given[0] in _BYTES
     sides = shape if type(shape) is tuple and all(type(side) is int and side >= 0 for side in shape) else None
-    if not is_bytes or sides is None or type(raw) is not str or order != "C":
-        raise ValueError("expected arrays of unsigned bytes in it, in C order")
-    values = np.frombuffer(raw.encode("latin-1"), np.uint8)
-    if math.prod(sides) != len(values):
-        raise ValueError(f"it has an array of the shape {sides} with {len(values)} values")
-    return values.reshape(sides)
+    if (kind := _kind(dtype)) is None or sides is None or type(raw) is not str or order != "C":
+        raise ValueError("expected arrays of whole numbers in it, in C order")
+    content = raw.encode("latin-1")
+    if math.prod(sides) * kind.itemsize != len(content):
+        raise ValueError(f"it has an array of the shape {sides} with {len(content)} bytes")
+    return np.frombuffer(content, kind).reshape(sides)
+
+
+def _kind(dtype: Any) -> np.dtype | None:
+    """The type of whole numbers that a dtype says, in its order of bytes; `None` if it says another."""
+    if not isinstance(dtype, _Made) or dtype.what != _DTYPE or not dtype.given or type(dtype.given[0]) is not str:
+        return None
+    return np.dtype(dtype.order + dtype.given[0]) if dtype.given[0] in _WHOLE else None
 
 
 def _value(item: Any) -> Any:
