@@ -88,10 +88,13 @@ def test_quiet_hides_the_progress_and_not_the_result(batchnorm, small) -> None:
     assert f"test accuracy {RunFolder.open('run').read_result().test_accuracy:.4f}" in line
 
 
-def test_the_default_folder_is_named_after_time_model_and_data(batchnorm, small) -> None:
-    assert batchnorm("train", "--epochs", 1, "--quiet", *small).code == 0
+@pytest.mark.parametrize(("model", "name"), [([], ""), (["--model", "ConvBNNet"], "-ConvBNNet")], ids=["auto", "named"])
+def test_the_default_folder_is_named_after_time_the_model_that_was_named_and_data(
+    batchnorm, small, model, name
+) -> None:
+    assert batchnorm("train", "--epochs", 1, "--quiet", *model, *small).code == 0
     (run,) = Path("runs").iterdir()
-    assert run.name.endswith("-ConvBNNet-fashion-mnist-mini")
+    assert run.name[15:] == f"{name}-fashion-mnist-mini"
 
 
 def test_options_come_from_the_file_and_those_given_go_before(batchnorm, small) -> None:
