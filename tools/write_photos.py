@@ -44,7 +44,7 @@ def main() -> None:
 def photograph(piece: np.ndarray, rng: np.random.Generator) -> Image.Image:
     """Return a piece of clothing, (28, 28) of bytes, in colour on a background."""
     width, height = SIZES[rng.integers(len(SIZES))]
-    side = int(min(width, height) * rng.uniform(0.55, 0.95))
+    side = int(min(width, height) * rng.uniform(0.7, 0.95))
     left, top = rng.integers(0, width - side + 1), rng.integers(0, height - side + 1)
     grey = Image.fromarray(piece).resize((side, side), Image.Resampling.BICUBIC).rotate(rng.normal(0, 8))
     bright = np.asarray(grey, dtype=np.float64) / 255
@@ -61,7 +61,7 @@ def photograph(piece: np.ndarray, rng: np.random.Generator) -> Image.Image:
 def _background(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     """Coarse and fine noise around one colour, (height, width, 3)."""
     scene = np.full((height, width, 3), rng.uniform(0.1, 0.9, 3))
-    for cells, strength in ((4, 0.25), (24, 0.1)):
+    for cells, strength in ((4, 0.15), (24, 0.06)):
         noise = Image.fromarray(rng.integers(0, 256, (cells, cells, 3)).astype(np.uint8))
         smooth = np.asarray(noise.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float64) / 255
         scene += strength * (2 * smooth - 1)
