@@ -151,6 +151,13 @@ def test_the_next_batches_are_read_while_one_is_used():
     assert len(list(batches)) == 11
 
 
+def test_the_first_batch_alone_is_read_without_reading_ahead():
+    split = needed()
+    split.images.ahead = None
+    images, _ = Batches(split, 4, PLAIN).first()
+    assert torch.equal(images, next(iter(Batches(needed(), 4, PLAIN)))[0])
+
+
 def test_what_reads_ahead_ends_with_the_epoch():
     split = needed()
     batches = Batches(split, 2, PLAIN).epoch()

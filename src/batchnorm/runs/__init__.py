@@ -51,6 +51,7 @@ from ._model_file import load_model as load_model
 from ._model_file import model_bytes as model_bytes
 from ._model_file import save_model as save_model
 from ._new_file import write_new_file as write_new_file
+from ._new_file import write_together as write_together
 from ._option_names import near_option as near_option
 from ._output_file import check_output as check_output
 from ._own_data import ANY_SOURCE as ANY_SOURCE

@@ -35,7 +35,7 @@ class TrainConfig:
     """
 
     model: str = AUTO_MODEL
-    """auto; see `batchnorm info`; timm:NAME; package.module:function"""
+    """auto: by the images; or see `batchnorm info`; timm:NAME; package.module:function"""
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
     norm: str = "batchnorm"
@@ -132,6 +132,8 @@ class TrainConfig:
     """CPU threads; 0: torch's default"""
     tune_allocator: bool = True
     """keep freed memory for the next step (CPU, glibc)"""
+    log: Literal["off", "tensorboard"] = "off"
+    """also write the curves for: tensorboard (into the run's folder)"""
 
     def __post_init__(self) -> None:
         """Check the type of every value, then its range, and name all that are wrong."""
@@ -155,7 +157,7 @@ class TrainConfig:
             object.__setattr__(self, "data", type(given)(data_path(given) or given))
 
 
-MAY_DIFFER = frozenset({"tune_allocator", "cache_size", "workers"})
+MAY_DIFFER = frozenset({"tune_allocator", "cache_size", "workers", "log"})
 """Options that change no number: a run goes on with any value of them."""
 MOST_BYTES = 2**14
 """Of a config file; one with all options has a thousand. Keys of many dots take Python's reader long."""

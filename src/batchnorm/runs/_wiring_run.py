@@ -80,5 +80,5 @@ def _images(
         numbers = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         name = card.data if dataset is None else dataset
         return numbers, None, (f"the images of {name} are not here; random numbers were taken instead",)
-    images, _ = next(iter(Batches(found.load("test"), batch_size, card.normalization)))
+    images, _ = Batches(found.load("test"), batch_size, card.normalization).first()
     return images, found.info.name, ()
