@@ -97,6 +97,11 @@ def test_a_sample_that_cannot_be_read_is_told_by_its_number(in_memory: bool, wor
         source(in_memory=in_memory, workers=workers, broken=20).load("train")
 
 
+def test_a_daemon_reads_in_its_own_process(monkeypatch) -> None:
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    assert len(batches(source(in_memory=False, workers=2))) == 3
+
+
 def test_processes_that_read_ahead_end_with_whoever_asked() -> None:
     steps = Batches(source(in_memory=False, workers=2).load("train"), 4, Normalization((0.5,) * 3, (0.2,) * 3)).epoch()
     next(steps)

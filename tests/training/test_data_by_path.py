@@ -16,9 +16,11 @@ from batchnorm.runs import (
     read_config,
     recalibrate_run,
     wiring_of_run,
+    write_config,
 )
 from batchnorm.training import fit, resume
 
+from ..data.arrays.files import idx
 from .runs import assert_same_bits, weights
 
 
@@ -62,6 +64,33 @@ def test_a_config_file_with_a_path_means_the_folder_that_one_stands_in(place, mo
     monkeypatch.chdir(place)
     (place / "c.toml").write_text('data = "dots.npz"\n')
     assert read_config("c.toml").data == str(place / "dots.npz")
+
+
+def write_digits(folder: Path) -> None:
+    """The same in a folder of IDX files, in grey."""
+    folder.mkdir()
+    with np.load(folder.parent / "dots.npz") as dots:
+        for name, part in (("train", "train"), ("t10k", "test")):
+            (folder / f"{name}-images-idx3-ubyte").write_bytes(idx(dots[f"x_{part}"][..., 0]))
+            (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx(dots[f"y_{part}"].astype(np.uint8)))
+
+
+@pytest.mark.parametrize("said", ["option", "source", "file"])
+def test_a_bare_name_of_a_folder_that_is_there_is_kept_as_its_path(tmp_path, monkeypatch, said: str) -> None:
+    write_dots(tmp_path / "dots.npz")
+    write_digits(tmp_path / "digits")
+    monkeypatch.chdir(tmp_path)
+    match said:
+        case "option":
+            fit(small("digits"), out="run")
+        case "source":
+            fit(small("fashion-mnist-mini"), source="digits", out="run")
+        case "file":
+            Path("c.toml").write_text(write_config(small("fashion-mnist-mini")).replace("fashion-mnist-mini", "digits"))
+            fit(read_config("c.toml"), out="run")
+    monkeypatch.chdir("/")
+    assert RunFolder.open(tmp_path / "run").read_config().data == str(tmp_path / "digits")
+    assert evaluate(tmp_path / "run").running.images == 12
 
 
 def test_a_run_and_its_model_file_keep_it_too(place, monkeypatch, tmp_path) -> None:

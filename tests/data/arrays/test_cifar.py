@@ -227,9 +227,18 @@ def test_cifar10_is_told_to_be_fetched_where_it_is_not_here(cached) -> None:
 def test_another_archive_is_not_taken_for_cifar10(cached) -> None:
     cached.write_bytes(archive(members()))
     with pytest.raises(
-        InputError, match="is another archive: expected 50000 images of 10 classes in train, got 10 of 3"
+        InputError, match="holds another set: expected 50000 images of 10 classes in train, got 10 of 3"
     ):
         get("cifar10").load("train")
+
+
+def test_where_there_is_no_archive_the_folder_that_it_was_unpacked_into_is_looked_at(cached) -> None:
+    (cached.parent / FOLDER).mkdir()
+    for name, content in members().items():
+        (cached.parent / name).write_bytes(content)
+    assert get("cifar10").locate() == cached.parent
+    with pytest.raises(InputError, match=rf"{FOLDER} holds another set: expected 10000 images .* got 2 of 2"):
+        get("cifar10").load("test")
 
 
 @pytest.mark.slow
