@@ -23,7 +23,7 @@ ARCHIVE = Download(
 
 @dataclass(frozen=True)
 class Cifar10:
-    """CIFAR-10 in its archive, in the cache folder.
+    """CIFAR-10 in its archive, or unpacked from it, in the cache folder.
 
     Args:
         info: what the set is; its sizes are checked against the archive.
@@ -32,9 +32,9 @@ class Cifar10:
     info: DatasetInfo
 
     def locate(self) -> Path | None:
-        """The folder of the archive, or None."""
+        """The folder that the archive is in, or None."""
         try:
-            return self._folder if self._archive.is_file() else None
+            return self._folder if self._place.exists() else None
         except OSError:  # a folder that may not be read has nothing for us
             return None
 
@@ -46,15 +46,15 @@ class Cifar10:
         if self.locate() is None:
             raise InputError(f"data set '{self.info.name}': not found in {self._folder}", cure=cure)
         try:
-            images, labels = read_cifar(self._archive, split)
+            images, labels = read_cifar(self._place, split)
         except InputError as error:
             raise InputError((f"data set '{self.info.name}': ", error.fault), cure=cure) from None
         expected = self.info.train_size if split == "train" else self.info.test_size
         if len(images) != expected or int(labels.max()) >= len(self.info.classes):
             raise InputError(
-                f"data set '{self.info.name}': {self._archive} is another archive: expected {expected} images of "
+                f"data set '{self.info.name}': {self._place} holds another set: expected {expected} images of "
                 f"{len(self.info.classes)} classes in {split}, got {len(images)} of {int(labels.max()) + 1}",
-                cure=(cure, " To use an archive of your own, name it by its path."),
+                cure=(cure, " To use a set of your own, name it by its path."),
             )
         return Split(images, labels)
 
@@ -63,8 +63,10 @@ class Cifar10:
         return cache_folder() / self.info.name
 
     @property
-    def _archive(self) -> Path:
-        return self._folder / ARCHIVE.filename
+    def _place(self) -> Path:
+        """The archive, or what somebody has unpacked of it there."""
+        archive, unpacked = self._folder / ARCHIVE.filename, self._folder / "cifar-10-batches-py"
+        return unpacked if not archive.exists() and unpacked.is_dir() else archive
 
 
 CIFAR10 = Cifar10(

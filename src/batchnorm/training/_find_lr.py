@@ -1,21 +1,17 @@
 """Which learning rate should a training have? Asked before it, of the same options."""
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 
 from torch import nn
 
 from ..data import Source
-from ..progress import Watcher, training_shown
-from ..ranks import on, one_per_machine_first
+from ..progress import Watcher
 from ..records import LRRangeTest
-from ..runs import TrainConfig, check_options, name_of, torch_settings
+from ..runs import TrainConfig, check_options
 from ..transaction import rng_state, same_rng, transaction
-from ._course import Course
-from ._data_given import given_data
+from ._beginning import begun
 from ._given import check_given, tells_options
 from ._lr_range_options import LRRangeOptions
-from ._preparation import in_hand, prepare
 from ._range_test import range_test
 from ._together import training_together
 
@@ -67,15 +63,13 @@ def find_lr(
     check_given(config=config, model=model, watcher=watcher)
     check_options(options, LRRangeOptions)
     given = config or TrainConfig()
-    with training_together() as (ranks, stop), same_rng(rng_state()), _as_it_was(model):
-        with one_per_machine_first(ranks):
-            found, called = given_data(given, source)
-        config = replace(given, model=name_of(model) or given.model, data=called)
-        with torch_settings(config) as device, training_shown(watcher, progress=progress and ranks.first) as told:
-            with ranks.telling(), ranks.reaching():
-                on(ranks, device)
-                job = prepare(config, device, model, found, in_hand(model=model, source=source), ranks)
-            return range_test(Course(job, None, stop, told), options)
+    with (
+        training_together() as (ranks, stop),
+        same_rng(rng_state()),
+        _as_it_was(model),
+        begun(given, ranks, stop, watcher, model=model, source=source, progress=progress) as course,
+    ):
+        return range_test(course, options)
 
 
 def _as_it_was(model: nn.Module | str | None) -> AbstractContextManager[object]:

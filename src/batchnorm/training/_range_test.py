@@ -1,7 +1,7 @@
 """What does the loss of a training do at rising learning rates? Tried, and put back, before its first step."""
 
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import count
 
@@ -16,12 +16,12 @@ from ._alike import check_alike
 from ._checkpoint import Position
 from ._course import Course
 from ._data_parallel import data_parallel
-from ._frozen_norms import FrozenNorms
 from ._job import Job
 from ._left_alone import says_how_to_go_on, stopped_together
 from ._lr_range_options import LRRangeOptions
 from ._lr_sweep import swept
 from ._optimizer import make_optimizer, make_scheduler
+from ._parts_measured import measure_parts
 from ._population import measure_if_due
 from ._step import DivergenceError, take_step
 from ._suggested_lr import SMOOTHING, suggested
@@ -48,7 +48,7 @@ def range_test(course: Course, options: LRRangeOptions) -> LRRangeTest:
     job, trial = course.job, replace(course, job=_trial(course.job, options), folder=None)
     with says_how_to_go_on(trial.job), _told_if_stopped(trial):
         check_alike(job)
-        with _put_back(job), _ready(trial.job), closing(_batches(trial.job)) as batches:
+        with _put_back(job), _ready(trial), closing(_batches(trial.job)) as batches:
             steps, ended = swept(options, _Step(trial, batches, options))
     found = suggested(steps, ended, options)
     record = LRRangeTest(
@@ -100,7 +100,8 @@ def _trial(job: Job, options: LRRangeOptions) -> Job:
         scheduler=ConstantLR(optimizer, factor=1.0, total_iters=0),  # the rates are set from outside
         position=Position(),
         history=[],
-        frozen=FrozenNorms(job.frozen.names) if job.frozen and not job.frozen.since else None,
+        frozen=job.frozen if job.frozen and not job.frozen.since else None,
+        kept=None,
         run=None,
     )
 
@@ -113,15 +114,15 @@ def _put_back(job: Job) -> Iterator[None]:
 
 
 @contextmanager
-def _ready(trial: Job) -> Iterator[None]:
-    """Let the net train for the block as it does at the beginning of the training."""
-    with ExitStack() as held:
-        held.enter_context(trial.frozen.released_at_the_end() if trial.frozen else nullcontext())
+def _ready(course: Course) -> Iterator[None]:
+    """Let the net of a trial train for the block as it does at the beginning of the training."""
+    trial = course.job
+    with trial.released_at_the_end():
+        measure_parts(course)
         trial.freeze_if_due()
-        held.enter_context(synchronized(trial.model, trial.config))
-        held.enter_context(data_parallel(trial))
-        trial.model.train()
-        yield
+        with synchronized(trial.model, trial.config), data_parallel(trial):
+            trial.model.train()
+            yield
 
 
 @contextmanager

@@ -153,8 +153,17 @@ def test_what_makes_a_step_has_its_part_in_it(few, config, options) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{"moments": "population"}, {"freeze_norms": "*"}], ids=str)
-def test_auto_is_the_suggestion_whatever_holds_the_norms(few, quick, tmp_path, options) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"moments": "population"},
+        {"freeze_norms": "*"},
+        {"freeze": "conv1,bn1", "norm_mode": "recalibrate"},
+        {"keep": "best"},
+    ],
+    ids=str,
+)
+def test_auto_is_the_suggestion_whatever_a_training_holds(few, quick, tmp_path, options) -> None:
     quick = replace(quick, **options)
     fit(replace(quick, lr="auto"), source=few, out=tmp_path / "auto")
     found = read_record(tmp_path / "auto" / "lr_range_test.json", LRRangeTest)
@@ -244,3 +253,11 @@ def test_an_option_of_a_training_is_to_be_passed_in_a_config() -> None:
 def test_what_is_neither_a_rate_nor_auto_is_refused(lr) -> None:
     with pytest.raises(InputError, match="lr: expected a finite number above 0, or 'auto', got"):
         TrainConfig(lr=lr)
+
+
+def test_a_run_whose_config_has_no_rate_does_not_go_on(few, quick, tmp_path) -> None:
+    fit(replace(quick, epochs=1), source=few, out=tmp_path / "run")
+    config = tmp_path / "run" / "config.toml"
+    config.write_text(config.read_text().replace("lr = 0.05", 'lr = "auto"'))
+    with pytest.raises(InputError, match=r"lr: the run's config says 'auto', where a training writes the rate"):
+        resume(tmp_path / "run", source=few)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .._crops import Crops, central_box
-from .._images import counts_by_reading
+from .._images import Images
 from .._view import view
 from ._entry import Entry
 from ._files import Files
@@ -17,8 +17,8 @@ from ._threads import in_order
 
 
 @dataclass(frozen=True, eq=False)
-class StoredImages:
-    """Images of different sizes, of which each batch is seen at the size of the net's: an `Images`.
+class StoredImages(Images):
+    """Images of different sizes, of which each batch is seen at the size of the net's.
 
     Where they lie decoded in memory, threads read ahead, elsewhere processes.
 
@@ -57,10 +57,6 @@ class StoredImages:
     def subset(self, index: Tensor) -> "StoredImages":
         """The images at the places `index`, int64 or bool, in that order; no pixels are copied."""
         return replace(self, rows=self.rows[index])
-
-    def counts(self) -> Tensor:
-        """How often each value occurs in each channel, int64 of shape (C, 256), as `read` gives them without crops."""
-        return counts_by_reading(self)
 
     def fingerprint(self) -> bytes:
         """Bytes that are the same where the images are, in the same order, whether they are cached or not."""
