@@ -237,7 +237,7 @@ def test_where_there_is_no_archive_the_folder_that_it_was_unpacked_into_is_looke
     for name, content in members().items():
         (cached.parent / name).write_bytes(content)
     assert get("cifar10").locate() == cached.parent
-    with pytest.raises(InputError, match=rf"{FOLDER} holds another set: expected 10000 images .* got 2 of 3"):
+    with pytest.raises(InputError, match=rf"{FOLDER} holds another set: expected 10000 images .* got 2 of 2"):
         get("cifar10").load("test")
 
 
