@@ -1,12 +1,14 @@
 """Folders of damaged images: each is read or refused in one line, and none costs much time or memory."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from batchnorm.data import ImageOptions, folder_source
 from batchnorm.data._decoded import decoded
@@ -119,3 +121,26 @@ def test_a_few_damaged_images_among_many_do_not_change_the_others(tmp_path) -> N
     assert said == ["2 of 300 train images cannot be read and are left out: train/a/000.png, train/a/077.png"]
     pixels = train.read(torch.arange(298))
     assert (pixels == pixels[:1]).all()
+
+
+TOGETHER = """
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from batchnorm.data._decoded import decoded
+with ThreadPoolExecutor(6) as pool:
+    shapes = {*pool.map(lambda path: decoded(path, 3, (32, 32)).shape, sys.argv[1:])}
+print(*shapes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_six_threads_with_images_of_the_most_pixels_take_no_more_memory_than_one(tmp_path) -> None:
+    paths = [str(tmp_path / f"{number}.{kind}") for number in range(4) for kind in ("webp", "png")]
+    for kind in ("webp", "png"):
+        Image.new("RGB", (8191, 8191)).save(tmp_path / f"0.{kind}", lossless=True, quality=0, method=0)
+        for number in range(1, 4):
+            shutil.copy(tmp_path / f"0.{kind}", tmp_path / f"{number}.{kind}")
+    done = subprocess.run([sys.executable, "-c", TOGETHER, *paths], capture_output=True, text=True, check=True)
+    *shape, megabytes = done.stdout.split()
+    assert shape == ["(32,", "32,", "3)"]
+    assert int(megabytes) < 1700  # one alone takes 1,400

@@ -1,14 +1,17 @@
 """How many pixels may all threads of a process decode at once?"""
 
+import ctypes
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 AT_ONCE = 2**26
 """Pixels of all images that threads have in memory together while they are decoded: those of the largest one."""
 SMALL = 2**20
 """Up to so many, an image is not counted: a hundred threads with such images take less than one with the largest."""
+HUGE = 2**24
+"""Above so many, what an image took is given back to the system at once."""
 
 _CHANGED = threading.Condition()
 _TAKEN = 0
@@ -38,9 +41,17 @@ def room_for(pixels: int) -> Iterator[None]:
     try:
         yield
     finally:
+        if pixels > HUGE:
+            _give_back_memory()
         with _CHANGED:
             _TAKEN -= wanted
             _CHANGED.notify_all()
+
+
+def _give_back_memory() -> None:
+    """Let glibc keep nothing of it for this thread, as it does for each thread that has had a large image."""
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _begin_anew() -> None:

@@ -60,6 +60,7 @@ def source_of(
             return _imported(given, argument)
         if fault := unknown_data(argument, given):
             raise InputError.of(fault)
+        return data.get(given)
     return open_source(given, options, split=split)
 
 
