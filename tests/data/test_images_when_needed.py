@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from batchnorm.data import Augmentation, Batches, Normalization, Share, Split, _images, split_off_validation
+from batchnorm.data import (
+    Augmentation,
+    Batches,
+    Crops,
+    Images,
+    Normalization,
+    Share,
+    Split,
+    _images,
+    split_off_validation,
+)
 from batchnorm.data._images import counts_by_reading, pieces_of
 
 from .images_when_needed import Photographs, photographs
@@ -64,14 +74,15 @@ class TestCrops:
         for step in range(len(whole) + 1):
             assert same(self.batches(some).epoch(5, 2, start_step=step), whole[step:])
 
-    def test_the_parts_of_all_processes_are_the_batches_of_one(self, some: Split):
+    @pytest.mark.parametrize("size", [2, 5])  # of five, some get no image of a piece
+    def test_the_parts_of_all_processes_are_the_batches_of_one(self, some: Split, size: int):
         batches = self.batches(some)
-        parts = [batches.epoch(3, 1, share=Share(rank, 2)) for rank in range(2)]
+        parts = [batches.epoch(3, 1, share=Share(rank, size)) for rank in range(size)]
         for step, (images, labels) in enumerate(batches.epoch(3, 1)):
             mine = [next(part) for part in parts]
             for place, got in enumerate((images, labels)):
                 pieces = [
-                    torch.split(part[place], [Share(rank, 2).count(size) for size in batches.sizes(step)])
+                    torch.split(part[place], [Share(rank, size).count(images) for images in batches.sizes(step)])
                     for rank, part in enumerate(mine)
                 ]
                 assert torch.equal(torch.cat([one for piece in zip(*pieces, strict=True) for one in piece]), got)
@@ -140,6 +151,13 @@ def test_the_next_batches_are_read_while_one_is_used():
     assert len(list(batches)) == 11
 
 
+def test_the_first_batch_alone_is_read_without_reading_ahead():
+    split = needed()
+    split.images.ahead = None
+    images, _ = Batches(split, 4, PLAIN).first()
+    assert torch.equal(images, next(iter(Batches(needed(), 4, PLAIN)))[0])
+
+
 def test_what_reads_ahead_ends_with_the_epoch():
     split = needed()
     batches = Batches(split, 2, PLAIN).epoch()
@@ -151,7 +169,41 @@ def test_what_reads_ahead_ends_with_the_epoch():
     assert split.images.running == []
 
 
-@pytest.mark.parametrize("some", [needed(), in_memory(needed())], ids=["needed", "in memory"])
+class Inheriting(Images):
+    """Images that leave to `Images` what they need not do themselves."""
+
+    def __init__(self, images: Photographs) -> None:
+        self.images = images
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return self.images.shape
+
+    def read(self, index: torch.Tensor, crops: Crops | None = None) -> torch.Tensor:
+        return self.images.read(index, crops)
+
+    def subset(self, index: torch.Tensor) -> "Inheriting":
+        return Inheriting(self.images.subset(index))
+
+
+def inheriting() -> Split:
+    return Split(Inheriting(photographs(23)), needed().labels)
+
+
+def test_who_inherits_from_images_needs_no_more_than_to_read_them():
+    one, two = (Batches(some, 4, PLAIN, augmentation=CROPPED, shuffle=True) for some in (inheriting(), needed()))
+    assert same(one.epoch(), two.epoch())
+    assert Normalization.of(inheriting().images) == Normalization.of(needed().images)
+
+
+def test_who_inherits_from_images_must_read_them():
+    with pytest.raises(TypeError, match=r"abstract methods? .*read"):
+        type("Nothing", (Images,), {})()
+
+
+@pytest.mark.parametrize(
+    "some", [needed(), in_memory(needed()), inheriting()], ids=["needed", "in memory", "inheriting"]
+)
 def test_the_fingerprint_tells_other_images_labels_and_orders_from_the_same(some: Split):
     reverse = torch.arange(len(some)).flip(0)
     others = [

@@ -42,6 +42,10 @@ def test_what_is_there_is_a_path(here, given: str) -> None:
     assert data_path(given) == here / given
 
 
+def test_an_object_that_is_a_path_is_one_whatever_it_is_called(here) -> None:
+    assert data_path(Path("fashion-mnist")) == here / "fashion-mnist"
+
+
 def test_a_known_name_goes_before_a_folder_of_that_name(here) -> None:
     (here / "fashion-mnist-mini").mkdir()
     assert open_source("fashion-mnist-mini") is get("fashion-mnist-mini")

@@ -142,9 +142,17 @@ def test_any_name_of_a_run_can_be_drawn(tmp_path, name: str) -> None:
     assert any(text.startswith(printable[:20]) for text in texts)
 
 
-def test_one_epoch_is_drawn(figures, tmp_path) -> None:
+def test_one_epoch_is_a_dot_above_its_number(figures, tmp_path) -> None:
     training_chart([history(count=1)], tmp_path / "c.png")
-    assert figures[0].axes[0].lines[0].get_marker() == "o"
+    axes = figures[0].axes[0]
+    assert axes.lines[0].get_marker() == "o"
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
+
+
+def test_the_axis_of_the_rate_begins_at_zero(figures, tmp_path) -> None:
+    training_chart([history()], tmp_path / "c.png")
+    assert figures[0].axes[2].get_ylim()[0] == 0
 
 
 def test_the_same_histories_give_the_same_svg(tmp_path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from batchnorm.data import folder_source
+from batchnorm.data import DataWarning, folder_source
 from batchnorm.errors import InputError
 from batchnorm.runs import (
     TrainConfig,
@@ -67,6 +67,35 @@ def placed(made, tmp_path) -> tuple[Path, Path]:
     net, card = load_run(run)
     save_model(run / "model.safetensors", net, replace(card, data=str(photos)))
     return photos, run
+
+
+def test_who_trains_without_a_watcher_is_warned_of_what_is_wrong_and_of_nothing_else(placed) -> None:
+    photos, _ = placed
+    config = replace(CONFIG, data=str(photos), epochs=1)
+    fit(config)  # a warning would be an error
+    shutil.copy(photos / "a" / "00.png", photos / "b" / "twice.png")
+    shutil.copy(photos / "a" / "01.png", photos / "b" / "thrice.png")
+    with pytest.warns(DataWarning, match="byte for byte"):
+        fit(replace(config, test_fraction=0.6))
+
+
+class Reader(Listener):
+    """Keeps how far the reading of files came, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[str, int, int]] = []
+
+    def reading(self, what: str, done: int, total: int) -> None:
+        self.heard.append((what, done, total))
+
+
+def test_a_watcher_hears_how_far_the_reading_of_the_files_is(made) -> None:
+    reader = Reader()
+    fit(replace(CONFIG, data=str(made[0]), epochs=1), watcher=reader)
+    counts = {what: [done for other, done, _ in reader.heard if other == what] for what, _, _ in reader.heard}
+    assert counts == {what: [*range(1, 11), *range(1, 31)] for what in counts}
+    assert [*counts] == ["looking at the files", "checking the images"]
 
 
 def table_of(run: Path) -> dict[str, str]:

@@ -64,7 +64,7 @@ def test_a_recalibration_comes_to_the_same_statistics(runs, tmp_path):
 def test_a_prediction_says_the_same_of_test_images_and_draws_them(runs, tmp_path, monkeypatch, capsys):
     said = []
     for keep in (False, True):
-        monkeypatch.setattr(_predict, "fitting_source", lambda card, data, keep=keep: Waves(keep))
+        monkeypatch.setattr(_predict, "fitting_source", lambda *_, keep=keep, **__: Waves(keep))
         sheet = tmp_path / f"{keep}.png"
         assert main(["predict", str(runs[0]), "--test-images", "7", "--json", "--sheet", str(sheet)]) == 0
         said.append((capsys.readouterr().out, sheet.read_bytes()))

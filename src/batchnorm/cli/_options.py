@@ -53,11 +53,14 @@ class Options(TrainConfig):
     init: Annotated[str | None, arg(metavar="WEIGHTS")] = None
     """start with those of: a run, a file, timm:NAME, ..."""
     freeze: Annotated[str | None, arg(metavar="NAMES")] = None
-    """do not train: layer1.*,conv1, or *,!fc (all but fc)"""
+    """do not train: layer1.*,conv1; *,!fc: all but it"""
     norm_mode: Annotated[Literal["train", "frozen", "affine-only", "recalibrate"], arg(metavar="WORD")] = "frozen"
     """norms in it: train, frozen, affine-only, recalibrate"""
     bn_buffers: Annotated[Literal["rank0", "mean"], arg(metavar="WORD")] = "rank0"
     """without --sync-bn, running statistics of: rank0, mean"""
+
+    log: Annotated[Literal["off", "tensorboard"], arg(metavar="WORD")] = "off"
+    """also write the curves for: tensorboard"""
 
     @classmethod
     def of(cls, config: TrainConfig) -> "Options":

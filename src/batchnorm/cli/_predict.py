@@ -55,7 +55,7 @@ class Predict:
     test_images: Annotated[int, arg(metavar="N")] = 0
     """classify the first N test images of the run's data"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's, or package.module:source"""
+    """other data than the run's: a name, a path, package.module:source"""
     top: int = 3
     """how many classes to show per image"""
     invert: bool = False

@@ -115,12 +115,25 @@ class Batches:
         Raises:
             TypeError: the images are shuffled or varied, so that an epoch needs its number.
         """
+        self._refuse_random("iterating over Batches")
+        return self.epoch()
+
+    def first(self) -> tuple[Tensor, Tensor]:
+        """Give the first batch alone, and read no other ahead.
+
+        Raises:
+            TypeError: as for a loop.
+        """
+        self._refuse_random("the first of Batches")
+        index = torch.arange(min(self.batch_size, len(self.split)))
+        return self.normalization.apply(self.split.read(index), self.memory_format), self.split.labels[index]
+
+    def _refuse_random(self, doing: str) -> None:
         if self.shuffle or self.augmentation is not None:
             raise InputTypeError(
-                "iterating over Batches that are shuffled or augmented would give the same every time",
+                f"{doing} that are shuffled or augmented would give the same every time",
                 cure="Use epoch(seed, epoch).",
             )
-        return self.epoch()
 
     def epoch(
         self, seed: int = 0, epoch: int = 0, *, start_step: int = 0, share: Share = ALL

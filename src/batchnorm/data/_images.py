@@ -1,5 +1,7 @@
 """What must something be that reads images when they are needed, and how are all its pixels counted?"""
 
+import hashlib
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -18,12 +20,32 @@ class Images(Protocol):
     `Split` takes such an object in place of a tensor. Whatever it keeps, and however many threads or processes read,
     the same places and crops give the same pixels, bit for bit. Without crops an image is shown as evaluation sees it:
     the `central_box` of what is stored, by `view`.
+
+    A class that inherits from this one needs `shape`, `read` and `subset`. The rest does with these, but slowly: it
+    reads nothing ahead, and reads all images for `counts` and `fingerprint`.
+
+    Example:
+        >>> class Greys(Images):
+        ...     def __init__(self, greys):
+        ...         self.greys = greys
+        ...     shape = property(lambda self: (len(self.greys), 1, 2, 2))
+        ...     def read(self, index, crops=None):
+        ...         return self.greys[index].reshape(-1, 1, 1, 1).repeat(1, 1, 2, 2)
+        ...     def subset(self, index):
+        ...         return Greys(self.greys[index])
+        >>> images = Greys(torch.tensor([0, 7, 255], dtype=torch.uint8))
+        >>> [batch[:, 0, 0, 0].tolist() for batch in images.ahead([(torch.tensor([2, 0]), None)])]
+        [[255, 0]]
+        >>> images.counts()[0, [0, 1, 7, 255]].tolist(), len(images.subset(torch.tensor([True, False, True])).greys)
+        ([4, 0, 4, 4], 2)
     """
 
     @property
+    @abstractmethod
     def shape(self) -> tuple[int, int, int, int]:
         """(N, C, H, W), as of the tensor that reading all of them would give."""
 
+    @abstractmethod
     def read(self, index: Tensor, crops: Crops | None = None) -> Tensor:
         """Read the images at the places `index`, int64 of shape (B,), each seen through its crop.
 
@@ -40,15 +62,22 @@ class Images(Protocol):
         `wanted` may be taken from before what it gave is asked for. Whatever reads ahead ends when all is given, and
         when the iterator is closed.
         """
+        return (self.read(index, crops) for index, crops in wanted)
 
+    @abstractmethod
     def subset(self, index: Tensor) -> "Images":
         """The images at the places `index`, int64 or bool, in that order; no pixels are copied."""
 
     def counts(self) -> Tensor:
         """How often each value occurs in each channel, int64 of shape (C, 256), as `read` gives them without crops."""
+        return counts_by_reading(self)
 
     def fingerprint(self) -> bytes:
         """Bytes that are the same where the images are, in the same order: processes compare what they have by them."""
+        found = hashlib.sha256()
+        for piece in pieces_of(self):
+            found.update(piece.numpy().data)
+        return found.digest()
 
 
 def pieces_of(images: Images) -> Iterator[Tensor]:

@@ -12,23 +12,25 @@ from ._source import Source
 from .arrays import cifar_source, has_idx, idx_source, is_cifar, npz_source
 from .folders import folder_source
 
-Progress = Callable[[int, int], None]
-"""Told how many files are done, of how many."""
+Progress = Callable[[str, int, int], None]
+"""Told what is done with files, with how many it is done, and of how many."""
 
 ARRAYS = ".npz"
 _EXPECTED = "a folder of images by class, a folder of IDX files, an .npz file, or an archive like that of CIFAR-10"
 
 
-def data_path(given: str) -> Path | None:
-    """Return the absolute path that a text means; `None` where it is a name.
+def data_path(given: str | os.PathLike[str]) -> Path | None:
+    """Return the absolute path that is meant; `None` where a text is a name.
 
-    A path has a separator, ends in `.npz`, or is there. A known name goes before a file of that name, and
+    The text of a path has a separator, ends in `.npz`, or is there. A known name goes before a file of that name, and
     `package.module:name` is none unless there is a file of that name.
 
     Example:
         >>> data_path("fashion-mnist"), data_path("package.module:source"), data_path("mine.npz").name
         (None, None, 'mine.npz')
     """
+    if isinstance(given, os.PathLike):
+        return Path(os.path.abspath(given))  # noqa: PTH100  # as below
     if not given or any(given == source.info.name for source in available()):
         return None
     path = os.path.expanduser(given)  # noqa: PTH111  # Path's raises where there is no such user
@@ -52,7 +54,7 @@ def reads_as_path(given: str) -> bool:
 
 
 def open_source(
-    given: str,
+    given: str | os.PathLike[str],
     options: ImageOptions | None = None,
     *,
     split: Path | None = None,
@@ -75,11 +77,11 @@ def open_source(
         >>> open_source("fashion-mnist-mini").info.image_size
         28
     """
-    if not isinstance(given, str):
+    if not isinstance(given, str | os.PathLike):
         raise InputTypeError(argument="data", expected="a name or a path", got=type(given).__name__)
     path = data_path(given)
     if path is None:
-        return get(given)
+        return get(str(given))
     return _open(path, options or ImageOptions(), split, on_progress)
 
 
@@ -90,11 +92,11 @@ def _open(path: Path, options: ImageOptions, split: Path | None, on_progress: Pr
     if not is_there:
         raise InputError(f"{path}: there is no file or folder", argument="data", cure="Check the path.")
     if holds_arrays:
-        return idx_source(path)
+        return idx_source(path, options.workers)
     if is_cifar(path):
         return cifar_source(path)
     if is_folder:
         return folder_source(path, options, split=split, on_progress=on_progress)
     if path.suffix.lower() == ARRAYS:
-        return npz_source(path)
-    raise InputError(f"{path}: expected {_EXPECTED}", argument="data")
+        return npz_source(path, options.workers)
+    raise InputError(f"{path}: expected {_EXPECTED}, got a file of another kind", argument="data")

@@ -34,6 +34,17 @@ def free_memory() -> int | None:
     return min(found, default=None)
 
 
+def half_fits(size: int) -> bool:
+    """Whether so many bytes leave as much again of the memory that is free: what is read is copied, split and shuffled.
+
+    Example:
+        >>> half_fits(1000)
+        True
+    """
+    free = free_memory()
+    return free is None or 2 * size <= free
+
+
 def check_unpacked(size: int, packed: int) -> None:
     """Refuse what would grow out of all proportion, or beyond memory, when it is unpacked.
 

@@ -24,3 +24,4 @@ from ._watchers import FoldWatcher as FoldWatcher
 from ._watchers import RecalibrationWatcher as RecalibrationWatcher
 from ._watchers import RunRecalibrationWatcher as RunRecalibrationWatcher
 from ._watchers import Watcher as Watcher
+from ._watchers import together as together

@@ -65,6 +65,9 @@ class TrainResult(Shown):
 
     `kept_epoch` is the epoch whose model was kept and tested, the best one by its validation images; `val_accuracy` and
     `val_loss` are that one's, too (`None`: the last epoch's).
+
+    `lengthened` are the numbers of steps after which it went on for longer than had been planned until then: only from
+    the last of them on is the learning rate that of so many `epochs`.
     """
 
     VERSION: ClassVar[int] = 1
@@ -99,6 +102,7 @@ class TrainResult(Shown):
     norm_mode: str | None = None
     untrained: int = 0
     kept_epoch: int | None = None
+    lengthened: tuple[int, ...] = ()
 
     def tables(self) -> dict[str, Table]:
         """Return `"scores"`: loss and accuracy on the test images, and on those that were held out."""

@@ -77,6 +77,7 @@ def _draw(figure: "Figure", histories: Sequence[RunHistory]) -> None:
         panels, ("loss (cross entropy)", "accuracy", "learning rate, at the epoch's end"), strict=True
     ):
         _frame(axes, title)
+    rate.set_ylim(bottom=0)
     values = [value for line in loss.lines for value in line.get_ydata()]
     if min(values) > 0 and max(values) > _WIDE * min(values):
         loss.set_yscale("log")
@@ -108,7 +109,9 @@ def _frame(axes: "Axes", title: str) -> None:
 
     axes.set_title(title, loc="left", fontsize=9, fontweight="bold")
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if axes.dataLim.x0 == axes.dataLim.x1:  # of a single epoch there is no range to be shown
+        axes.set_xlim(axes.dataLim.x0 - 0.5, axes.dataLim.x1 + 0.5)
     axes.grid(color="#e8eaed", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

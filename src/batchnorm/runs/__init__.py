@@ -41,6 +41,7 @@ from ._initial_file import read_initial as read_initial
 from ._initial_file import settled_init as settled_init
 from ._initialize import initialize as initialize
 from ._initialize import take_initial as take_initial
+from ._known_names import AUTO_MODEL as AUTO_MODEL
 from ._known_names import OwnData as OwnData
 from ._late_freezing import FreezeRule as FreezeRule
 from ._misfits import ModelArgument as ModelArgument
@@ -50,6 +51,7 @@ from ._model_file import load_model as load_model
 from ._model_file import model_bytes as model_bytes
 from ._model_file import save_model as save_model
 from ._new_file import write_new_file as write_new_file
+from ._new_file import write_together as write_together
 from ._option_names import near_option as near_option
 from ._output_file import check_output as check_output
 from ._own_data import ANY_SOURCE as ANY_SOURCE

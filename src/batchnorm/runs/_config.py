@@ -1,5 +1,6 @@
 """Every option of a training, once: the same dataclass is read by Python, by TOML and by the command line."""
 
+import os
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -9,7 +10,7 @@ from ..data import data_path, reads_as_path
 from ..errors import InputError
 from ..files import as_path, open_regular, refused
 from ._contradictions import contradictions
-from ._known_names import OwnData
+from ._known_names import AUTO_MODEL, OwnData
 from ._misfits import ModelArgument, misfit
 from ._option_names import near_option, tells_unknown_options
 
@@ -33,8 +34,8 @@ class TrainConfig:
         batchnorm.errors.InputError: epochs: expected an integer of at least 1, got -1
     """
 
-    model: str = "ConvBNNet"
-    """see `batchnorm info`; timm:NAME; package.module:function"""
+    model: str = AUTO_MODEL
+    """auto: by the images; or see `batchnorm info`; timm:NAME; package.module:function"""
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
     norm: str = "batchnorm"
@@ -131,6 +132,8 @@ class TrainConfig:
     """CPU threads; 0: torch's default"""
     tune_allocator: bool = True
     """keep freed memory for the next step (CPU, glibc)"""
+    log: Literal["off", "tensorboard"] = "off"
+    """also write the curves for: tensorboard (into the run's folder)"""
 
     def __post_init__(self) -> None:
         """Check the type of every value, then its range, and name all that are wrong."""
@@ -148,11 +151,13 @@ class TrainConfig:
         A name that an object has, or that was read from a file, is none because there is a file of that name here.
         """
         given: object = self.data
-        if isinstance(given, str) and (reads_as_path(given) or not isinstance(given, OwnData)):
+        if isinstance(given, os.PathLike):
+            object.__setattr__(self, "data", str(data_path(given)))
+        elif isinstance(given, str) and (reads_as_path(given) or not isinstance(given, OwnData)):
             object.__setattr__(self, "data", type(given)(data_path(given) or given))
 
 
-MAY_DIFFER = frozenset({"tune_allocator", "cache_size", "workers"})
+MAY_DIFFER = frozenset({"tune_allocator", "cache_size", "workers", "log"})
 """Options that change no number: a run goes on with any value of them."""
 MOST_BYTES = 2**14
 """Of a config file; one with all options has a thousand. Keys of many dots take Python's reader long."""

@@ -1,5 +1,6 @@
 """Which images is a trained net judged by, if it is not said, and are those that are named like the ones it knows?"""
 
+import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -57,6 +58,8 @@ def _found(card: ModelCard, given: Source | str | None, argument: str, beside: P
         if not is_path(card.data):
             return source_in_file(card.data)
         return source_in_file(card.data, options=_options(card, beside), split=_split(beside))
+    if isinstance(given, os.PathLike):
+        given = str(data_path(given))
     if isinstance(given, FolderSource):
         given = given.info.name  # it may have drawn other test images
     path = data_path(given) if isinstance(given, str) else None

@@ -125,7 +125,7 @@ def evaluate(
         run: a run's folder or its `model.safetensors`; or a model, in any mode. DistributedDataParallel (each process
             judges its own data), DataParallel and `torch.compile` are seen through.
         loader: for a model: batches that can be read once for each kind of statistics.
-        dataset: for a run: another data set than the run's; its images and classes must fit.
+        dataset: for a run: another data set than the run's, by its name or path; its images and classes must fit.
         source: for a run: own data instead of a named set, an object or its `package.module:source`.
         split: for a run: `"test"` or `"train"` (all training images, those held out included).
         batch_size: images per batch by which a run is judged (128), at least 2; or those of the batches that a

@@ -51,7 +51,7 @@ def fold_run(
         out: the file to write.
         overwrite: allow that a file at `out` is replaced.
         options: of `batchnorm.fold`.
-        dataset: another data set than the run's; its images and classes must fit.
+        dataset: another data set than the run's, by its name or path; its images and classes must fit.
         model: the own net, if it is not one of this package: a module, which stays as it is, or its
             `package.module:function`.
         source: own data instead of a named set, an object or its `package.module:source`.

@@ -7,6 +7,8 @@ from .. import data, models
 from ..errors import Fault, did_you_mean
 from ..functional import ACTIVATIONS
 
+AUTO_MODEL = "auto"
+"""The net that the library chooses by the images, or by the weights to start with."""
 NORMS = ("batchnorm", "torch", "none")
 DEVICES = ("auto", "cpu", "cuda")
 _NUMBERED = re.compile(r"cuda:\d{1,4}", re.ASCII)
@@ -42,10 +44,10 @@ def unknown_name(option: str, value: str, model: str) -> Fault | None:
     if ":" in value and option != "device":
         return None
     if option == "model":
-        names = [entry.name for entry in models.available()]
+        names = [AUTO_MODEL, *(entry.name for entry in models.available())]
         return (
             None
-            if models.is_builtin(value)
+            if models.is_builtin(value) or value == AUTO_MODEL
             else _unknown(option, value, names, "timm:NAME", "torchvision:NAME", "package.module:function")
         )
     if option == "data":

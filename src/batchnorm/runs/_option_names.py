@@ -57,6 +57,7 @@ _OTHERS: dict[str, str] = {
     "deterministic": "determinism",
     "device": "accelerator cuda device_type gpu gpus",
     "threads": "n_jobs n_threads nthreads num_threads",
+    "log": "log_with logger loggers report_to tensorboard",
     "fold": "fold_bn fuse fuse_bn",
 }
 SYNONYMS: Mapping[str, str] = MappingProxyType(

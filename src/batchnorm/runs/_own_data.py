@@ -1,5 +1,6 @@
 """Which data are meant, and do they keep what a data set promises? Nothing is imported because a file says so."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ def source_of(
         Traceback (most recent call last):
         batchnorm.errors.InputTypeError: source: expected a data set with info, locate and load, got a list. ...
     """
+    if isinstance(given, os.PathLike):
+        given = str(data_path(given))
     if not isinstance(given, str):
         return _checked(given, argument)
     if data_path(given) is None:
@@ -75,6 +78,14 @@ def source_in_file(
         InputError: it is another, or there are no such files any more.
     """
     check_data_in_file(name, typed=typed)
+    if is_path(name) and not os.path.lexists(name):
+        raise InputError(
+            f"{name}: the data are not there any more",
+            cure=ForPython(
+                "Pass where they are now: source=..., a path.",
+                otherwise=("Say where they are now: ", Setting("dataset", "PATH"), "."),
+            ),
+        )
     return open_source(name, options, split=split)
 
 

@@ -187,7 +187,7 @@ def _check_shapes(inputs: Sequence[Sequence[int]], source: Source) -> None:
 def _judged(ranks: Ranks, net: nn.Module, source: Source, images: _Images, place: torch.device) -> Judgement | None:
     """How the net does on the test images; `None` if its outputs are no scores of their classes."""
     test = source.load("test")
-    few, _ = next(iter(images.with_labels(test.subset(torch.arange(2)))))
+    few, _ = images.with_labels(test.subset(torch.arange(min(2, len(test))))).first()
     try:
         outputs = net.eval()(few.to(place, images.dtype))
     except Exception as error:  # the caller's own net may raise anything

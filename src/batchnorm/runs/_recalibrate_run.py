@@ -62,7 +62,7 @@ def recalibrate_run(
             trained on, for a run's result is that of a net which has seen no test image, and no other data.
         overwrite: allow that a file at `out` is replaced.
         options: of `batchnorm.recalibrate`.
-        dataset: another data set than the run's; its images and classes must fit.
+        dataset: another data set than the run's, by its name or path; its images and classes must fit.
         split: `"train"` or `"test"`.
         augment: vary the images as the training did.
         batch_size: images per batch.

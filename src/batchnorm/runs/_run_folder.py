@@ -10,10 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from ..data import data_path
 from ..errors import ForPython, InputError, Setting, Words, did_you_mean
 from ..files import as_path, atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
 from ..records import EpochRecord, Initialization, LRRangeTest, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
+from ._known_names import AUTO_MODEL
 from ._metrics import csv_of, lines_of
 from ._safetensors import PICKLES
 
@@ -86,9 +88,16 @@ class RunFolder:
 
     @staticmethod
     def default_path(config: TrainConfig) -> Path:
-        """Return `runs/<time>-<model>-<data>` for a run that starts now."""
-        model, data = (name.replace(":", ".").replace("/", ".") for name in (config.model, config.data))
-        path = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{model}-{data}"
+        """Return `runs/<time>-<model>-<data>` for a run that starts now; a path stands there by its last part.
+
+        Example:
+            >>> RunFolder.default_path(TrainConfig(model="MLP", data="/data/photos")).name[16:]
+            'MLP-photos'
+        """
+        called = Path(config.data).name if data_path(config.data) else config.data
+        model, data = (name.replace(":", ".").replace("/", ".") for name in (config.model, called))
+        what = data if config.model == AUTO_MODEL else f"{model}-{data}"
+        path = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{what}"
         taken = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
         return path if not path.exists() else next(other for other in taken if not other.exists())
 

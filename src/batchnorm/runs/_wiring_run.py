@@ -34,7 +34,7 @@ def wiring_of_run(
         run: the run's folder, or a model file.
         model: the own net, if it is not one of this package: a module, or its `package.module:function`.
         batch_size: images.
-        dataset: another data set than the run's; its images and classes must fit.
+        dataset: another data set than the run's, by its name or path; its images and classes must fit.
         source: own data instead of a named set, an object or its `package.module:source`; where the run's are not
             here, random numbers are taken.
         device: as in `TrainConfig`.
@@ -80,5 +80,5 @@ def _images(
         numbers = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         name = card.data if dataset is None else dataset
         return numbers, None, (f"the images of {name} are not here; random numbers were taken instead",)
-    images, _ = next(iter(Batches(found.load("test"), batch_size, card.normalization)))
+    images, _ = Batches(found.load("test"), batch_size, card.normalization).first()
     return images, found.info.name, ()

@@ -14,6 +14,7 @@ from ._course import Course
 from ._data_given import as_read, given_data, heard
 from ._for_all import initial_for_all
 from ._preparation import in_hand, prepared
+from ._settled_model import settled_model
 
 
 @contextlib.contextmanager
@@ -52,6 +53,7 @@ def begun(
             on(ranks, device)
             objects = in_hand(model=model, source=source)
             initial = initial_for_all(ranks, config.init)
+            config = settled_model(config, found, initial)
             job = held.enter_context(
                 prepared(config, device, model, heard(found, told), ranks, objects=objects, initial=initial)
             )

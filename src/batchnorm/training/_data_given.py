@@ -3,7 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..data import FolderSource, Source, data_path, height_and_width
+from ..data import (
+    FolderSource,
+    Source,
+    as_image_size,
+    data_path,
+    height_and_width,
+    image_size_text,
+    read_image_size,
+)
 from ..errors import InputError
 from ..progress import Watcher
 from ..runs import (
@@ -29,8 +37,32 @@ def given_data(config: TrainConfig, source: Source | str | None) -> tuple[Source
     else:
         found = source_of(source, "source", image_options(config))
         given = OwnData(source if isinstance(source, str) else found.info.name)
+    _check_asked(config, found)
     # The name of files is their absolute path, wherever they were named from.
     return found, OwnData(found.info.name) if data_path(given) else given
+
+
+def _check_asked(config: TrainConfig, found: Source) -> None:
+    """Refuse a size or colours that were asked for and are not those of the images: only files of images are changed.
+
+    Raises:
+        InputError: they are not.
+    """
+    info = found.info
+    if config.image_size is not None and height_and_width(read_image_size(config.image_size)) != info.image_shape[1:]:
+        got, has = str(config.image_size), image_size_text(as_image_size(*info.image_shape[1:]))
+        raise _not_changed("image_size", has, info.name, got)
+    if config.channels is not None and config.channels != info.in_channels:
+        raise _not_changed("channels", str(info.in_channels), info.name, str(config.channels))
+
+
+def _not_changed(argument: str, has: str, name: str, got: str) -> InputError:
+    return InputError(
+        argument=argument,
+        expected=f"{has}, as the images of {name} are",
+        got=got,
+        cure="Leave it out: only a folder of image files is read in another size or other colours.",
+    )
 
 
 def as_read(config: TrainConfig, found: Source) -> TrainConfig:
@@ -49,8 +81,10 @@ def as_read(config: TrainConfig, found: Source) -> TrainConfig:
 
 
 def heard(found: Source, watcher: Watcher) -> Source:
-    """Let a watcher hear what is to be known of a folder's images."""
-    return found.telling(watcher.note) if isinstance(found, FolderSource) else found
+    """Let a watcher hear what is to be known of a folder's images; where none listens, what is wrong is a warning."""
+    if not isinstance(found, FolderSource):
+        return found
+    return found.in_short() if type(watcher) is Watcher else found.telling(watcher.note, watcher.reading)
 
 
 def data_of_run(config: TrainConfig, source: Source | str | None, split: Path | None = None) -> Source:

@@ -33,7 +33,7 @@ def final_test(course: Course) -> TrainResult:
         recalibrate=job.config.recalibrate,
         moments=job.config.moments,
         refresh=None if job.refreshes is None else job.refreshes.every,
-        refreshes=job.position.refreshes,
+        refreshes=job.position.measured,
         refresh_seconds=job.position.refresh_seconds,
         frozen=job.frozen.names if job.frozen else (),
         frozen_since=job.frozen.since if job.frozen else None,
@@ -43,4 +43,5 @@ def final_test(course: Course) -> TrainResult:
         norm_mode=job.parts.mode if job.parts else None,
         untrained=job.parts.numbers(job.model) if job.parts else 0,
         kept_epoch=None if job.kept is None else shipped.epoch,
+        lengthened=tuple(job.lengthened),
     )

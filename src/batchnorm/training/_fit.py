@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -28,12 +29,14 @@ from ._given import check_given, tells_options
 from ._going_on import name_in_run, refuse_older, refuse_without_rate
 from ._initialized import write_initialization
 from ._job import Job
+from ._longer import keep_longer, lengthened
 from ._loop import run_course
 from ._lr_range_options import LRRangeOptions
 from ._messages import what_differs
 from ._preparation import in_hand, prepared
 from ._range_test import take_found_lr
-from ._room import check_room, folder_made, planned
+from ._room import check_room_to_go_on, folder_made, planned
+from ._tensorboard import check_log, logged
 from ._together import training_together
 
 
@@ -104,9 +107,12 @@ def fit(
     given = config or TrainConfig()
     with training_together() as (ranks, stop):
         folder = planned(out, overwrite=overwrite) if ranks.first else None
+        if ranks.first:
+            check_log(given, folder)
         beginning = begun(given, ranks, stop, watcher, model=model, source=source, progress=progress)
-        with beginning as course, contextlib.ExitStack() as held:
-            job = course.job
+        with beginning as silent, contextlib.ExitStack() as held:
+            job = silent.job
+            course = replace(silent, watcher=held.enter_context(logged(job.config, folder, silent.watcher)))
             rates = take_found_lr(course, LRRangeOptions()) if job.config.lr == "auto" else None
             with ranks.telling(), ranks.reaching():
                 if folder:
@@ -126,8 +132,16 @@ def resume(
     watcher: Watcher | None = None,
     progress: bool = False,
     tune_allocator: bool | None = None,
+    log: str | None = None,
+    cache_size: float | None = None,
+    workers: int | None = None,
+    epochs: int | None = None,
 ) -> Trained:
     """Resume a run that was stopped, as if it had not been: bit for bit on the same machine and thread count.
+
+    With `epochs` it goes on for longer than it was planned, also if it is finished: from then on the learning rate, and
+    all else that follows from the number of epochs, is that of a training of so many. Model and result of a finished
+    run stay until the longer training is tested, and are then replaced together.
 
     Args:
         run: its folder.
@@ -137,6 +151,10 @@ def resume(
         watcher: hears of every step and epoch.
         progress: show a bar on a terminal or in a notebook.
         tune_allocator: instead of the run's own option of that name; it changes no number.
+        log: likewise.
+        cache_size: likewise.
+        workers: likewise.
+        epochs: how many it is to have in all, at least as many as were planned.
 
     Raises:
         InputError: there is nothing to go on with, or it does not fit; further as `fit`.
@@ -156,11 +174,13 @@ def resume(
         refuse_without_rate(config)
         folder = RunFolder.open(run) if ranks.first else None
         norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
+        given: dict[str, Any] = {"tune_allocator": tune_allocator, "log": log, "epochs": epochs}
+        given |= {"cache_size": cache_size, "workers": workers}
         config = replace(
             config,
             model=name_in_run(config, model),
             norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
-            tune_allocator=config.tune_allocator if tune_allocator is None else tune_allocator,
+            **{name: value for name, value in given.items() if value is not None},
         )
         with (
             file_for_all(ranks, lambda: RunFolder.open(run).config, beside=(SPLIT,)) as beside,
@@ -171,10 +191,13 @@ def resume(
         with (
             torch_settings(config) as device,
             folder.held() if folder else contextlib.nullcontext(),
-            training_shown(watcher, progress=progress and ranks.first) as told,
+            training_shown(watcher, progress=progress and ranks.first) as shown,
+            logged(config, folder, shown) as told,
             contextlib.ExitStack() as held,
         ):
             with ranks.telling(), ranks.reaching():
+                if ranks.first:
+                    check_log(config, folder)
                 on(ranks, device)
                 checkpoint = checkpoint_for_all(ranks, folder)
                 objects = in_hand(model=model, source=source)
@@ -182,20 +205,24 @@ def resume(
                 job = held.enter_context(
                     prepared(config, device, model, heard(found, told), ranks, objects=objects, initial=initial)
                 )
-                if checkpoint:
-                    _go_on(job, folder, checkpoint, told)
+                longer = checkpoint if epochs is None else lengthened(job, checkpoint)
+                if checkpoint and longer:
+                    _go_on(job, folder, longer, checkpoint, told)
                 elif folder:
                     write_initialization(folder, job)
-                if folder and not folder.result.exists():
-                    check_room(job, folder)
+                if folder:
+                    check_room_to_go_on(job, folder)
+                    if epochs is not None:
+                        keep_longer(folder, epochs, None if longer is checkpoint else longer)
             result = run_course(Course(job, folder, stop, told))
             return Trained(job.best, job.card, result, tuple(job.history))
 
 
-def _go_on(job: Job, folder: RunFolder | None, checkpoint: Checkpoint, watcher: Watcher) -> None:
+def _go_on(job: Job, folder: RunFolder | None, checkpoint: Checkpoint, begun: Checkpoint, watcher: Watcher) -> None:
+    """Take up where the run stands, and tell in what it may differ from the one that was begun."""
     job.restore(checkpoint)
     if folder:
         refuse_older(folder, checkpoint, job.config)
         folder.complete_metrics(checkpoint.history)
-    for difference in what_differs(job, checkpoint):
+    for difference in what_differs(job, begun):
         watcher.note(difference)

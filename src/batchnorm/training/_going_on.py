@@ -6,6 +6,7 @@ from torch import nn
 
 from ..errors import ForPython, InputError, Setting, Words
 from ..models import file_may_name
+from ..records import TrainResult
 from ..runs import RunFolder, TrainConfig, foreign_net, name_of
 from ._checkpoint import Checkpoint, load_checkpoint
 
@@ -42,16 +43,22 @@ def refuse_without_rate(config: TrainConfig) -> None:
         )
 
 
+def is_of_shorter(result: TrainResult, config: TrainConfig) -> bool:
+    """Whether a result is of a training that was shorter than it is to be now."""
+    return result.epochs < config.epochs
+
+
 def refuse_older(folder: RunFolder, checkpoint: Checkpoint, config: TrainConfig) -> None:
     """Raise if the run is finished, and the checkpoint from before its end.
 
     Raises:
         InputError: it is.
     """
-    if folder.result.exists() and checkpoint.position.epoch < config.epochs:
+    result = folder.read_result()
+    if result and checkpoint.position.epoch < min(result.epochs, config.epochs):
         raise InputError(
             f"{folder.checkpoint}: is of epoch {checkpoint.position.epoch}, but the run is finished, with "
-            f"{config.epochs}; going on would replace its model",
+            f"{result.epochs}; going on would replace its model",
             cure=_other_ways(folder),
         )
 

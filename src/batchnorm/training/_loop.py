@@ -25,6 +25,7 @@ from ._parts_measured import measure_parts
 from ._population import measure_if_due
 from ._saving import save, saved_if_stopped, stop_if_agreed, stop_if_asked
 from ._shipped import take_shipped
+from ._standing import take_its_place
 from ._step import take_step
 from ._synchronized import synchronized
 
@@ -48,7 +49,7 @@ def _trained(course: Course) -> TrainResult:
     job, folder = course.job, course.folder
     check_alike(job)
     # A run that comes here finished keeps its result: the test images are looked at once, however often it is resumed.
-    result = result_for_all(job.ranks, folder)
+    result, job.standing = result_for_all(course)
     if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
         stop_if_asked(course)
     with job.released_at_the_end():
@@ -65,14 +66,16 @@ def _trained(course: Course) -> TrainResult:
                 stop_if_asked(course)
         take_shipped(job)
         take_kept(course)
-        if not result:
-            recalibrate_trained(course)
+        recalibrated = None if result else recalibrate_trained(course)
     if result and result.recalibrated_since:
         take_recalibrated(course)  # not the checkpoint's statistics
     if not result:
         result = final_test(course)
-        if folder and job.config.fold:
+        if job.standing:
+            take_its_place(course, result, recalibrated)
+        elif folder and job.config.fold:
             folder.write_result(result)  # whatever comes of folding, the run is finished
+        course.watcher.tested(result)
     result = fold_trained(course, result)
     if folder:
         folder.write_result(result)
@@ -133,4 +136,5 @@ def _finish_epoch(course: Course) -> None:
         seconds=here.seconds + seconds,
         refreshes=here.refreshes,
         refresh_seconds=here.refresh_seconds,
+        measured=here.measured,
     )

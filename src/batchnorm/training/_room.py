@@ -11,6 +11,7 @@ from ..data import FolderSource
 from ..errors import InputError
 from ..progress import Watcher
 from ..runs import RunFolder, in_place_of, plan_in_place_of
+from ._going_on import is_of_shorter
 from ._job import Job
 
 SMALL_FILES = 1 << 20
@@ -55,6 +56,17 @@ def check_room(job: Job, folder: RunFolder, *, beside: bool = False) -> None:
             argument="out",
             cure="Make room, or choose another folder.",
         )
+
+
+def check_room_to_go_on(job: Job, folder: RunFolder) -> None:
+    """Raise unless the disk takes what a run writes that goes on, if it is not finished.
+
+    Raises:
+        InputError: it does not.
+    """
+    result = folder.read_result()
+    if result is None or is_of_shorter(result, job.config):
+        check_room(job, folder, beside=result is not None)
 
 
 @contextlib.contextmanager

@@ -14,12 +14,15 @@ from ._step import refuse_nonfinite
 
 
 def save(course: Course) -> None:
-    """Write model, checkpoint and metrics, in an order in which a crash between two of them loses nothing."""
+    """Write model, checkpoint and metrics, in an order in which a crash between two of them loses nothing.
+
+    A model whose result stands is replaced together with that, in the end.
+    """
     job, folder = course.job, course.folder
     refuse_nonfinite(course)
     checkpoint = job.checkpoint()
     with as_shipped(job) as net:
-        if folder:
+        if folder and job.standing is None:
             save_model(folder.model, net_to_save(job, net), job.card)
     if folder:
         save_checkpoint(folder.checkpoint, checkpoint)

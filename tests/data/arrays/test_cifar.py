@@ -48,6 +48,13 @@ def test_the_classes_are_called_as_the_archive_says(write) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "labels", [np.array([0, 1, 2, 0]), np.array([0, 1, 2, 0], ">i2"), list(np.array([0, 1, 2, 0], np.uint8))], ids=repr
+)
+def test_labels_may_be_numbers_of_numpy(write, labels) -> None:
+    assert open_source(write(with_batch(changed(labels=labels)))).load("train").labels[:4].tolist() == [0, 1, 2, 0]
+
+
 def test_without_names_the_classes_are_called_by_their_numbers(write) -> None:
     contents = {name: content for name, content in members().items() if "meta" not in name}
     assert open_source(write(archive(contents))).info.classes == ("0", "1", "2")
@@ -123,12 +130,14 @@ WRONG = {
     "code": (pickle.dumps(Payload()), "it names posix mkdir, which is none of the values"),
     "code inside": (changed(data=Payload()), "it names posix mkdir"),
     "a list": (pickle.dumps([1, 2]), "expected a dict in data_batch_1, got list"),
-    "no data": (changed(data=None), r"expected data of shape \(N, 3072\) in data_batch_1, got NoneType"),
-    "grey": (changed(data=pixels(4, 1024)), r"got \(4, 1024\)"),
-    "square": (changed(data=pixels(4, 3, 32, 32)), r"got \(4, 3, 32, 32\)"),
+    "no data": (changed(data=None), r"expected data of uint8 and shape \(N, 3072\) in data_batch_1, got NoneType"),
+    "wide numbers": (changed(data=pixels(4, 3072).astype(int)), r"got int64 \(4, 3072\)"),
+    "grey": (changed(data=pixels(4, 1024)), r"got uint8 \(4, 1024\)"),
+    "square": (changed(data=pixels(4, 3, 32, 32)), r"got uint8 \(4, 3, 32, 32\)"),
     "no labels": (changed(labels=None), "expected labels in data_batch_1, a list of numbers of at least 0"),
     "words": (changed(labels=list("abcd")), "expected labels in data_batch_1, a list of numbers"),
     "below 0": (changed(labels=[0, 1, 2, -1]), "expected labels in data_batch_1, a list of numbers"),
+    "labels in rows": (changed(labels=np.zeros((4, 1), int)), "expected labels in data_batch_1, a list of numbers"),
     "a label too few": (changed(labels=[0, 1, 2]), "data_batch_1 has 4 images and 3 labels"),
     "a class without a name": (changed(labels=[0, 1, 2, 3]), "expected labels from 0 to 2, .* got 3"),
     "nothing": (b"", "cannot be read like CIFAR-10"),
@@ -187,7 +196,9 @@ def test_a_member_that_says_that_it_is_huge_is_not_read(write) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no gzip", gzip.compress(b""), gzip.compress(b"no tar" * 1000), gzip.compress(bytes(10240))]
+    "content",
+    [b"", b"no gzip", gzip.compress(b""), gzip.compress(b"no tar" * 1000), gzip.compress(bytes(10240))],
+    ids=["nothing", "no gzip", "an empty gzip", "no tar", "an empty tar"],
 )
 def test_what_is_no_archive_is_refused(write, content: bytes) -> None:
     with pytest.raises(InputError, match=r"small\.tar\.gz: cannot be read like CIFAR-10"):

@@ -105,6 +105,13 @@ def test_classes_are_called_as_the_file_says(tmp_path) -> None:
     assert source.info.classes == ("ant", "bee", "cat")
 
 
+def test_a_file_of_python_2_is_read_without_a_warning(tmp_path) -> None:
+    path = save(tmp_path)
+    text = b"{'descr': '|u1', 'fortran_order': False, 'shape': (4L, 5L, 6L), }".ljust(117) + b"\n"
+    rewritten(path, "x_train", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(range(120)))
+    assert open_source(path).load("train").images.flatten().tolist() == [*range(120)]
+
+
 def test_the_names_of_medmnist_are_known_too(tmp_path) -> None:
     train, test = pixels(4, 5, 6), pixels(2, 5, 6)
     np.savez(

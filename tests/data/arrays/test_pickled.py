@@ -32,12 +32,20 @@ def test_bytes_come_out_as_the_words_of_latin_1(protocol: int) -> None:
     }
 
 
-@pytest.mark.parametrize("protocol", range(1, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("shape", [(2, 3), (0,), (256, 12), ()])
 def test_an_array_of_bytes_comes_out_as_one(shape: tuple[int, ...], protocol: int) -> None:
     array = np.arange(np.prod(shape, dtype=int), dtype=np.uint8).reshape(shape)
     (found,) = read_pickle(pickle.dumps({"data": array}, protocol)).values()
     np.testing.assert_array_equal(found, array, strict=True)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("dtype", ["<i8", ">i8", "<i4", ">u2", "i1"])
+def test_arrays_and_numbers_of_numpy_come_out_whatever_their_order_of_bytes(dtype: str, protocol: int) -> None:
+    array = np.array([0, 1, 100], dtype)
+    found = read_pickle(pickle.dumps({"array": array, "number": array[2]}, protocol))
+    assert (found["array"].tolist(), found["number"]) == ([0, 1, 100], 100)
 
 
 # As Python 2 wrote the official files: an array whose numbers are a string of bytes.
@@ -75,6 +83,7 @@ CALLS = {
     "an object": Calls(object),
     "a set": {1, 2},
     "a float": 1.5,
+    "a float of NumPy": np.float64(1),
     "an array of floats": np.zeros(3),
     "an array of columns": np.asfortranarray(np.zeros((2, 3), np.uint8)),
     "a bare dtype": np.dtype("u1"),

@@ -16,7 +16,7 @@ def test_an_image_in_train_and_test_is_named_whatever_it_is_called(tmp_path) -> 
     source.load("train")
     assert said == [
         "1 test image is a training image, too, byte for byte, so that the test flatters: "
-        "train/a/1.png and test/b/other.png"
+        "train/a/1.png = test/b/other.png"
     ]
 
 
@@ -26,7 +26,7 @@ def test_many_are_counted_and_some_are_named(tmp_path) -> None:
     source, said = quiet(folder_source(tmp_path, PLAIN))
     source.load("train")
     assert said[0].startswith("10 test images are training images, too, byte for byte")
-    assert said[0].endswith("train/a/2.png and test/a/2.png and 7 more")
+    assert said[0].endswith("train/a/2.png = test/a/2.png and 7 more")
 
 
 def test_images_that_only_look_alike_or_are_twice_in_one_part_say_nothing(tmp_path) -> None:
@@ -46,4 +46,4 @@ def test_a_link_to_a_training_image_is_the_same(tmp_path) -> None:
     (tmp_path / "test" / "a" / "linked.png").symlink_to(tmp_path / "train" / "b" / "2.png")
     source, said = quiet(folder_source(tmp_path, PLAIN))
     source.load("train")
-    assert said[0].endswith("train/b/2.png and test/a/linked.png")
+    assert said[0].endswith("train/b/2.png = test/a/linked.png")

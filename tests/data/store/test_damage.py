@@ -32,7 +32,7 @@ def flip(path: Path, place: int) -> None:
         file.seek(place)
         byte = file.read(1)
         file.seek(place)
-        file.write(bytes([byte[0] ^ 1]))
+        file.write(bytes([byte[0] ^ 255]))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,8 @@ def test_a_damaged_file_is_listed_and_cleared(kept, photos) -> None:
     assert [(entry.folder, entry.images) for entry in cached_images()] == [("", 0)]
 
 
-@pytest.mark.parametrize("place", [0, 1000])
+# Behind the first two, of 10x13 pixels each once they are scaled, lies the image that is seen as it is.
+@pytest.mark.parametrize("place", [0, 2 * 10 * 13 * 3 + 20])
 def test_damaged_pixels_are_those_of_the_file_again(kept, photos, place) -> None:
     expected = kept(photos).images.read(ALL)
     (images,) = cached_images()

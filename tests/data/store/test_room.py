@@ -68,7 +68,8 @@ def test_a_set_without_room_does_not_drive_out_others(kept, write_photos, one_si
 
 
 def test_a_lower_bound_holds_for_what_was_kept_before(kept, photos, write_photos, one_size) -> None:
-    kept(write_photos("other", seed=1))
+    for files in (photos, write_photos("other", seed=1)):
+        kept(files)
     kept(photos, cache_size=int(1.5 * one_size))
     assert [images.folder for images in cached_images()] == [str(photos[0].parent)]
     assert "are not kept" in kept(photos, cache_size=one_size // 2).note

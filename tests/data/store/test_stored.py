@@ -4,6 +4,7 @@ import copy
 import hashlib
 import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from batchnorm.data import Crops, Split
 from batchnorm.data.store import _files, stored
+from batchnorm.errors import InputError
 
 ALL = torch.arange(6)
 
@@ -47,6 +49,15 @@ def test_the_pixels_are_those_of_the_decoder_seen_through_the_crop(kept, photos)
     pixels = [decoded(file, 3, cover_of((8, 8))) for file in photos]
     expected = [view(image, central_box(*image.shape[:2], (8, 8)), (8, 8)) for image in pixels]
     assert torch.equal(kept(photos).images.read(ALL), torch.stack(expected))
+
+
+def test_each_image_is_seen_through_its_own_crop(kept, photos) -> None:
+    images = kept(photos).images
+    crops = Crops.drawn(2, 0.3, torch.Generator().manual_seed(0))
+    turned = Crops(crops.shares.flip(0), crops.ratios.flip(0), crops.places.flip(0))
+    read = images.read(torch.tensor([5, 5]), crops)
+    assert not torch.equal(read[0], read[1])
+    assert torch.equal(images.read(torch.tensor([5, 5]), turned), read.flip(0))
 
 
 def test_what_is_kept_is_read_without_the_files(kept, photos, monkeypatch) -> None:
@@ -101,6 +112,16 @@ def test_a_file_that_was_broken_and_is_sound_again_is_read(kept, photos) -> None
     photos[0].write_bytes(bytes_[:200])
     assert not kept(photos).sound[0]
     photos[0].write_bytes(bytes_)
+    assert kept(photos).sound.all()
+
+
+def test_a_file_that_could_not_be_decoded_for_a_while_is_decoded_again(kept, photos, monkeypatch) -> None:
+    def no_memory(path: Path, *_: object) -> None:
+        raise InputError(f"{path}: it asks for more memory than there is")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_files, "decoded", no_memory)
+        assert not kept(photos).sound.any()
     assert kept(photos).sound.all()
 
 

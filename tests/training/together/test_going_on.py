@@ -81,3 +81,15 @@ def test_the_best_epoch_is_kept_by_all_processes_and_through_a_stop(both, tmp_pa
     assert whole[0].state["bn1.num_batches_tracked"] == 7 * best
     both(options, out=tmp_path / "parts", stop_after=25)
     same_bits(whole[0], both(options, out=tmp_path / "parts")[0])
+
+
+def test_a_finished_training_goes_on_for_longer_in_all_processes(both, tmp_path):
+    options = {"epochs": 1, "batch_size": 16, "recalibrate": "average"}
+    both(options, out=tmp_path / "whole")
+    both(options, out=tmp_path / "parts")
+    whole = both(options, out=tmp_path / "whole", epochs=3)
+    assert_alike(whole)
+    assert (whole[0].result.epochs, whole[0].result.lengthened) == (3, (7,))
+    stopped = both(options, out=tmp_path / "parts", epochs=3, stop_after=9)
+    assert all("TrainingInterrupted" in one.error for one in stopped)
+    same_bits(whole[0], both(options, out=tmp_path / "parts")[0])

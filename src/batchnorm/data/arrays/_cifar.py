@@ -101,9 +101,15 @@ def _values(name: str, content: bytes) -> Any:
 
 def _batch(values: dict[str, Any], name: str) -> Batch:
     images, labels = values.get("data"), values.get("labels")
-    if not isinstance(images, np.ndarray) or images.ndim != 2 or images.shape[1] != 3 * _SIDE**2:
-        got = images.shape if isinstance(images, np.ndarray) else type(images).__name__
-        raise ValueError(f"expected data of shape (N, {3 * _SIDE**2}) in {name}, got {got}")
+    if (
+        not isinstance(images, np.ndarray)
+        or images.dtype != np.uint8
+        or images.ndim != 2
+        or images.shape[1] != 3 * _SIDE**2
+    ):
+        got = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
+        raise ValueError(f"expected data of uint8 and shape (N, {3 * _SIDE**2}) in {name}, got {got}")
+    labels = labels.tolist() if isinstance(labels, np.ndarray) else labels
     if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < 2**31 for label in labels):
         raise ValueError(f"expected labels in {name}, a list of numbers of at least 0")
     if len(labels) != len(images):

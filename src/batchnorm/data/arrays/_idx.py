@@ -7,6 +7,7 @@ IDX is the format of MNIST and of the data sets that replace it: two zero bytes,
 
 import gzip
 import math
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...files import check_memory, check_unpacked, in_short, open_regular
+from ._on_disk import ArrayOnDisk, mark_of
 
 _UNSIGNED_BYTE = 8
 _MOST_DIMENSIONS = 4
@@ -64,6 +66,23 @@ def idx_shape(path: Path) -> tuple[int, ...]:
     """
     with _opened(path) as file:
         return _header(file, path, None)
+
+
+def idx_on_disk(path: Path) -> ArrayOnDisk | None:
+    """Return where the images of an IDX file lie, if they can be read one by one: it is not packed.
+
+    Raises:
+        InputError: it has another length than its header says.
+    """
+    if path.suffix == ".gz":
+        return None
+    with _opened(path) as file:
+        sizes = _header(file, path, None)
+        mark = mark_of(os.fstat(file.fileno()))
+    offset = 4 + 4 * len(sizes)
+    if mark[0] != offset + math.prod(sizes):
+        raise InputError(f"{path}: expected {math.prod(sizes)} values, got a file of {mark[0]} bytes")
+    return ArrayOnDisk(path, offset, sizes, channels_first=False, mark=mark)
 
 
 def _header(file: IO[bytes], path: Path, dimensions: int | None) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Which files of a folder are a data set in IDX format, as MNIST and its relatives come?"""
 
+import math
 import re
 from pathlib import Path
 from typing import get_args
@@ -7,9 +8,12 @@ from typing import get_args
 from torch import Tensor
 
 from ...errors import InputError
+from ...files import half_fits
+from .._images import Images
 from .._source import SplitName
-from ._idx import idx_shape, read_idx
+from ._idx import idx_on_disk, idx_shape, read_idx
 from ._labels import numbered
+from ._on_disk import read_when_needed
 from ._source import ArraySource, Shape, array_source
 
 _NAME = re.compile(r"(.*?)(train|t10k|test)[-_](images|labels)[-_.]idx[1-4][-_.]ubyte(\.gz)?", re.IGNORECASE)
@@ -24,10 +28,14 @@ def has_idx(folder: Path) -> bool:
     return any(_NAME.fullmatch(entry.name) for entry in folder.iterdir())
 
 
-def idx_source(folder: Path) -> ArraySource:
+def idx_source(folder: Path, workers: int | None = None) -> ArraySource:
     """Return the data set in a folder's IDX files: `train-images-idx3-ubyte` and three more, packed (`.gz`) or not.
 
     Images are (N, H, W), grey, or (N, H, W, C); the classes are called by their numbers.
+
+    Args:
+        folder: where they lie.
+        workers: threads that read ahead what memory does not hold; `None`: as many as pay.
 
     Raises:
         InputError: a file is missing or cannot be read, or they do not fit together.
@@ -37,8 +45,11 @@ def idx_source(folder: Path) -> ArraySource:
     where = (str(files["train", "labels"]), str(files["test", "labels"]))
     classes, train, test = numbered(labels[0].numpy(), labels[1].numpy(), None, where)
 
-    def images(part: SplitName) -> Tensor:
-        return _channels_first(read_idx(files[part, "images"]))
+    def images(part: SplitName) -> Tensor | Images:
+        path = files[part, "images"]
+        if not half_fits(math.prod(shapes[part])) and (array := idx_on_disk(path)):
+            return read_when_needed(array, workers)
+        return _channels_first(read_idx(path))
 
     shapes: dict[SplitName, Shape] = {part: _image_shape(files[part, "images"]) for part in get_args(SplitName)}
     return array_source(folder, f"IDX files in {folder.name}", shapes, classes, {"train": train, "test": test}, images)

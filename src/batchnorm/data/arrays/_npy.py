@@ -6,14 +6,21 @@ Objects, which NumPy keeps as pickles, are not read.
 
 import io
 import math
+import struct
+import warnings
 import zipfile
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from ...files import open_regular
+
 _HEAD = 2**14
 """Bytes in which the header of an array of numbers ends, of which NumPy takes ten thousand at most."""
 _PIECE = 2**24
+_BEFORE_LENGTHS = 26
+"""Bytes of a member's own header in front of the lengths of its name and of what is behind it."""
 _KINDS = "uifbUS"
 """Numbers and words."""
 
@@ -46,7 +53,8 @@ def read_header(archive: zipfile.ZipFile, name: str) -> Header:
     if version not in ((1, 0), (2, 0), (3, 0)):
         raise ValueError(f"its {name} is of an unknown version of the format, {version}")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(head)
+    with warnings.catch_warnings(action="ignore"):  # of files of Python 2, which are read all the same
+        shape, fortran, dtype = read(head)
     if dtype.kind not in _KINDS or dtype.hasobject or dtype.fields:
         what = "Python objects, which are pickles and could run code" if dtype.hasobject else str(dtype)
         raise ValueError(f"expected numbers in its {name}, got {what}")
@@ -54,6 +62,23 @@ def read_header(archive: zipfile.ZipFile, name: str) -> Header:
     if min(shape, default=0) < 0 or found.offset + found.size != entry.file_size:
         raise ValueError(f"its {name} says that it has the shape {shape}, and has another number of bytes")
     return found
+
+
+def member_offset(archive: zipfile.ZipFile, path: Path, name: str) -> int | None:
+    """Return where an array begins in its file, header and all; `None` if it is packed.
+
+    All of it is read once, so that zip's checksum is compared.
+    """
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
+        return None
+    with archive.open(entry) as file:
+        while file.read(_PIECE):
+            pass
+    with open_regular(path) as whole:
+        whole.seek(entry.header_offset + _BEFORE_LENGTHS)
+        lengths: tuple[int, int] = struct.unpack("<2H", whole.read(4))
+    return entry.header_offset + _BEFORE_LENGTHS + 4 + sum(lengths)
 
 
 def read_array(archive: zipfile.ZipFile, name: str, header: Header) -> np.ndarray:

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
-from ...files import check_unpacked, open_regular, refused
+from ...files import check_unpacked, half_fits, open_regular, refused
+from .._images import Images
 from .._pixels import bytes_of
 from .._source import SplitName
 from ._labels import numbered
-from ._npy import Header, read_array, read_header
+from ._npy import Header, member_offset, read_array, read_header
+from ._on_disk import ArrayOnDisk, mark_of, read_when_needed
 from ._source import ArraySource, Shape, array_source
 
 _NAMES = {
@@ -33,12 +35,16 @@ _PIECE = 2**22
 _ADVICE = "Make it by numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
 
 
-def npz_source(path: Path) -> ArraySource:
+def npz_source(path: Path, workers: int | None = None) -> ArraySource:
     """Return the data set in an `.npz` file with the arrays `x_train`, `y_train`, `x_test` and `y_test`.
 
     Images are (N, H, W), (N, H, W, C) or (N, C, H, W), bytes or floats as `ToTensor` makes them of bytes; labels are
     numbers or words; `classes`, if there is such an array, are the names of the classes. They are read as they are
     needed, and nothing of the file is taken for code.
+
+    Args:
+        path: the file.
+        workers: threads that read ahead what memory does not hold; `None`: as many as pay.
 
     Raises:
         InputError: the file cannot be read, lacks an array, or its arrays do not fit together.
@@ -51,10 +57,12 @@ def npz_source(path: Path) -> ArraySource:
     where = (f"{path}: {names['train', 'labels']}", f"{path}: {names['test', 'labels']}")
     classes, train, test = numbered(labels[0], labels[1], called, where)
 
-    def images(part: SplitName) -> Tensor:
+    def images(part: SplitName) -> Tensor | Images:
         name = names[part, "images"]
         with _opened(path) as (archive, packed):
             header = read_header(archive, name)
+            if not half_fits(math.prod(header.shape)) and (array := _on_disk(archive, path, name, header)):
+                return read_when_needed(array, workers)
             check_unpacked(header.size + math.prod(header.shape), packed=packed)
             found = read_array(archive, name, header)
         return _as_images(found, f"{path}: {name}")
@@ -64,6 +72,15 @@ def npz_source(path: Path) -> ArraySource:
         "test": _shape(headers["test"], f"{path}: {names['test', 'images']}"),
     }
     return array_source(path, f"arrays in {path.name}", shapes, classes, {"train": train, "test": test}, images)
+
+
+def _on_disk(archive: zipfile.ZipFile, path: Path, name: str, header: Header) -> ArrayOnDisk | None:
+    """Where the images lie, if they can be read one by one: bytes in C order, in an archive that is not packed."""
+    begin = member_offset(archive, path, name)
+    if begin is None or header.fortran or header.dtype != np.uint8:
+        return None
+    first = len(header.shape) == 4 and header.shape[1] in _COLOURS
+    return ArrayOnDisk(path, begin + header.offset, header.shape, first, mark_of(path.stat()))
 
 
 @contextmanager

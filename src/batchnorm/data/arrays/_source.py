@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from .._image_size import as_image_size
+from .._images import Images
 from .._source import DatasetInfo, SplitName
 from .._split import Split
 
@@ -23,13 +24,13 @@ class ArraySource:
     Args:
         info: what is known of it; its name is the path.
         place: a file, or a folder.
-        images: reads the images of a split, uint8 of shape (N, C, H, W).
+        images: reads the images of a split, uint8 of shape (N, C, H, W), or gives what reads them when needed.
         labels: of each split.
     """
 
     info: DatasetInfo
     place: Path
-    images: Callable[[SplitName], Tensor]
+    images: Callable[[SplitName], Tensor | Images]
     labels: dict[SplitName, Tensor]
 
     def locate(self) -> Path | None:
@@ -54,7 +55,7 @@ def array_source(
     shapes: dict[SplitName, Shape],
     classes: tuple[str, ...],
     labels: dict[SplitName, Tensor],
-    images: Callable[[SplitName], Tensor],
+    images: Callable[[SplitName], Tensor | Images],
 ) -> ArraySource:
     """Return the data set at a path.
 

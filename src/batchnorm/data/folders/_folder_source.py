@@ -22,7 +22,7 @@ def folder_source(
     options: ImageOptions | None = None,
     *,
     split: Path | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> FolderSource:
     """Return a folder of image files as a data set; no pixel is read.
 
@@ -36,7 +36,7 @@ def folder_source(
         options: how images are read, and how many are drawn for testing; `ImageOptions()` if left out.
         split: a table as of `FolderSource.split_table`, which says where each image belongs, and which images there
             are.
-        on_progress: called with how many files are looked at, of how many, often.
+        on_progress: called with (what is done with the files, with how many it is done, of how many), often.
 
     Raises:
         InputError: it is no folder, cannot be read, or holds no set of images; the message says what it lacks.
@@ -86,5 +86,5 @@ def _info(folder: Path, listing: Listing, found: Suggested) -> DatasetInfo:
     )
 
 
-def _silent(done: int, total: int) -> None:
+def _silent(what: str, done: int, total: int) -> None:
     """Report to nobody."""

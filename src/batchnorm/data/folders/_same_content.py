@@ -17,7 +17,7 @@ def shared(folder: Path, train: Sequence[str], test: Sequence[str]) -> str:
     same = same_content([folder / path for path in train], [folder / path for path in test])
     if not same:
         return ""
-    pairs = [" and ".join(file.relative_to(folder).as_posix() for file in pair) for pair in same]
+    pairs = [" = ".join(file.relative_to(folder).as_posix() for file in pair) for pair in same]
     count = "1 test image is a training image" if len(same) == 1 else f"{len(same):,} test images are training images"
     return f"{count}, too, byte for byte, so that the test flatters: {named(pairs)}"
 

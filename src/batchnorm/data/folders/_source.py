@@ -37,21 +37,27 @@ class FolderSource:
         info: what the set is; its name is the folder's absolute path.
         listing: its files.
         options: how they are read.
-        on_progress: hears of how many files something is done, of how many in all.
+        on_progress: hears what is done with the files, with how many it is done, and of how many.
         tell: hears what the user should know of the images, when they are loaded; by default, it is a warning.
     """
 
     info: DatasetInfo
     listing: Listing
     options: ImageOptions
-    on_progress: Callable[[int, int], None]
+    on_progress: Callable[[str, int, int], None]
     tell: Callable[[str], None] = warned
     _looked: dict[SplitName, Stored] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
 
-    def telling(self, tell: Callable[[str], None]) -> "FolderSource":
+    def telling(
+        self, tell: Callable[[str], None], on_progress: Callable[[str, int, int], None] | None = None
+    ) -> "FolderSource":
         """Return the same set, of whose images somebody else hears."""
-        return replace(self, tell=tell)
+        return replace(self, tell=tell, on_progress=on_progress or self.on_progress)
+
+    def in_short(self) -> "FolderSource":
+        """Return the same set, of which only what is wrong is told: broken images, and those in both parts."""
+        return replace(self, listing=replace(self.listing, notes=()))
 
     def locate(self) -> Path:
         """The folder."""
@@ -99,7 +105,7 @@ class FolderSource:
                 height_and_width(self.info.image_size),
                 cache_size=self.options.cache_size,
                 workers=self.options.workers,
-                on_progress=lambda _, done, total: self.on_progress(done, total),
+                on_progress=self.on_progress,
             )
             self._note(found.note)
             if self.listing.kept:

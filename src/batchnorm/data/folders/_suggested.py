@@ -40,13 +40,13 @@ class Suggested:
     note: str = ""
 
 
-def suggested(files: Sequence[Path], options: ImageOptions, told: Callable[[int, int], None]) -> Suggested:
+def suggested(files: Sequence[Path], options: ImageOptions, told: Callable[[str, int, int], None]) -> Suggested:
     """Read the headers of files, if size or channels are not asked for. What cannot be read says nothing.
 
     Args:
         files: where the images lie.
         options: what is asked for.
-        told: called with how many files are done, of how many.
+        told: called with (what is done, files that are through, files in all).
     """
     size, channels = options.image_size, options.channels
     if size is not None and channels is not None:
@@ -75,13 +75,13 @@ class _Header:
     grey: bool
 
 
-def _headers(files: Sequence[Path], workers: int | None, told: Callable[[int, int], None]) -> list[_Header | None]:
+def _headers(files: Sequence[Path], workers: int | None, told: Callable[[str, int, int], None]) -> list[_Header | None]:
     found: list[_Header | None] = []
     waiting = iter(files)
     with ThreadPoolExecutor(max_workers=max(1, workers or 4)) as pool:
         while some := list(islice(waiting, AT_ONCE)):
             found += pool.map(_header, some)
-            told(len(found), len(files))
+            told("looking at the sizes", len(found), len(files))
     return found
 
 
