@@ -22,13 +22,25 @@ from batchnorm.files import atomic_write
 Accuracies = dict[tuple[str, str], dict[int, float]]
 """Percent of the test images, by condition and way, and then by seed."""
 REFERENCE = "frozen"
+PAIRS = (
+    ("train", "affine-only"),
+    ("train", "recalibrate"),
+    ("affine-only", "recalibrate"),
+    ("all trained", "train"),
+    ("all trained", "affine-only"),
+    ("all trained", "recalibrate"),
+    ("all trained", "from scratch"),
+    ("train", "from scratch"),
+    ("affine-only", "from scratch"),
+)
+"""Ways whose difference is said, too."""
 NAMES = {
     "from scratch": "from\nscratch",
     "all trained": "all\ntrained",
     "train": "norms:\ntrain",
     "frozen": "norms:\nfrozen",
-    "affine-only": "norms:\naffine-only",
-    "recalibrate": "norms:\nrecalibrate",
+    "affine-only": "norms:\naffine-\nonly",
+    "recalibrate": "norms:\nrecali-\nbrate",
 }
 WORDS = """\
 # What to do with batch norm when fine-tuning, by four modes
@@ -40,8 +52,8 @@ with other new classes, the same for every way; ± is half of a 95 % t interval 
 `affine-only` and `recalibrate` are what becomes of the norms in features that are frozen; `all trained` starts from
 the same features, `from scratch` from random weights."""
 DIFFERENCES = """\
-The same less `frozen`, seed by seed, in points. A difference is supported where its interval does not hold 0. Among
-fifteen differences that are none, that is to be expected of less than one."""
+The same less `frozen`, and less others, seed by seed, in points. A difference is supported where its interval does not
+hold 0. Among the 42 differences here, if none were one, that would be expected of two."""
 
 
 def read(path: Path) -> tuple[Row, Accuracies, list[float]]:
@@ -57,9 +69,9 @@ def read(path: Path) -> tuple[Row, Accuracies, list[float]]:
     return head, kept, [*kept.pop(("features", "features")).values()]
 
 
-def differences(found: Accuracies, condition: str, way: str) -> list[float]:
-    """Return a way's accuracy less that of frozen norms, seed by seed."""
-    return [one - found[condition, REFERENCE][seed] for seed, one in found[condition, way].items()]
+def differences(found: Accuracies, condition: str, way: str, other: str = REFERENCE) -> list[float]:
+    """Return a way's accuracy less that of another, seed by seed."""
+    return [one - found[condition, other][seed] for seed, one in found[condition, way].items()]
 
 
 def tables(found: Accuracies) -> Iterator[str]:
@@ -69,6 +81,11 @@ def tables(found: Accuracies) -> Iterator[str]:
     others = [way for way in WAYS if way != REFERENCE]
     yield from _table(
         f"less {REFERENCE}", {w: [difference_cell(differences(found, c, w)) for c in CONDITIONS] for w in others}
+    )
+    yield ""
+    yield from _table(
+        "other pairs",
+        {f"{w} less {o}": [difference_cell(differences(found, c, w, o)) for c in CONDITIONS] for w, o in PAIRS},
     )
 
 

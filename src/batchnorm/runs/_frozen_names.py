@@ -46,7 +46,8 @@ class FrozenNames:
     def without_use(self, names: Iterable[str]) -> str | None:
         """Return the first pattern or exception that fits none of these names; None if all fit some."""
         known = {around for name in names for around in _around(name)}
-        return next((one for one in (*self.patterns, *self.but) if not _one_fits((one,), known)), None)
+        words = {**{one: one for one in self.patterns}, **{BUT + one: one for one in self.but}}
+        return next((word for word, one in words.items() if not _one_fits((one,), known)), None)
 
 
 def _around(name: str) -> Iterator[str]:

@@ -135,7 +135,10 @@ def _all_of_it(text: str, last: str) -> InputError:
 
 def _fits_nothing(pattern: str, names: Sequence[str]) -> InputError:
     known = [name for name in names if name]
-    near = did_you_mean(pattern, known) or "'*' stands for any letters, and what a name fits is meant with all inside."
+    near = (
+        did_you_mean(pattern.removeprefix("!"), known)
+        or "'*' stands for any letters, and what a name fits is meant with all inside."
+    )
     listed = ", ".join(known[:FEW]) + (f" ... ({len(known)} in all)" if len(known) > FEW else "")
     return InputError(
         argument="freeze", expected=f"patterns of the net's names: {listed}", got=repr(pattern), cure=near
