@@ -121,7 +121,7 @@ def conditions() -> dict[str, str]:
 def main() -> None:
     """Train what is not trained yet, seed after seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/transfer.json"))
     given = parser.parse_args()
     now, command = conditions(), f"python benchmarks/transfer.py {shlex.join(sys.argv[1:])}".rstrip()

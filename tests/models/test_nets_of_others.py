@@ -133,7 +133,7 @@ UNKNOWN = {
     "timm:resnet181": r"^model: timm \S+ has no classifier 'resnet181'\. Did you mean 'timm:resnet18' or 'timm:\w+'\?$",
     "timm:ResNet18": r"Did you mean 'timm:resnet18'",
     "timm:": r"timm \S+ has no classifier ''\. timm\.list_models\(\) lists them\.$",
-    "timm:resnet18.a1_in1k": r"'a1_in1k' names pretrained weights; here nets start from random ones: timm:resnet18\.$",
+    "timm:resnet18.a1_in1k": r"'a1_in1k' names pretrained weights, with which a net can be started; the net is timm:resnet18\.$",
     "timm:tf_efficientnet_b0_ap": r"Its name is now timm:tf_efficientnet_b0\.$",
     "timm:hf-hub:timm/resnet18": r"has no classifier 'hf-hub:timm/resnet18'",
     "timm:local-dir:/tmp": r"has no classifier 'local-dir:/tmp'",

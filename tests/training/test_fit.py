@@ -86,7 +86,7 @@ def test_the_run_folder_holds_the_six_files_and_nothing_half_written(few, quick,
 def test_the_folder_tells_the_config_the_epochs_and_the_result(few, quick, tmp_path) -> None:
     trained = fit(quick, out=tmp_path, source=few)
     folder = RunFolder.open(tmp_path)
-    assert folder.read_config() == replace(quick, data=OwnData("few"))
+    assert folder.read_config() == replace(quick, model="ConvBNNet", data=OwnData("few"))
     assert folder.read_metrics() == list(trained.history)
     assert folder.read_result() == trained.result
 

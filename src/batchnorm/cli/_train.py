@@ -44,9 +44,7 @@ class Train:
     training: Annotated[OmitArgPrefixes[Options], arg(name="", help="")] = field(default_factory=Options)
     config: Annotated[Path | None, arg(metavar="FILE")] = None
     """TOML file with options; the command line wins"""
-    out: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/<time>-<model>-<data>)")] = (
-        None
-    )
+    out: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/<time>-<data>)")] = None
     """folder of the new run"""
     overwrite: bool = False
     """replace the run in --out by the new one"""

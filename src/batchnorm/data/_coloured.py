@@ -1,5 +1,6 @@
 """How does an image file come into the colours that a net takes, and what did that take?"""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,13 +31,16 @@ class Coloured:
     notes: tuple[str, ...]
 
 
-def coloured(path: Path | str, channels: int, enough: tuple[int, int] | None = None) -> Coloured:
+def coloured(
+    path: Path | str, channels: int, enough: tuple[int, int] | None = None, held: ExitStack | None = None
+) -> Coloured:
     """Read an image file in grey (1 channel) or colours (3); what is transparent becomes black.
 
     Args:
         path: an image file.
         channels: of the net.
         enough: height and width that are enough, see `open_image`.
+        held: holds room for the pixels, see there.
 
     Raises:
         InputError: it cannot be read, does not say what is white, or a net of so many channels takes no images.
@@ -44,7 +48,7 @@ def coloured(path: Path | str, channels: int, enough: tuple[int, int] | None = N
     if channels not in MODES:
         raise InputError(f"the net takes images of {channels} channels; image files have 1 or 3")
     wanted = MODES[channels]
-    opened = open_image(path, wanted, enough)
+    opened = open_image(path, wanted, enough, held)
     notes = [f"the first of {opened.pictures} pictures in it"] if opened.pictures > 1 else []
     image = opened.image
     if image.mode != wanted or image.has_transparency_data:

@@ -1,6 +1,7 @@
 """What is kept of an image file, so that every part of it that a training may show can be made of that?"""
 
 import math
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,8 @@ def decoded(path: Path | str, channels: int, cover: tuple[int, int]) -> npt.NDAr
     """Return an image file's pixels, upright, in the net's colours, and no more of them than needed.
 
     An image that is larger than `cover` in both directions is scaled down, bilinearly and with antialiasing, until it
-    just covers it; of a JPEG of twice that size the decoder itself makes fewer pixels first.
+    just covers it; of a JPEG of twice that size the decoder itself makes fewer pixels first. Threads take turns with
+    large images.
 
     Args:
         path: a PNG, JPEG, WebP, TIFF, GIF, BMP or PPM file of at most 67 million pixels.
@@ -53,7 +55,8 @@ def decoded(path: Path | str, channels: int, cover: tuple[int, int]) -> npt.NDAr
         >>> decoded(path, 3, (32, 32)).shape, decoded(path, 1, (200, 200)).shape
         ((32, 128, 3), (100, 400, 1))
     """
-    return scaled_down(coloured(path, channels, cover).image, cover)
+    with ExitStack() as held:
+        return scaled_down(coloured(path, channels, cover, held).image, cover)
 
 
 def scaled_down(image: "Image.Image", cover: tuple[int, int]) -> npt.NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """How is an image file opened, so that it starts no program, and takes no more memory than a photograph?"""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 from ..errors import InputError
 from ..files import as_path, open_regular, refused
 from ._image_colours import Scale
+from ._pixels_at_once import room_for
 from ._quiet_pillow import quiet_pillow
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class Opened:
     pictures: int
 
 
-def open_image(path: Path | str, mode: str = "", enough: tuple[int, int] | None = None) -> Opened:
+def open_image(
+    path: Path | str, mode: str = "", enough: tuple[int, int] | None = None, held: ExitStack | None = None
+) -> Opened:
     """Open an image of at most `MOST_PIXELS` pixels.
 
     Args:
@@ -61,6 +64,7 @@ def open_image(path: Path | str, mode: str = "", enough: tuple[int, int] | None 
         mode: Pillow's name of the colours that are wanted: a JPEG need not compute others.
         enough: height and width that are enough: a JPEG of twice as many pixels and more is decoded to a half, a
             quarter or an eighth of them, but not to fewer.
+        held: holds room for the pixels until it is closed, so that threads do not decode many large images at once.
 
     Raises:
         InputError: no such file, or none that can be read.
@@ -77,6 +81,8 @@ def open_image(path: Path | str, mode: str = "", enough: tuple[int, int] | None 
         scale, was, size = Scale.of(image), image.mode, image.size
         if enough and image.format in ("JPEG", "MPO"):  # others know no such way, and may have EXIF data behind pixels
             image.draft(mode, enough if orientation_of(image) in LYING else enough[::-1])
+        if held:
+            held.enter_context(room_for(image.width * image.height))
         image.load()
         orientation = orientation_of(image)
         size = size[::-1] if orientation in LYING else size

@@ -94,10 +94,9 @@ def _check_arguments(name: str, model_args: Mapping[str, Any]) -> None:
                 f"{one_line(key, 40)} would load weights, and a net that is built by its name starts from random ones",
                 argument="model_args",
                 cure=(
-                    "Leave it out. To start from weights that you have, write a function that loads them: ",
-                    Setting("model", "package.module:function"),
-                    ForPython(", or pass the net itself"),
-                    ".",
+                    "Leave it out. To start from weights that somebody trained, pass ",
+                    Setting("init", name),
+                    ", or a file with them.",
                 ),
             )
         if not (isinstance(value, int | float) or (isinstance(value, str) and PLAIN_WORD.fullmatch(value))):

@@ -113,7 +113,7 @@ class Timm(Library):
         """A name of pretrained weights, or one that timm has given up."""
         plain, dot, tag = member.partition(".")
         if dot and plain in self.names():
-            return f"{tag!r} names pretrained weights; here nets start from random ones: timm:{plain}."
+            return f"{tag!r} names pretrained weights, with which a net can be started; the net is timm:{plain}."
         now = importlib.import_module("timm.models").get_deprecated_models().get(member)
         return f"Its name is now timm:{now.partition('.')[0]}." if now else ""
 

@@ -196,7 +196,9 @@ def test_a_member_that_says_that_it_is_huge_is_not_read(write) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no gzip", gzip.compress(b""), gzip.compress(b"no tar" * 1000), gzip.compress(bytes(10240))]
+    "content",
+    [b"", b"no gzip", gzip.compress(b""), gzip.compress(b"no tar" * 1000), gzip.compress(bytes(10240))],
+    ids=["nothing", "no gzip", "an empty gzip", "no tar", "an empty tar"],
 )
 def test_what_is_no_archive_is_refused(write, content: bytes) -> None:
     with pytest.raises(InputError, match=r"small\.tar\.gz: cannot be read like CIFAR-10"):
