@@ -187,7 +187,7 @@ FINISHED = ["train", *SMALL, "--out", "run"]
 RECALIBRATE = ["recalibrate", "run", "--quiet"]
 FOLD = ["fold", "run", "--quiet", "--overwrite", "-o"]
 WITH_ALL = ["--recalibrate", "average", "--fold"]
-LONGER = ["train", "--resume", "run", "--epochs", "4", "--quiet"]
+LONGER = ["train", "--resume", "run", "--epochs", "3", "--quiet"]
 SCENARIOS = {
     "train": training(),
     "train and keep the best": training("--keep", "best"),
