@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 import torch
 
 from batchnorm.errors import InputError
-from batchnorm.records import read_record
+from batchnorm.records import TrainResult, read_record
 from batchnorm.runs import RunFolder, TrainConfig, TrainingInterrupted, evaluate, load_run, recalibrate_run
 from batchnorm.training import _fit, _loop, fit, resume
+from batchnorm.training._final_test import final_test
 
-from .runs import Listener, Stopper, assert_same_bits, weights, without_times
+from .runs import Listener, Stopper, assert_same_bits, make_old, weights, without_times
 
 STEPS = 2
 """Of an epoch."""
@@ -294,6 +296,40 @@ def test_a_run_without_a_checkpoint_begins_as_the_longer_one(few, two, tmp_path,
     longer = resume(tmp_path, source=few, epochs=3)
     assert_same_bits(longer.model.state_dict(), fit(replace(two, epochs=3), source=few).model.state_dict())
     assert longer.result.lengthened == ()
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_a_disk_that_is_full_in_the_end_leaves_the_finished_run(few, two, tmp_path, monkeypatch, written: int) -> None:
+    """Of the files that take the place of the others, so many have come to the disk when it is full."""
+    fit(two, out=tmp_path, source=few)
+    before, sync, synced = finished(tmp_path), os.fsync, []
+
+    def full(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) > written:
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    def tested(course) -> TrainResult:
+        monkeypatch.setattr(os, "fsync", full)
+        return final_test(course)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_loop, "final_test", tested)
+        with pytest.raises(OSError, match="No space left on device"):
+            resume(tmp_path, source=few, epochs=4)
+    monkeypatch.undo()
+    assert finished(tmp_path) == before
+    assert resume(tmp_path, source=few).result.epochs == 4
+
+
+def test_a_run_from_before_these_options_may_go_on_for_longer(few, two, tmp_path) -> None:
+    fit(two, out=tmp_path, source=few)
+    make_old(tmp_path)
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    del saved["lengthened"], saved["position"]["measured"]
+    torch.save(saved, tmp_path / "last.ckpt")
+    assert resume(tmp_path, source=few, epochs=4).result.lengthened == (4,)
 
 
 @pytest.mark.parametrize("change", ["optimizer", "groups", "step"])

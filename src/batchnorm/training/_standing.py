@@ -43,7 +43,7 @@ def take_its_place(course: Course, result: TrainResult, recalibrated: Recalibrat
             record = (to_json(recalibrated.record) + "\n").encode()
             files = {folder.former_model: recalibrated.trained, folder.recalibration: record, **files}
         write_together({**files, folder.result: (to_json(result) + "\n").encode()})
-        if not recalibrated:  # what there may be was of the shorter training's model
+        if not job.position.recalibrated:  # what there may be was of the shorter training's model
             folder.former_model.unlink(missing_ok=True)
             folder.recalibration.unlink(missing_ok=True)
     if recalibrated:
