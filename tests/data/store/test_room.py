@@ -2,12 +2,19 @@
 
 import errno
 import os
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
 from batchnorm.data import cached_images, clear_cached_images
-from batchnorm.data.store import _making
+from batchnorm.data.store import _entry, _making
+from batchnorm.data.store._contents import contents_of
+from batchnorm.data.store._entry import Entry
+from batchnorm.data.store._files import Files
+
+from .conftest import SIZE
 
 ALL = torch.arange(6)
 
@@ -119,3 +126,35 @@ def test_what_is_kept_is_described(kept, photos) -> None:
 def test_an_empty_cache_has_nothing_to_list_or_clear(cache) -> None:
     assert cached_images() == clear_cached_images() == []
     assert not cache.exists()
+
+
+def test_a_set_that_is_larger_than_memory_is_mapped(tmp_path, photos) -> None:
+    path, size, width = tmp_path / "set.images", 2**40, 2**20
+    files = Files(photos[:1], contents_of(photos[:1], 0, lambda *_: None), 1, (SIZE, SIZE))
+    with path.open("wb") as file:
+        file.seek(size)  # a hole, which takes no room on the disk
+        np.savez(
+            file,
+            about=np.array("{}"),
+            fingerprint=np.frombuffer(files.fingerprint(), np.uint8),
+            sound=np.array([True]),
+            sizes=np.array([[size // width, width]]),
+            sums=np.array([0]),
+        )
+    assert Entry(path, files).size > size
+
+
+def test_a_set_that_this_process_cannot_map_stays_for_others(kept, photos, monkeypatch) -> None:
+    kept(photos)
+    (images,) = cached_images()
+    made = images.path.stat().st_ctime_ns
+    monkeypatch.setattr(_entry.mmap, "mmap", refusing(OSError(errno.ENOMEM, "Cannot allocate memory")))
+    assert "Cannot allocate memory" in kept(photos).note
+    assert images.path.stat().st_ctime_ns == made  # not decoded again
+
+
+def refusing(error: OSError) -> Callable[..., object]:
+    def refuse(*_: object, **__: object) -> object:
+        raise error
+
+    return refuse

@@ -106,10 +106,11 @@ class Entry:
                 raise ValueError("its table does not fit together")
             if self.starts[-1] != table["begin"]:
                 raise ValueError("its beginning is cut off")
-            # A copy of the descriptor stays open with the map, and with it the lock. The map is the process's own where
-            # somebody writes into it: torch has no tensors that cannot be written to.
-            self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            # A copy of the descriptor stays open with the map, and with it the lock. Nobody may write into the map:
+            # for one that is written to, the system wants as much memory as the file has bytes.
+            self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.checked = np.zeros(len(self.files), bool)
+        self.mended: dict[int, Pixels] = {}
 
     @property
     def size(self) -> int:
@@ -126,22 +127,24 @@ class Entry:
         Raises:
             InputError: they are damaged, and the file is gone, or another one.
         """
+        if place in self.mended:
+            return self.mended[place]
         start, (height, width) = int(self.starts[place]), self.sizes[place].tolist()
         shape = height, width, self.files.channels
         pixels = np.frombuffer(self.map, np.uint8, height * width * shape[2], start).reshape(shape)
         if not self.checked[place]:
             if zlib.crc32(pixels.data) != self.sums[place]:
-                self._mend(place, pixels)
+                self.mended[place] = pixels = self._decoded_again(place, shape)
             self.checked[place] = True
         return pixels
 
-    def _mend(self, place: int, pixels: Pixels) -> None:
-        """Put the pixels of the image's file into the map, and have the whole made again by whoever comes next."""
+    def _decoded_again(self, place: int, shape: tuple[int, ...]) -> Pixels:
+        """Return the pixels of the image's file, and have the whole made again by whoever comes next."""
         with suppress(OSError):
             self.path.unlink()
         anew = self.files.pixels(place)
-        if anew.shape != pixels.shape or zlib.crc32(anew.data) != self.sums[place]:
+        if anew.shape != shape or zlib.crc32(anew.data) != self.sums[place]:
             raise InputError(
                 f"{self.files.paths[place]}: what is kept of it in {self.path} is damaged", cure="Begin again."
             )
-        pixels[...] = anew
+        return anew

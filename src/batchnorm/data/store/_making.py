@@ -1,5 +1,6 @@
 """How do decoded images come into the cache, once for all processes that want them?"""
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from ._threads import in_order
 
 PAUSE = 0.1
 """Seconds until a process that waits for another one looks again."""
+NOT_DAMAGED = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM)
+"""What stops a process from opening a file of which another one may make use."""
 SAMPLE = 16
 """Images that are decoded beforehand, to see whether there will be room for all."""
 MORE = 1.1
@@ -49,11 +52,19 @@ def cached(files: Files, bound: int, workers: int, told: Told) -> Entry:
 
 
 def _opened(path: Path, files: Files) -> Entry | None:
-    """Return what is in the cache, if it is sound; what is not goes."""
+    """Return what is in the cache, if it is sound; what is not goes.
+
+    Raises:
+        OSError: this process may not open it, or map it: that is no fault of what is in it.
+    """
     try:
         entry = Entry(path, files)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno in NOT_DAMAGED:
+            raise
+        entry = None
     except Exception:  # whatever NumPy and zipfile raise at a damaged file
         entry = None
     broken = [] if entry is None else [place for place, sound in enumerate(entry.sound) if not sound]
