@@ -17,8 +17,8 @@ from ._source import DatasetInfo, Source, SplitName
 from ._split import Split
 from .store import in_processes, workers_of
 
-_LOOKS = 3
-"""How often the first sample is read to see whether it is always the same."""
+_LOOKS = 16
+"""So many samples, all over a data set, are read twice to see whether they are always the same."""
 
 
 def from_datasets(
@@ -84,6 +84,8 @@ class _Datasets:
             _check(split, dataset)
         self._shape = _first_shape(Samples(sets["train"], "train", pair))
         self._sets = {split: Samples(dataset, split, pair, self._shape) for split, dataset in sets.items()}
+        for samples in self._sets.values():
+            _refuse_random(samples)
         self._splits: dict[SplitName, Split] = {}
         in_memory, self._workers = memory
         self._in_memory = self._fits() if in_memory is None else in_memory
@@ -129,17 +131,22 @@ class _Datasets:
 
 
 def _first_shape(train: Samples) -> tuple[int, int, int]:
-    """(C, H, W) of the first image, if it is always the same."""
-    image, _ = train[0]
-    if any(not torch.equal(image, train[0][0]) for _ in range(_LOOKS)):
+    """(C, H, W) of the first image."""
+    channels, height, width = train[0][0].shape
+    return channels, height, width
+
+
+def _refuse_random(samples: Samples) -> None:
+    """Raise if images are not always the same; what mirrors them at random leaves half of them as they are."""
+    places = range(0, len(samples), math.ceil(len(samples) / _LOOKS))
+    varied = [place for place in places if not torch.equal(samples[place][0], samples[place][0])]
+    if varied:
         raise InputError(
-            argument="train",
+            argument=samples.part,
             expected="images that are always the same",
-            got="other pixels when the first one was read again",
+            got=f"other pixels when the one at {varied[0]} was read again",
             cure="Leave out what varies them at random; a training does that itself (flip, shift, crop, jitter).",
         )
-    channels, height, width = image.shape
-    return channels, height, width
 
 
 def _check(split: str, dataset: Any) -> None:
