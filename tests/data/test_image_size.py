@@ -20,7 +20,7 @@ from batchnorm.errors import InputError
         ((96, 128), (96, 128)),
         ([96, 128], (96, 128)),
         ((64, 64), 64),
-        (2**15, 2**15),
+        ((2**11, 2**15), (2**11, 2**15)),
     ],
 )
 def test_a_text_is_width_by_height_and_a_pair_is_height_and_width(given, size) -> None:
@@ -36,6 +36,14 @@ def test_what_is_no_size_is_refused_in_one_short_sentence(given) -> None:
     with pytest.raises(InputError, match=r"^side: expected a number of pixels from 1 to 32768, or two such") as e:
         read_image_size(given, "side")
     assert len(str(e.value)) < 300
+
+
+@pytest.mark.parametrize("given", [2**15, "32768x2049"])
+def test_more_pixels_than_an_image_file_may_have_are_refused(given) -> None:
+    with pytest.raises(
+        InputError, match=r"^image_size: expected a size of at most 67,108,864 pixels in all, .*got 3276"
+    ):
+        read_image_size(given)
 
 
 @pytest.mark.parametrize("size", [1, 64, (96, 128)])

@@ -7,6 +7,7 @@ line and in files that people read, it is WIDTHxHEIGHT, as image sizes are writt
 import re
 
 from ..errors import InputError, its_type
+from ._image_file import MOST_PIXELS
 
 ImageSize = int | tuple[int, int]
 """Side of square images, or (height, width)."""
@@ -15,6 +16,7 @@ LARGEST = 2**15
 """Pixels of a side."""
 _AS_TEXT = re.compile(r"\s*(\d{1,9})\s*(?:[xX\u00d7*]\s*(\d{1,9})\s*)?", re.ASCII)
 _EXPECTED = f"a number of pixels from 1 to {LARGEST}, or two such numbers, WIDTHxHEIGHT, such as 128x96"
+_TOO_MANY = f"a size of at most {MOST_PIXELS:,} pixels in all, which is what image files may have"
 
 
 def height_and_width(size: ImageSize) -> tuple[int, int]:
@@ -58,6 +60,8 @@ def read_image_size(given: object, argument: str = "image_size") -> ImageSize:
     if pair is None or not all(1 <= side <= LARGEST for side in pair):
         got = repr(given)[:100] if isinstance(given, str | int | float | tuple | list) else its_type(given)
         raise InputError(argument=argument, expected=_EXPECTED, got=got)
+    if pair[0] * pair[1] > MOST_PIXELS:
+        raise InputError(argument=argument, expected=_TOO_MANY, got=image_size_text(pair))
     return as_image_size(*pair)
 
 

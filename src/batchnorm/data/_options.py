@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ._image_size import ImageSize
+from ..errors import InputError
+from ._image_size import ImageSize, read_image_size
 
 GIGABYTE = 10**9
 """Bytes."""
@@ -20,6 +21,9 @@ class ImageOptions:
         cache_size: how many bytes all decoded images that are kept on disk may have together; 0 keeps none.
         workers: threads or processes that read files; `None`: as many as pay on this machine.
 
+    Raises:
+        ValueError: a number that cannot be.
+
     Example:
         >>> ImageOptions(image_size=(96, 128)).test_fraction
         0.2
@@ -31,3 +35,15 @@ class ImageOptions:
     seed: int = 0
     cache_size: int = 10 * GIGABYTE
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no image can be made, before files are looked at."""
+        if self.image_size is not None:
+            object.__setattr__(self, "image_size", read_image_size(self.image_size))
+        if self.channels is not None and (type(self.channels) is not int or self.channels not in (1, 3)):
+            raise InputError(argument="channels", expected="1 (grey) or 3 (colour)", got=repr(self.channels))
+        fraction: object = self.test_fraction  # whatever the annotation says
+        if not isinstance(fraction, int | float) or not 0 < fraction < 1:
+            raise InputError(argument="test_fraction", expected="a number above 0 and below 1", got=repr(fraction))
+        if type(self.seed) is not int:
+            raise InputError(argument="seed", expected="an integer", got=repr(self.seed))
