@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from batchnorm.data import Split
+from batchnorm.data.store import _processes
 
 ALL = torch.arange(6)
 WANTED = [(ALL, None)] * 8
@@ -17,6 +18,13 @@ WANTED = [(ALL, None)] * 8
 def test_the_processes_end_with_what_they_read(kept, photos) -> None:
     assert len(list(kept(photos, cache_size=0).images.ahead(WANTED))) == len(WANTED)
     assert multiprocessing.active_children() == []
+
+
+def test_more_processes_than_cores_are_no_warning(kept, photos) -> None:
+    workers = len(os.sched_getaffinity(0)) + 1
+    with closing(kept(photos, cache_size=0, workers=workers).images.ahead(WANTED)) as batches:
+        next(batches)
+        assert len(multiprocessing.active_children()) == workers
 
 
 def test_the_processes_end_when_no_more_is_wanted(kept, photos) -> None:
@@ -38,6 +46,19 @@ def test_a_killed_process_is_one_sentence(kept, photos) -> None:
     assert "\n" not in str(raised.value)
     batches.close()
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("error", [EOFError(), ConnectionResetError(), RuntimeError("killed")])
+def test_whatever_torch_raises_at_a_killed_process_is_the_same_sentence(kept, photos, monkeypatch, error) -> None:
+    class Killed:
+        def __next__(self) -> None:
+            raise error
+
+        def _shutdown_workers(self) -> None: ...
+
+    monkeypatch.setattr(_processes, "_begun", lambda *_: Killed())
+    with pytest.raises(RuntimeError, match=r"^a process that reads images has ended .*none: workers=0"):
+        list(kept(photos, cache_size=0).images.ahead(WANTED))
 
 
 @pytest.mark.parametrize("workers", [0, 2])

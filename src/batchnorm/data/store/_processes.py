@@ -1,6 +1,7 @@
 """How do torch's worker processes read batch after batch, and what is said if one of them fails or is killed?"""
 
 import pickle
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,18 +41,10 @@ def in_processes(work: Callable[[Any], torch.Tensor], things: Iterable[Any], wor
     if not workers:
         yield from map(work, things)
         return
-    from torch.utils.data import DataLoader
-
-    loader: DataLoader[Any] = DataLoader(
-        _Work(work),  # type: ignore[arg-type]  # nothing of a Dataset but this is asked for
-        # Tensors that are sent as such each take a file descriptor.
-        sampler=(pickle.dumps(thing) for thing in things),
-        batch_size=None,
-        num_workers=workers,
-        generator=torch.Generator(),  # else it draws from the caller's random numbers
-    )
-    with _worded():
-        batches: Any = iter(loader)
+    with _worded(), warnings.catch_warnings():
+        # Who asks for more workers than there are cores knows it, or has slow disks.
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+        batches = _begun(work, things, workers)
     try:
         while True:
             with _worded():
@@ -66,6 +59,21 @@ def in_processes(work: Callable[[Any], torch.Tensor], things: Iterable[Any], wor
         batches._shutdown_workers()
 
 
+def _begun(work: Callable[[Any], torch.Tensor], things: Iterable[Any], workers: int) -> Any:
+    """Start the processes, and return torch's iterator over what they make."""
+    from torch.utils.data import DataLoader
+
+    loader: DataLoader[Any] = DataLoader(
+        _Work(work),  # type: ignore[arg-type]  # nothing of a Dataset but this is asked for
+        # Tensors that are sent as such each take a file descriptor.
+        sampler=(pickle.dumps(thing) for thing in things),
+        batch_size=None,
+        num_workers=workers,
+        generator=torch.Generator(),  # else it draws from the caller's random numbers
+    )
+    return iter(loader)
+
+
 @contextmanager
 def _worded() -> Iterator[None]:
     """Say in one sentence what torch says of its processes."""
@@ -73,7 +81,7 @@ def _worded() -> Iterator[None]:
         yield
     except FaultError:
         raise
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, EOFError) as error:  # the last, if one was killed while it sent something
         raise RefusedError(
             f"a process that reads images has ended ({in_short(error)})",
             cure=("Use fewer of them, or none: ", Setting("workers", 0), "."),
