@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from batchnorm.data import DataWarning, folder_source
+from batchnorm.data import DataWarning, ImageOptions, folder_source
 from batchnorm.errors import InputError
 from batchnorm.runs import (
     TrainConfig,
@@ -172,6 +172,29 @@ def test_a_folder_that_was_moved_keeps_its_test_images(placed, tmp_path) -> None
     with pytest.raises(InputError, match="photos: the data are not there any more"):
         evaluate(run)
     assert evaluate(run, dataset=str(moved)).running == before.running
+
+
+def test_a_folder_that_was_moved_and_lost_an_image_is_not_judged_by_other_test_images(placed, tmp_path) -> None:
+    photos, run = placed
+    moved = photos.rename(tmp_path / "elsewhere")
+    (moved / "a" / "03.png").unlink()
+    with pytest.raises(InputError, match=r"elsewhere: 1 of \d+ images of the run are not there any more: a/03\.png"):
+        evaluate(run, dataset=str(moved), split=part_of(run, "a/03.png"))
+
+
+def part_of(run: Path, path: str) -> str:
+    with (run / "split.csv").open(newline="") as table:
+        return next(row["part"] for row in csv.DictReader(table) if row["path"] == path)
+
+
+def test_a_source_of_other_images_keeps_its_own_draw(placed, tmp_path) -> None:
+    _, run = placed
+    for place, name in enumerate("ab"):
+        for number in range(10):
+            write_photo(tmp_path / "others" / name / f"{number:02}.png", 500 + number, place)
+    source = folder_source(tmp_path / "others", ImageOptions(test_fraction=0.5, seed=3, cache_size=0, workers=0))
+    with pytest.warns(DataWarning, match="10 of 20 images are drawn for testing"):
+        assert evaluate(run, source=source).running.images == 10
 
 
 def test_other_images_are_judged_by_their_own_test_images(placed, tmp_path) -> None:

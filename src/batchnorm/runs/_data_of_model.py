@@ -60,15 +60,21 @@ def _found(card: ModelCard, given: Source | str | None, argument: str, beside: P
         return source_in_file(card.data, options=_options(card, beside), split=_split(beside))
     if isinstance(given, os.PathLike):
         given = str(data_path(given))
-    if isinstance(given, FolderSource):
-        given = given.info.name  # it may have drawn other test images
-    path = data_path(given) if isinstance(given, str) else None
+    path = Path(given.info.name) if isinstance(given, FolderSource) else _path(given)
     if path is None:
         return source_of(given, argument)
-    split = _split(beside)
+    split, options = _split(beside), _options(card, beside)
     if split and not _is_same(path, card.data) and not lies_in(path, split):
         split = None  # other images
-    return source_of(given, argument, _options(card, beside), split)
+    if isinstance(given, FolderSource) and split is None:
+        if given.listing.kept:
+            return given
+        options = replace(given.options, image_size=card.image_size, channels=card.in_channels)
+    return source_of(str(path), argument, options, split)
+
+
+def _path(given: Source | str) -> Path | None:
+    return data_path(given) if isinstance(given, str) else None
 
 
 def _options(card: ModelCard, beside: Path | None) -> ImageOptions:
