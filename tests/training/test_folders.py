@@ -163,6 +163,15 @@ def test_images_that_cannot_be_read_any_more_are_one_message(placed) -> None:
         evaluate(run)
 
 
+def test_an_image_that_was_replaced_is_told(placed) -> None:
+    photos, run = placed
+    write_photo(photos / "b" / "03.png", seed=999)
+    with pytest.warns(
+        DataWarning, match=r"1 of \d+ images of the run are not as long as when it began, .*: b/03\.png$"
+    ):
+        evaluate(run, split=part_of(run, "b/03.png"))
+
+
 def test_a_folder_that_was_moved_keeps_its_test_images(placed, tmp_path) -> None:
     photos, run = placed
     before = evaluate(run)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ...errors import InputError
 from .._source import SplitName
 from ._layout import named
+from ._split_file import length_of
 
 MOST = 0.01
 """Below this share of a part's images, broken ones are left out."""
@@ -56,6 +57,23 @@ def refuse_gone(folder: Path, paths: Sequence[str]) -> None:
             f"{folder}: {len(gone):,} of {len(paths):,} images of the run are not there any more: {named(gone)}",
             cure=CURE,
         )
+
+
+def replaced(folder: Path, paths: Sequence[str], lengths: Mapping[str, str]) -> str:
+    """Return what is said of images of a run that are no more as long as they were; nothing if all are.
+
+    Args:
+        folder: of the set.
+        paths: of the images.
+        lengths: bytes that they had; a text, empty where nobody could say.
+    """
+    other = [path for path in paths if lengths.get(path) and length_of(folder / path) != lengths[path]]
+    if not other:
+        return ""
+    return (
+        f"{len(other):,} of {len(paths):,} images of the run are not as long as when it began, and may show something "
+        f"else: {named(other)}"
+    )
 
 
 def refuse_changed(folder: Path, paths: Sequence[str], broken: Mapping[int, str], before: Collection[str]) -> None:

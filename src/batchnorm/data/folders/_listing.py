@@ -1,7 +1,8 @@
 """Which image files belong to which class and part of a set?"""
 
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import InputError
@@ -22,6 +23,7 @@ class Listing:
         broken: paths of those that could not be read when a run began.
         kept: whether a run says which images there are, and not the folder.
         notes: what is passed over, in words.
+        lengths: bytes of each file when a run began, as its table says, by its path; empty where no run does.
     """
 
     classes: tuple[str, ...]
@@ -30,6 +32,7 @@ class Listing:
     broken: frozenset[str] = frozenset()
     kept: bool = False
     notes: tuple[str, ...] = ()
+    lengths: Mapping[str, str] = field(default_factory=dict)
 
 
 def listed(folder: Path) -> Listing:

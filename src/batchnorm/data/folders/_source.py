@@ -14,7 +14,7 @@ from .._options import ImageOptions
 from .._source import DatasetInfo, SplitName
 from .._split import Split
 from ..store import Stored, stored
-from ._broken import left_out, refuse_changed, refuse_gone
+from ._broken import left_out, refuse_changed, refuse_gone, replaced
 from ._listing import Listing
 from ._same_content import shared
 from ._split_file import split_table
@@ -110,6 +110,8 @@ class FolderSource:
             self._note(found.note)
             if self.listing.kept:
                 refuse_changed(self.locate(), self._paths(split), found.broken, self.listing.broken)
+                used = [path for path in self._paths(split) if path not in self.listing.broken]
+                self._note(replaced(self.locate(), used, self.listing.lengths))
             else:
                 self._note(left_out(self.locate(), split, self.listing.files[split], found.broken))
             self._looked[split] = found

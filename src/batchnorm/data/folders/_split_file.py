@@ -35,7 +35,7 @@ def split_table(folder: Path, listing: Listing, broken: frozenset[str] = frozens
     writer.writerow(COLUMNS)
     for part, files in listing.files.items():
         for path, name in files:
-            row = (path, name, part, _length(folder / path), "no" if path in broken else "yes")
+            row = (path, name, part, length_of(folder / path), "no" if path in broken else "yes")
             (quoting if "\r" in path else writer).writerow(row)
     return out.getvalue().encode("utf-8", "surrogateescape")  # a name need not be UTF-8
 
@@ -59,7 +59,7 @@ def lies_in(folder: Path, table: Path) -> bool:
         InputError: the table cannot be read.
     """
     with refused(table, FAULT, ADVICE), open_regular(table, MOST_BYTES) as raw:
-        there = [_length(folder / path) == length for path, _, _, length, _ in _rows(raw)]
+        there = [length_of(folder / path) == length for path, _, _, length, _ in _rows(raw)]
     return 2 * sum(there) > len(there)
 
 
@@ -78,8 +78,8 @@ def _rows(raw: IO[bytes]) -> Iterator[tuple[str, str, SplitName, str, bool]]:
 
 def _listing(rows: Iterator[tuple[str, str, SplitName, str, bool]]) -> Listing:
     files: dict[SplitName, list[tuple[str, str]]] = {"train": [], "test": []}
-    broken = set()
-    for path, name, part, _, readable in rows:
+    broken, lengths = set(), {}
+    for path, name, part, lengths[path], readable in rows:
         files[part].append((path, name))
         if not readable:
             broken.add(path)
@@ -87,7 +87,7 @@ def _listing(rows: Iterator[tuple[str, str, SplitName, str, bool]]) -> Listing:
     if len(classes) < 2 or {name for _, name in files["test"]} - {*classes}:
         raise ValueError("expected training images of at least two classes, and test images of the same")
     parts: dict[SplitName, tuple[tuple[str, str], ...]] = {"train": tuple(files["train"]), "test": tuple(files["test"])}
-    return Listing(classes, parts, drawn=False, broken=frozenset(broken), kept=True)
+    return Listing(classes, parts, drawn=False, broken=frozenset(broken), kept=True, lengths=lengths)
 
 
 def _part(text: str, number: int) -> SplitName:
@@ -103,7 +103,8 @@ def _lies_inside(path: str) -> bool:
     return bool(path) and "\0" not in path and not Path(path).is_absolute() and ".." not in Path(path).parts
 
 
-def _length(file: Path) -> str:
+def length_of(file: Path) -> str:
+    """Return the bytes of a file as the table has them; nothing if there is no such file."""
     try:
         return str(file.stat().st_size)
     except OSError:
