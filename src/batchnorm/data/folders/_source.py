@@ -79,8 +79,8 @@ class FolderSource:
         for note in self.listing.notes:
             self._note(note)
         if split == "train" and not self.listing.kept:
-            self._note(shared(self.locate(), *(self._paths(part) for part in get_args(SplitName))))
-            self._look("test")
+            test, train = self._digests("test"), self._digests("train")
+            self._note(shared(train, test))
         found = self._look(split)
         sound = found.sound & torch.tensor([path not in self.listing.broken for path in self._paths(split)])
         places = {name: place for place, name in enumerate(self.info.classes)}
@@ -116,6 +116,10 @@ class FolderSource:
                 self._note(left_out(self.locate(), split, self.listing.files[split], found.broken))
             self._looked[split] = found
         return self._looked[split]
+
+    def _digests(self, split: SplitName) -> dict[str, str]:
+        """What is in each file of a split, by its path."""
+        return dict(zip(self._paths(split), self._look(split).digests, strict=True))
 
     def _paths(self, split: SplitName) -> list[str]:
         return [path for path, _ in self.listing.files[split]]
