@@ -13,7 +13,7 @@ fresh process, with random resized crops of 224 pixels and flips, in batches of 
 
 All files are in the system's memory, as they have just been written. Then the peak memory of a folder whose decoded
 images take ten times what may be kept is compared with that of a tenth of the folder, under a tenth of the bound. With
-the default sizes it takes about half an hour and 4 GB of disk, and writes a page.
+the default options it takes some three quarters of an hour and 4 GB of disk, and writes a page.
 """
 
 import argparse
