@@ -143,6 +143,8 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, help="an existing folder for the photographs and the cache")
     parser.add_argument("-o", "--output", type=Path, default=HERE / "results" / "image_reading.md")
     arguments = parser.parse_args()
+    if arguments.rounds < 2:
+        parser.error("--rounds: an interval takes 2 at least")
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         lines = "\n".join(page(arguments, Path(scratch)))
     command = shlex.join(["python", "benchmarks/image_reading.py", *sys.argv[1:]])
