@@ -294,6 +294,11 @@ def test_norms_alone_that_train_as_ever_are_nothing_frozen(few, plain) -> None:
         fit(replace(plain, freeze="bn*", norm_mode="train"), source=few)
 
 
+def test_frozen_norms_are_not_to_be_synchronized(few, plain) -> None:
+    with pytest.raises(InputError, match=r"^sync_bn: every batch norm of the net is frozen, so that there is nothing"):
+        fit(replace(plain, freeze="*,!fc", sync_bn=True), source=few)
+
+
 def test_a_mode_of_norms_needs_something_frozen() -> None:
     with pytest.raises(InputError, match=r"^norm_mode: 'train' says what becomes of the norms in what is frozen"):
         TrainConfig(norm_mode="train")

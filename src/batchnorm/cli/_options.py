@@ -33,7 +33,7 @@ class Options(TrainConfig):
     init: Annotated[str | None, arg(metavar="WEIGHTS")] = None
     """start with those of: a run, a file, timm:NAME, ..."""
     freeze: Annotated[str | None, arg(metavar="NAMES")] = None
-    """do not train: layer1.*,conv1, or *,!fc (all but fc)"""
+    """do not train: layer1.*,conv1, or *,!fc (but fc)"""
     norm_mode: Annotated[Literal["train", "frozen", "affine-only", "recalibrate"], arg(metavar="WORD")] = "frozen"
     """norms in it: train, frozen, affine-only, recalibrate"""
     bn_buffers: Annotated[Literal["rank0", "mean"], arg(metavar="WORD")] = "rank0"
