@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import pytest
 
 from batchnorm.errors import InputError
-from batchnorm.files import atomic_write, sync_folder
+from batchnorm.files import atomic_write, hold, sync_folder
 from batchnorm.records import EpochRecord, Prediction, TrainResult, from_json, to_json
 
 EPOCH = EpochRecord(1, 79, 0.5, 0.8, None, None, 0.1, 3.0, 1e3)
@@ -106,6 +106,21 @@ def test_what_another_writes_is_not_taken_for_left_over(tmp_path) -> None:
             fast.write("fast")
         assert (tmp_path / "f").read_text() == "fast"
     assert (tmp_path / "f").read_text() == "slow"
+
+
+def test_what_need_not_be_durable_does_not_wait_for_the_disk(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(os, "fsync", None)
+    with atomic_write(tmp_path / "f", "w", durable=False) as file:
+        file.write("whole")
+    assert (tmp_path / "f").read_text() == "whole"
+
+
+@pytest.mark.parametrize(("mine", "theirs", "both"), [(True, True, True), (True, False, False), (False, True, False)])
+def test_a_file_is_held_by_several_only_if_all_share_it(tmp_path, mine, theirs, both) -> None:
+    (tmp_path / "f").touch()
+    with (tmp_path / "f").open("rb") as one, (tmp_path / "f").open("rb") as other:
+        assert hold(one.fileno(), shared=mine)
+        assert hold(other.fileno(), shared=theirs) == both
 
 
 @pytest.mark.parametrize("name", ["f.part", ".f.part", ".g.0123abcd.part", ".f.0123abcg.part"])

@@ -70,7 +70,7 @@ def test_the_command_line_exits_with_2_and_one_line(batchnorm) -> None:
     [
         (
             ["evaluate", "RUN", "--data", "fashion-mnit"],
-            "--data: expected fashion-mnist-mini, fashion-mnist or package",
+            "--data: expected fashion-mnist-mini, fashion-mnist, cifar10, the path of a folder",
         ),
         (["train", "--norm", "bn"], "--norm: expected batchnorm, torch, none or package.module:function, got 'bn'"),
         (["train", "--model-args", "name", "x"], "name is the name of the model, which --model gives"),

@@ -13,16 +13,22 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from batchnorm.data._idx import read_idx
+from batchnorm.data import open_source, read_image
+from batchnorm.data.arrays import read_idx
+from batchnorm.data.arrays._cifar import _batch
+from batchnorm.data.arrays._pickled import read_pickle
+from batchnorm.files import refused
 from batchnorm.kernels.cpu import _objects
 from batchnorm.records import read_record, to_json
-from batchnorm.runs import RunFolder, TrainConfig, read_config, read_image, write_config
+from batchnorm.runs import OwnData, RunFolder, TrainConfig, read_config, write_config
 from batchnorm.runs._state_dict import read_state_dict
 
+from ..data.arrays import files as arrays
 from . import tensor_files as tensors
 from . import text_files as text
 from .mutations import damaged_bytes
@@ -50,7 +56,9 @@ class Kind:
 def read_written_config(path: Path) -> TrainConfig:
     """The config, which can be written, and read equal."""
     config = read_config(path)
-    assert TrainConfig(**tomllib.loads(write_config(config))) == config
+    values = tomllib.loads(write_config(config))
+    # As for `read_config`, a name that is unknown here may be that of an object.
+    assert TrainConfig(**values | {"data": OwnData(values["data"])}) == config
     return config
 
 
@@ -95,13 +103,33 @@ def picture(kind: str) -> bytes:
 
 
 def read_picture(path: Path) -> Tensor:
-    pixels, _ = read_image(path, tensors.CARD)
+    pixels, _ = read_image(path, channels=1, image_size=8)
     assert (pixels.shape, pixels.dtype) == ((1, 8, 8), torch.uint8)
     return pixels
 
 
 def idx() -> bytes:
     return gzip.compress(b"\0\0\x08\x02" + struct.pack(">2I", 30, 20) + bytes(range(200)) * 3)
+
+
+def npz(save: Callable[..., None]) -> bytes:
+    out = io.BytesIO()
+    images, labels = arrays.pixels(12, 6, 5), np.arange(12) % 3
+    save(out, x_train=images[:8], y_train=labels[:8], x_test=images[8:], y_test=labels[8:])
+    return out.getvalue()
+
+
+def read_source(path: Path) -> list[Any]:
+    """All that is in a data set."""
+    source = open_source(str(path))
+    splits = [source.load(part) for part in ("train", "test")]
+    return [source.info, *((split.images, split.labels) for split in splits)]
+
+
+def read_values(path: Path) -> Any:
+    """The values in a pickle, as a batch of images would be read from it."""
+    with refused(path, "cannot be read", ""):
+        return _batch(read_pickle(path.read_bytes()), "it")
 
 
 PICTURES = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP", "PPM")
@@ -136,6 +164,10 @@ KINDS = {
         "net.pt", tensors.state_dict, lambda path: [*read_state_dict(path)[0]], tensors.damaged_pickle
     ),
     "kernel": Kind("rows-forward.o", kernel, read_kernel, is_sealed=True),
+    "arrays": Kind("a.npz", partial(npz, np.savez), read_source, is_sealed=True),
+    "arrays, packed": Kind("a.npz", partial(npz, np.savez_compressed), read_source, is_sealed=True),
+    "archive of CIFAR-10": Kind("c.tar.gz", lambda: arrays.archive(arrays.members()), read_source, is_sealed=True),
+    "pickle": Kind("batch.pkl", partial(arrays.batch, 3, 0), read_values),
     "images of IDX": Kind("x.gz", idx, lambda path: read_idx(path, (30, 20)), is_sealed=True),
     **{f"picture of {kind}": Kind("i.png", partial(picture, kind), read_picture) for kind in PICTURES},
 }

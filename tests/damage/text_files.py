@@ -21,7 +21,15 @@ from batchnorm.runs import TrainConfig, write_config
 
 from .mutations import PLAIN, damaged_value
 
-CONFIG = TrainConfig(model_args={"width": 4}, epochs=2, ema_decay=0.9, val_fraction=0.97, batch_size=100, threads=1)
+CONFIG = TrainConfig(
+    model="ConvBNNet",  # as a run's config says it, which "auto" became
+    model_args={"width": 4},
+    epochs=2,
+    ema_decay=0.9,
+    val_fraction=0.97,
+    batch_size=100,
+    threads=1,
+)
 RESULT = TrainResult(0.9, 0.3, 1.0, "runs/x", "ConvBNNet", "few", 2, 10, 0, 50378, 0.8, 0.4)
 EPOCHS = [EpochRecord(epoch, 79, 0.5, 0.8, None, 0.7, 0.1, 3.0, 1e3) for epoch in (1, 2, 3)]
 _STATISTICS = ((0.5, None), (1.0, 2.0), (-0.5, 0.25), (1.5, 2.5))

@@ -129,6 +129,19 @@ def test_pixels_are_augmented_before_they_are_normalized():
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
+def test_the_first_batch_is_that_of_a_loop(channels_last):
+    batches = Batches(numbered(7), 3, PLAIN, channels_last=channels_last)
+    (images, labels), (first, its_labels) = next(iter(batches)), batches.first()
+    assert torch.equal(images, first)
+    assert torch.equal(labels, its_labels)
+    assert images.stride() == first.stride()
+
+
+def test_the_first_batch_of_few_images_is_all_of_them():
+    assert Batches(numbered(2), 3, PLAIN).first()[1].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
 def test_the_layout_is_the_one_asked_for(channels_last):
     split = Split(torch.zeros(4, 3, 5, 5, dtype=torch.uint8), torch.zeros(4).long())
     batches = Batches(split, 2, Normalization((0.0,) * 3, (1.0,) * 3), channels_last=channels_last)
@@ -174,6 +187,8 @@ def test_a_place_outside_the_run_is_refused_before_the_first_batch(arguments):
 def test_a_training_epoch_is_never_given_without_its_number(options):
     with pytest.raises(TypeError, match=r"would give the same every time\. Use epoch\(seed, epoch\)"):
         iter(Batches(numbered(8), 3, PLAIN, **options))
+    with pytest.raises(TypeError, match=r"^the first of Batches that are shuffled or augmented would give the same"):
+        Batches(numbered(8), 3, PLAIN, **options).first()
 
 
 @pytest.mark.parametrize(

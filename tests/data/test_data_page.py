@@ -6,7 +6,8 @@ from batchnorm.data import DatasetInfo, Normalization, Split, available
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 
 
-def test_the_examples_of_the_page_run():
+def test_the_examples_of_the_page_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where they write
     names: dict[str, object] = {}
     for block in re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.M | re.S):
         exec(block, names)  # noqa: S102  # our own page

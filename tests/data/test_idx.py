@@ -3,7 +3,7 @@ import gzip
 import pytest
 import torch
 
-from batchnorm.data._idx import read_idx
+from batchnorm.data.arrays import read_idx
 from batchnorm.errors import InputError
 
 

@@ -106,7 +106,18 @@ def test_each_rule_finds_what_it_forbids(rule):
 OF_PYTHON = {
     *("moments", "num_batches_tracked"),
     *("buffers", "example_inputs", "forward_fn", "fraction", "group", "images", "labels", "loader", "matrix", "mode"),
-    *("name", "pixels", "record", "benchmark", "materialize", "metric", "target_fn", "recalibrated", "train"),
+    *(
+        "name",
+        "pixels",
+        "record",
+        "benchmark",
+        "materialize",
+        "metric",
+        "target_fn",
+        "loss_fn",
+        "recalibrated",
+        "train",
+    ),
     *("gradient", "mask", "models", "net", "num_features", "options", "other", "text", "weights"),
     *("affine", "enabled", "filter_fn", "micro_batch", "process_group", "rank", "size", "statistics"),
 }

@@ -57,6 +57,17 @@ def test_a_net_for_images_of_one_size_is_built_for_that_of_the_images():
     assert net.patch_embed.img_size == (32, 32)
 
 
+@pytest.mark.parametrize("name", ["timm:test_vit", "timm:test_resnet", "torchvision:mobilenet_v3_small"])
+def test_a_net_of_a_registry_takes_images_that_are_wider_than_high(name):
+    net = build(name, **{**SHAPE, "image_size": (32, 64)})
+    assert net.eval()(torch.zeros(2, 1, 32, 64)).shape == (2, 7)
+
+
+def test_a_net_that_takes_squares_alone_says_so():
+    with pytest.raises(InputError, match="expected square images for torchvision:vit_b_16, got 64x32"):
+        build("torchvision:vit_b_16", **{**SHAPE, "image_size": (32, 64)})
+
+
 def norms_of(net: nn.Module) -> set[type[nn.Module]]:
     return {type(module) for module in net.modules() if "running_var" in dict(module.named_buffers(recurse=False))}
 

@@ -23,7 +23,7 @@ def test_two_processes_train_one_run_and_print_it_once(tmp_path) -> None:
     assert said == []
     assert out.count("epoch 1/2") == out.count("the run is in") == 1
     assert json.loads(out.splitlines()[-1])["steps"] == 32
-    files = {"config.toml", "metrics.jsonl", "model.safetensors", "last.ckpt", "result.json"}
+    files = {"config.toml", "metrics.csv", "metrics.jsonl", "model.safetensors", "last.ckpt", "result.json"}
     assert {path.name for path in (tmp_path / "run").iterdir()} == files
 
 

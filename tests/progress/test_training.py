@@ -42,6 +42,20 @@ def test_before_the_first_step_there_are_no_numbers(draw) -> None:
     assert "– img/s" in line  # noqa: RUF001
 
 
+def test_files_that_are_looked_at_have_a_bar_until_all_are_through() -> None:
+    screen = StringIO()
+    console = Console(file=screen, width=80, force_terminal=True, color_system=None)
+    bar = Bar(console)
+    bar.reading("looking at the files", 30, 200)
+    console.print(bar.progress.get_renderable())
+    assert "looking at the files" in screen.getvalue()
+    assert "30/200" in screen.getvalue()
+    bar.reading("looking at the files", 200, 200)
+    screen.truncate(screen.seek(0))
+    console.print(bar.progress.get_renderable())
+    assert "looking" not in screen.getvalue()
+
+
 def test_a_wide_terminal_shows_everything(draw) -> None:
     line = draw(100, STEP)
     for text in ("epoch 11/12", "━", "5015/5472", "loss 0.234  acc 0.912", "12,346 img/s"):

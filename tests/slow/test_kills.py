@@ -7,6 +7,8 @@ from .scenarios import count_of
 SCENARIOS = [
     "train",
     "train with all",
+    "train and keep the best",
+    "train for longer",
     "recalibrate",
     "recalibrate again",
     "recalibrate to a file",

@@ -28,14 +28,14 @@ def without_times(record: EpochRecord) -> EpochRecord:
 def make_old(path) -> None:
     """Make a run of one that an earlier version wrote, which did not know all options."""
     later = {"accumulate", "ema_buffers", "fold", "freeze_norms", "moments", "recalibrate", "refresh", "route"}
-    later |= {"bn_buffers", "freeze", "init", "norm_mode", "sync_bn", "tune_allocator"}
+    later |= {"bn_buffers", "crop", "freeze", "init", "jitter", "keep", "log", "norm_mode", "sync_bn", "tune_allocator"}
     state = torch.load(path / "last.ckpt", weights_only=True)
     state["circumstances"] = {name: value for name, value in state["circumstances"].items() if name not in later}
     torch.save(state, path / "last.ckpt")
     lines = (path / "config.toml").read_text().splitlines(keepends=True)
     kept = [line for line in lines if line.split(" = ")[0] not in later]
     assert len(kept) == len(lines) - len(
-        later - {"freeze", "freeze_norms", "init", "refresh"}
+        later - {"crop", "freeze", "freeze_norms", "init", "refresh"}
     )  # which are not written where they are None
     (path / "config.toml").write_text("".join(kept))
 

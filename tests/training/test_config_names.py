@@ -15,7 +15,7 @@ from batchnorm.runs import OwnData, TrainConfig, read_config, write_config
 @pytest.mark.parametrize(
     ("option", "value", "near"),
     [
-        ("data", "cifar10", None),
+        ("data", "imagenet", None),
         ("data", "fashion_mnist", "fashion-mnist"),
         ("model", "resnet21", "resnet20"),
         ("norm", "bathnorm", "batchnorm"),

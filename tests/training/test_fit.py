@@ -77,16 +77,16 @@ def test_without_a_folder_nothing_is_written(few, quick, tmp_path, monkeypatch) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_run_folder_holds_the_five_files_and_nothing_half_written(few, quick, tmp_path) -> None:
+def test_the_run_folder_holds_the_six_files_and_nothing_half_written(few, quick, tmp_path) -> None:
     fit(quick, out=tmp_path / "run", source=few)
     names = sorted(entry.name for entry in (tmp_path / "run").iterdir())
-    assert names == ["config.toml", "last.ckpt", "metrics.jsonl", "model.safetensors", "result.json"]
+    assert names == ["config.toml", "last.ckpt", "metrics.csv", "metrics.jsonl", "model.safetensors", "result.json"]
 
 
 def test_the_folder_tells_the_config_the_epochs_and_the_result(few, quick, tmp_path) -> None:
     trained = fit(quick, out=tmp_path, source=few)
     folder = RunFolder.open(tmp_path)
-    assert folder.read_config() == replace(quick, data=OwnData("few"))
+    assert folder.read_config() == replace(quick, model="ConvBNNet", data=OwnData("few"))
     assert folder.read_metrics() == list(trained.history)
     assert folder.read_result() == trained.result
 

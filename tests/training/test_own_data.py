@@ -216,7 +216,7 @@ NO_SOURCES = {
     "no info": (source(info={"name": "few"}), InputTypeError, r"expected info to be a batchnorm\.data\.DatasetInfo"),
     "no name": (source(info=info(name="")), InputError, "expected info with a name, got ''"),
     "classes in a list": (source(info=info(classes=["a"])), InputError, "classes, a tuple of names"),
-    "no size": (source(info=info(image_size=0)), InputError, "image_size, an integer of at least 1, got 0"),
+    "no size": (source(info=info(image_size=0)), InputError, "image_size, an integer of at least 1, or two of them"),
     "no split": (
         source(load=lambda name: [1]),
         InputError,

@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from batchnorm.data import Normalization
+from batchnorm.data import Normalization, read_image
 from batchnorm.errors import InputError
 from batchnorm.models import build
-from batchnorm.runs import ModelCard, load_run, predict, read_image, save_model
+from batchnorm.runs import ModelCard, load_run, predict, save_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CARD = ModelCard("MLP", {"width": 4}, ("shoe", "shirt", "bag"), 1, 28, Normalization((0.3,), (0.4,)), "mine")
@@ -38,7 +38,7 @@ def photos(tmp_path) -> Path:
 def test_a_run_and_its_images_are_enough(run, photos) -> None:
     (prediction,) = predict(run, [photos / "b.png"], top=2)
     net, card = load_run(run)
-    pixels, _ = read_image(photos / "b.png", card)
+    pixels, _ = read_image(photos / "b.png", channels=1, image_size=28)
     with torch.no_grad():
         wanted = net(card.normalization.apply(pixels[None])).softmax(1)[0]
     values, places = wanted.topk(2)

@@ -90,6 +90,11 @@ def test_the_file_that_was_read_stays_and_is_judged_before_and_after(checkpoint,
     assert (said.judged_on, said.judged, said.written, said.augmented) == ("test", 100, "new.pt", False)
 
 
+def test_a_single_test_image_is_enough_to_judge_by(checkpoint, few_images) -> None:
+    said = recalibrate_checkpoint("net.pt", model="checkpoint_nets:net", source=few_images(test=1), out="new.pt")
+    assert (said.judged_on, said.judged) == ("test", 1)
+
+
 @pytest.mark.parametrize(("source", "out"), [("net.safetensors", "new"), ("net.pt", "new.safetensors")])
 def test_a_safetensors_file_is_read_and_written_as_the_name_says(checkpoint, few, source: str, out: str) -> None:
     save_file(checkpoint.state_dict(), "net.safetensors", {"origin": "here"})

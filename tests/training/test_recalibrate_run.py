@@ -22,7 +22,7 @@ from batchnorm.runs import (
     recalibrate_run,
     save_model,
 )
-from batchnorm.runs import _recalibrated_files as recalibrated_files
+from batchnorm.runs import _new_file as new_file
 from batchnorm.statistics import RecalibrationOptions
 
 from .runs import assert_same_bits, weights
@@ -154,7 +154,7 @@ def test_a_model_that_no_record_knows_is_kept(run, few, broken: str) -> None:
 def test_a_full_disk_leaves_the_run_as_it_was(run, few, monkeypatch, place: int) -> None:
     """Met while the first, the second or the third file is written."""
     before, calls = files(run), []
-    put = recalibrated_files._put
+    put = new_file._put
 
     def full(file, content) -> None:
         calls.append(len(content))
@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_the_run_as_it_was(run, few, monkeypatch, place: int)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         put(file, content)
 
-    monkeypatch.setattr(recalibrated_files, "_put", full)
+    monkeypatch.setattr(new_file, "_put", full)
     with pytest.raises(OSError, match="No space left on device"):
         recalibrate_run(run, source=few, threads=1)
     assert files(run) == before
@@ -173,7 +173,7 @@ def test_a_signal_while_the_files_are_written_is_heard_when_all_are(run, few, mo
     import signal
 
     calls = []
-    put = recalibrated_files._put
+    put = new_file._put
 
     def interrupted(file, content) -> None:
         calls.append(len(content))
@@ -181,7 +181,7 @@ def test_a_signal_while_the_files_are_written_is_heard_when_all_are(run, few, mo
             os.kill(os.getpid(), signal.SIGINT)
         put(file, content)
 
-    monkeypatch.setattr(recalibrated_files, "_put", interrupted)
+    monkeypatch.setattr(new_file, "_put", interrupted)
     with pytest.raises(KeyboardInterrupt):
         recalibrate_run(run, source=few, threads=1)
     said = json.loads((run / "recalibration.json").read_text())

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from batchnorm.data import Augmentation, Normalization, Share, Split
-from batchnorm.runs._recalibration_images import BLOCK, RecalibrationImages
+from batchnorm.runs._as_trained import EVALUATION_BATCH as BLOCK
+from batchnorm.runs._recalibration_images import RecalibrationImages
 
 PLAIN = Normalization((0.0,), (1.0,))
 

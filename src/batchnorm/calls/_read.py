@@ -176,7 +176,7 @@ class Reader:
         try:
             self._signature.bind(**call.kwargs)
         except TypeError as error:
-            is_batch = self.verb in ("recalibrate", "evaluate")
+            is_batch = self.verb in ("recalibrate", "evaluate", "lr_range_test")
             raise InputTypeError(
                 verb=self.verb,
                 argument="loader" if is_batch else "example_inputs",

@@ -26,7 +26,7 @@ class Evaluate:
     run_: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """a run's folder, or its model.safetensors"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's, or package.module:source"""
+    """other data than the run's: a name, a path, package.module:source"""
     split: Literal["test", "train"] = "test"
     """which images to evaluate on"""
     batch_size: int = 128

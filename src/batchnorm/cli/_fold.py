@@ -34,7 +34,7 @@ class Fold:
     verify: bool = True
     """check on real and random inputs that outputs stay the same"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's, or package.module:source"""
+    """other data than the run's: a name, a path, package.module:source"""
     batch_size: Annotated[int, arg(metavar="N")] = FOLD_BATCH
     """images per batch of the check and of the timing"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None

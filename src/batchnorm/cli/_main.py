@@ -18,13 +18,17 @@ from ..errors import FaultError, InputError, MistakeError, did_you_mean
 from ..ranks import RankError
 from ._arguments import ready
 from ._bench import Bench
+from ._cache import ClearCache, ListCache
 from ._convert import Convert
 from ._data import Fetch, List
 from ._evaluate import Evaluate
 from ._fold import Fold, Unfold
 from ._help import listing, plain_options
 from ._info import Info
+from ._lr_find import LrFind
+from ._notes import data_notes
 from ._outcome import Outcome
+from ._plot import Plot
 from ._predict import Predict
 from ._recalibrate import Recalibrate
 from ._streams import dependable_streams
@@ -45,24 +49,38 @@ class Command(Protocol):
 
 @dataclass
 class Data:
-    """List or download image data sets."""
+    """List or download image data sets, and see what is kept of decoded images."""
+
+
+@dataclass
+class Cache:
+    """List or remove the decoded images that trainings on files of images have kept."""
 
 
 COMMANDS: dict[str, type] = {
     "train": Train,
+    "lr-find": LrFind,
     "evaluate": Evaluate,
     "recalibrate": Recalibrate,
     "fold": Fold,
     "unfold": Unfold,
     "predict": Predict,
     "convert": Convert,
+    "plot": Plot,
     "wiring": Wiring,
     "info": Info,
     "data": Data,
     "bench": Bench,
     "warmup": Warmup,
 }
-DATA_COMMANDS: dict[str, type] = {"list": List, "fetch": Fetch}
+DATA_COMMANDS: dict[str, type] = {"list": List, "fetch": Fetch, "cache": Cache}
+CACHE_COMMANDS: dict[str, type] = {"list": ListCache, "clear": ClearCache}
+GROUPS: dict[tuple[str, ...], dict[str, type]] = {
+    (): COMMANDS,
+    ("data",): DATA_COMMANDS,
+    ("data", "cache"): CACHE_COMMANDS,
+}
+"""The commands, by the words that stand before them."""
 ABOUT = """Train, evaluate and use image classifiers with batch normalization.
 
 batchnorm --version shows the version."""
@@ -81,9 +99,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(arguments: Sequence[str]) -> Sequence[str]:
     """Return the words that name the command."""
-    if list(arguments[:1]) == ["data"]:
-        return arguments[: 2 if len(arguments) > 1 and arguments[1] in DATA_COMMANDS else 1]
-    return [word for word in arguments[:1] if word in COMMANDS]
+    group = _group(arguments)
+    return [*group, *(word for word in arguments[len(group) : len(group) + 1] if word in GROUPS[group])]
+
+
+def _group(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Return the words before the name of a command that has others beside it."""
+    return max((group for group in GROUPS if tuple(arguments[: len(group)]) == group), key=len)
 
 
 def _outcome(arguments: list[str]) -> Outcome:
@@ -113,7 +135,9 @@ def _run(arguments: list[str]) -> Outcome | int:
         print(f"batchnorm {__version__}, torch {version('torch')}")
         return 0
     try:
-        return read_arguments(arguments).run()
+        command = read_arguments(arguments)
+        with data_notes():
+            return command.run()
     except SystemExit as leave:
         if isinstance(leave.code, str):  # from a module of the caller's; Python would print it at exit
             return Outcome(1, leave.code)
@@ -127,9 +151,9 @@ def read_arguments(arguments: list[str]) -> Command:
         SystemExit: help was asked for (0), or an option is misspelt (2); the text is printed.
         InputError: there is no such command, or a file that holds options cannot be used.
     """
-    if arguments[:1] == ["data"]:
-        return _read("batchnorm data", Data.__doc__ or "", DATA_COMMANDS, arguments[1:])
-    return _read("batchnorm", ABOUT, COMMANDS, arguments)
+    group = _group(arguments)
+    about = GROUPS[group[:-1]][group[-1]].__doc__ or "" if group else ABOUT
+    return _read(" ".join(("batchnorm", *group)), about, GROUPS[group], arguments[len(group) :])
 
 
 def _read(prog: str, about: str, commands: dict[str, type], arguments: list[str]) -> Command:
@@ -140,8 +164,9 @@ def _read(prog: str, about: str, commands: dict[str, type], arguments: list[str]
         raise _unknown(prog, arguments[0], commands)
     name, kind = arguments[0], commands[arguments[0]]
     rest = ready(kind, arguments[1:])
-    # The defaults of `train` may come from a file, which has to be read before the rest is.
-    default = Train.with_defaults_from(rest) if kind is Train else tyro.MISSING_NONPROP
+    # The options of a training may come from a file, which has to be read before the rest is.
+    from_file = getattr(kind, "with_defaults_from", None)
+    default = tyro.MISSING_NONPROP if from_file is None else from_file(rest)
     with plain_options():
         command: Command = tyro.cli(
             kind,

@@ -15,8 +15,28 @@ class Options(TrainConfig):
 
     model_args: Annotated[dict[str, ModelArgument], arg(metavar="K V ...")] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
+    data: Annotated[str, arg(metavar="DATA")] = "fashion-mnist-mini"
+    """data set, folder, .npz or package.module:source"""
+    image_size: Annotated[int | str | None, arg(metavar="SIZE")] = None
+    """folder: size of the images, 64 or 128x96 (WIDTHxHEIGHT)"""
+    channels: Annotated[int | None, arg(metavar="1|3")] = None
+    """folder: read the images grey (1) or in colour (3)"""
+    test_fraction: Annotated[float, arg(metavar="FLOAT")] = 0.2
+    """folder without test images: fraction kept for testing"""
+    cache_size: Annotated[float, arg(metavar="GB")] = 10.0
+    """folder: decoded images kept on disk; 0: none"""
+    workers: Annotated[int | None, arg(metavar="INT")] = None
+    """folder: how many processes or threads read files"""
+    crop: Annotated[float | None, arg(metavar="SHARE")] = None
+    """crops show at least this share (folders: 0.35)"""
+    jitter: Annotated[float, arg(metavar="PART")] = 0.0
+    """vary colours by up to this part"""
+    lr: Annotated[float | Literal["auto"], arg(metavar="FLOAT|auto")] = 0.1
+    """peak learning rate; auto: as lr-find suggests"""
     norm_place: Annotated[Literal["before", "after"], arg(metavar="WORD")] = "before"
     """norm layer before or after the activation"""
+    keep: Annotated[Literal["last", "best"], arg(metavar="WORD")] = "last"
+    """test and keep the model: last, best (by validation)"""
     ema_buffers: Annotated[Literal["average", "copy", "recalibrate"], arg(metavar="WORD")] = "average"
     """the average's statistics: average, copy, recalibrate"""
     schedule: Annotated[Literal["one-cycle", "cosine"], arg(metavar="WORD")] = "one-cycle"
@@ -33,11 +53,14 @@ class Options(TrainConfig):
     init: Annotated[str | None, arg(metavar="WEIGHTS")] = None
     """start with those of: a run, a file, timm:NAME, ..."""
     freeze: Annotated[str | None, arg(metavar="NAMES")] = None
-    """do not train: layer1.*,conv1, or *,!fc (but fc)"""
+    """do not train: layer1.*,conv1; *,!fc: all but it"""
     norm_mode: Annotated[Literal["train", "frozen", "affine-only", "recalibrate"], arg(metavar="WORD")] = "frozen"
     """norms in it: train, frozen, affine-only, recalibrate"""
     bn_buffers: Annotated[Literal["rank0", "mean"], arg(metavar="WORD")] = "rank0"
     """without --sync-bn, running statistics of: rank0, mean"""
+
+    log: Annotated[Literal["off", "tensorboard"], arg(metavar="WORD")] = "off"
+    """also write the curves for: tensorboard"""
 
     @classmethod
     def of(cls, config: TrainConfig) -> "Options":

@@ -1,7 +1,9 @@
 """`batchnorm predict`."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tyro.conf import Positional, arg
 
-from ..data import Split
+from ..data import Split, image_paths
 from ..errors import InputError, Setting
 from ..records import Prediction, predictions_table, quartiles_text, to_dict, why_rough
 from ..runs import (
@@ -18,9 +20,10 @@ from ..runs import (
     TrainConfig,
     classify_files,
     device_of,
+    evaluation_batch,
+    find_model_file,
     finite,
     fitting_source,
-    image_paths,
     load_and_cpus,
     load_run,
     predict,
@@ -52,7 +55,7 @@ class Predict:
     test_images: Annotated[int, arg(metavar="N")] = 0
     """classify the first N test images of the run's data"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's, or package.module:source"""
+    """other data than the run's: a name, a path, package.module:source"""
     top: int = 3
     """how many classes to show per image"""
     invert: bool = False
@@ -93,7 +96,7 @@ class Predict:
         pairs = list(self._of_files(net, card, files))
         test = self._test_images(card)
         if test is not None:
-            pairs += zip(self._of_data(net, card, test), test.images, strict=True)
+            pairs += self._of_data(net, card, test)
         predictions = [prediction for prediction, _ in pairs]
         refuse_if_all(predictions)
         fine = [prediction for prediction in predictions if prediction.problem is None]
@@ -103,7 +106,8 @@ class Predict:
             if fine:
                 show(predictions_table(fine))
             if test is not None and not files:
-                _print_score(fine, net, card.normalization.apply(test.images[:FOLD_BATCH].to(device_of(net))))
+                few = test.read(torch.arange(min(FOLD_BATCH, len(test))))
+                _print_score(fine, net, card.normalization.apply(few.to(device_of(net))))
         for prediction in predictions:
             if prediction.problem is not None:
                 warn(prediction.problem)
@@ -122,14 +126,18 @@ class Predict:
         """The first test images of the run's data, if they are asked for."""
         if not self.test_images:
             return None
-        test = fitting_source(card, self.data).load("test")
+        test = fitting_source(card, self.data, beside=find_model_file(self.run_)).load("test")
         return test.subset(torch.arange(min(self.test_images, len(test))))
 
-    def _of_data(self, net: nn.Module, card: ModelCard, test: Split) -> list[Prediction]:
-        names = [f"test image {number}" for number in range(len(test))]
-        # Right and wrong are only said where all labels are known.
-        labels = [] if self.images else test.labels.tolist()
-        return [*map(finite, predict(net, card, test.images, names, top=self.top, labels=labels))]
+    def _of_data(self, net: nn.Module, card: ModelCard, test: Split) -> Iterator[tuple[Prediction, Tensor | None]]:
+        pieces = torch.split(torch.arange(len(test)), evaluation_batch(*test.shape[2:]))
+        with closing(test.ahead((piece, None) for piece in pieces)) as read:
+            for places, images in zip(pieces, read, strict=True):
+                names = [f"test image {number}" for number in places.tolist()]
+                # Right and wrong are only said where all labels are known.
+                labels = [] if self.images else test.labels[places].tolist()
+                said = predict(net, card, images, names, top=self.top, labels=labels)
+                yield from zip(map(finite, said), images if self.sheet else repeat(None), strict=False)
 
     def _draw(self, path: Path, pixels: Tensor, predictions: list[Prediction], card: ModelCard) -> None:
         from ..report import contact_sheet

@@ -45,7 +45,7 @@ class Recalibrate:
     method: Literal["average", "exact"] = "average"
     """average: one pass; exact: a pass per layer, any batch size"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's, or package.module:source"""
+    """other data than the run's: a name, a path, package.module:source"""
     split: Annotated[Literal["train", "test"], arg(metavar="WORD")] = "train"
     """train (without the validation images) or test"""
     augment: bool = True

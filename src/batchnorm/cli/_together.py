@@ -17,7 +17,7 @@ from ..ranks import INTERRUPTED, Failure, Joined, Place, RankError, join, joined
 from ._outcome import Outcome
 from ._wording import told
 
-TOGETHER = ("train", "evaluate", "recalibrate")
+TOGETHER = ("train", "lr-find", "evaluate", "recalibrate")
 """Commands that several processes do together; any other is done by the first of them alone."""
 
 

@@ -19,12 +19,12 @@ from ..runs import (
     ModelArgument,
     RunFolder,
     TrainConfig,
+    check_data_in_file,
     differences,
     foreign_net,
     is_named,
     norm_in_file,
     read_config,
-    source_in_file,
     trusting_norm,
 )
 from ..training import config_for_all, fit, resume
@@ -44,18 +44,18 @@ class Train:
     training: Annotated[OmitArgPrefixes[Options], arg(name="", help="")] = field(default_factory=Options)
     config: Annotated[Path | None, arg(metavar="FILE")] = None
     """TOML file with options; the command line wins"""
-    out: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/<time>-<model>-<data>)")] = (
-        None
-    )
+    out: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: runs/<time>-<data>)")] = None
     """folder of the new run"""
     overwrite: bool = False
     """replace the run in --out by the new one"""
     resume: Annotated[Path | None, arg(metavar="RUN")] = None
-    """continue a run that was stopped"""
+    """continue a run that was stopped, or, with more --epochs, any run"""
     quiet: bool = False
     """show no progress"""
     json: bool = False
     """print the result as one JSON object on the last line"""
+    longer: Annotated[bool, Fixed, Suppress] = False
+    """whether the epochs of a run that goes on were typed"""
     file_args: Annotated[dict[str, ModelArgument], Fixed, Suppress] = field(default_factory=dict)
     """the file's arguments of the net: tyro would make an option of each, and a net may have one that is called seed"""
 
@@ -68,6 +68,7 @@ class Train:
         ahead.add_argument("--model")
         ahead.add_argument("--data")
         ahead.add_argument("--norm")
+        ahead.add_argument("--epochs")
         try:
             known, _ = ahead.parse_known_args(arguments)
         except ArgumentError:
@@ -84,10 +85,10 @@ class Train:
             if not file_may_name(config.model) and known.model is None:
                 raise foreign_net(config.model)
             if known.data is None:
-                source_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
+                check_data_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
             with trusting_norm(known.norm if names_own_norm(known.norm) else None):
                 norm_in_file(config.norm)
-            return cls._of(config)
+            return replace(cls._of(config), longer=known.epochs is not None)
         return cls._of(_config(lambda: read_config(known.config))) if known.config else cls()
 
     @classmethod
@@ -109,7 +110,8 @@ class Train:
                         model=None if file_may_name(config.model) else config.model,
                         source=None if is_named(config.data) else config.data,
                         watcher=watcher,
-                        tune_allocator=config.tune_allocator,
+                        **{name: getattr(config, name) for name in sorted(MAY_DIFFER)},
+                        epochs=config.epochs if self.longer else None,
                     )
             else:
                 out = self.out or RunFolder.default_path(config)
@@ -124,7 +126,7 @@ class Train:
     def _refuse_other_options(self, run: Path, config: TrainConfig) -> None:
         begun = _config(lambda: RunFolder.open(run).read_config())
         # What is the caller's own is named again, and may have another name today.
-        renamed = {"model": file_may_name(begun.model), "data": is_named(begun.data)}
+        renamed = {"model": file_may_name(begun.model), "data": is_named(begun.data), "epochs": not self.longer}
         other = [name for name in differences(config, begun) if name not in MAY_DIFFER and renamed.get(name, True)]
         if other:
             given = tuple(part for name in other for part in (", ", Setting(name)))[1:]

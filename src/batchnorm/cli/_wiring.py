@@ -32,7 +32,7 @@ class Wiring:
     batch_size: int = 2
     """test images to run the model on"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
-    """another data set than the run's, or package.module:source"""
+    """other data than the run's: a name, a path, package.module:source"""
     model: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None
     """builds the model, if it is yours; also timm:NAME"""
     norm: Annotated[str | None, arg(metavar="PACKAGE.MODULE:FUNCTION")] = None

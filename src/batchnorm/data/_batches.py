@@ -6,7 +6,9 @@ run would have got, bit for bit. Nor do they depend on how many processes share 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 
 from ..errors import InputError, InputTypeError
 from ._augmentation import Augmentation
+from ._crops import Crops
 from ._normalization import Normalization
 from ._share import Part, Share
 from ._split import Split
@@ -26,7 +29,7 @@ class Batches:
     """A split, cut into batches of normalized images and their labels, for any number of epochs.
 
     Args:
-        split: the images, in memory.
+        split: the images; those that are not in memory are read ahead.
         batch_size: images per batch, >= 1; the last batch may be smaller.
         normalization: the constants of the training split.
         augmentation: varies the pixels before they are normalized; for training.
@@ -112,16 +115,29 @@ class Batches:
         Raises:
             TypeError: the images are shuffled or varied, so that an epoch needs its number.
         """
+        self._refuse_random("iterating over Batches")
+        return self.epoch()
+
+    def first(self) -> tuple[Tensor, Tensor]:
+        """Give the first batch alone, and read no other ahead.
+
+        Raises:
+            TypeError: as for a loop.
+        """
+        self._refuse_random("the first of Batches")
+        index = torch.arange(min(self.batch_size, len(self.split)))
+        return self.normalization.apply(self.split.read(index), self.memory_format), self.split.labels[index]
+
+    def _refuse_random(self, doing: str) -> None:
         if self.shuffle or self.augmentation is not None:
             raise InputTypeError(
-                "iterating over Batches that are shuffled or augmented would give the same every time",
+                f"{doing} that are shuffled or augmented would give the same every time",
                 cure="Use epoch(seed, epoch).",
             )
-        return self.epoch()
 
     def epoch(
         self, seed: int = 0, epoch: int = 0, *, start_step: int = 0, share: Share = ALL
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    ) -> Generator[tuple[Tensor, Tensor]]:
         """The batches of one epoch, from `start_step` on.
 
         Args:
@@ -132,7 +148,7 @@ class Batches:
                 for bit. A part may be empty.
 
         Returns:
-            Pairs of images (float32, (B, C, H, W)) and labels (int64, (B,)).
+            Pairs of images (float32, (B, C, H, W)) and labels (int64, (B,)); closing it ends what reads ahead.
 
         Raises:
             ValueError: a negative number, or a `start_step` past the end.
@@ -145,18 +161,59 @@ class Batches:
             )
         return self._steps(seed, epoch, start_step, share)
 
-    def _steps(self, seed: int, epoch: int, start_step: int, share: Share) -> Iterator[tuple[Tensor, Tensor]]:
+    def _steps(self, seed: int, epoch: int, start_step: int, share: Share) -> Generator[tuple[Tensor, Tensor]]:
         order = torch.arange(len(self.split))
         if self.shuffle:
             order = torch.randperm(len(order), generator=_generator(seed, epoch))[: self.images_per_epoch]
-        for step in range(start_step, len(self)):
-            index = order[step * self.batch_size : (step + 1) * self.batch_size]
-            part = None if share.size == 1 else Part(share.rows(self.sizes(step)), len(index))
-            mine = index if part is None else index[part.rows]
-            images = self.split.images[mine]
-            if self.augmentation is not None:
-                images = self.augmentation(images, _generator(seed, epoch, step), part)
-            yield self.normalization.apply(images, self.memory_format), self.split.labels[mine]
+        steps = [self._step(order, number, share) for number in range(start_step, len(self))]
+        wanted = ((step.index, self._crops(step, seed, epoch)) for step in steps)
+        with closing(self.split.ahead(wanted)) as read:
+            for step in steps:
+                images = next(read, None)
+                if images is None or images.shape != (len(step.index), *self.split.shape[1:]):
+                    raise _misread(images, step, self.split)
+                varied = self._varied(images, step, _generator(seed, epoch, step.number))
+                yield self.normalization.apply(varied, self.memory_format), self.split.labels[step.index]
+
+    def _step(self, order: Tensor, number: int, share: Share) -> "_Step":
+        index = order[number * self.batch_size : (number + 1) * self.batch_size]
+        if share.size == 1:
+            return _Step(number, index, None)
+        part = Part(share.rows(self.sizes(number)), len(index))
+        return _Step(number, index[part.rows], part)
+
+    def _varied(self, images: Tensor, step: "_Step", generator: torch.Generator) -> Tensor:
+        return images if self.augmentation is None else self.augmentation(images, generator, step.part)
+
+    def _crops(self, step: "_Step", seed: int, epoch: int) -> Crops | None:
+        """Draw the crops of a step, by numbers of their own: they are known before the images are."""
+        if self.augmentation is None:
+            return None
+        return self.augmentation.crops(len(step.index), _generator(seed, epoch, step.number, _CROPS), step.part)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Which images a process gets in a step, and which rows of the whole batch they are."""
+
+    number: int
+    index: Tensor
+    part: Part | None
+
+
+_CROPS = 1
+"""The last part of the key by which crops are drawn."""
+
+
+def _misread(images: Tensor | None, step: _Step, split: Split) -> InputError:
+    """Return what to say of images that are not those that were asked for."""
+    return InputError(
+        "somebody's own images did not give what they were asked for",
+        argument="split",
+        expected=f"{len(step.index)} images of {'x'.join(map(str, split.shape[1:]))}",
+        got="none" if images is None else f"shape {tuple(images.shape)}",
+        cure="See what batchnorm.data.Images says of `ahead` and `shape`.",
+    )
 
 
 def _at_least_1(argument: str, value: int) -> int:

@@ -15,9 +15,9 @@ import torch
 
 from ..errors import InputError
 from ..files import cache_folder
-from ._idx import read_idx
 from ._source import DatasetInfo, Download, SplitName
 from ._split import Split
+from .arrays import read_idx
 
 # Where Debian's package `dataset-fashion-mnist` puts the files.
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
@@ -88,8 +88,7 @@ class FashionMnist:
     def _read(self, folder: Path, split: SplitName) -> Split:
         images_file, labels_file = (folder / name for name in _filenames(split))
         count = self.info.train_size if split == "train" else self.info.test_size
-        side = self.info.image_size
-        images = read_idx(images_file, (count, side, side)).unsqueeze(1)
+        images = read_idx(images_file, (count, *self.info.image_shape[1:])).unsqueeze(1)
         labels = read_idx(labels_file, (count,)).to(torch.int64)
         if int(labels.max()) >= len(self.info.classes):
             raise InputError(

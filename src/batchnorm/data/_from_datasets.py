@@ -1,18 +1,21 @@
 """How do data sets of torch, of torchvision or of one's own become one that a training takes?"""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+import multiprocessing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..errors import InputError, InputTypeError, its_type
-from ._pixels import pixels_of
+from ..files import half_fits
+from ._image_size import as_image_size
+from ._read_each import ReadEach
+from ._samples import Pair, Samples
 from ._source import DatasetInfo, Source, SplitName
 from ._split import Split
-
-Pair = Callable[[Any], tuple[Any, Any]]
-"""A caller's own way to find image and label in a sample."""
+from .store import in_processes, workers_of
 
 _LOOKS = 3
 """How often the first sample is read to see whether it is always the same."""
@@ -26,13 +29,16 @@ def from_datasets(
     name: str | None = None,
     flippable: bool = False,
     pair: Pair | None = None,
+    in_memory: bool | None = None,
+    workers: int | None = None,
 ) -> Source:
     """Return a `Source` of two data sets with `len(dataset)` and `dataset[i]`, as `torch.utils.data.Dataset` has them.
 
-    Every sample is `(image, label)`: a square image of Pillow, a tensor or an array, uint8 or the floats that
+    Every sample is `(image, label)`: an image of Pillow, a tensor or an array, uint8 or the floats that
     `ToTensor` makes of bytes; and the number of its class, from 0. All images have one size. They are read when they
-    are first needed, and kept in memory as bytes. What varies images at random is left to the training (`flip`,
-    `shift`).
+    are first needed, and kept in memory as bytes; where the memory that is free does not hold them twice, they are read
+    again in every epoch, by processes of torch's `DataLoader`. What varies images at random is left to the training
+    (`flip`, `shift`, `crop`, `jitter`).
 
     Args:
         train: the training images.
@@ -41,6 +47,8 @@ def from_datasets(
         name: what the set is called in a run's files.
         flippable: whether an image's mirror image still belongs to its class.
         pair: `pair(sample)` gives image and label, where a sample is no such pair.
+        in_memory: keep the images in memory, or read them in every epoch; `None`: as the memory allows.
+        workers: processes that read what is not kept in memory; 0: this one; `None`: one for each core.
 
     Raises:
         InputTypeError: they are no such data sets, or their samples no such pairs.
@@ -54,7 +62,9 @@ def from_datasets(
         >>> source.info.classes, source.info.image_size, len(source.load("test"))
         (('0', '1', '2'), 8, 3)
     """
-    return _Datasets({"train": train, "test": test}, classes, name, pair, flippable=flippable)
+    # A daemon may have no processes of its own.
+    memory = in_memory, 0 if multiprocessing.current_process().daemon else workers_of(workers)
+    return _Datasets({"train": train, "test": test}, classes, name, pair, memory, flippable=flippable)
 
 
 class _Datasets:
@@ -66,36 +76,24 @@ class _Datasets:
         classes: Sequence[str] | None,
         name: str | None,
         pair: Pair | None,
+        memory: tuple[bool | None, int],
         *,
         flippable: bool,
     ) -> None:
-        self._sets, self._pair = sets, pair
-        self._splits: dict[SplitName, Split] = {}
         for split, dataset in sets.items():
             _check(split, dataset)
-        image, _ = self._sample("train", 0)
-        self._shape = tuple(image.shape)
-        if self._shape[1] != self._shape[2]:
-            raise InputError(
-                argument="train",
-                expected="square images",
-                got=f"{self._shape[2]}x{self._shape[1]}",
-                cure="Resize or crop them, for example by torchvision's Resize((32, 32)).",
-            )
-        if any(not torch.equal(image, self._sample("train", 0)[0]) for _ in range(_LOOKS)):
-            raise InputError(
-                argument="train",
-                expected="images that are always the same",
-                got="other pixels when the first one was read again",
-                cure="Leave out what varies them at random; a training does that itself (flip, shift).",
-            )
+        self._shape = _first_shape(Samples(sets["train"], "train", pair))
+        self._sets = {split: Samples(dataset, split, pair, self._shape) for split, dataset in sets.items()}
+        self._splits: dict[SplitName, Split] = {}
+        in_memory, self._workers = memory
+        self._in_memory = self._fits() if in_memory is None else in_memory
         known = classes if classes is not None else _attribute(sets["train"], "classes")
         self.info = DatasetInfo(
             name=name or _called(sets["train"]),
             summary=f"{_called(sets['train'])}, by from_datasets",
             classes=tuple(map(str, known)) if known else self._numbers(),
             in_channels=self._shape[0],
-            image_size=self._shape[1],
+            image_size=as_image_size(*self._shape[1:]),
             train_size=len(sets["train"]),
             test_size=len(sets["test"]),
             licence="",
@@ -104,7 +102,7 @@ class _Datasets:
         )
 
     def locate(self) -> Path | None:
-        root = _attribute(self._sets["train"], "root")
+        root = _attribute(self._sets["train"].dataset, "root")
         return Path(root) if isinstance(root, str | Path) else Path()
 
     def load(self, split: SplitName) -> Split:
@@ -118,46 +116,30 @@ class _Datasets:
         """The numbers of the classes, as many as there are in the training images."""
         return tuple(map(str, range(int(self.load("train").labels.max()) + 1)))
 
+    def _fits(self) -> bool:
+        """Whether the memory that is free holds all pixels twice."""
+        return half_fits(sum(map(len, self._sets.values())) * math.prod(self._shape))
+
     def _read(self, split: SplitName) -> Split:
-        images, labels = zip(*self._samples(split), strict=True)
-        return Split(torch.stack(images), torch.tensor(labels))
-
-    def _samples(self, split: SplitName) -> Iterator[tuple[torch.Tensor, int]]:
-        for index in range(len(self._sets[split])):
-            image, label = self._sample(split, index)
-            if image.shape != self._shape:
-                shapes = ["x".join(map(str, shape)) for shape in (self._shape, image.shape)]
-                raise InputError(
-                    argument=split,
-                    expected=f"images of one size, {shapes[0]} as the first training image",
-                    got=f"{shapes[1]} at {index}",
-                    cure="Resize or crop them.",
-                )
-            yield image, label
-
-    def _sample(self, split: SplitName, index: int) -> tuple[torch.Tensor, int]:
-        raw = self._sets[split][index]
-        sample = raw if self._pair is None else self._pair(raw)
-        if not isinstance(sample, tuple | list) or len(sample) != 2:
-            got = its_type(sample) + (f" of {len(sample)}" if hasattr(sample, "__len__") else "")
-            raise InputTypeError(
-                argument=split,
-                expected="samples of (image, label)",
-                got=f"{got} at {index}",
-                cure="Say where they are: pair=lambda sample: (sample['image'], sample['label']).",
-            )
-        try:
-            return pixels_of(sample[0]), _label(sample[1])
-        except ValueError as error:
-            raise InputError(f"at {index}: {error}", argument=split) from None
+        samples = self._sets[split]
+        if self._in_memory:
+            return samples.read_all()
+        images = ReadEach(samples.pixels, self._shape, torch.arange(len(samples)), self._workers, in_processes)
+        return Split(images, samples.labels(self._workers))
 
 
-def _label(value: Any) -> int:
-    """The number of a class."""
-    number = value.item() if getattr(value, "shape", None) == () else value
-    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        raise ValueError(f"expected a class number of at least 0, got {str(value)[:60]}")
-    return number
+def _first_shape(train: Samples) -> tuple[int, int, int]:
+    """(C, H, W) of the first image, if it is always the same."""
+    image, _ = train[0]
+    if any(not torch.equal(image, train[0][0]) for _ in range(_LOOKS)):
+        raise InputError(
+            argument="train",
+            expected="images that are always the same",
+            got="other pixels when the first one was read again",
+            cure="Leave out what varies them at random; a training does that itself (flip, shift, crop, jitter).",
+        )
+    channels, height, width = image.shape
+    return channels, height, width
 
 
 def _check(split: str, dataset: Any) -> None:

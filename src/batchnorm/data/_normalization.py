@@ -9,6 +9,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..functional import scale_shift
+from ._images import Images
+from ._in_memory import InMemory
+from ._pieces import in_pieces
 
 
 @dataclass(frozen=True)
@@ -48,24 +51,29 @@ class Normalization:
             raise InputError(expected="finite means and finite std > 0", got=f"mean={self.mean}, std={self.std}")
 
     @classmethod
-    def of(cls, images: Tensor) -> "Normalization":
-        """The constants of these images (uint8, (N, C, H, W)): give it training images only.
+    def of(cls, images: Tensor | Images) -> "Normalization":
+        """The constants of these images: give it training images only.
 
         The moments are the population's (the variance is divided by the count), in float64. They
         are taken from how often each of the 256 values occurs, so no float copy of the images is
         made. A constant channel carries nothing; it gets `std` 1, so that it comes out as 0.
 
+        Args:
+            images: uint8 of shape (N, C, H, W), or what reads such images when they are needed.
+
         Raises:
             ValueError: another dtype or shape, or no pixel.
         """
-        if images.dtype != torch.uint8 or images.dim() != 4 or not images.numel():
+        dtype = images.dtype if isinstance(images, Tensor) else torch.uint8
+        if dtype != torch.uint8 or len(images.shape) != 4 or not math.prod(images.shape):
             raise InputError(
                 argument="images",
                 expected="at least one image, uint8 of shape (N, C, H, W)",
-                got=f"{images.dtype} of shape {tuple(images.shape)}",
+                got=f"{dtype} of shape {tuple(images.shape)}",
             )
+        counts = InMemory(images).counts() if isinstance(images, Tensor) else images.counts()
         value = torch.arange(256, dtype=torch.float64) / 255
-        moments = [_moments(value, torch.bincount(c.flatten(), minlength=256)) for c in images.unbind(1)]
+        moments = [_moments(value, channel) for channel in counts.cpu()]
         mean, var = zip(*moments, strict=True)
         return cls(mean, tuple(math.sqrt(v) or 1.0 for v in var))
 
@@ -88,8 +96,12 @@ class Normalization:
         # The pair is taken in float64 and rounded once. Pixels are 0..255, so nothing cancels.
         mean, std = (255 * torch.tensor(n, dtype=torch.float64) for n in (self.mean, self.std))
         scale, shift = scale_shift(mean, std.square(), eps=0.0)
-        pixels = images.to(torch.float32, memory_format=memory_format)
-        return pixels.mul_(_per_channel(scale, images)).add_(_per_channel(shift, images))
+        scale, shift = _per_channel(scale, images), _per_channel(shift, images)
+        scaled = torch.empty_like(images, dtype=torch.float32, memory_format=memory_format)
+        # A piece stays in the processor's cache until its layout is changed, which is slow elsewhere.
+        for piece, there in in_pieces(images, scaled):
+            there.copy_(piece.to(torch.float32).mul_(scale).add_(shift))
+        return scaled
 
     def to_dict(self) -> dict[str, list[float]]:
         """The constants as plain lists, for a file's metadata."""

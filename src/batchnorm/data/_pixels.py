@@ -25,7 +25,7 @@ def pixels_of(image: Any) -> Tensor:
     """
     values = _values(image)
     if values.dtype != torch.uint8:
-        values = _bytes(values)
+        values = bytes_of(values)
     return values.contiguous()
 
 
@@ -53,7 +53,12 @@ def _values(image: Any) -> Tensor:
     return values
 
 
-def _bytes(values: Tensor) -> Tensor:
+def bytes_of(values: Tensor) -> Tensor:
+    """Return whole numbers, or floats as `ToTensor` makes them of bytes, as the bytes that they are.
+
+    Raises:
+        ValueError: they are none.
+    """
     scaled = values.double() * 255 if values.is_floating_point() else values.double()
     whole = scaled.round()
     if not bool(((scaled - whole).abs() < 1e-2).all()) or not bool(((whole >= 0) & (whole <= 255)).all()):

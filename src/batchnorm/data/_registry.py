@@ -1,10 +1,11 @@
 """Which data sets are known by name?"""
 
 from ..errors import InputError, InputTypeError, did_you_mean
+from ._cifar10 import CIFAR10
 from ._fashion_mnist import FASHION_MNIST, FASHION_MNIST_MINI
 from ._source import Source
 
-_SOURCES: tuple[Source, ...] = (FASHION_MNIST_MINI, FASHION_MNIST)
+_SOURCES: tuple[Source, ...] = (FASHION_MNIST_MINI, FASHION_MNIST, CIFAR10)
 
 
 def available() -> tuple[Source, ...]:
@@ -12,7 +13,7 @@ def available() -> tuple[Source, ...]:
 
     Example:
         >>> [source.info.name for source in available()]
-        ['fashion-mnist-mini', 'fashion-mnist']
+        ['fashion-mnist-mini', 'fashion-mnist', 'cifar10']
     """
     return _SOURCES
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from ._image_size import ImageSize, height_and_width
 from ._split import Split
 
 SplitName = Literal["train", "test"]
@@ -39,7 +40,7 @@ class DatasetInfo:
         summary: one line for a table.
         classes: the classes' names; a label is a place in this tuple.
         in_channels: colours of an image: 1 or 3.
-        image_size: height and width of an image in pixels.
+        image_size: side of square images in pixels, or (height, width).
         train_size: number of training images.
         test_size: number of test images.
         licence: the licence's short name.
@@ -48,13 +49,15 @@ class DatasetInfo:
             digits: no).
         downloads: the files at the official address; empty if there is nothing to fetch.
         debian_package: the Debian package with the files, if there is one.
+        smallest_crop: the smallest share of an image that random crops show, where a training does not say: 1 where
+            none are made, as for objects that fill their images.
     """
 
     name: str
     summary: str
     classes: tuple[str, ...]
     in_channels: int
-    image_size: int
+    image_size: ImageSize
     train_size: int
     test_size: int
     licence: str
@@ -62,6 +65,12 @@ class DatasetInfo:
     flippable: bool
     downloads: tuple[Download, ...] = ()
     debian_package: str | None = None
+    smallest_crop: float = 1.0
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Shape of an image, (C, H, W)."""
+        return self.in_channels, *height_and_width(self.image_size)
 
 
 class Source(Protocol):

@@ -3,6 +3,9 @@
 from ._cache import cache_folder as cache_folder
 from ._left_over import is_part as is_part
 from ._left_over import remove_parts as remove_parts
+from ._memory import check_memory as check_memory
+from ._memory import check_unpacked as check_unpacked
+from ._memory import half_fits as half_fits
 from ._path import as_path as as_path
 from ._reading import DEEPEST as DEEPEST
 from ._reading import in_lines as in_lines

@@ -11,8 +11,8 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from ..errors import FaultError, InputError
 
@@ -93,7 +93,7 @@ def in_lines(text: str) -> str:
 
 
 @contextmanager
-def open_regular(path: Path | str, most: int | None = None) -> Iterator[IO[bytes]]:
+def open_regular(path: Path | str, most: int | None = None) -> Iterator[BufferedReader]:
     """Open a file for reading its bytes; what never ends, or waits for somebody to write, is no file.
 
     Args:

@@ -13,11 +13,15 @@ except ImportError:  # not on Windows
 HAS_LOCKS = fcntl is not None
 
 
-def hold(descriptor: int) -> bool:
+def hold(descriptor: int, *, shared: bool = False) -> bool:
     """Hold an open file or folder against other processes until it is closed, where the system can.
 
+    Args:
+        descriptor: of the file or folder.
+        shared: with others that hold it so, too.
+
     Returns:
-        Whether nobody else holds it.
+        Whether nobody else holds it, or only others that share it.
 
     Raises:
         OSError: the file system has no locks.
@@ -25,7 +29,7 @@ def hold(descriptor: int) -> bool:
     if fcntl is None:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

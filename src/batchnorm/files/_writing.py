@@ -13,7 +13,7 @@ from ._system import hold, sync_folder
 
 
 @contextmanager
-def atomic_write(path: Path | str, mode: str = "wb") -> Iterator[IO[Any]]:
+def atomic_write(path: Path | str, mode: str = "wb", *, durable: bool = True) -> Iterator[IO[Any]]:
     """Open a file that takes its name only when the block has ended well.
 
     The bytes go into a temporary file of the same folder, are flushed to the disk and then renamed over `path`
@@ -24,6 +24,8 @@ def atomic_write(path: Path | str, mode: str = "wb") -> Iterator[IO[Any]]:
     Args:
         path: where the file is to appear; its folder must exist.
         mode: `"wb"` for bytes or `"w"` for UTF-8 text.
+        durable: wait until the bytes are on the disk. Without, a crash of the system may leave a file with others: only
+            for what is checked when it is read, and can be made again.
 
     Raises:
         OSError: the folder cannot be written or the disk is full.
@@ -49,9 +51,11 @@ def atomic_write(path: Path | str, mode: str = "wb") -> Iterator[IO[Any]]:
         with file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.replace(path)
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

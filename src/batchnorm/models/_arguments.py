@@ -3,23 +3,49 @@
 from ..errors import InputError, did_you_mean
 
 
-def check_at_least(minimum: int, reason: str = "", **arguments: object) -> None:
+def check_at_least(minimum: int, **arguments: object) -> None:
     """Raise `InputError` for the first argument that is not an integer of at least `minimum`.
 
     Args:
         minimum: the smallest value that the net can take.
-        reason: why it cannot take a smaller one, and what to do.
         arguments: the values under their names.
 
     Example:
-        >>> check_at_least(4, "Enlarge the images.", image_size=3)
+        >>> check_at_least(1, width=8, depth=0)
         Traceback (most recent call last):
-        batchnorm.errors.InputError: image_size: expected an integer of at least 4, got 3. Enlarge the images.
+        batchnorm.errors.InputError: depth: expected an integer of at least 1, got 0
     """
     for name, value in arguments.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
             expected = f"an integer of at least {minimum}"
-            raise InputError(argument=name, expected=expected, got=repr(value), cure=reason)
+            raise InputError(argument=name, expected=expected, got=repr(value))
+
+
+def sides_of(image_size: object, minimum: int, reason: str = "") -> tuple[int, int]:
+    """Return height and width of images, each of at least `minimum` pixels.
+
+    Args:
+        image_size: the side of square images, or (height, width).
+        minimum: the smallest side that the net can take.
+        reason: why it cannot take a smaller one, and what to do.
+
+    Raises:
+        InputError: a side is smaller, or it is no size.
+
+    Example:
+        >>> sides_of(28, 4), sides_of((96, 128), 4)
+        ((28, 28), (96, 128))
+        >>> sides_of((96, 3), 4)
+        Traceback (most recent call last):
+        batchnorm.errors.InputError: image_size: expected an integer of at least 4, or (height, width), ...
+    """
+    pair = image_size if isinstance(image_size, tuple | list) else (image_size, image_size)
+    height, width = pair if len(pair) == 2 else (None, None)
+    if type(height) is int and type(width) is int and min(height, width) >= minimum:
+        return height, width
+    one = f"an integer of at least {minimum}"
+    expected = f"{one}, or (height, width), each {one}" if pair is image_size else one
+    raise InputError(argument="image_size", expected=expected, got=repr(image_size), cure=reason)
 
 
 def check_one_of(argument: str, value: object, known: tuple[str, ...], advice: str = "") -> None:

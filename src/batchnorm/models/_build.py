@@ -71,7 +71,7 @@ def build(
     *,
     num_classes: int,
     in_channels: int,
-    image_size: int,
+    image_size: int | tuple[int, int],
     norm: Norm = "batchnorm",
     activation: Activation = "relu",
     norm_place: NormPlace = "before",
@@ -92,7 +92,7 @@ def build(
         name: a name of `available()` in any case, `timm:NAME`, `torchvision:NAME`, or `package.module:function`.
         num_classes: outputs.
         in_channels: channels of the images.
-        image_size: height and width of the images.
+        image_size: side of square images, or (height, width).
         norm: as for `ConvBNNet`.
         activation: as for `ConvBNNet`.
         norm_place: as for `ConvBNNet`.

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from torch import nn
 
 from ..functional import Activation
-from ._arguments import check_at_least
+from ._arguments import check_at_least, sides_of
 from ._chain import Chain
 from ._norm_act import Norm, NormAct, NormPlace
 
@@ -20,12 +20,12 @@ class ConvBNNet(Chain):
     number of parameters, and without a norm the biases are needed. The weights start as PyTorch's
     layers make them.
 
-    Shape: (N, in_channels, image_size, image_size) -> (N, num_classes).
+    Shape: (N, in_channels, H, W) -> (N, num_classes).
 
     Args:
         num_classes: outputs, at least 1.
         in_channels: channels of the images: 1 for grey, 3 for colour.
-        image_size: height and width of the images, at least 4.
+        image_size: side of square images, or (height, width), at least 4.
         width: channels of the first convolution.
         norm: `"batchnorm"` (this library's), `"torch"`, `None` or `"none"`, or a function
             `num_features -> nn.Module`.
@@ -49,7 +49,7 @@ class ConvBNNet(Chain):
         self,
         num_classes: int = 10,
         in_channels: int = 1,
-        image_size: int = 28,
+        image_size: int | tuple[int, int] = 28,
         width: int = 32,
         *,
         norm: Norm = "batchnorm",
@@ -57,7 +57,7 @@ class ConvBNNet(Chain):
         norm_place: NormPlace = "before",
     ) -> None:
         check_at_least(1, num_classes=num_classes, in_channels=in_channels, width=width)
-        check_at_least(4, "Two max-pools halve it: enlarge the images.", image_size=image_size)
+        high, wide = sides_of(image_size, 4, "Two max-pools halve it: enlarge the images.")
         norm_act = NormAct(norm, activation, norm_place)
         super().__init__(
             OrderedDict(
@@ -66,6 +66,6 @@ class ConvBNNet(Chain):
                 conv2=nn.Conv2d(width, 2 * width, 3, padding=1),
                 **norm_act.pooled_layers("2", 2 * width),
                 flatten=nn.Flatten(),
-                fc=nn.Linear(2 * width * (image_size // 4) ** 2, num_classes),
+                fc=nn.Linear(2 * width * (high // 4) * (wide // 4), num_classes),
             )
         )

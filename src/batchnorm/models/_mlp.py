@@ -5,7 +5,7 @@ from collections import OrderedDict
 from torch import nn
 
 from ..functional import Activation
-from ._arguments import check_at_least
+from ._arguments import check_at_least, sides_of
 from ._chain import Chain
 from ._norm_act import Norm, NormAct, NormPlace
 
@@ -17,12 +17,12 @@ class MLP(Chain):
     names are `linear1 bn1 ... fc`. A hidden layer has no bias where a norm follows: the norm's own
     takes its place. The weights start as PyTorch's layers make them.
 
-    Shape: (N, in_channels, image_size, image_size) -> (N, num_classes).
+    Shape: (N, in_channels, H, W) -> (N, num_classes).
 
     Args:
         num_classes: outputs, at least 1.
         in_channels: channels of the images: 1 for grey, 3 for colour.
-        image_size: height and width of the images.
+        image_size: side of square images, or (height, width).
         width: features of every hidden layer.
         depth: hidden layers, at least 1.
         norm: as for `ConvBNNet`; a function's module gets (N, width).
@@ -46,7 +46,7 @@ class MLP(Chain):
         self,
         num_classes: int = 10,
         in_channels: int = 1,
-        image_size: int = 28,
+        image_size: int | tuple[int, int] = 28,
         width: int = 256,
         depth: int = 2,
         *,
@@ -58,13 +58,13 @@ class MLP(Chain):
             1,
             num_classes=num_classes,
             in_channels=in_channels,
-            image_size=image_size,
             width=width,
             depth=depth,
         )
+        high, wide = sides_of(image_size, 1)
         norm_act = NormAct(norm, activation, norm_place, dim=1)
         layers = OrderedDict[str, nn.Module](flatten=nn.Flatten())
-        features = in_channels * image_size**2
+        features = in_channels * high * wide
         for number in range(1, depth + 1):
             layers[f"linear{number}"] = nn.Linear(features, width, bias=norm_act.bias)
             layers.update(norm_act.layers(str(number), width))

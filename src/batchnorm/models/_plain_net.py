@@ -5,7 +5,7 @@ from collections import OrderedDict
 from torch import nn
 
 from ..functional import Activation
-from ._arguments import check_at_least
+from ._arguments import check_at_least, sides_of
 from ._chain import Chain
 from ._convolution import he_conv
 from ._norm_act import Norm, NormAct, NormPlace
@@ -20,12 +20,12 @@ class PlainNet(Chain):
     The names are `conv1 bn1 ... fc`; a convolution has a bias only where no norm follows. The
     convolutions start with He's normal initialization (fan out), the rest as PyTorch's.
 
-    Shape: (N, in_channels, image_size, image_size) -> (N, num_classes).
+    Shape: (N, in_channels, H, W) -> (N, num_classes).
 
     Args:
         num_classes: outputs, at least 1.
         in_channels: channels of the images: 1 for grey, 3 for colour.
-        image_size: height and width of the images, at least 4 (from depth 3 on).
+        image_size: side of square images, or (height, width), at least 4 (from depth 3 on).
         width: channels of the first stage.
         depth: convolutions, at least 1.
         norm: as for `ConvBNNet`.
@@ -49,7 +49,7 @@ class PlainNet(Chain):
         self,
         num_classes: int = 10,
         in_channels: int = 1,
-        image_size: int = 28,
+        image_size: int | tuple[int, int] = 28,
         width: int = 32,
         depth: int = 8,
         *,
@@ -60,7 +60,7 @@ class PlainNet(Chain):
         check_at_least(1, num_classes=num_classes, in_channels=in_channels, width=width, depth=depth)
         stage_before = 0
         smallest = 2 ** (3 * (depth - 1) // depth)
-        check_at_least(smallest, "The later stages halve it: enlarge the images.", image_size=image_size)
+        sides_of(image_size, smallest, "The later stages halve it: enlarge the images.")
         norm_act = NormAct(norm, activation, norm_place)
         layers = OrderedDict[str, nn.Module]()
         channels = in_channels

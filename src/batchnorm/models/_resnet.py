@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..functional import Activation
-from ._arguments import check_at_least, check_one_of
+from ._arguments import check_at_least, check_one_of, sides_of
 from ._chain import Chain
 from ._convolution import he_conv
 from ._norm_act import Norm, NormAct, NormPlace
@@ -95,12 +95,12 @@ class ResNet(Chain):
     He's normal initialization (fan out), the linear layer as PyTorch makes it. Usually made by
     `resnet20` or `resnet18`.
 
-    Shape: (N, in_channels, image_size, image_size) -> (N, num_classes).
+    Shape: (N, in_channels, H, W) -> (N, num_classes).
 
     Args:
         num_classes: outputs, at least 1.
         in_channels: channels of the images: 1 for grey, 3 for colour.
-        image_size: height and width of the images, at least `2**(stages - 1)`.
+        image_size: side of square images, or (height, width), at least `2**(stages - 1)`.
         width: channels of the first stage.
         stages: how often the channels are doubled, plus 1.
         blocks: residual blocks of every stage.
@@ -128,7 +128,7 @@ class ResNet(Chain):
         self,
         num_classes: int = 10,
         in_channels: int = 1,
-        image_size: int = 28,
+        image_size: int | tuple[int, int] = 28,
         width: int = 16,
         stages: int = 3,
         blocks: int = 3,
@@ -147,7 +147,7 @@ class ResNet(Chain):
             blocks=blocks,
         )
         advice = "The later stages halve it: enlarge the images."
-        check_at_least(2 ** (stages - 1), advice, image_size=image_size)
+        sides_of(image_size, 2 ** (stages - 1), advice)
         check_one_of("shortcut", shortcut, ("pad", "project"))
         norm_act = NormAct(norm, activation, norm_place)
         conv1 = he_conv(in_channels, width, bias=norm_act.bias)
@@ -168,7 +168,7 @@ class ResNet(Chain):
 def resnet20(
     num_classes: int = 10,
     in_channels: int = 1,
-    image_size: int = 28,
+    image_size: int | tuple[int, int] = 28,
     width: int = 16,
     *,
     norm: Norm = "batchnorm",
@@ -203,7 +203,7 @@ def resnet20(
 def resnet18(
     num_classes: int = 10,
     in_channels: int = 1,
-    image_size: int = 28,
+    image_size: int | tuple[int, int] = 28,
     width: int = 64,
     *,
     norm: Norm = "batchnorm",

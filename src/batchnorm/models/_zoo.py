@@ -30,7 +30,7 @@ def is_in_zoo(name: str) -> bool:
 
 
 def build_from_zoo(
-    name: str, shape: Mapping[str, int], style: Mapping[str, Any], model_args: Mapping[str, Any]
+    name: str, shape: Mapping[str, Any], style: Mapping[str, Any], model_args: Mapping[str, Any]
 ) -> nn.Module:
     """Build a net of timm's or torchvision's registry, with random weights and the norm layers that were asked for.
 

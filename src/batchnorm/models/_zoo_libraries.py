@@ -36,7 +36,7 @@ class Library(ABC):
         """The names of the classifiers in its registry."""
 
     @abstractmethod
-    def make(self, member: str, shape: Mapping[str, int], arguments: Mapping[str, Any]) -> nn.Module:
+    def make(self, member: str, shape: Mapping[str, Any], arguments: Mapping[str, Any]) -> nn.Module:
         """Make a net with random weights.
 
         Args:
@@ -100,7 +100,7 @@ class Timm(Library):
         found: list[str] = self.module.list_models()
         return found
 
-    def make(self, member: str, shape: Mapping[str, int], arguments: Mapping[str, Any]) -> nn.Module:
+    def make(self, member: str, shape: Mapping[str, Any], arguments: Mapping[str, Any]) -> nn.Module:
         """Call `timm.create_model`."""
         known: dict[str, Any] = {self.names_of[key]: value for key, value in shape.items() if key in self.names_of}
         about = self.module.get_pretrained_cfg(member)
@@ -143,7 +143,7 @@ class Torchvision(Library):
         found: list[str] = self.module.models.list_models(module=self.module.models)
         return found
 
-    def make(self, member: str, shape: Mapping[str, int], arguments: Mapping[str, Any]) -> nn.Module:
+    def make(self, member: str, shape: Mapping[str, Any], arguments: Mapping[str, Any]) -> nn.Module:
         """Call `torchvision.models.get_model`."""
         known: dict[str, Any] = dict(self.single) if member in ("googlenet", "inception_v3") else {}
         if "num_classes" in shape:
@@ -192,11 +192,18 @@ class Torchvision(Library):
 LIBRARIES: dict[str, Callable[[], Library]] = {"timm": Timm, "torchvision": Torchvision}
 
 
-def _sized(member: str, size: int) -> dict[str, Any]:
+def _sized(member: str, size: int | tuple[int, int]) -> dict[str, Any]:
     """How a net of torchvision is told the size of images that it is made for."""
     if member.startswith("vit_"):
+        if not isinstance(size, int):
+            raise InputError(
+                argument="model",
+                expected=f"square images for torchvision:{member}",
+                got="{1}x{0}".format(*size),
+                cure="Choose one size for both sides, or a net of timm, such as timm:vit_base_patch16_224.",
+            )
         return {"image_size": size}
-    return {"input_size": (size, size)} if member.startswith("maxvit_") else {}
+    return {"input_size": (size, size) if isinstance(size, int) else size} if member.startswith("maxvit_") else {}
 
 
 def _parameters(module: ModuleType) -> Iterator[str]:

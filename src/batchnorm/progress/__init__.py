@@ -4,6 +4,7 @@
 """
 
 from ._command_line import watch_fold as watch_fold
+from ._command_line import watch_rates as watch_rates
 from ._command_line import watch_rounds as watch_rounds
 from ._command_line import watch_training as watch_training
 from ._in_python import fold_shown as fold_shown
@@ -23,3 +24,4 @@ from ._watchers import FoldWatcher as FoldWatcher
 from ._watchers import RecalibrationWatcher as RecalibrationWatcher
 from ._watchers import RunRecalibrationWatcher as RunRecalibrationWatcher
 from ._watchers import Watcher as Watcher
+from ._watchers import together as together

@@ -27,6 +27,21 @@ def watch_training(*, quiet: bool, words: Words = str) -> Iterator[Watcher]:
 
 
 @contextmanager
+def watch_rates(*, quiet: bool, words: Words = str) -> Iterator[Watcher]:
+    """Give the watcher of a learning-rate range test that suits the standard error; notes always come."""
+    from rich.console import Console
+
+    from ._rates import RatesBar
+    from ._training import Notes
+
+    if not quiet and sys.stderr.isatty():
+        with RatesBar(Console(stderr=True), words) as bar:
+            yield bar
+    else:
+        yield Notes(words)
+
+
+@contextmanager
 def watch_rounds(*, quiet: bool, words: Words = str) -> Iterator[RunRecalibrationWatcher]:
     """Give the watcher of a recalibration that suits the standard error; the standard output is for the result.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 
-from ..records import EpochRecord, RunFold, RunRecalibration
+from ..records import EpochRecord, LRRangeTest, RunFold, RunRecalibration, TrainResult, rate_text
 from ._drawn import NO_NUMBER, WHOLE, FittingProgress
 from ._lines import tell
 from ._notes import Drawing, Printing
@@ -26,6 +26,10 @@ class Lines(Notes):
         self.epochs = plan.epochs
         for line in lines_of(plan):
             tell(line)
+
+    def rates_tried(self, record: LRRangeTest) -> None:
+        """Print in one line what came of the range test."""
+        tell(record.summary())
 
     def epoch(self, record: EpochRecord) -> None:
         """Print the epoch in one line."""
@@ -56,8 +60,19 @@ class Bar(Drawing, Watcher):
         )
         super().__init__(console, progress, words)
         self.task: TaskID | None = None
+        self.files: TaskID | None = None
         self.recalibration: TaskID | None = None
+        self.rates: TaskID | None = None
         self.rounds = Rounds()
+
+    def reading(self, what: str, done: int, total: int) -> None:
+        """Move a bar of its own, which is gone when all files are through."""
+        if self.files is None:
+            self.files = self.progress.add_task(what, total=total, numbers="", speed="")
+        self.progress.move(self.files, completed=done, total=total, description=what)
+        if done >= total:
+            self.progress.remove_task(self.files)
+            self.files = None
 
     def started(self, plan: Plan) -> None:
         """Print what lies ahead and draw the bar."""
@@ -83,6 +98,19 @@ class Bar(Drawing, Watcher):
                 speed=f"{report.images_per_second:,.0f} img/s",
             )
 
+    def rate_tried(self, done: int, total: int, lr: float, loss: float) -> None:
+        """Move the bar of the range test."""
+        if self.rates is None:
+            self.rates = self.progress.add_task("learning rates", total=total, numbers="", speed="")
+        self.progress.move(self.rates, completed=done, numbers=f"lr {rate_text(lr)}  loss {loss:.3f}")
+
+    def rates_tried(self, record: LRRangeTest) -> None:
+        """Take the bar of the range test away, and print what came of it."""
+        if self.rates is not None:
+            self.progress.remove_task(self.rates)
+            self.rates = None
+        self.console.print(record.summary(), highlight=False, markup=False)
+
     def measuring(self, done: int, total: int | None) -> None:
         """Say in the place of the epoch and its numbers what goes on, until the next step."""
         if self.task is not None:
@@ -103,6 +131,12 @@ class Bar(Drawing, Watcher):
         if self.recalibration is None:
             self.recalibration = self.progress.add_task("recalibration", total=total, numbers="", speed="")
         self.progress.move(self.recalibration, completed=done, total=total, description=self.rounds.name())
+
+    def tested(self, result: TrainResult) -> None:
+        """Say in the place of the last epoch's numbers what the test images said."""
+        if self.task is not None:
+            numbers = f"loss {result.test_loss:.3f}  acc {result.test_accuracy:.3f}"
+            self.progress.move(self.task, description="test images", numbers=numbers)
 
     def recalibrated(self, record: RunRecalibration) -> None:
         """Print what came of it above the bar."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from ..records import EpochRecord, RunFold, RunRecalibration
+from ..records import EpochRecord, LRRangeTest, RunFold, RunRecalibration, TrainResult
 from ._plans import Plan, RecalibrationPlan, StepReport
 
 
@@ -51,14 +51,26 @@ class Watcher(RecalibrationWatcher):
     def started(self, plan: Plan) -> None:
         """Hear what lies ahead, once, before the first step."""
 
+    def reading(self, what: str, done: int, total: int) -> None:
+        """Hear that `done` of `total` image files are through, before the first step, and what is done with them."""
+
     def step(self, report: StepReport) -> None:
         """Hear of one step."""
+
+    def rate_tried(self, done: int, total: int, lr: float, loss: float) -> None:
+        """Hear of step `done` of at most `total` of a learning-rate range test, ahead of a training."""
+
+    def rates_tried(self, record: LRRangeTest) -> None:
+        """Hear what came of the range test."""
 
     def measuring(self, done: int, total: int | None) -> None:
         """Hear that `done` batches of `total` are through in a measurement of the population, between two steps."""
 
     def epoch(self, record: EpochRecord) -> None:
         """Hear of one whole epoch."""
+
+    def tested(self, result: TrainResult) -> None:
+        """Hear what the training came to, once its net is tested; a net that is to be folded is, after this."""
 
     def recalibrated(self, record: RunRecalibration) -> None:
         """Hear that the statistics were computed anew, and what came of it."""

@@ -26,6 +26,7 @@ from ._fold import FoldProof as FoldProof
 from ._fold import FoldReport as FoldReport
 from ._freezing import Freezing as Freezing
 from ._freezing import NormFreezing as NormFreezing
+from ._history import RunHistory as RunHistory
 from ._initialization import Initialization as Initialization
 from ._initialization import InitialTensor as InitialTensor
 from ._json import RECORDS as RECORDS
@@ -35,6 +36,10 @@ from ._json import make_record as make_record
 from ._json import read_record as read_record
 from ._json import to_dict as to_dict
 from ._json import to_json as to_json
+from ._lr_range_test import Ending as Ending
+from ._lr_range_test import LRRangeTest as LRRangeTest
+from ._lr_range_test import RangeTestStep as RangeTestStep
+from ._lr_range_test_cells import rate_text as rate_text
 from ._model_evaluation import ModelEvaluation as ModelEvaluation
 from ._recalibration import Certificate as Certificate
 from ._recalibration import NormRecalibration as NormRecalibration
@@ -90,16 +95,19 @@ __all__ = [
     "InitialTensor",
     "Initialization",
     "Judgement",
+    "LRRangeTest",
     "LayerRow",
     "ModelEvaluation",
     "NormFreezing",
     "NormRecalibration",
     "Numbers",
     "Prediction",
+    "RangeTestStep",
     "Recalibration",
     "Round",
     "RunConversion",
     "RunFold",
+    "RunHistory",
     "RunRecalibration",
     "Scores",
     "StepRow",

@@ -11,7 +11,9 @@ from ._benchmark import Benchmark
 from ._conversion import ConvertReport
 from ._fold import FoldReport
 from ._freezing import Freezing
+from ._history import RunHistory
 from ._initialization import Initialization
+from ._lr_range_test import LRRangeTest
 from ._made import Made, made
 from ._model_evaluation import ModelEvaluation
 from ._recalibration import Recalibration
@@ -24,6 +26,7 @@ from ._wiring import WiringRecord
 Record = (
     EpochRecord
     | TrainResult
+    | RunHistory
     | Evaluation
     | ModelEvaluation
     | Prediction
@@ -35,6 +38,7 @@ Record = (
     | ConvertReport
     | RunConversion
     | RunFold
+    | LRRangeTest
     | WiringRecord
     | Benchmark
 )
@@ -43,6 +47,7 @@ RECORDS: dict[str, type[Record]] = {
     for record in (
         EpochRecord,
         TrainResult,
+        RunHistory,
         Evaluation,
         ModelEvaluation,
         Prediction,
@@ -54,6 +59,7 @@ RECORDS: dict[str, type[Record]] = {
         ConvertReport,
         RunConversion,
         RunFold,
+        LRRangeTest,
         WiringRecord,
         Benchmark,
     )

@@ -53,8 +53,8 @@ def _record(kind: Any, data: Any) -> Any:
         raise _Wrong("has other types")
     expected, needed = _fields(kind)
     if not needed <= set(data) <= set(expected):
-        # Those that are one too many come first: of many names only some are said.
-        got = sorted((str(name)[:40] for name in data), key=lambda name: (name in expected, name))[:20]
+        odd_first = sorted(data, key=lambda name: (name in expected, str(name)))
+        got = [str(name)[:40] for name in odd_first[:20]]
         raise _Wrong(f"has the fields {sorted(expected)}, got {got}")
     return kind(**{name: _inside(name, _value, expected[name], value, name) for name, value in data.items()})
 

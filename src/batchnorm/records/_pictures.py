@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._benchmark import Benchmark
+    from ._history import RunHistory
+    from ._lr_range_test import LRRangeTest
     from ._recalibration import Recalibration
     from ._training import Scores
     from ._wiring import WiringRecord
@@ -33,6 +35,20 @@ def draw_speed(benchmark: "Benchmark", path: Path | str) -> None:
     from ..report import speed_chart
 
     speed_chart(benchmark, path)
+
+
+def draw_training(history: "RunHistory", path: Path | str) -> None:
+    """Draw how a training has gone; what is raised is said at `report.training_chart`."""
+    from ..report import training_chart
+
+    training_chart([history], path)
+
+
+def draw_lr_range_test(record: "LRRangeTest", path: Path | str) -> None:
+    """Draw the losses over the learning rates; what is raised is said at `report.lr_range_chart`."""
+    from ..report import lr_range_chart
+
+    lr_range_chart(record, path)
 
 
 def draw_wiring(record: "WiringRecord", path: Path | str) -> None:

@@ -62,6 +62,12 @@ class TrainResult(Shown):
 
     `init` is what the net was started with (`None`: random weights). `freeze` are the names of the parts that were not
     trained, `untrained` how many of the `parameters` they have, and `norm_mode` what became of their norms.
+
+    `kept_epoch` is the epoch whose model was kept and tested, the best one by its validation images; `val_accuracy` and
+    `val_loss` are that one's, too (`None`: the last epoch's).
+
+    `lengthened` are the numbers of steps after which it went on for longer than had been planned until then: only from
+    the last of them on is the learning rate that of so many `epochs`.
     """
 
     VERSION: ClassVar[int] = 1
@@ -95,6 +101,8 @@ class TrainResult(Shown):
     freeze: str | None = None
     norm_mode: str | None = None
     untrained: int = 0
+    kept_epoch: int | None = None
+    lengthened: tuple[int, ...] = ()
 
     def tables(self) -> dict[str, Table]:
         """Return `"scores"`: loss and accuracy on the test images, and on those that were held out."""

@@ -51,6 +51,10 @@ def result_table(record: "TrainResult") -> Table:
 
 def _result_notes(record: "TrainResult") -> Iterator[str]:
     yield f"{record.steps:,} steps in {record.seconds:,.1f} s, seed {record.seed}; recalibrated: {record.recalibrate}"
+    if record.kept_epoch is not None:
+        yield f"the model is that of epoch {record.kept_epoch:,}, the best by validation"
+    if record.lengthened:
+        yield f"went on for longer than planned after step {', '.join(f'{steps:,}' for steps in record.lengthened)}"
     if record.moments != "batch":
         yield f"normalized in training by: {record.moments}"
     if record.refreshes:

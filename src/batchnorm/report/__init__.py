@@ -1,4 +1,4 @@
-"""Draw results: drift charts, speed charts, confusion matrices, contact sheets, and the wiring of a model."""
+"""Draw results: curves of trainings, learning rates, drift, speed, confusion matrices, contact sheets, and wirings."""
 
 from ._bench import DIRECTIONS as DIRECTIONS
 from ._bench import benchmark_page as benchmark_page
@@ -6,8 +6,10 @@ from ._bench import speed_section as speed_section
 from ._confusion import confusion_matrix_figure as confusion_matrix_figure
 from ._contact_sheet import contact_sheet as contact_sheet
 from ._drift_chart import drift_chart as drift_chart
+from ._lr_range_chart import lr_range_chart as lr_range_chart
 from ._speed_chart import digest as digest
 from ._speed_chart import speed_chart as speed_chart
+from ._training_chart import training_chart as training_chart
 from ._wiring_chart import wiring_chart as wiring_chart
 from ._wiring_chart import wiring_svg as wiring_svg
 
@@ -16,7 +18,9 @@ __all__ = [
     "confusion_matrix_figure",
     "contact_sheet",
     "drift_chart",
+    "lr_range_chart",
     "speed_chart",
+    "training_chart",
     "wiring_chart",
     "wiring_svg",
 ]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..files import atomic_write
 from ..records import STALE, NormRecalibration, Recalibration
+from ._figure import written_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,28 +51,12 @@ def drift_chart(record: Recalibration, path: Path | str) -> None:
         >>> path.read_bytes()[1:4]
         b'PNG'
     """
-    kind = Path(path).suffix.lower().removeprefix(".")
-    if kind not in ("svg", "png"):
-        raise InputError(argument="path", expected="a name ending in .svg or .png", got=repr(str(path)))
     if not record.norms:
         raise InputError(argument="record", expected="at least one norm that was recalibrated", got="none")
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            f"drift_chart: expected matplotlib, which cannot be imported ({error}). "
-            "Install it: pip install 'batchnorm[plots]'"
-        ) from error
-    # Without a fixed salt the ids in an SVG are random; text as text stays small and can be searched.
-    with mpl.rc_context({"svg.hashsalt": "batchnorm", "svg.fonttype": "none", "font.size": 8}):
-        columns = _columns(record.norms)
-        rows = max(map(len, columns))
-        size = (max(6.4, 5.6 * len(columns)), 1.5 + 0.17 * max(rows, 4))
-        figure = Figure(figsize=size, dpi=130, layout="constrained")
+    columns = _columns(record.norms)
+    size = (max(6.4, 5.6 * len(columns)), 1.5 + 0.17 * max(4, *map(len, columns)))
+    with written_figure(path, "drift_chart", size, font_size=8) as figure:
         _draw(figure, record, columns)
-        with atomic_write(path) as file:
-            figure.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else {})
 
 
 def _columns(norms: Sequence[NormRecalibration]) -> list[Sequence[NormRecalibration]]:

@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..files import atomic_write
 from ..records import LAYOUTS, Benchmark, LayerRow, family_name, to_json
 from ..tables import shape_text
+from ._figure import written_figure
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -36,26 +36,14 @@ def speed_chart(benchmark: Benchmark, path: Path | str) -> None:
         InputError: another suffix.
         ValueError: there are no rows with the tuned allocator.
     """
-    kind = Path(path).suffix.lower().removeprefix(".")
-    if kind not in ("svg", "png"):
-        raise InputError(argument="path", expected="a name ending in .svg or .png", got=repr(str(path)))
     rows = [row for row in benchmark.layers if row.allocator == "tuned"]
     if not rows:
         raise InputError(
             argument="benchmark", expected="rows with the tuned allocator", got="none", cure="Measure some layers."
         )
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            f"speed_chart: expected matplotlib, which cannot be imported ({error}). "
-            "Install it: pip install 'batchnorm[plots]'"
-        ) from error
     places = _places(rows)
-    # Without a fixed salt the ids in an SVG are random; text as text stays small and can be searched.
-    with mpl.rc_context({"svg.hashsalt": "batchnorm", "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(9, 1.6 + 0.24 * (1 + max(places.values()))), dpi=130, layout="constrained")
+    size = (9, 1.6 + 0.24 * (1 + max(places.values())))
+    with written_figure(path, "speed_chart", size, description=digest(benchmark)) as figure:
         panels = [layout for layout in LAYOUTS if any(row.memory_format == layout for row in rows)]
         every: Sequence[Axes] = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
         for axes, layout in zip(every, panels, strict=True):
@@ -64,9 +52,6 @@ def speed_chart(benchmark: Benchmark, path: Path | str) -> None:
         _finish(every[0], places)
         figure.suptitle(_TITLE, fontsize=11, fontweight="bold", x=0.01, ha="left")
         figure.legend(handles=_legend(), loc="outside lower left", ncols=3, frameon=False)
-        metadata: dict[str, Any] = {"Date": None, "Description": digest(benchmark)} if kind == "svg" else {}
-        with atomic_write(path) as file:
-            figure.savefig(file, format=kind, metadata=metadata)
 
 
 def digest(benchmark: Benchmark) -> str:

@@ -7,6 +7,9 @@ from ..data import Augmentation, Batches, Normalization, Source, Split
 from ._config import TrainConfig
 
 EVALUATION_BATCH = 500
+"""Images that are judged together, if they are small."""
+EVALUATION_PIXELS = EVALUATION_BATCH * 64 * 64
+"""Pixels that are: what a net computes of 500 larger images would not fit into memory."""
 
 
 def put(net: nn.Module, device: torch.device, config: TrainConfig) -> nn.Module:
@@ -19,10 +22,26 @@ def put(net: nn.Module, device: torch.device, config: TrainConfig) -> nn.Module:
 
 def augmentation_of(config: TrainConfig, source: Source) -> Augmentation | None:
     """Return how a training varies the images of `source`; `None` for not at all."""
-    augmentation = Augmentation(flip=config.flip and source.info.flippable, shift=config.shift)
-    return augmentation if augmentation.flip or augmentation.shift else None
+    info = source.info
+    augmentation = Augmentation(
+        flip=config.flip and info.flippable,
+        shift=config.shift,
+        jitter=config.jitter,
+        crop=info.smallest_crop if config.crop is None else config.crop,
+    )
+    return augmentation if augmentation.varies else None
+
+
+def evaluation_batch(height: int, width: int) -> int:
+    """Return how many images of this size are judged together.
+
+    Example:
+        >>> evaluation_batch(28, 28), evaluation_batch(224, 224)
+        (500, 40)
+    """
+    return max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // (height * width)))
 
 
 def evaluation_batches(split: Split, normalization: Normalization, config: TrainConfig) -> Batches:
     """Return `split` in order and whole, in batches that only memory limits."""
-    return Batches(split, EVALUATION_BATCH, normalization, channels_last=config.channels_last)
+    return Batches(split, evaluation_batch(*split.shape[2:]), normalization, channels_last=config.channels_last)

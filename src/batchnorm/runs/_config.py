@@ -1,24 +1,18 @@
 """Every option of a training, once: the same dataclass is read by Python, by TOML and by the command line."""
 
-import json
+import os
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_type_hints
 
-from ..errors import Fault, InputError, Setting, Words, did_you_mean
+from ..data import data_path, reads_as_path
+from ..errors import InputError
 from ..files import as_path, open_regular, refused
-from ..functional import check_route
 from ._contradictions import contradictions
-from ._frozen_names import FROZEN_NAMES, unfit_names
-from ._known_names import OwnData, unknown_name
-from ._late_freezing import EXPECTED, unfit_freezing
+from ._known_names import AUTO_MODEL, OwnData
+from ._misfits import ModelArgument, misfit
 from ._option_names import near_option, tells_unknown_options
-from ._ranges import RANGES
-from ._trainable_moments import unfit_moments
-
-ModelArgument = int | float | bool | str
-"""In this order the command line reads them: what is no number and no True or False is text."""
 
 
 @tells_unknown_options
@@ -40,8 +34,8 @@ class TrainConfig:
         batchnorm.errors.InputError: epochs: expected an integer of at least 1, got -1
     """
 
-    model: str = "ConvBNNet"
-    """see `batchnorm info`; timm:NAME; package.module:function"""
+    model: str = AUTO_MODEL
+    """auto: by the images; or see `batchnorm info`; timm:NAME; package.module:function"""
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
     norm: str = "batchnorm"
@@ -51,7 +45,17 @@ class TrainConfig:
     norm_place: Literal["before", "after"] = "before"
     """norm layer before or after the activation"""
     data: str = "fashion-mnist-mini"
-    """data set, or package.module:source"""
+    """data set, path of a folder or .npz file, or package.module:source"""
+    image_size: int | str | None = None
+    """folder of images: their size, 64 or 128x96 (WIDTHxHEIGHT); left out: as the files suggest"""
+    channels: int | None = None
+    """folder of images: 1 (grey) or 3 (colour); left out: as the files suggest"""
+    test_fraction: float = 0.2
+    """folder without test images: fraction of them kept for testing"""
+    cache_size: float = 10.0
+    """gigabytes of decoded images kept on disk, of all folders together; 0: none"""
+    workers: int | None = None
+    """threads or processes that read image files; left out: as many as pay"""
     epochs: int = 12
     """passes over the training images"""
     batch_size: int = 64
@@ -60,8 +64,8 @@ class TrainConfig:
     """batches per step (gradient accumulation)"""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with Nesterov momentum, or AdamW"""
-    lr: float = 0.1
-    """peak learning rate"""
+    lr: float | Literal["auto"] = 0.1
+    """peak learning rate; auto: the one that `batchnorm lr-find` suggests"""
     momentum: float = 0.9
     """momentum of SGD, beta1 of AdamW (not batch norm's)"""
     weight_decay: float = 1e-4
@@ -88,8 +92,14 @@ class TrainConfig:
     """mirror images at random"""
     shift: int = 0
     """shift images at random by up to this many pixels"""
+    crop: float | None = None
+    """random crops show at least this share of an image; 1: none; left out: 0.35 for folders, else 1"""
+    jitter: float = 0.0
+    """vary brightness, contrast and saturation by up to this part each"""
     val_fraction: float = 0.05
     """fraction of the images held out for validation"""
+    keep: Literal["last", "best"] = "last"
+    """whose model is tested and kept: the last epoch's, or the best by validation"""
     seed: int = 0
     """seed of weights, order and augmentation"""
     amp: Literal["off", "bf16"] = "off"
@@ -122,131 +132,37 @@ class TrainConfig:
     """CPU threads; 0: torch's default"""
     tune_allocator: bool = True
     """keep freed memory for the next step (CPU, glibc)"""
+    log: Literal["off", "tensorboard"] = "off"
+    """also write the curves for: tensorboard (into the run's folder)"""
 
     def __post_init__(self) -> None:
         """Check the type of every value, then its range, and name all that are wrong."""
+        self._take_path()
         hints = get_type_hints(TrainConfig)
-        wrong = [fault for name, hint in hints.items() if (fault := self._misfit(name, hint))]
+        found = (misfit(name, hint, getattr(self, name), str(self.model)) for name, hint in hints.items())
+        wrong = [fault for fault in found if fault]
         wrong = wrong or [*contradictions(self)]
         if wrong:
             raise InputError.of(*wrong)
 
-    def _misfit(self, name: str, hint: Any) -> Fault | None:
-        value: object = getattr(self, name)
-        fault = _misfit(name, hint, value)
-        return fault or (unknown_name(name, value, str(self.model)) if isinstance(value, str) else None)
+    def _take_path(self) -> None:
+        """Make a path of data absolute: a run is gone on with, and judged, in other folders than it was begun in.
+
+        A name that an object has, or that was read from a file, is none because there is a file of that name here.
+        """
+        given: object = self.data
+        if isinstance(given, os.PathLike):
+            object.__setattr__(self, "data", str(data_path(given)))
+        elif isinstance(given, str) and (reads_as_path(given) or not isinstance(given, OwnData)):
+            object.__setattr__(self, "data", type(given)(data_path(given) or given))
 
 
-def _misfit(name: str, hint: Any, value: Any) -> Fault | None:
-    """Return what is wrong with the value of one option, or `None`."""
-    from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
-
-    if value is None and type(None) in get_args(hint):
-        return None
-    choices = get_args(hint) if get_origin(hint) is Literal else ()
-    kind = str if choices else hint
-    try:
-        # Python counts a bool as an int; an option that wants a number does not.
-        if isinstance(value, bool) and kind is not bool:
-            raise TypeCheckError("is a boolean")
-        check_type(value, kind, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
-    except TypeCheckError:
-        wanted = RANGES[name][0] if name in RANGES else _IN_WORDS.get(name, getattr(kind, "__name__", kind))
-        return Fault(argument=name, expected=str(wanted), got=f"{_shown(value)} ({type(value).__name__})")
-    if isinstance(value, str) and len(value) > LONGEST:
-        return Fault(argument=name, expected=f"at most {LONGEST} characters", got=str(len(value)))
-    if not _is_text(value):
-        return Fault(argument=name, expected="text that UTF-8 can hold, as a config file must", got=_shown(value))
-    if choices and value not in choices:
-        near = did_you_mean(value, choices)
-        return Fault(argument=name, expected=f"one of {', '.join(choices)}", got=_shown(value), cure=near)
-    if name in RANGES and not RANGES[name][1](value):
-        return Fault(argument=name, expected=RANGES[name][0], got=_shown(value))
-    if name == "route":
-        return _unknown_route(value)
-    if name == "moments":
-        return unfit_moments(value)
-    if name == "freeze_norms":
-        return unfit_freezing(value)
-    if name == "freeze":
-        return unfit_names(value)
-    if name == "init" and not value.strip():
-        return Fault(argument="init", expected=_IN_WORDS["init"], got=_shown(value))
-    return _unfit_arguments(value) if name == "model_args" else None
-
-
-def _unfit_arguments(value: dict[str, ModelArgument]) -> Fault | None:
-    """Return what is wrong with the arguments of a net, whatever the net."""
-    for key in value:
-        if key in RESERVED:
-            return Fault(argument="model_args", problem=(f"{key} ", RESERVED[key][0]), cure=RESERVED[key][1])
-    for key, given in value.items():
-        if any(isinstance(word, str) and len(word) > LONGEST for word in (key, given)):
-            return Fault(argument="model_args", expected=f"words of at most {LONGEST} characters", got=_shown(value))
-        if isinstance(given, int | float) and not -(2**63) <= given < 2**63:
-            return Fault(
-                argument="model_args",
-                expected=f"a finite number of at most 64 bits for {key}",
-                got=_shown(given),
-            )
-    return None
-
-
-def _shown(value: object) -> str:
-    """Return a value as a message shows it, however long, large or deep it is."""
-    try:
-        said = repr(value)
-    except (ValueError, RecursionError):  # more digits than Python writes, or too deep
-        return f"a very large {type(value).__name__}"
-    return said if len(said) <= 500 else f"{said[:500]} ..."
-
-
-def _is_text(value: object) -> bool:
-    """Whether all text in a value can be written down: an argument of the command line may be any bytes."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    except (ValueError, RecursionError):  # more digits than Python writes, or too deep: for the other questions
-        return True
-    return True
-
-
-def _unknown_route(name: str) -> Fault | None:
-    """Return what is wrong with the name of a route; which there are is for `functional` to say."""
-    try:
-        check_route(name)
-    except InputError as error:
-        return error.fault
-    return None
-
-
-LONGEST = 1000
-"""Characters of a word."""
-MAY_DIFFER = frozenset({"tune_allocator"})
+MAY_DIFFER = frozenset({"tune_allocator", "cache_size", "workers", "log"})
 """Options that change no number: a run goes on with any value of them."""
 MOST_BYTES = 2**14
 """Of a config file; one with all options has a thousand. Keys of many dots take Python's reader long."""
 MOST_LINES = 5
 """Mistakes that are named at once."""
-_IN_WORDS = {
-    "model_args": "dict of names and values, such as {'width': 8}",
-    "moments": "the text of a source of moments, such as 'ghost:32'",
-    "freeze_norms": EXPECTED,
-    "freeze": FROZEN_NAMES,
-    "init": "a run's folder, a file with a state_dict, timm:NAME or torchvision:NAME",
-}
-_BY_THE_DATA = ("follows from the data", "Leave it out.")
-_AN_OPTION = ("is an option of the training, not a further argument of the net", "Pass it as the option of that name.")
-RESERVED: dict[str, tuple[Words, Words]] = {
-    "name": (
-        ("is the name of the model, which ", Setting("model"), " gives"),
-        "Give your model's argument another name.",
-    ),
-    **dict.fromkeys(("num_classes", "in_channels", "image_size"), _BY_THE_DATA),
-    **dict.fromkeys(("norm", "activation", "norm_place"), _AN_OPTION),
-}
-"""Arguments of nets that `model_args` cannot hold: why, and what to do."""
 
 
 def read_config(path: Path | str) -> TrainConfig:
@@ -278,7 +194,7 @@ def write_config(config: TrainConfig) -> str:
     """Return `config` as the text of a TOML file that `read_config` reads back equal; what is None is left out.
 
     Example:
-        >>> write_config(TrainConfig(epochs=3)).splitlines()[5]
+        >>> write_config(TrainConfig(epochs=3)).splitlines()[7]
         'epochs = 3'
     """
     import tomli_w

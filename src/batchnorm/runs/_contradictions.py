@@ -31,6 +31,12 @@ def contradictions(config: TrainConfig) -> Iterator[Fault]:
             problem=f"{config.ema_buffers!r} says what becomes of an average's statistics, and there is no average",
             cure=("Leave it out, or set ", Setting("ema_decay", 0.999), "."),
         )
+    if config.keep == "best" and config.val_fraction == 0:
+        yield Fault(
+            argument="keep",
+            problem="'best' is chosen by validation images, and none are held out",
+            cure=("Leave it out, or set ", Setting("val_fraction", 0.05), "."),
+        )
     if config.sync_bn and config.moments != "batch":
         yield Fault(
             argument="sync_bn",

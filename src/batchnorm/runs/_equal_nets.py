@@ -29,9 +29,7 @@ def proof_of(one: nn.Module, other: nn.Module, card: ModelCard, *, training: boo
         RefusedError: they differ by more than rounding.
         InputError: one of them raises.
     """
-    images = torch.randn(
-        (_IMAGES, card.in_channels, card.image_size, card.image_size), generator=torch.Generator().manual_seed(0)
-    )
+    images = torch.randn((_IMAGES, *card.image_shape), generator=torch.Generator().manual_seed(0))
     runs = (_evaluated, _trained) if training else (_evaluated,)
     try:
         errors = {

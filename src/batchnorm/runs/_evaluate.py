@@ -17,12 +17,12 @@ from ..norms import is_norm
 from ..ranks import Ranks, on, one_per_machine_first, processes
 from ..records import Evaluation, ModelEvaluation, Scores
 from ..statistics import use_batch_statistics
-from ._as_trained import EVALUATION_BATCH
+from ._as_trained import evaluation_batch
+from ._data_of_model import fitting_source
 from ._environment import pick_device
 from ._for_all import file_for_all, outputs_of_all
 from ._model_file import ModelCard, load_model
-from ._own_data import source_in_file, source_of
-from ._run_folder import RunFolder, refuse_odd_name
+from ._run_folder import CONFIG, SPLIT, RunFolder, refuse_odd_name
 from ._scores import score
 
 
@@ -125,7 +125,7 @@ def evaluate(
         run: a run's folder or its `model.safetensors`; or a model, in any mode. DistributedDataParallel (each process
             judges its own data), DataParallel and `torch.compile` are seen through.
         loader: for a model: batches that can be read once for each kind of statistics.
-        dataset: for a run: another data set than the run's; its images and classes must fit.
+        dataset: for a run: another data set than the run's, by its name or path; its images and classes must fit.
         source: for a run: own data instead of a named set, an object or its `package.module:source`.
         split: for a run: `"test"` or `"train"` (all training images, those held out included).
         batch_size: images per batch by which a run is judged (128), at least 2; or those of the batches that a
@@ -228,9 +228,10 @@ def _evaluate_run(
         held.enter_context(ranks.telling())
         place = pick_device(device)
         on(ranks, place)
-        net, card = load_model(held.enter_context(file_for_all(ranks, lambda: find_model_file(run))), model)
+        path = held.enter_context(file_for_all(ranks, lambda: find_model_file(run), beside=(CONFIG, SPLIT)))
+        net, card = load_model(path, model)
         with one_per_machine_first(ranks):
-            found = fitting_source(card, dataset, source)
+            found = fitting_source(card, dataset, source, beside=path)
             images = found.load(split)
         running, batch, folded = _scores(ranks, net.to(place), card, images, batch_size, place)
     return Evaluation(str(run), found.info.name, split, batch_size, running, batch, folded)
@@ -242,7 +243,7 @@ def _scores(
     """Judge by the running statistics, and by each batch's own, if there are norms, and say whether they are folded."""
     from ..surgery import is_folded
 
-    in_order = Batches(images, EVALUATION_BATCH, card.normalization)
+    in_order = Batches(images, evaluation_batch(*images.shape[2:]), card.normalization)
     running = score(*outputs_of_all(ranks, net, in_order, place), card.classes)
     batch, folded = None, is_folded(net)
     if not folded and any(map(is_norm, net.modules())):
@@ -251,37 +252,3 @@ def _scores(
             shuffled = Batches(images, batch_size, card.normalization, shuffle=True)
             batch = score(*outputs_of_all(ranks, net, shuffled, place), card.classes)
     return running, batch, folded
-
-
-def fitting_source(card: ModelCard, dataset: str | None = None, source: Source | str | None = None) -> Source:
-    """Return the data that are meant, if their images and classes are those of the net.
-
-    Args:
-        card: says what the net was trained on.
-        dataset: another set, by its name.
-        source: the caller's own.
-
-    Raises:
-        InputError: they are others, there is no such set, or the net's own are the caller's and he does not pass them.
-    """
-    if dataset is not None and source is not None:
-        raise InputError("got a dataset and a source, which both say what the data are", cure="Pass one of them.")
-    if source is not None:
-        found = source_of(source, "source")
-    else:
-        found = source_in_file(card.data) if dataset is None else source_of(dataset, "dataset")
-    info = found.info
-    if (info.in_channels, info.image_size, info.classes) != (
-        card.in_channels,
-        card.image_size,
-        card.classes,
-    ):
-        raise InputError(
-            argument="dataset" if source is None else "source",
-            expected=(
-                f"{card.in_channels}x{card.image_size}x{card.image_size} images of {len(card.classes)} classes, on "
-                f"which the net was trained ({card.data})"
-            ),
-            got=f"{info.name}, which has other images or classes",
-        )
-    return found

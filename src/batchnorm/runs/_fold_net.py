@@ -96,7 +96,7 @@ def fold_and_judge(
     """
     watcher = watcher or FoldWatcher()
     few = Batches(test, batch_size, card.normalization, channels_last=config.channels_last)
-    inputs = (next(iter(few))[0].to(device),)
+    inputs = (few.first()[0].to(device),)
     watcher.doing("folding")
     folded, report = folded_copy(net, inputs, options)
     nets = [net, folded] if trained is None else [net, folded, trained]

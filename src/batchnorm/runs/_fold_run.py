@@ -13,8 +13,9 @@ from ..progress import FoldWatcher, fold_shown
 from ..records import RunFold
 from ._as_trained import put
 from ._config import TrainConfig
+from ._data_of_model import fitting_source
 from ._environment import torch_settings
-from ._evaluate import find_model_file, fitting_source
+from ._evaluate import find_model_file
 from ._fold_net import FOLD_BATCH, fold_and_judge
 from ._model_file import load_model, model_bytes, refuse_folded
 from ._new_file import check_new_file, nothing_written, refuse_pickle_name, write_new_file
@@ -50,7 +51,7 @@ def fold_run(
         out: the file to write.
         overwrite: allow that a file at `out` is replaced.
         options: of `batchnorm.fold`.
-        dataset: another data set than the run's; its images and classes must fit.
+        dataset: another data set than the run's, by its name or path; its images and classes must fit.
         model: the own net, if it is not one of this package: a module, which stays as it is, or its
             `package.module:function`.
         source: own data instead of a named set, an object or its `package.module:source`.
@@ -90,7 +91,7 @@ def fold_run(
     ):
         net, card = load_model(path, model)
         refuse_folded(path, net)
-        own = fitting_source(card, dataset, source)
+        own = fitting_source(card, dataset, source, beside=path)
         folded, said = fold_and_judge(
             put(net, where, config),
             replace(card, data=own.info.name),

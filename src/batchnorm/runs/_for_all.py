@@ -3,7 +3,7 @@
 import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -79,8 +79,9 @@ def outputs_of_all(
     mine = Share(ranks.rank, ranks.size).of(len(batches))
     outputs, labels = torch.empty(0), torch.empty(0)
     if count := mine.stop - mine.start:
-        some = islice(batches.epoch(seed, epoch, start_step=mine.start), count)
-        outputs, labels = collect_outputs(net, ((images.to(dtype), wanted) for images, wanted in some), device)
+        with closing(batches.epoch(seed, epoch, start_step=mine.start)) as rest:
+            some = ((images.to(dtype), wanted) for images, wanted in islice(rest, count))
+            outputs, labels = collect_outputs(net, some, device)
     if ranks.size == 1:
         return outputs, labels
     wanted = torch.cat(ranks.gather(labels.double())).long()

@@ -1,8 +1,9 @@
 """Which tensors are in the file, or the run, that a net is to be started with?"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -30,6 +31,7 @@ class Initial:
         inside: the entry of the file that holds them; None if they are all of it.
         model: the net that they are of, where the file names one that a file may name.
         classes: of that net, where they are known.
+        arguments: with which it was built, likewise.
     """
 
     init: str
@@ -38,6 +40,7 @@ class Initial:
     inside: str | None = None
     model: str | None = None
     classes: tuple[str, ...] = ()
+    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 def settled_init(init: str) -> str:
@@ -102,7 +105,7 @@ def _of_safetensors(init: str, path: Path) -> Initial:
     card = load_card(path)
     check_digest(path, tensors, metadata)
     model = card.model if file_may_name(card.model) else None
-    return Initial(init, str(path), tensors, model=model, classes=card.classes)
+    return Initial(init, str(path), tensors, model=model, classes=card.classes, arguments=card.arguments)
 
 
 def _entry_of(content: object) -> str | None:

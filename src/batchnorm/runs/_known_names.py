@@ -7,6 +7,8 @@ from .. import data, models
 from ..errors import Fault, did_you_mean
 from ..functional import ACTIVATIONS
 
+AUTO_MODEL = "auto"
+"""The net that the library chooses by the images, or by the weights to start with."""
 NORMS = ("batchnorm", "torch", "none")
 DEVICES = ("auto", "cpu", "cuda")
 _NUMBERED = re.compile(r"cuda:\d{1,4}", re.ASCII)
@@ -35,21 +37,21 @@ def unknown_name(option: str, value: str, model: str) -> Fault | None:
 
     Example:
         >>> print(unknown_name("data", "fashion", "MLP").text())
-        data: expected fashion-mnist-mini, fashion-mnist or package.module:source, got 'fashion'. Did you mean ...
+        data: expected fashion-mnist-mini, fashion-mnist, cifar10, the path of a folder or a .npz file, ...
         >>> unknown_name("norm", "frozen", "nets:small"), unknown_name("epochs", "three", "MLP")
         (None, None)
     """
     if ":" in value and option != "device":
         return None
     if option == "model":
-        names = [entry.name for entry in models.available()]
+        names = [AUTO_MODEL, *(entry.name for entry in models.available())]
         return (
             None
-            if models.is_builtin(value)
+            if models.is_builtin(value) or value == AUTO_MODEL
             else _unknown(option, value, names, "timm:NAME", "torchvision:NAME", "package.module:function")
         )
     if option == "data":
-        return None if isinstance(value, OwnData) else unknown_data(option, value)
+        return None if isinstance(value, OwnData) or data.data_path(value) else unknown_data(option, value)
     if option == "device":
         fits = value in DEVICES or _NUMBERED.fullmatch(value) is not None
         return None if fits else _unknown(option, value, DEVICES, "cuda:<number>")
@@ -67,12 +69,14 @@ def unknown_data(argument: str, value: str) -> Fault | None:
         value: the name.
     """
     names = [source.info.name for source in data.available()]
-    return None if value in names else _unknown(argument, value, names, "package.module:source")
+    others = ("the path of a folder or a .npz file, or package.module:source",)
+    return None if value in names else _unknown(argument, value, names, *others)
 
 
 def _unknown(option: str, value: str, known: Sequence[str], *others: str) -> Fault:
     *names, last = *known, *others
+    listed = ", ".join((*names, last)) if " or " in last else f"{', '.join(names)} or {last}"
     shown = value if len(value) <= 100 else f"{value[:100]} ..."
     meant = _OTHER_WORDS.get(value.casefold())
     near = f" Did you mean {meant!r}?" if meant in known else did_you_mean(value, known)
-    return Fault(argument=option, expected=f"{', '.join(names)} or {last}", got=repr(shown), cure=near)
+    return Fault(argument=option, expected=listed, got=repr(shown), cure=near)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..data import Normalization
+from ..data import Fit, ImageSize, Normalization, as_image_size, height_and_width
 from ..errors import ForPython, InputError, Setting, Words
 from ..files import as_path, atomic_write, in_short, one_line, read_json, refused
 from ..models import build, file_may_name
@@ -36,18 +36,26 @@ class ModelCard:
     """Everything besides the weights that is needed to use a trained model on an image.
 
     `model` and `arguments` rebuild the net; `classes` name its outputs; `normalization` holds the constants of the
-    training images; `data` is the name of the set that they came from; `moments` says whose moments normalized in
-    training, which evaluation does not ask.
+    training images; `image_size` is the side of square images, or (height, width); `data` is the name of the set that
+    they came from, or the path of its files; `moments` says whose moments normalized in training, which evaluation does
+    not ask; `fit` what `data.read_image` does to an image of another shape: that of a net that was trained on crops of
+    photographs (`"crop"`), or bars beside it.
     """
 
     model: str
     arguments: dict[str, Any]
     classes: tuple[str, ...]
     in_channels: int
-    image_size: int
+    image_size: ImageSize
     normalization: Normalization
     data: str
     moments: str = "batch"
+    fit: Fit = "pad"
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Shape of an image that the net takes, (C, H, W)."""
+        return self.in_channels, *height_and_width(self.image_size)
 
     def build(self, model: str | None = None) -> nn.Module:
         """Build the net, untrained.
@@ -116,6 +124,8 @@ def model_bytes(model: nn.Module, card: ModelCard) -> bytes:
     }
     if card.moments != "batch":  # older code reads the file, too, and builds the net without
         metadata["moments"] = card.moments
+    if card.fit != "pad":
+        metadata["fit"] = card.fit
     if state is not None:
         metadata["fold"] = json.dumps(state)
     return safetensors_bytes(tensors, metadata)
@@ -229,7 +239,8 @@ def _card(metadata: Mapping[str, str]) -> ModelCard:
     if not isinstance(classes, list) or not classes or not all(isinstance(name, str) for name in classes):
         raise ValueError("expected a list of names for classes")
     channels, size = images["channels"], images["size"]
-    if not all(type(number) is int and 0 < number < 2**31 for number in (channels, size)):
+    sides = tuple(size) if isinstance(size, list) and len(size) == 2 else (size, size)
+    if not all(type(number) is int and 0 < number < 2**31 for number in (channels, *sides)):
         raise ValueError(f"expected positive integers for channels and size of images, got {channels} and {size}")
     constants = Normalization.from_dict(normalization)
     if len(constants.mean) != channels:
@@ -237,4 +248,8 @@ def _card(metadata: Mapping[str, str]) -> ModelCard:
     model, data, moments = metadata["model"], metadata["data"], metadata.get("moments", "batch")
     if fault := unfit_moments(moments):
         raise ValueError(fault.text())
-    return ModelCard(model, arguments, tuple(classes), channels, size, constants, data, moments)
+    if (fit := metadata.get("fit", "pad")) not in ("pad", "crop"):
+        raise ValueError(f"expected 'pad' or 'crop' for fit, got {fit!r}")
+    shown: Fit = "crop" if fit == "crop" else "pad"
+    size = as_image_size(*sides)
+    return ModelCard(model, arguments, tuple(classes), channels, size, constants, data, moments, shown)

@@ -2,9 +2,11 @@
 
 import contextlib
 import hashlib
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO, Any
 
 from ..errors import InputError, Setting
 from ..files import atomic_write
@@ -70,11 +72,30 @@ def write_new_file(path: Path, content: bytes) -> str:
     Raises:
         OSError: the disk is full, or the folder cannot be written.
     """
-    with listen_for_stop() as stop, atomic_write(path) as file:
-        file.write(content)
+    write_together({path: content})
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write all files, or, where that fails, none; they take their names in the order in which they are given.
+
+    All bytes are on the disk before the first file takes its name, and a signal is heard when the last one has.
+
+    Raises:
+        OSError: the disk is full, or a folder cannot be written.
+    """
+    with listen_for_stop() as stop, contextlib.ExitStack() as opened:
+        for path, content in reversed([*files.items()]):  # what is opened last takes its name first
+            _put(opened.enter_context(atomic_write(path)), content)
     if stop.signal:
         signal.raise_signal(signal.Signals[stop.signal])
-    return hashlib.sha256(content).hexdigest()
+
+
+def _put(file: IO[Any], content: bytes) -> None:
+    """Write down to the disk, so that a full one is met before any file takes its name."""
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

@@ -20,6 +20,11 @@ _OTHERS: dict[str, str] = {
     "norm": "norm_layer norm_type normalization",
     "activation": "act act_layer activation_fn activation_function nonlinearity",
     "data": "data_dir data_path dataset dataset_name",
+    "image_size": "img_size imgsz input_size resize resolution side",
+    "channels": "color_mode colour in_channels in_chans input_channels n_channels num_channels",
+    "test_fraction": "test test_frac test_ratio test_size test_split",
+    "cache_size": "cache cache_gb",
+    "workers": "dataloader_num_workers loader_workers n_workers nworkers num_workers",
     "epochs": "max_epochs n_epochs num_epochs num_train_epochs train_epochs",
     "batch_size": "batch bs mini_batch_size per_device_train_batch_size train_batch_size",
     "accumulate": "accumulate_grad_batches accumulation accumulation_steps accum_iter accum_steps grad_accum_steps "
@@ -35,8 +40,11 @@ _OTHERS: dict[str, str] = {
     "ema_decay": "ema ema_rate model_ema model_ema_decay",
     "ema_buffers": "buffers ema_bn update_bn use_buffers",
     "flip": "hflip horizontal_flip mirror random_flip",
-    "shift": "crop crop_padding random_crop random_shift translate",
+    "shift": "crop_padding random_crop random_shift translate",
+    "crop": "crop_min crop_scale min_scale random_resized_crop rrc rrc_scale scale",
+    "jitter": "color_jitter colorjitter colour_jitter",
     "val_fraction": "val val_frac val_ratio val_size val_split valid_size validation_fraction validation_split",
+    "keep": "checkpoint keep_best load_best_model_at_end save_best save_best_only",
     "seed": "manual_seed random_seed random_state rng_seed",
     "amp": "autocast bf16 fp16 half mixed_precision precision",
     "channels_last": "memory_format",
@@ -49,6 +57,7 @@ _OTHERS: dict[str, str] = {
     "deterministic": "determinism",
     "device": "accelerator cuda device_type gpu gpus",
     "threads": "n_jobs n_threads nthreads num_threads",
+    "log": "log_with logger loggers report_to tensorboard",
     "fold": "fold_bn fuse fuse_bn",
 }
 SYNONYMS: Mapping[str, str] = MappingProxyType(

@@ -1,12 +1,23 @@
 """Which data are meant, and do they keep what a data set promises? Nothing is imported because a file says so."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import data
-from ..data import DatasetInfo, Source, Split, SplitName
+from ..data import (
+    DatasetInfo,
+    FolderSource,
+    ImageOptions,
+    Source,
+    Split,
+    SplitName,
+    data_path,
+    open_source,
+    reads_as_path,
+)
 from ..errors import ForPython, InputError, InputTypeError, Setting, its_type
 from ..files import one_line
 from ..models import described, own_code
@@ -16,14 +27,18 @@ ANY_SOURCE = "package.module:source"
 _MEMBERS = ("info", "locate", "load")
 
 
-def source_of(given: Source | str, argument: str = "data") -> Source:
-    """Return the data set that a caller means: by its name, by `package.module:source`, or the object itself.
+def source_of(
+    given: Source | str, argument: str = "data", options: ImageOptions | None = None, split: Path | None = None
+) -> Source:
+    """Return the data set that a caller means: by name, path or `package.module:source`, or the object itself.
 
     What is a caller's own is checked, now and when it is loaded.
 
     Args:
         given: what he gave; never what stood in a file, for a name with a colon is imported.
         argument: by which.
+        options: how files at a path are read.
+        split: which of a folder's images belong where, as a run keeps it.
 
     Raises:
         InputError: there is no such set, or it does not keep what `data.Source` promises.
@@ -36,28 +51,57 @@ def source_of(given: Source | str, argument: str = "data") -> Source:
         Traceback (most recent call last):
         batchnorm.errors.InputTypeError: source: expected a data set with info, locate and load, got a list. ...
     """
+    if isinstance(given, os.PathLike):
+        given = str(data_path(given))
     if not isinstance(given, str):
         return _checked(given, argument)
-    if ":" in given:
-        return _imported(given, argument)
-    if fault := unknown_data(argument, given):
-        raise InputError.of(fault)
-    return data.get(given)
+    if data_path(given) is None:
+        if ":" in given:
+            return _imported(given, argument)
+        if fault := unknown_data(argument, given):
+            raise InputError.of(fault)
+        return data.get(given)
+    return open_source(given, options, split=split)
 
 
-def source_in_file(name: str, *, typed: str = ANY_SOURCE) -> Source:
-    """Return the data set that a file names, if it is one of this package.
+def source_in_file(
+    name: str, *, typed: str = ANY_SOURCE, options: ImageOptions | None = None, split: Path | None = None
+) -> Source:
+    """Return the data set that a file names, if it is one of this package, or files at a path.
 
     Args:
         name: what the file says.
         typed: what the caller would have to type to get it.
+        options: how files at a path are read.
+        split: which of a folder's images belong where, as a run keeps it.
 
     Raises:
-        InputError: it is another.
+        InputError: it is another, or there are no such files any more.
     """
-    known = {source.info.name: source for source in data.available()}
-    if name in known:
-        return known[name]
+    check_data_in_file(name, typed=typed)
+    if is_path(name) and not os.path.lexists(name):
+        raise InputError(
+            f"{name}: the data are not there any more",
+            cure=ForPython(
+                "Pass where they are now: source=..., a path.",
+                otherwise=("Say where they are now: ", Setting("dataset", "PATH"), "."),
+            ),
+        )
+    return open_source(name, options, split=split)
+
+
+def check_data_in_file(name: str, *, typed: str = ANY_SOURCE) -> None:
+    """Refuse data that only their user may name, for getting them would run code; opens nothing.
+
+    Args:
+        name: what the file says: the name of a set of this package, or an absolute path, which is never code.
+        typed: what the caller would have to type to get it.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if is_named(name) or is_path(name):
+        return
     raise InputError(
         f"the images are not of this package but your own ({one_line(name, 100)!r}), and a file may not choose which "
         "code runs",
@@ -71,6 +115,11 @@ def source_in_file(name: str, *, typed: str = ANY_SOURCE) -> Source:
 def is_named(name: str) -> bool:
     """Whether a name is that of a data set of this package."""
     return any(source.info.name == name for source in data.available())
+
+
+def is_path(name: str) -> bool:
+    """Whether a name that stands in a run is the path of files: those are absolute."""
+    return Path(name).is_absolute()
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +152,10 @@ class OwnSource:
             raise self._fault(f"load({split!r}) raised {described(error)}") from error
         if not isinstance(got, Split):
             raise self._fault(f"expected load({split!r}) to return a batchnorm.data.Split, got {its_type(got)}")
-        info, shape = self.info, tuple(got.images.shape[1:])
-        if shape != (info.in_channels, info.image_size, info.image_size):
+        info, shape = self.info, got.shape[1:]
+        if shape != info.image_shape:
             raise self._fault(
-                f"info says images of {info.in_channels}x{info.image_size}x{info.image_size}, load({split!r}) gave "
+                f"info says images of {'x'.join(map(str, info.image_shape))}, load({split!r}) gave "
                 f"some of {'x'.join(map(str, shape))}"
             )
         if not len(got):
@@ -156,7 +205,7 @@ def _made(function: Callable[[], Any], name: str, argument: str) -> Any:
 
 def _checked(given: Any, argument: str, where: str = "") -> Source:
     """Return a caller's own data set, checked as far as it is known before it is loaded."""
-    if isinstance(given, OwnSource) or any(given is source for source in data.available()):
+    if isinstance(given, OwnSource | FolderSource) or any(given is source for source in data.available()):
         source: Source = given
         return source
     missing = [member for member in _MEMBERS if not hasattr(given, member)]
@@ -193,12 +242,16 @@ def _odd(info: DatasetInfo) -> tuple[str, str] | None:
         return "a name", repr(name)
     if is_named(name):
         return "a name of its own, for that of a set of this package would be taken for that set", repr(name)
+    if reads_as_path(name):
+        return "a name, for what reads as a path is taken for files", repr(name)
     if not isinstance(classes, tuple) or not classes or not all(isinstance(one, str) for one in classes):
         return "classes, a tuple of names", repr(classes)[:200]
-    for word in ("in_channels", "image_size"):
-        value = getattr(info, word)
-        if type(value) is not int or value < 1:
-            return f"{word}, an integer of at least 1", repr(value)
+    channels, size = _any(info.in_channels), _any(info.image_size)
+    if type(channels) is not int or channels < 1:
+        return "in_channels, an integer of at least 1", repr(channels)
+    sides = size if isinstance(size, tuple) and len(size) == 2 else (size,)
+    if any(type(side) is not int or side < 1 for side in sides):
+        return "image_size, an integer of at least 1, or two of them, (height, width)", repr(size)
     return None
 
 

@@ -10,15 +10,15 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
+from ..data import image_paths, read_image
 from ..errors import InputError, InputTypeError, its_type
 from ..records import Prediction
 from ._as_trained import EVALUATION_BATCH
 from ._config import TrainConfig
 from ._environment import torch_settings
 from ._evaluate import load_run
-from ._image_paths import image_paths
 from ._model_file import ModelCard
-from ._predict import classify, read_image
+from ._predict import classify
 
 NOT_FINITE = (
     "the net's outputs are not finite, so they say nothing; its weights have diverged, or it is your own and divides "
@@ -163,7 +163,9 @@ def refuse_if_all(predictions: Sequence[Prediction]) -> None:
 
 def _read(path: Path, card: ModelCard, *, invert: bool) -> tuple[Tensor | None, Prediction]:
     try:
-        pixels, notes = read_image(path, card, invert=invert)
+        pixels, notes = read_image(
+            path, channels=card.in_channels, image_size=card.image_size, fit=card.fit, invert=invert
+        )
     except InputError as error:
         return None, Prediction(str(path), (), (), problem=str(error))
     return pixels, Prediction(str(path), (), (), notes)

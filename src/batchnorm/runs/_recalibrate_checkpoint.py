@@ -13,7 +13,7 @@ from ..progress import RecalibrationPlan, RunRecalibrationWatcher, run_recalibra
 from ..ranks import Ranks, on, one_per_machine_first, processes
 from ..records import Judgement, RunRecalibration
 from ..statistics import RecalibrationOptions, recalibrate
-from ._as_trained import EVALUATION_BATCH
+from ._as_trained import evaluation_batch
 from ._checkpoint_net import own_net
 from ._config import TrainConfig
 from ._environment import torch_settings
@@ -161,7 +161,7 @@ class _Images:
 
     def with_labels(self, split: Split) -> Batches:
         """Give a split in order, to judge by."""
-        return Batches(split, EVALUATION_BATCH, self.normalization)
+        return Batches(split, evaluation_batch(*split.shape[2:]), self.normalization)
 
 
 def _source(path: Path, model: str | None, dataset: str | None, source: Source | str | None) -> Source:
@@ -175,11 +175,10 @@ def _source(path: Path, model: str | None, dataset: str | None, source: Source |
 
 def _check_shapes(inputs: Sequence[Sequence[int]], source: Source) -> None:
     info = source.info
-    shape = (info.in_channels, info.image_size, info.image_size)
-    if len(inputs) > 1 or any(tuple(sizes[1:]) != shape for sizes in inputs):
+    if len(inputs) > 1 or any(tuple(sizes[1:]) != info.image_shape for sizes in inputs):
         raise InputError(
             argument="inputs",
-            expected=f"the shape of the images of {info.name}, Nx{'x'.join(map(str, shape))}",
+            expected=f"the shape of the images of {info.name}, Nx{'x'.join(map(str, info.image_shape))}",
             got=" and ".join("x".join(map(str, sizes)) for sizes in inputs),
         )
 
@@ -188,7 +187,7 @@ def _check_shapes(inputs: Sequence[Sequence[int]], source: Source) -> None:
 def _judged(ranks: Ranks, net: nn.Module, source: Source, images: _Images, place: torch.device) -> Judgement | None:
     """How the net does on the test images; `None` if its outputs are no scores of their classes."""
     test = source.load("test")
-    few, _ = next(iter(images.with_labels(test.subset(torch.arange(2)))))
+    few, _ = images.with_labels(test.subset(torch.arange(min(2, len(test))))).first()
     try:
         outputs = net.eval()(few.to(place, images.dtype))
     except Exception as error:  # the caller's own net may raise anything

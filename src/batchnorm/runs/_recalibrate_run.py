@@ -17,16 +17,16 @@ from ..records import RunRecalibration
 from ..statistics import RecalibrationOptions, recalibrate
 from ._as_trained import augmentation_of, evaluation_batches, put
 from ._config import TrainConfig
+from ._data_of_model import fitting_source
 from ._environment import torch_settings
-from ._evaluate import find_model_file, fitting_source
+from ._evaluate import find_model_file
 from ._for_all import file_for_all, judge_together, record_for_all
 from ._given_options import check_options
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
-from ._new_file import refuse_pickle_name
 from ._recalibrated_files import Destination
 from ._recalibrated_result import needs_own_file, note_outdated, result_now
 from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
-from ._run_folder import RunFolder
+from ._run_folder import CONFIG, SPLIT, RunFolder
 
 DEFAULT_RECALIBRATION = RecalibrationOptions()
 
@@ -62,7 +62,7 @@ def recalibrate_run(
             trained on, for a run's result is that of a net which has seen no test image, and no other data.
         overwrite: allow that a file at `out` is replaced.
         options: of `batchnorm.recalibrate`.
-        dataset: another data set than the run's; its images and classes must fit.
+        dataset: another data set than the run's, by its name or path; its images and classes must fit.
         split: `"train"` or `"test"`.
         augment: vary the images as the training did.
         batch_size: images per batch.
@@ -102,13 +102,13 @@ def recalibrate_run(
     with contextlib.ExitStack() as held:
         ranks = held.enter_context(processes(verb="recalibrate"))
         held.enter_context(ranks.telling())
-        path = held.enter_context(file_for_all(ranks, lambda: find_model_file(run), beside=("config.toml",)))
-        folder = RunFolder(path.parent) if (path.parent / "config.toml").is_file() else None
+        path = held.enter_context(file_for_all(ranks, lambda: find_model_file(run), beside=(CONFIG, SPLIT)))
+        folder = RunFolder(path.parent) if (path.parent / CONFIG).is_file() else None
         known = folder.read_config() if folder else None
         config = known or TrainConfig()
         if not ranks.first:
             folder = None  # a copy of the config; the run's is for the first to touch
-        destination = _destination(path, folder, out, overwrite=overwrite) if ranks.first else None
+        destination = Destination.plan(path, folder, out, overwrite=overwrite) if ranks.first else None
         told = held.enter_context(run_recalibration_shown(watcher, progress=progress and ranks.first))
         if folder and destination and destination.record:
             held.enter_context(folder.held())
@@ -120,7 +120,7 @@ def recalibrate_run(
             net, card = load_model(path, model)
             refuse_folded(path, net)
             with one_per_machine_first(ranks):
-                own = fitting_source(card, dataset, source)
+                own = fitting_source(card, dataset, source, beside=path)
                 given = own.load(split)
             if out is None and own.info.name != card.data:
                 raise needs_own_file(
@@ -170,12 +170,6 @@ def recalibrate_run(
         if folder and destination and destination.result:
             note_outdated(folder, told)
         return record_for_all(ranks, lambda: said if destination is None else destination.write(content, said, result))
-
-
-def _destination(path: Path, folder: RunFolder | None, out: Path | str | None, *, overwrite: bool) -> Destination:
-    destination = Destination.plan(path, folder, None if out is None else Path(out), overwrite=overwrite)
-    refuse_pickle_name(out)
-    return destination
 
 
 @contextlib.contextmanager

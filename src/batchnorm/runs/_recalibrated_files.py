@@ -1,20 +1,16 @@
 """Where does a recalibrated model go, so that nothing is lost, whatever happens while it is written?"""
 
-import contextlib
 import hashlib
 import json
 import os
-import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
 
 from ..errors import InputError, Setting
-from ..files import atomic_write
 from ..records import RunRecalibration, TrainResult, to_json
-from ._output_file import check_output, same_file
-from ._run_folder import RunFolder, refuse_odd_name
-from ._stopping import listen_for_stop
+from ._new_file import check_new_file, refuse_pickle_name, write_together
+from ._output_file import same_file
+from ._run_folder import RunFolder
 
 _WHERE = ("Say where the recalibrated model is to go: ", Setting("out", "FILE"), ".")
 
@@ -34,7 +30,7 @@ class Destination:
         return cls(folder.model, folder.recalibration, folder.former_model, folder.result)
 
     @classmethod
-    def plan(cls, source: Path, folder: RunFolder | None, out: Path | None, *, overwrite: bool) -> "Destination":
+    def plan(cls, source: Path, folder: RunFolder | None, out: Path | str | None, *, overwrite: bool) -> "Destination":
         """Say where the model of the file `source` goes, before any work is done.
 
         Args:
@@ -62,15 +58,15 @@ class Destination:
             if not os.access(parent, os.W_OK | os.X_OK):
                 raise InputError(f"{parent} is not a folder that can be written to", cure=_WHERE)
             return destination
-        if folder is not None and same_file(out, folder.model):
+        if folder is not None and same_file(Path(out), folder.model):
             raise InputError(
                 f"{out} is the run's own model",
                 argument="out",
                 cure=("Leave ", Setting("out"), " out: then the former model is kept, too."),
             )
-        refuse_odd_name(out, "out")
-        check_output(out, reads=[source], overwrite=overwrite)
-        return cls(out)
+        model = check_new_file(out, source, overwrite=overwrite)
+        refuse_pickle_name(model)
+        return cls(model)
 
     def write(self, content: bytes, record: RunRecalibration, result: TrainResult | None = None) -> RunRecalibration:
         """Write all files, or, where that fails, none; return the record with what it says of them.
@@ -81,8 +77,8 @@ class Destination:
             result: of the run, with what its model reaches now; `None` leaves it alone.
 
         The former model is kept once: a second recalibration does not replace the statistics of the training by those
-        of the first. All bytes are on the disk before the first file takes its name, a signal is heard when the last
-        one has, and the model comes behind what says of it how it was: a crash before leaves the model that was there.
+        of the first. The model comes behind what says of it how it was: a crash before leaves the model that was there;
+        and ahead of the result, which never speaks of a model that did not come.
 
         Raises:
             OSError: the disk is full, or the folder cannot be written.
@@ -94,17 +90,15 @@ class Destination:
         record = replace(
             record, written=str(self.model), sha256=digest, kept=str(kept) if kept else None, replaced=present
         )
-        with listen_for_stop() as stop, contextlib.ExitStack() as files:
-            # What is opened last takes its name first: a result never speaks of a model that did not come.
-            if self.result and result:
-                _put(files.enter_context(atomic_write(self.result)), (to_json(result) + "\n").encode())
-            _put(files.enter_context(atomic_write(self.model)), content)
-            if self.record:
-                _put(files.enter_context(atomic_write(self.record)), (to_json(record) + "\n").encode())
-            if keep and self.former:
-                _put(files.enter_context(atomic_write(self.former)), self.model.read_bytes())
-        if stop.signal:
-            signal.raise_signal(signal.Signals[stop.signal])
+        files: dict[Path, bytes] = {}
+        if keep and self.former:
+            files[self.former] = self.model.read_bytes()
+        if self.record:
+            files[self.record] = (to_json(record) + "\n").encode()
+        files[self.model] = content
+        if self.result and result:
+            files[self.result] = (to_json(result) + "\n").encode()
+        write_together(files)
         return record
 
     def _recalibrated(self) -> str | None:
@@ -129,10 +123,3 @@ class Destination:
             return None
         present = hashlib.sha256(self.model.read_bytes()).hexdigest()
         return present if present in written else None
-
-
-def _put(file: IO[Any], content: bytes) -> None:
-    """Write down to the disk, so that a full one is met before any file takes its name."""
-    file.write(content)
-    file.flush()
-    os.fsync(file.fileno())

@@ -1,17 +1,17 @@
 """Which images does a recalibration read, and in which batches?"""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import torch
 from torch import Tensor
 
 from ..data import Augmentation, Batches, Normalization, Share, Split
+from ._as_trained import evaluation_batch
 
 RECALIBRATION_BATCH = 128
 """Images per batch. From some hundred on a larger one changes nothing (Wu and Johnson 2021, table 2)."""
 
-BLOCK = 500
-"""Images that are augmented together, whatever the size of a batch."""
 ALL = Share()
 """The part of a process that is alone."""
 
@@ -57,8 +57,10 @@ class RecalibrationImages:
     ) -> None:
         order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))[:max_images]
         self.count = len(order)
+        # What is augmented together, whatever the size of a batch.
+        self._block = evaluation_batch(*split.shape[2:])
         self._blocks = Batches(
-            split.subset(order), BLOCK, normalization, augmentation=augmentation, channels_last=channels_last
+            split.subset(order), self._block, normalization, augmentation=augmentation, channels_last=channels_last
         )
         self.augmented = augmentation is not None
         self._seed, self._epoch = seed, epoch
@@ -73,14 +75,14 @@ class RecalibrationImages:
 
     def __iter__(self) -> Iterator[Tensor]:
         """Give the batches, float32 of shape (B, C, H, W)."""
-        first, inside = divmod(self._start, BLOCK)
-        blocks = self._blocks.epoch(self._seed, self._epoch, start_step=first)
-        ready = next(blocks)[0][inside:] if self.sizes else torch.empty(0)
-        for size in self.sizes:
-            while len(ready) < size:
-                ready = torch.cat([ready, next(blocks)[0]])
-            yield ready[:size]
-            ready = ready[size:]
+        first, inside = divmod(self._start, self._block)
+        with closing(self._blocks.epoch(self._seed, self._epoch, start_step=first)) as blocks:
+            ready = next(blocks)[0][inside:] if self.sizes else torch.empty(0)
+            for size in self.sizes:
+                while len(ready) < size:
+                    ready = torch.cat([ready, next(blocks)[0]])
+                yield ready[:size]
+                ready = ready[size:]
 
 
 def _sizes(count: int, batch_size: int) -> list[int]:

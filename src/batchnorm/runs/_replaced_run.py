@@ -16,6 +16,8 @@ from ._run_folder import RunFolder, refuse_odd_name
 
 PICTURES = "confusion_matrix*.png"
 """What `batchnorm evaluate` puts beside a run's own files."""
+EVENTS = "events.out.tfevents.*"
+"""What `train --log tensorboard` writes there."""
 _ANOTHER = "Choose another."
 
 
@@ -117,5 +119,5 @@ def _why_not(folder: RunFolder) -> str | None:
 
 
 def _is_of_run(entry: Path, known: set[str]) -> bool:
-    named = entry.name in known or entry.match(PICTURES) or is_part(entry.name)
+    named = entry.name in known or entry.match(PICTURES) or entry.match(EVENTS) or is_part(entry.name)
     return named and (entry.is_file() or entry.is_symlink())

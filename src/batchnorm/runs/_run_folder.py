@@ -10,13 +10,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from ..data import data_path
 from ..errors import ForPython, InputError, Setting, Words, did_you_mean
 from ..files import as_path, atomic_write, hold, is_part, read_text, refused, remove_parts, sync_folder
-from ..records import EpochRecord, Initialization, TrainResult, from_json, to_json
+from ..records import EpochRecord, Initialization, LRRangeTest, TrainResult, from_json, to_json
 from ._config import TrainConfig, read_config, write_config
+from ._known_names import AUTO_MODEL
+from ._metrics import csv_of, lines_of
 from ._safetensors import PICKLES
 
 Kept = TypeVar("Kept", EpochRecord, TrainResult)
+
+
+CONFIG, SPLIT = "config.toml", "split.csv"
+"""What a run was asked for, and which images of a folder it was trained on and tested by."""
 
 
 class RunFolder:
@@ -38,17 +45,21 @@ class RunFolder:
 
     def __init__(self, path: Path | str, argument: str = "run") -> None:
         self.path = as_path(path, argument)
-        self.config = self.path / "config.toml"
+        self.config = self.path / CONFIG
+        self.split = self.path / SPLIT
         self.metrics = self.path / "metrics.jsonl"
+        self.metrics_table = self.path / "metrics.csv"
         self.model = self.path / "model.safetensors"
         self.checkpoint = self.path / "last.ckpt"
         self.result = self.path / "result.json"
         self.recalibration = self.path / "recalibration.json"
+        self.rates = self.path / "lr_range_test.json"
         self.initialization = self.path / "initialization.json"
         self.folded = self.path / "folded.safetensors"
         self.former_model = self.path / "model.before-recalibration.safetensors"
         models = (self.model, self.former_model, self.folded, self.checkpoint)
-        self.files = (*models, self.config, self.metrics, self.result, self.recalibration, self.initialization)
+        texts = (self.config, self.split, self.metrics, self.metrics_table, self.result, self.recalibration)
+        self.files = (*models, *texts, self.rates, self.initialization)
 
     @classmethod
     def plan(cls, path: Path | str) -> "RunFolder":
@@ -77,15 +88,26 @@ class RunFolder:
 
     @staticmethod
     def default_path(config: TrainConfig) -> Path:
-        """Return `runs/<time>-<model>-<data>` for a run that starts now."""
-        model, data = (name.replace(":", ".").replace("/", ".") for name in (config.model, config.data))
-        path = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{model}-{data}"
+        """Return `runs/<time>-<model>-<data>` for a run that starts now; a path stands there by its last part.
+
+        Example:
+            >>> RunFolder.default_path(TrainConfig(model="MLP", data="/data/photos")).name[16:]
+            'MLP-photos'
+        """
+        called = Path(config.data).name if data_path(config.data) else config.data
+        model, data = (name.replace(":", ".").replace("/", ".") for name in (config.model, called))
+        what = data if config.model == AUTO_MODEL else f"{model}-{data}"
+        path = Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{what}"
         taken = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
         return path if not path.exists() else next(other for other in taken if not other.exists())
 
     @contextlib.contextmanager
-    def created(self, config: TrainConfig) -> Iterator[None]:
+    def created(self, config: TrainConfig, split: bytes | None = None) -> Iterator[None]:
         """Make the folder, write the config into it, and hold it against other processes for the time of the block.
+
+        Args:
+            config: what was asked for.
+            split: which images of a folder are trained on, and which are for testing; `None`: that is known otherwise.
 
         Raises:
             InputError: another process was faster.
@@ -101,6 +123,9 @@ class RunFolder:
             sync_folder(place.parent)
         with self.held():
             self._refuse_files()
+            if split is not None:  # first: what has a config is a run
+                with atomic_write(self.split) as file:
+                    file.write(split)
             with atomic_write(self.config, "w") as file:
                 file.write(write_config(config))
             yield
@@ -195,18 +220,20 @@ class RunFolder:
         return read_config(self.config)
 
     def write_metrics(self, history: Sequence[EpochRecord]) -> None:
-        """Write one line for each epoch."""
-        with atomic_write(self.metrics, "w") as file:
-            file.write(_metrics(history))
+        """Write what each epoch came to, as lines of JSON and as a table."""
+        for path, text in self._metrics(history).items():
+            with atomic_write(path, "w") as file:
+                file.write(text)
 
     def complete_metrics(self, history: Sequence[EpochRecord]) -> None:
         """Write the epochs that the checkpoint knows, if others are written: a crash may have come in between."""
-        try:
-            if self.metrics.read_text(encoding="utf-8") == _metrics(history):
+        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
+            if all(path.read_bytes().decode() == text for path, text in self._metrics(history).items()):
                 return
-        except (FileNotFoundError, UnicodeDecodeError):
-            pass
         self.write_metrics(history)
+
+    def _metrics(self, history: Sequence[EpochRecord]) -> dict[Path, str]:
+        return {self.metrics: lines_of(history), self.metrics_table: csv_of(history)}
 
     def read_metrics(self) -> list[EpochRecord]:
         """Return the epochs that are written so far.
@@ -218,6 +245,11 @@ class RunFolder:
             return []
         lines = enumerate(_read(self.metrics).splitlines(), 1)
         return [_record(f"{self.metrics}, line {number}", line, EpochRecord) for number, line in lines]
+
+    def write_rates(self, record: LRRangeTest) -> None:
+        """Write how the run's learning rate was found."""
+        with atomic_write(self.rates, "w") as file:
+            file.write(to_json(record, lines=True))
 
     def write_initialization(self, record: Initialization) -> None:
         """Write what the net took of the weights that the run was started with."""
@@ -266,10 +298,6 @@ def runs_in(folder: Path, ending: str = ".safetensors") -> list[str]:
             entry.name for entry in folder.iterdir() if entry.suffix == ending or (entry / "config.toml").is_file()
         )
     return []
-
-
-def _metrics(history: Sequence[EpochRecord]) -> str:
-    return "".join(to_json(record) + "\n" for record in history)
 
 
 def _read(path: Path) -> str:

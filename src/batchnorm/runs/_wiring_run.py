@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from ..data import Batches, Source
 from ..errors import InputError
 from ..records import WiringRecord
+from ._data_of_model import fitting_source
 from ._environment import pick_device
-from ._evaluate import fitting_source, load_run
-from ._model_file import ModelCard
-from ._own_data import is_named
+from ._evaluate import find_model_file
+from ._model_file import ModelCard, load_model
+from ._own_data import is_named, is_path
 from ._own_net import name_of
 
 
@@ -33,7 +34,7 @@ def wiring_of_run(
         run: the run's folder, or a model file.
         model: the own net, if it is not one of this package: a module, or its `package.module:function`.
         batch_size: images.
-        dataset: another data set than the run's; its images and classes must fit.
+        dataset: another data set than the run's, by its name or path; its images and classes must fit.
         source: own data instead of a named set, an object or its `package.module:source`; where the run's are not
             here, random numbers are taken.
         device: as in `TrainConfig`.
@@ -60,22 +61,24 @@ def wiring_of_run(
     if type(batch_size) is not int or batch_size < 1:
         raise InputError(argument="batch_size", expected="an integer of at least 1", got=repr(batch_size))
     place = pick_device(device)
-    net, card = load_run(run, model)
-    images, name, notes = _images(card, dataset, source, batch_size)
+    path = find_model_file(run)
+    net, card = load_model(path, model)
+    images, name, notes = _images(path, card, dataset, source, batch_size)
     wiring = trace(net.to(place), images.to(place))
     return wiring_record(wiring, run=str(run), model=name_of(model) or card.model, data=name, notes=notes)
 
 
 def _images(
-    card: ModelCard, dataset: str | None, source: Source | str | None, batch_size: int
+    path: Path, card: ModelCard, dataset: str | None, source: Source | str | None, batch_size: int
 ) -> tuple[Tensor, str | None, tuple[str, ...]]:
     """The first test images, or random numbers; the set's name; what is to be said of them."""
     asked = dataset is not None or source is not None
-    found = fitting_source(card, dataset, source) if asked or is_named(card.data) else None
+    known = is_named(card.data) or (is_path(card.data) and Path(card.data).exists())
+    found = fitting_source(card, dataset, source, beside=path) if asked or known else None
     if found is None or found.locate() is None:
-        shape = (batch_size, card.in_channels, card.image_size, card.image_size)
+        shape = (batch_size, *card.image_shape)
         numbers = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         name = card.data if dataset is None else dataset
         return numbers, None, (f"the images of {name} are not here; random numbers were taken instead",)
-    images, _ = next(iter(Batches(found.load("test"), batch_size, card.normalization)))
+    images, _ = Batches(found.load("test"), batch_size, card.normalization).first()
     return images, found.info.name, ()

@@ -1,7 +1,7 @@
 """The state of a training between two steps: everything that is needed to go on as if nothing had happened."""
 
 import io
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ class Position:
     sums over `seen` images; `seconds` is the time of all epochs so far, the running one's
     part is `epoch_seconds`. Sampler and augmentation draw from (seed, epoch, step), so they need no state.
     `recalibrated`: all epochs are done, and the statistics of the net are those that were computed anew. `refreshes`:
-    how often the population's statistics have been measured, in `refresh_seconds`.
+    how many of the planned measurements of the population's statistics are done, `measured` how many there have been,
+    in `refresh_seconds`; in a training that became longer there may have been others.
     """
 
     epoch: int = 0
@@ -38,6 +39,7 @@ class Position:
     plain: float | None = 0.0
     refreshes: int = 0
     refresh_seconds: float = 0.0
+    measured: int = 0
 
     def means(self) -> tuple[float, float]:
         """Return loss and accuracy of the running epoch so far."""
@@ -58,6 +60,7 @@ class Checkpoint:
         circumstances: what must be the same when it goes on: the options, the data, the number of images.
         threads: CPU threads; with another number it goes on, but not bit for bit.
         states: the state dictionaries of all that moves, torch's random numbers among them.
+        lengthened: after how many steps it was to go on for longer than planned.
     """
 
     position: Position
@@ -65,6 +68,7 @@ class Checkpoint:
     circumstances: dict[str, Any]
     threads: int
     states: dict[str, Any]
+    lengthened: list[int] = field(default_factory=list)
 
     @property
     def processes(self) -> int:
@@ -93,6 +97,7 @@ def checkpoint_bytes(checkpoint: Checkpoint) -> bytes:
         "circumstances": checkpoint.circumstances,
         "threads": checkpoint.threads,
         "states": checkpoint.states,
+        "lengthened": checkpoint.lengthened,
     }
     return pickle_bytes(content)
 
@@ -137,13 +142,17 @@ def _checkpoint(content: dict[str, Any]) -> Checkpoint:
         raise ValueError("circumstances: expected options by their names")
     if type(threads) is not int or not 1 <= threads < 2**31:
         raise ValueError("threads: expected an integer of at least 1")
-    checkpoint = Checkpoint(_position(position), history, circumstances, threads, dict(content["states"]))
+    lengthened = content.get("lengthened", [])  # older ones do not say it
+    if not isinstance(lengthened, list) or not all(type(steps) is int and 0 <= steps < 2**63 for steps in lengthened):
+        raise ValueError("lengthened: expected a list of steps")
+    states = dict(content["states"])
+    checkpoint = Checkpoint(_position(position), history, circumstances, threads, states, lengthened)
     if [record.epoch for record in history] != [*range(1, checkpoint.position.epoch + 1)]:
         raise ValueError("history: expected one record for each epoch that is done")
     return checkpoint
 
 
-LATER = frozenset({"recalibrated", "plain", "refreshes", "refresh_seconds"})
+LATER = frozenset({"recalibrated", "plain", "refreshes", "refresh_seconds", "measured"})
 """Parts of a position that are younger than checkpoints."""
 
 
@@ -159,7 +168,8 @@ def _position(values: dict[str, Any]) -> Position:
         kinds: tuple[type, ...] = (known[name],) if counted else (int, float)  # type: ignore[assignment]  # types
         if type(value) not in kinds or not 0 <= value < 2**63:
             raise ValueError(f"position.{name}: expected a number that is not negative, got {value!r}")
-    position = Position(**{"plain": None if values["step"] else 0.0, **values})
+    older = {"plain": None if values["step"] else 0.0, "measured": values.get("refreshes", 0)}
+    position = Position(**{**older, **values})
     if position.correct > position.seen or (position.step > 0) != (position.seen > 0):
         raise ValueError("position: its counts contradict each other")
     return position

@@ -14,14 +14,17 @@ from ..statistics import recalibrate
 from ._checkpoint import save_checkpoint
 from ._course import Course
 from ._judged import judgement
+from ._kept import shipped_epoch
 from ._left_alone import stopped_together
 from ._population import stop_measuring
+from ._standing import Recalibrated
 from ._when_trained import when_trained
 
 
-def recalibrate_trained(course: Course) -> None:
+def recalibrate_trained(course: Course) -> Recalibrated | None:
     """Give the net to ship the statistics of its training images, and write model, record and checkpoint.
 
+    Where the result of a shorter training stands, what is to be written is returned: it takes the place of all of that.
     Until all is written the checkpoint is that of the last epoch, so that a resumed run does it again. It follows from
     the weights and the seed: it comes to the same.
 
@@ -31,7 +34,7 @@ def recalibrate_trained(course: Course) -> None:
     """
     job, folder, config = course.job, course.folder, course.job.config
     if config.recalibrate == "off" or job.position.recalibrated:
-        return
+        return None
     images = RecalibrationImages(
         job.train.split,
         job.card.normalization,
@@ -41,16 +44,18 @@ def recalibrate_trained(course: Course) -> None:
         channels_last=config.channels_last,
         share=job.share,
     )
+    trained = model_bytes(job.best, job.card) if folder and job.standing else b""
     try:
         with stopped_together(job):
             record = recalibrate(job.best, images, method=config.recalibrate, watcher=_Stoppable(course))
     except RankError:
         raise
     except (ValueError, RuntimeError) as error:
-        saved = f"; the trained net is saved in {folder.model}" if folder else ""
+        place = folder and (folder.checkpoint if job.standing else folder.model)
+        saved = f"; the trained net is saved in {place}" if place else ""
         why = when_trained(words_of(error), "recalibrate")
         raise RefusedError((f"the training is done{saved}, but its recalibration failed: ", why)) from error
-    last = job.history[-1]
+    then = shipped_epoch(job)
     said = RunRecalibration(
         run=str(folder.path) if folder else "",
         data=job.card.data,
@@ -59,7 +64,7 @@ def recalibrate_trained(course: Course) -> None:
         batch_size=RECALIBRATION_BATCH,
         judged_on=None if job.val is None else "validation",
         judged=0 if job.val is None else len(job.val.split),
-        before=None if last.val_accuracy is None else Judgement(last.val_loss, last.val_accuracy),
+        before=None if then.val_accuracy is None else Judgement(then.val_loss, then.val_accuracy),
         after=None if job.val is None else judgement(job, job.val),
         written=None,
         sha256=None,
@@ -68,10 +73,13 @@ def recalibrate_trained(course: Course) -> None:
     )
     job.position.recalibrated = True
     checkpoint = job.checkpoint()
+    if job.standing:
+        return Recalibrated(said, trained)
     if folder:
         said = Destination.in_place(folder).write(model_bytes(job.best, job.card), said)
         save_checkpoint(folder.checkpoint, checkpoint)
     course.watcher.recalibrated(said)
+    return None
 
 
 class _Stoppable(RecalibrationWatcher):

@@ -4,6 +4,7 @@ from ..records import TrainResult
 from ..runs import evaluation_batches
 from ._course import Course
 from ._judged import judged
+from ._kept import shipped_epoch
 
 
 def final_test(course: Course) -> TrainResult:
@@ -14,6 +15,7 @@ def final_test(course: Course) -> TrainResult:
     """
     job, folder = course.job, course.folder
     batches = evaluation_batches(job.source.load("test"), job.card.normalization, job.config)
+    shipped = shipped_epoch(job)
     loss, accuracy = judged(course, batches, "test")
     return TrainResult(
         test_accuracy=accuracy,
@@ -26,12 +28,12 @@ def final_test(course: Course) -> TrainResult:
         steps=job.config.epochs * len(job.train),
         seed=job.config.seed,
         parameters=sum(parameter.numel() for parameter in job.model.parameters()),
-        val_accuracy=job.history[-1].val_accuracy,
-        val_loss=job.history[-1].val_loss,
+        val_accuracy=shipped.val_accuracy,
+        val_loss=shipped.val_loss,
         recalibrate=job.config.recalibrate,
         moments=job.config.moments,
         refresh=None if job.refreshes is None else job.refreshes.every,
-        refreshes=job.position.refreshes,
+        refreshes=job.position.measured,
         refresh_seconds=job.position.refresh_seconds,
         frozen=job.frozen.names if job.frozen else (),
         frozen_since=job.frozen.since if job.frozen else None,
@@ -40,4 +42,6 @@ def final_test(course: Course) -> TrainResult:
         freeze=job.config.freeze,
         norm_mode=job.parts.mode if job.parts else None,
         untrained=job.parts.numbers(job.model) if job.parts else 0,
+        kept_epoch=None if job.kept is None else shipped.epoch,
+        lengthened=tuple(job.lengthened),
     )

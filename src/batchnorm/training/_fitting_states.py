@@ -30,7 +30,7 @@ def check_states(states: Mapping[str, Any], own: Mapping[str, Any], parameters: 
             raise ValueError(f"the state of {name} is missing")
         if name == "optimizer":
             _check_optimizer(states[name], present, parameters)
-        elif name in ("model", "average") and present is not None:
+        elif name in ("model", "average", "kept") and present is not None:
             _check_tensors(name, states[name], present)
         elif name != "cuda_rng":
             _check_like(name, states[name], present, same=name == "scheduler")

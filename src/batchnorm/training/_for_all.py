@@ -17,7 +17,7 @@ from ..records import TrainResult, from_json, to_json
 from ..runs import Initial, OwnData, RunFolder, TrainConfig, load_model, pickle_bytes, read_initial
 from ._checkpoint import Checkpoint, checkpoint_bytes, checkpoint_of
 from ._course import Course
-from ._going_on import last_checkpoint
+from ._going_on import is_of_shorter, last_checkpoint
 
 
 def config_for_all(ranks: Ranks, read: Callable[[], TrainConfig]) -> TrainConfig:
@@ -62,10 +62,12 @@ def checkpoint_for_all(ranks: Ranks, folder: RunFolder | None) -> Checkpoint | N
     return checkpoint_of(told) if told else None
 
 
-def result_for_all(ranks: Ranks, folder: RunFolder | None) -> TrainResult | None:
-    """Return the result of the run, None while it is not finished."""
-    told = ranks.from_first((lambda: _json_of(folder.read_result())) if folder else None)
-    return from_json(told.decode(), TrainResult) if told else None
+def result_for_all(course: Course) -> tuple[TrainResult | None, TrainResult | None]:
+    """Return the result of the run, None while it is not finished, and that of a shorter training, if it has one."""
+    folder = course.folder
+    told = course.job.ranks.from_first((lambda: _json_of(folder.read_result())) if folder else None)
+    result = from_json(told.decode(), TrainResult) if told else None
+    return (None, result) if result and is_of_shorter(result, course.job.config) else (result, None)
 
 
 def take_recalibrated(course: Course) -> None:

@@ -1,13 +1,13 @@
-"""From which checkpoint does a run go on, and with which data, so that no model is lost that took longer to train?"""
+"""From which checkpoint does a run go on, and with which net, so that no model is lost that took longer to train?"""
 
 import shlex
 
 from torch import nn
 
-from ..data import Source
 from ..errors import ForPython, InputError, Setting, Words
 from ..models import file_may_name
-from ..runs import ANY_SOURCE, RunFolder, TrainConfig, foreign_net, name_of, source_in_file, source_of
+from ..records import TrainResult
+from ..runs import RunFolder, TrainConfig, foreign_net, name_of
 from ._checkpoint import Checkpoint, load_checkpoint
 
 
@@ -29,16 +29,36 @@ def last_checkpoint(folder: RunFolder) -> Checkpoint | None:
     return None
 
 
+def refuse_without_rate(config: TrainConfig) -> None:
+    """Raise if a run's config has no learning rate: the one that a training finds stands there from its beginning.
+
+    Raises:
+        InputError: it has none.
+    """
+    if config.lr == "auto":
+        raise InputError(
+            "the run's config says 'auto', where a training writes the rate that it has found",
+            argument="lr",
+            cure="Put the suggestion of its lr_range_test.json there, or start a new run.",
+        )
+
+
+def is_of_shorter(result: TrainResult, config: TrainConfig) -> bool:
+    """Whether a result is of a training that was shorter than it is to be now."""
+    return result.epochs < config.epochs
+
+
 def refuse_older(folder: RunFolder, checkpoint: Checkpoint, config: TrainConfig) -> None:
     """Raise if the run is finished, and the checkpoint from before its end.
 
     Raises:
         InputError: it is.
     """
-    if folder.result.exists() and checkpoint.position.epoch < config.epochs:
+    result = folder.read_result()
+    if result and checkpoint.position.epoch < min(result.epochs, config.epochs):
         raise InputError(
             f"{folder.checkpoint}: is of epoch {checkpoint.position.epoch}, but the run is finished, with "
-            f"{config.epochs}; going on would replace its model",
+            f"{result.epochs}; going on would replace its model",
             cure=_other_ways(folder),
         )
 
@@ -66,19 +86,3 @@ def name_in_run(config: TrainConfig, model: nn.Module | str | None) -> str:
     if named is None:
         raise foreign_net(config.model)
     return config.model
-
-
-def data_of_run(config: TrainConfig, source: Source | str | None) -> Source:
-    """Return the data of a run that goes on, if they are not others than those that it was started with.
-
-    Raises:
-        InputError: they are, or they are the caller's own, and he does not pass them.
-    """
-    if source is None:
-        return source_in_file(config.data, typed=config.data if ":" in config.data else ANY_SOURCE)
-    found = source_of(source, "source")
-    if ":" not in config.data and found.info.name != config.data:
-        raise InputError(
-            argument="source", expected=f"the data of this run, {config.data!r}", got=repr(found.info.name)
-        )
-    return found

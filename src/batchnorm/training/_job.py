@@ -15,7 +15,7 @@ from ..data import Batches, Share, Source
 from ..errors import InputError, Setting
 from ..files import in_short
 from ..ranks import Ranks
-from ..records import EpochRecord, Initialization
+from ..records import EpochRecord, Initialization, TrainResult
 from ..runs import MAY_DIFFER, ModelCard, RecalibrationImages, RunFolder, TrainConfig
 from ._checkpoint import Checkpoint, Position
 from ._fitting_states import check_own_states, check_states
@@ -37,6 +37,12 @@ BEFORE = {
     "accumulate": 1,
     "sync_bn": False,
     "bn_buffers": "rank0",
+    "crop": None,
+    "jitter": 0.0,
+    "image_size": None,
+    "channels": None,
+    "test_fraction": 0.2,
+    "keep": "last",
 }
 """Options that are younger, too, and the values with which older ones were trained."""
 
@@ -50,7 +56,9 @@ class Job:
     `average_images` the average's statistics are measured wherever it is judged; `None` where they are not. `parts` are
     not trained; by `parts_images` the statistics of their norms are measured before the first step, if they are.
     `initialization` says what the net took of somebody's weights, if it has just been given such. `run` is where the
-    first process writes, of which all speak.
+    first process writes, of which all speak. `kept` has the weights of the best epoch so far, where that one's net is
+    to be shipped: `final`, once all epochs are done. `lengthened` are the steps after which it went on for longer than
+    planned; `standing` is the result of the shorter training, whose model stays until this one is tested.
     """
 
     config: TrainConfig
@@ -75,6 +83,10 @@ class Job:
     parts_images: RecalibrationImages | None = None
     initialization: Initialization | None = None
     run: RunFolder | None = None
+    kept: nn.Module | None = None
+    final: nn.Module | None = None
+    lengthened: list[int] = field(default_factory=list)
+    standing: TrainResult | None = None
 
     @property
     def steps_done(self) -> int:
@@ -88,7 +100,9 @@ class Job:
 
     @property
     def best(self) -> nn.Module:
-        """The net to validate, save and ship: the averaged one where there is an average."""
+        """The net to validate, save and ship: the averaged one where there is an average; in the end the one kept."""
+        if self.final is not None:
+            return self.final
         if self.average is None:
             return self.model
         averaged: nn.Module = self.average.module
@@ -133,7 +147,8 @@ class Job:
     def checkpoint_with(self, others: list[OwnState]) -> Checkpoint:
         """Return what this process needs to go on, with the states of the others, as far as they are known."""
         states = {**self.states(), "ranks": others}
-        return Checkpoint(self.position, self.history, self.circumstances(), torch.get_num_threads(), states)
+        threads = torch.get_num_threads()
+        return Checkpoint(self.position, self.history, self.circumstances(), threads, states, self.lengthened)
 
     def own_state(self) -> OwnState:
         """Return what is this process's own."""
@@ -147,7 +162,9 @@ class Job:
 
     def states(self) -> dict[str, Any]:
         """Return the states of all that moves here; torch's random numbers too, for a net may draw them (dropout)."""
+        kept = {} if self.kept is None else {"kept": self.kept.state_dict()}
         return {
+            **kept,
             "model": self.model.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -169,8 +186,11 @@ class Job:
             names = tuple(
                 part for name in changed for part in (", ", Setting(name) if hasattr(self.config, name) else name)
             )[1:]
+            more = self.config.epochs
+            longer = (", pass ", Setting("epochs", more), " to go on for longer") if changed == ["epochs"] else ""
             raise InputError(
-                ("the run was started with other options: ", names), cure="Put them back, or start a new run."
+                ("the run was started with other options: ", names),
+                cure=("Put them back", longer, ", or start a new run."),
             )
         states, here = checkpoint.states, checkpoint.position
         if here.epoch > self.config.epochs or here.step > len(self.train):
@@ -190,12 +210,14 @@ class Job:
             self.model.load_state_dict(states["model"])
             if self.average is not None:
                 self.average.load_state_dict(states["average"])
+            if self.kept is not None:
+                self.kept.load_state_dict(states["kept"])
             self.optimizer.load_state_dict(states["optimizer"])
             self.scheduler.load_state_dict(states["scheduler"])
             self._go_on(states, done)
         except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
             raise InputError(f"the checkpoint does not fit this run's config: {in_short(error, 500)}") from error
-        self.position, self.history = checkpoint.position, checkpoint.history
+        self.position, self.history, self.lengthened = checkpoint.position, checkpoint.history, checkpoint.lengthened
 
     def _go_on(self, states: dict[str, Any], done: int) -> None:
         """Take up this process's own state."""

@@ -25,7 +25,7 @@ def judged(course: Course, batches: Batches, name: str) -> tuple[float, float]:
     with as_shipped(job) as net:
         loss, accuracy = loss_and_accuracy(*outputs_of_all(job.ranks, net.eval(), batches, job.device))
         if not math.isfinite(loss):
-            place = first_nonfinite(net, next(iter(batches))[0].to(job.device))
+            place = first_nonfinite(net, batches.first()[0].to(job.device))
             fault = f"the {name} loss became {loss}; first not finite: {place}"
             raise DivergenceError.of(what_to_try(course, fault))
     return loss, accuracy

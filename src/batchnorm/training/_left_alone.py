@@ -9,6 +9,7 @@ from ..runs import RunFolder, TrainingInterrupted, nonfinite_entry, save_model
 from ._checkpoint import save_checkpoint
 from ._course import Course
 from ._job import Job
+from ._kept import net_to_save
 from ._messages import how_to_go_on, resuming, where_it_stands
 
 
@@ -67,7 +68,8 @@ def _save_alone(job: Job, folder: RunFolder) -> bool:
     if nonfinite_entry(job.model) or nonfinite_entry(job.best):
         return False
     try:
-        save_model(folder.model, job.best, job.card)
+        if job.standing is None:
+            save_model(folder.model, net_to_save(job, job.best), job.card)
         save_checkpoint(folder.checkpoint, job.checkpoint_with([]))
         folder.write_metrics(job.history)
     except OSError:  # then it goes on from the checkpoint before

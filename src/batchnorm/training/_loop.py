@@ -1,5 +1,6 @@
 """The training loop: one epoch, the whole, and how it ends."""
 
+import contextlib
 import time
 
 import torch
@@ -17,12 +18,14 @@ from ._fold_training import fold_trained
 from ._for_all import place_for_all, result_for_all, take_recalibrated
 from ._freed_memory import keep_freed_memory
 from ._judged import judged
+from ._kept import keep_if_best, take_kept
 from ._left_alone import saved_if_left_alone, says_how_to_go_on
 from ._messages import announce
 from ._parts_measured import measure_parts
 from ._population import measure_if_due
 from ._saving import save, saved_if_stopped, stop_if_agreed, stop_if_asked
 from ._shipped import take_shipped
+from ._standing import take_its_place
 from ._step import take_step
 from ._synchronized import synchronized
 
@@ -46,7 +49,7 @@ def _trained(course: Course) -> TrainResult:
     job, folder = course.job, course.folder
     check_alike(job)
     # A run that comes here finished keeps its result: the test images are looked at once, however often it is resumed.
-    result = result_for_all(job.ranks, folder)
+    result, job.standing = result_for_all(course)
     if not result:  # nothing is saved over what a finished run has: its model may have been recalibrated since
         stop_if_asked(course)
     with job.released_at_the_end():
@@ -57,18 +60,22 @@ def _trained(course: Course) -> TrainResult:
             while job.position.epoch < job.config.epochs:
                 _train_epoch(course)
                 _finish_epoch(course)
+                keep_if_best(job)
                 save(course)
                 course.watcher.epoch(job.history[-1])
                 stop_if_asked(course)
         take_shipped(job)
-        if not result:
-            recalibrate_trained(course)
+        take_kept(course)
+        recalibrated = None if result else recalibrate_trained(course)
     if result and result.recalibrated_since:
         take_recalibrated(course)  # not the checkpoint's statistics
     if not result:
         result = final_test(course)
-        if folder and job.config.fold:
+        if job.standing:
+            take_its_place(course, result, recalibrated)
+        elif folder and job.config.fold:
             folder.write_result(result)  # whatever comes of folding, the run is finished
+        course.watcher.tested(result)
     result = fold_trained(course, result)
     if folder:
         folder.write_result(result)
@@ -83,14 +90,16 @@ def _train_epoch(course: Course) -> None:
     job.model.train()
     _measure_if_due(course)
     job.freeze_if_due()
-    for images, labels in job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share):
-        take_step(course, images, labels)
-        _measure_if_due(course)
-        job.freeze_if_due()
-        here.epoch_seconds = before + time.perf_counter() - start
-        speed = here.seen / here.epoch_seconds
-        course.watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
-        stop_if_agreed(course)
+    batches = job.train.epoch(job.config.seed, here.epoch, start_step=here.step, share=job.share)
+    with contextlib.closing(batches):  # what reads ahead ends with the epoch, whatever ends it
+        for images, labels in batches:
+            take_step(course, images, labels)
+            _measure_if_due(course)
+            job.freeze_if_due()
+            here.epoch_seconds = before + time.perf_counter() - start
+            speed = here.seen / here.epoch_seconds
+            course.watcher.step(StepReport(here.epoch + 1, here.step, *here.means(), speed, here.mean_plain()))
+            stop_if_agreed(course)
 
 
 def _measure_if_due(course: Course) -> None:
@@ -127,4 +136,5 @@ def _finish_epoch(course: Course) -> None:
         seconds=here.seconds + seconds,
         refreshes=here.refreshes,
         refresh_seconds=here.refresh_seconds,
+        measured=here.measured,
     )

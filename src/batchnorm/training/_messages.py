@@ -8,7 +8,7 @@ from ..data import Share
 from ..errors import Fault, Sentence, Setting, Words
 from ..models import file_may_name
 from ..progress import FreezingPlan, PartsPlan, Plan, PopulationPlan
-from ..runs import RunFolder, is_named
+from ..runs import RunFolder, is_named, is_path
 from ._checkpoint import Checkpoint
 from ._course import Course
 from ._frozen_norms import notes_on_freezing
@@ -53,7 +53,7 @@ def announce(course: Course) -> None:
         watcher.note(note)
     if job.config.flip and not job.source.info.flippable:
         watcher.note(
-            Sentence(f"{job.card.data}: mirrored images would be other classes, so ", Setting("flip"), " is off")
+            Sentence(f"{job.card.data}: mirrored images may belong to other classes, so ", Setting("flip"), " is off")
         )
 
 
@@ -97,7 +97,15 @@ def _population(job: Job) -> PopulationPlan | None:
 
 
 def what_differs(job: Job, checkpoint: Checkpoint) -> Iterator[str]:
-    """Yield why a run that goes on may end with other bits than if it had not been stopped."""
+    """Yield in what a run that goes on is another than if it had not been stopped."""
+    planned, epochs = checkpoint.circumstances.get("epochs"), job.config.epochs
+    if planned != epochs:
+        before = checkpoint.states["optimizer"]["param_groups"][0]["lr"]
+        now = job.optimizer.param_groups[0]["lr"]
+        yield (
+            f"the run goes on for longer, to {epochs:,} epochs instead of {planned:,}: from here on the learning rate "
+            f"is that of a training of {epochs:,} (in the next step {now:.3g} instead of {before:.3g})"
+        )
     if checkpoint.threads != torch.get_num_threads():
         yield f"the run had {checkpoint.threads} threads: it goes on, but not bit for bit"
     if checkpoint.processes != job.ranks.size:
@@ -135,7 +143,7 @@ def resuming(job: Job, folder: RunFolder) -> Words:
         own = "".join(f", {name}=..." for name in job.in_hand)
         return f"batchnorm.training.resume({str(folder.path)!r}{own})"
     model = None if file_may_name(job.config.model) else job.config.model
-    source = None if is_named(job.config.data) else str(job.config.data)
+    source = None if is_named(job.config.data) or is_path(job.config.data) else str(job.config.data)
     return folder.resuming(model, source)
 
 

@@ -43,11 +43,15 @@ def parameter_groups(model: nn.Module, weight_decay: float, *, decay_all: bool) 
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Return SGD with Nesterov momentum, or AdamW with `momentum` as its first beta."""
+    """Return SGD with Nesterov momentum, or AdamW with `momentum` as its first beta.
+
+    Where the rate is still to be found (`lr="auto"`), it is 0: such an optimizer is replaced before the first step.
+    """
     groups = parameter_groups(model, config.weight_decay, decay_all=config.decay_all)
+    lr = 0.0 if config.lr == "auto" else config.lr
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999))
+        return torch.optim.SGD(groups, lr=lr, momentum=config.momentum, nesterov=config.momentum > 0)
+    return torch.optim.AdamW(groups, lr=lr, betas=(config.momentum, 0.999))
 
 
 def make_scheduler(optimizer: torch.optim.Optimizer, config: TrainConfig, steps: int) -> LRScheduler:

@@ -23,7 +23,7 @@ def other_size(forward: Callable[[Tensor], object], images: Tensor) -> str:
         'It takes images of 64x64: train another net, or images of that size.'
     """
     for size in SIZES:
-        if size > images.shape[-1]:
+        if size > min(images.shape[-2:]):
             with contextlib.suppress(Exception):  # then that is not the reason
                 forward(images.new_zeros((*images.shape[:2], size, size)).normal_())
                 return f"It takes images of {size}x{size}: train another net, or images of that size."

@@ -31,6 +31,7 @@ def measure_if_due(course: Course) -> None:
     except InputError as error:
         raise _refused(course, error) from error
     here.refreshes = due
+    here.measured += 1
     here.refresh_seconds += time.perf_counter() - start
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from .. import data
-from ..data import Batches, Normalization, Share, Source
+from ..data import Batches, FolderSource, Normalization, Share, Source, as_image_size
 from ..errors import InputError
 from ..models import OwnNorm, build, names_own_norm
 from ..ranks import Ranks, one_per_machine_first
@@ -20,6 +20,7 @@ from ._as_it_came import as_it_came_if_refused
 from ._frozen_norms import frozen_norms_of
 from ._frozen_parts import FrozenParts, frozen_parts_of
 from ._job import Job
+from ._kept import place_to_keep
 from ._moments import take_moments
 from ._optimizer import make_average, make_optimizer, make_scheduler
 from ._own_states import draw_apart
@@ -79,10 +80,11 @@ def prepare(
     """
     ranks = ranks or Ranks(None, device, "train")
     check_options_alike(ranks, config)
-    if config.shift >= source.info.image_size:
+    side = min(source.info.image_shape[1:])
+    if config.shift >= side:
         raise InputError(
             argument="shift",
-            expected=f"less than the images' {source.info.image_size} pixels",
+            expected=f"less than the images' {side} pixels",
             got=str(config.shift),
         )
     net, arguments = _net(config, model, source)
@@ -129,10 +131,11 @@ def _job(
         arguments=arguments,
         classes=source.info.classes,
         in_channels=source.info.in_channels,
-        image_size=source.info.image_size,
+        image_size=as_image_size(*source.info.image_shape[1:]),
         normalization=normalization,
         data=source.info.name,
         moments=config.moments,
+        fit="crop" if isinstance(source, FolderSource) else "pad",
     )
     if len(train) < 2:
         raise InputError(
@@ -171,6 +174,7 @@ def _job(
         parts=parts,
         parts_images=population_of(batches, config, share) if config.norm_mode == "recalibrate" else None,
         average_images=population_of(batches, config, share) if config.ema_buffers == "recalibrate" else None,
+        kept=place_to_keep(net, config, len(val)),
     )
 
 
@@ -189,7 +193,7 @@ def _net(config: TrainConfig, model: nn.Module | str | None, source: Source) -> 
         model or config.model,
         num_classes=len(info.classes),
         in_channels=info.in_channels,
-        image_size=info.image_size,
+        image_size=as_image_size(*info.image_shape[1:]),
         **{**arguments, "norm": OwnNorm(config.norm) if names_own_norm(config.norm) else config.norm},
     )
     return net, arguments

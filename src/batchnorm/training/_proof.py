@@ -101,13 +101,12 @@ def give_shapes(net: nn.Module, source: Source, config: TrainConfig, device: tor
 
 def _wanted(source: Source) -> str:
     info = source.info
-    return f"{info.name}: images of {info.in_channels}x{info.image_size}x{info.image_size}, {len(info.classes)} classes"
+    return f"{info.name}: images of {'x'.join(map(str, info.image_shape))}, {len(info.classes)} classes"
 
 
 def _images(net: nn.Module, source: Source, config: TrainConfig, device: torch.device) -> torch.Tensor:
     """Random numbers in the place of a small batch."""
-    info = source.info
-    return torch.randn((fewest_images(net, config), info.in_channels, info.image_size, info.image_size), device=device)
+    return torch.randn((fewest_images(net, config), *source.info.image_shape), device=device)
 
 
 @contextlib.contextmanager

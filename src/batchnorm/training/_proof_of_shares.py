@@ -40,7 +40,7 @@ def prove_shares(net: nn.Module, train: Batches, config: TrainConfig, device: to
 def _prove_takes_so_few(
     net: nn.Module, train: Batches, config: TrainConfig, device: torch.device, ranks: Ranks, count: int, size: int
 ) -> None:
-    images = torch.randn((count, *train.split.images.shape[1:]), device=device)
+    images = torch.randn((count, *train.split.shape[1:]), device=device)
     try:
         outputs = forward_of(net, config, images)
         if count == 0 and isinstance(outputs, torch.Tensor):
@@ -62,7 +62,7 @@ def _prove_takes_so_few(
 
 def _prove_averages_gradients(net: nn.Module, train: Batches, config: TrainConfig, device: torch.device) -> None:
     """Refuse a net that shows some of its parameters in its backward alone: what a step uses is to be known ahead."""
-    images = torch.randn((2, *train.split.images.shape[1:]), device=device)
+    images = torch.randn((2, *train.split.shape[1:]), device=device)
     with precision_of(config, device), trial_of(net, config) as trial:
         trial.zero_grad()
         outputs = trial(laid_out(images, config))

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..data import FolderSource
 from ..errors import InputError
 from ..progress import Watcher
 from ..runs import RunFolder, in_place_of, plan_in_place_of
+from ._going_on import is_of_shorter
 from ._job import Job
 
 SMALL_FILES = 1 << 20
@@ -56,6 +58,17 @@ def check_room(job: Job, folder: RunFolder, *, beside: bool = False) -> None:
         )
 
 
+def check_room_to_go_on(job: Job, folder: RunFolder) -> None:
+    """Raise unless the disk takes what a run writes that goes on, if it is not finished.
+
+    Raises:
+        InputError: it does not.
+    """
+    result = folder.read_result()
+    if result is None or is_of_shorter(result, job.config):
+        check_room(job, folder, beside=result is not None)
+
+
 @contextlib.contextmanager
 def folder_made(job: Job, folder: RunFolder, watcher: Watcher, *, overwrite: bool) -> Iterator[None]:
     """Make the folder of a new run, in the place of an old one if that is allowed, and hold it for the block.
@@ -68,7 +81,8 @@ def folder_made(job: Job, folder: RunFolder, watcher: Watcher, *, overwrite: boo
     with contextlib.ExitStack() as held:
         if overwrite and (aside := held.enter_context(in_place_of(folder))):
             watcher.note(f"the run that was in {folder.path} lies in {aside} until this one ends")
-        held.enter_context(folder.created(job.config))
+        split = job.source.split_table() if isinstance(job.source, FolderSource) else None
+        held.enter_context(folder.created(job.config, split))
         yield
 
 
@@ -76,7 +90,7 @@ def _bytes_of_run(job: Job) -> int:
     model = _bytes_of(job.best.state_dict())
     moments = {"sgd": 1 if job.config.momentum else 0, "adamw": 2}[job.config.optimizer]
     checkpoint = _bytes_of(job.model.state_dict()) + moments * sum(map(_size, job.model.parameters()))
-    checkpoint += 0 if job.average is None else model
+    checkpoint += model * ((job.average is not None) + (job.kept is not None))
     models = 1 + (job.config.recalibrate != "off") + job.config.fold
     return models * model + checkpoint + max(model, checkpoint) + SMALL_FILES
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from ..runs import TrainingInterrupted, save_model
 from ._checkpoint import save_checkpoint
 from ._course import Course
+from ._kept import net_to_save
 from ._left_alone import stopped_together
 from ._messages import how_to_go_on
 from ._shipped import as_shipped
@@ -13,13 +14,16 @@ from ._step import refuse_nonfinite
 
 
 def save(course: Course) -> None:
-    """Write model, checkpoint and metrics, in an order in which a crash between two of them loses nothing."""
+    """Write model, checkpoint and metrics, in an order in which a crash between two of them loses nothing.
+
+    A model whose result stands is replaced together with that, in the end.
+    """
     job, folder = course.job, course.folder
     refuse_nonfinite(course)
     checkpoint = job.checkpoint()
     with as_shipped(job) as net:
-        if folder:
-            save_model(folder.model, net, job.card)
+        if folder and job.standing is None:
+            save_model(folder.model, net_to_save(job, net), job.card)
     if folder:
         save_checkpoint(folder.checkpoint, checkpoint)
         folder.write_metrics(job.history)

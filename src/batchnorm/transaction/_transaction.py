@@ -83,6 +83,26 @@ class Transaction:
         self._remember(module)
         return module.register_forward_hook(fn, with_kwargs=with_kwargs)
 
+    def remember(self, *things: object) -> None:
+        """Put back what these hold, too, which the block is going to change: the state of an optimizer, for instance.
+
+        Parameters that only they hold have no gradient from here to the end of the block, as those of the model.
+
+        Example:
+            >>> net, heads = nn.Linear(1, 1), {"head": nn.Parameter(torch.zeros(1))}
+            >>> with transaction(net) as change:
+            ...     change.remember(heads)
+            ...     _ = heads["head"].data.fill_(3.0)
+            >>> heads["head"].data
+            tensor([0.])
+        """
+        known = {*self._seen}
+        self._remember(*things)
+        new = [thing for place, thing in self._seen.items() if place not in known and isinstance(thing, nn.Parameter)]
+        self._undo.add(*gradient_steps(new))
+        for parameter in new:
+            parameter.grad = None
+
     def keep(self, *buffers: Tensor) -> None:
         """Let these buffers keep the values that they have when the block ends, if it ends without an exception.
 

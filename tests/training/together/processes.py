@@ -52,8 +52,12 @@ def train(
     images: tuple[int, int] = (120, 60),
     out: Path | None = None,
     stop_after: int = 0,
+    epochs: int | None = None,
 ) -> Told:
-    """Train a net of `nets`, or the config's, on a few images; with `out` a run there goes on if there is one."""
+    """Train a net of `nets`, or the config's, on a few images; with `out` a run there goes on if there is one.
+
+    `epochs`: how many it is to have then.
+    """
     rank = dist.get_rank() if dist.is_initialized() else 0
     mine = options[rank] if isinstance(options, list) else options
     told = Told(stop_after=stop_after if rank == 0 else 0)
@@ -61,7 +65,7 @@ def train(
     source = FewImages(*images)
     try:
         if out is not None and (out / "config.toml").exists():
-            trained = resume(out, model=model, source=source, watcher=told)
+            trained = resume(out, model=model, source=source, watcher=told, epochs=epochs)
         else:
             config = TrainConfig(**{"threads": 1, "shift": 1, "val_fraction": 0.1, "lr": 0.05, **mine})
             trained = fit(config, model=model, source=source, watcher=told, out=out)

@@ -34,8 +34,9 @@ def assert_same_training(one: Told, other: Told, tolerance: float) -> None:
         {"batch_size": 16},
         {"batch_size": 7, "accumulate": 3, "clip_norm": 0.5},
         {"batch_size": 16, "ema_decay": 0.9, "optimizer": "adamw", "lr": 0.01},
+        {"batch_size": 16, "crop": 0.4, "jitter": 0.3},
     ],
-    ids=["plain", "accumulated", "averaged"],
+    ids=["plain", "accumulated", "averaged", "varied"],
 )
 def test_a_net_without_norms_trains_as_in_one_process(both, options):
     """108 images: the last batch has 12, or 3 of which one process gets two."""

@@ -68,3 +68,28 @@ def test_each_process_draws_its_own_dropout(both):
     assert_alike(told)
     assert len(told[0].seen) == len(told[1].seen) > 0
     assert all(one != other for one, other in zip(told[0].seen[-7:], told[1].seen[-7:], strict=True))
+
+
+@pytest.mark.parametrize("buffers", ["rank0", pytest.param("mean", marks=pytest.mark.slow)])
+def test_the_best_epoch_is_kept_by_all_processes_and_through_a_stop(both, tmp_path, buffers):
+    """At this rate nothing is learned, so that the last epoch is hardly the best one."""
+    options = {"epochs": 4, "batch_size": 16, "keep": "best", "bn_buffers": buffers, "lr": 10.0, "clip_norm": 1.0}
+    whole = both(options, out=tmp_path / "whole")
+    assert_alike(whole)
+    best = max(whole[0].history, key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss)).epoch
+    assert whole[0].result.kept_epoch == best
+    assert whole[0].state["bn1.num_batches_tracked"] == 7 * best
+    both(options, out=tmp_path / "parts", stop_after=25)
+    same_bits(whole[0], both(options, out=tmp_path / "parts")[0])
+
+
+def test_a_finished_training_goes_on_for_longer_in_all_processes(both, tmp_path):
+    options = {"epochs": 1, "batch_size": 16, "recalibrate": "average"}
+    both(options, out=tmp_path / "whole")
+    both(options, out=tmp_path / "parts")
+    whole = both(options, out=tmp_path / "whole", epochs=3)
+    assert_alike(whole)
+    assert (whole[0].result.epochs, whole[0].result.lengthened) == (3, (7,))
+    stopped = both(options, out=tmp_path / "parts", epochs=3, stop_after=9)
+    assert all("TrainingInterrupted" in one.error for one in stopped)
+    same_bits(whole[0], both(options, out=tmp_path / "parts")[0])

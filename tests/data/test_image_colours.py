@@ -9,16 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
-from batchnorm.data import Normalization
+from batchnorm.data import read_image
 from batchnorm.errors import InputError
-from batchnorm.runs import ModelCard, read_image
 
 RAMP = np.arange(784).reshape(28, 28)
 
 
 def read(path: Path, channels: int = 1) -> torch.Tensor:
-    normalization = Normalization((0.5,) * channels, (0.5,) * channels)
-    return read_image(path, ModelCard("ConvBNNet", {}, ("a", "b"), channels, 28, normalization, "few"))[0]
+    return read_image(path, channels=channels, image_size=28)[0]
 
 
 def grey(values: np.ndarray) -> torch.Tensor:
