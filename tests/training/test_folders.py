@@ -1,7 +1,9 @@
 """Does a run on a folder of images stay a run on those images, whatever becomes of the folder?"""
 
 import csv
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from PIL import Image
 
 from batchnorm.data import DataWarning, ImageOptions, folder_source
 from batchnorm.errors import InputError
+from batchnorm.progress import Watcher
 from batchnorm.runs import (
     TrainConfig,
     TrainingInterrupted,
@@ -96,6 +99,31 @@ def test_a_watcher_hears_how_far_the_reading_of_the_files_is(made) -> None:
     counts = {what: [done for other, done, _ in reader.heard if other == what] for what, _, _ in reader.heard}
     assert counts == {what: [*range(1, 11), *range(1, 31)] for what in counts}
     assert [*counts] == ["looking at the files", "checking the images"]
+
+
+class StopperOfReading(Watcher):
+    """Sends a signal to this very process when the first file has been looked at."""
+
+    def reading(self, what: str, done: int, total: int) -> None:
+        if done == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_while_files_are_looked_through_ends_that_and_leaves_nothing(made, tmp_path) -> None:
+    config = replace(CONFIG, data=str(made[0]))
+    with pytest.raises(KeyboardInterrupt, match="SIGINT: stopped before the first step; nothing was written"):
+        fit(config, out=tmp_path / "run", watcher=StopperOfReading())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_after_a_signal_while_its_files_were_looked_through(made, tmp_path) -> None:
+    config = replace(CONFIG, data=str(made[0]))
+    with pytest.raises(TrainingInterrupted, match="epoch 1"):
+        fit(config, out=tmp_path / "run", watcher=Stopper(2))
+    with pytest.raises(KeyboardInterrupt, match="stopped before the first step; nothing was written"):
+        resume(tmp_path / "run", watcher=StopperOfReading())
+    resume(tmp_path / "run")
+    assert_same_bits(weights(made[1]), weights(tmp_path / "run"))
 
 
 def table_of(run: Path) -> dict[str, str]:

@@ -36,6 +36,7 @@ class StopRequest:
     heard: str | None = None
     alone: bool = True
     _agreed: str | None = None
+    _at_once: bool = False
 
     @property
     def signal(self) -> str | None:
@@ -55,6 +56,24 @@ class StopRequest:
         """
         if not self.alone:
             self.agree(ranks.any(self.heard is not None))
+
+    @contextmanager
+    def nothing_to_save(self) -> Iterator[None]:
+        """Let `between_files` end the block, which no step has gone before, if no other process waits for this one."""
+        self._at_once = self.alone
+        try:
+            yield
+        finally:
+            self._at_once = False
+
+    def between_files(self) -> None:
+        """Stop the looking through files: it may take long, and nobody would wait for its end to save nothing.
+
+        Raises:
+            KeyboardInterrupt: a signal was heard, and there is nothing to be saved.
+        """
+        if self._at_once and self.heard:
+            raise KeyboardInterrupt(f"{self.heard}: stopped before the first step; nothing was written")
 
 
 @contextmanager

@@ -54,7 +54,8 @@ def begun(
             objects = in_hand(model=model, source=source)
             initial = initial_for_all(ranks, config.init)
             config = settled_model(config, found, initial)
-            job = held.enter_context(
-                prepared(config, device, model, heard(found, told), ranks, objects=objects, initial=initial)
-            )
+            with stop.nothing_to_save():
+                job = held.enter_context(
+                    prepared(config, device, model, heard(found, told, stop), ranks, objects=objects, initial=initial)
+                )
         yield Course(job, None, stop, told)

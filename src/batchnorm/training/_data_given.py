@@ -18,6 +18,7 @@ from ..runs import (
     ANY_SOURCE,
     SPLIT,
     OwnData,
+    StopRequest,
     TrainConfig,
     image_options,
     is_path,
@@ -80,11 +81,21 @@ def as_read(config: TrainConfig, found: Source) -> TrainConfig:
     return replace(config, image_size=size, channels=found.info.in_channels)
 
 
-def heard(found: Source, watcher: Watcher) -> Source:
-    """Let a watcher hear what is to be known of a folder's images; where none listens, what is wrong is a warning."""
+def heard(found: Source, watcher: Watcher, stop: StopRequest) -> Source:
+    """Let a watcher hear what is to be known of a folder's images; where none listens, what is wrong is a warning.
+
+    Between two files a signal is heard, as between two steps.
+    """
     if not isinstance(found, FolderSource):
         return found
-    return found.in_short() if type(watcher) is Watcher else found.telling(watcher.note, watcher.reading)
+
+    def reading(what: str, done: int, total: int) -> None:
+        stop.between_files()
+        watcher.reading(what, done, total)
+
+    if type(watcher) is Watcher:
+        return found.in_short().telling(found.tell, reading)
+    return found.telling(watcher.note, reading)
 
 
 def data_of_run(config: TrainConfig, source: Source | str | None, split: Path | None = None) -> Source:

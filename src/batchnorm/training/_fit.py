@@ -202,9 +202,12 @@ def resume(
                 checkpoint = checkpoint_for_all(ranks, folder)
                 objects = in_hand(model=model, source=source)
                 initial = None if checkpoint else initial_for_all(ranks, config.init)
-                job = held.enter_context(
-                    prepared(config, device, model, heard(found, told), ranks, objects=objects, initial=initial)
-                )
+                with stop.nothing_to_save():
+                    job = held.enter_context(
+                        prepared(
+                            config, device, model, heard(found, told, stop), ranks, objects=objects, initial=initial
+                        )
+                    )
                 longer = checkpoint if epochs is None else lengthened(job, checkpoint)
                 if checkpoint and longer:
                     _go_on(job, folder, longer, checkpoint, told)
