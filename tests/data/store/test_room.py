@@ -153,6 +153,11 @@ def test_a_set_that_this_process_cannot_map_stays_for_others(kept, photos, monke
     assert images.path.stat().st_ctime_ns == made  # not decoded again
 
 
+def test_a_cache_that_is_a_file_holds_nothing(cache) -> None:
+    cache.parent.touch()
+    assert cached_images() == clear_cached_images() == []
+
+
 def refusing(error: OSError) -> Callable[..., object]:
     def refuse(*_: object, **__: object) -> object:
         raise error

@@ -138,7 +138,7 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         for entry in os.scandir(folder):
             with suppress(FileNotFoundError):  # somebody was faster to remove it
                 if entry.is_file(follow_symlinks=False):
