@@ -13,6 +13,7 @@ from batchnorm.data.store import _entry, _making
 from batchnorm.data.store._contents import contents_of
 from batchnorm.data.store._entry import Entry
 from batchnorm.data.store._files import Files
+from batchnorm.errors import InputError
 
 from .conftest import SIZE
 
@@ -156,6 +157,12 @@ def test_a_set_that_this_process_cannot_map_stays_for_others(kept, photos, monke
 def test_a_cache_that_is_a_file_holds_nothing(cache) -> None:
     cache.parent.touch()
     assert cached_images() == clear_cached_images() == []
+
+
+def test_a_cache_that_may_not_be_read_is_one_sentence(cache, monkeypatch) -> None:
+    monkeypatch.setattr(os, "scandir", refusing(PermissionError(errno.EACCES, "Permission denied")))
+    with pytest.raises(InputError, match=r"cache/images: the folder cannot be read \(Permission denied\)\. Check"):
+        cached_images()
 
 
 def refusing(error: OSError) -> Callable[..., object]:

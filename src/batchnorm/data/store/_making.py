@@ -46,7 +46,8 @@ def cached(files: Files, bound: int, workers: int, told: Told) -> Entry:
         raise NoRoomError(more_than(bound))
     with suppress(OSError):  # a folder of somebody else's
         os.utime(path)
-    with suppress(NoRoomError, OSError):  # those that are in use stay, though the bound was larger when they were made
+    # Those that are in use stay, though the bound was larger when they were made.
+    with suppress(NoRoomError, OSError, InputError):
         Room(folder, bound, besides=path).take(0)
     return entry
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...files import cache_folder, hold, is_part, open_regular, remove_parts
+from ...errors import InputError
+from ...files import cache_folder, hold, in_short, is_part, open_regular, remove_parts
 from ._entry import read_table
 
 ENDING = ".images"
@@ -42,7 +43,7 @@ def cached_images() -> list[CachedImages]:
     """Return what the cache holds of decoded images, the last used first.
 
     Raises:
-        InputError: nothing says where the cache is.
+        InputError: nothing says where the cache is, or its folder cannot be read.
     """
     return [_described(path, about) for path, about in reversed(list(_entries(images_folder())))]
 
@@ -53,6 +54,7 @@ def clear_cached_images() -> list[CachedImages]:
     They are made again when they are needed.
 
     Raises:
+        InputError: nothing says where the cache is, or its folder cannot be read.
         OSError: they may not be removed.
     """
     remove_parts(images_folder())
@@ -138,11 +140,18 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    with suppress(FileNotFoundError, NotADirectoryError):
-        for entry in os.scandir(folder):
-            with suppress(FileNotFoundError):  # somebody was faster to remove it
-                if entry.is_file(follow_symlinks=False):
-                    yield Path(entry.path), entry.stat(follow_symlinks=False)
+    try:
+        entries = [*os.scandir(folder)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise InputError(
+            f"{folder}: the folder cannot be read ({in_short(error)})", cure="Check its permissions."
+        ) from None
+    for entry in entries:
+        with suppress(FileNotFoundError):  # somebody was faster to remove it
+            if entry.is_file(follow_symlinks=False):
+                yield Path(entry.path), entry.stat(follow_symlinks=False)
 
 
 def _described(path: Path, about: os.stat_result) -> CachedImages:
