@@ -123,6 +123,7 @@ ODD = {
         Listed([(torch.full((3, 6, 6), 0.5), 0)]),
         r"expected bytes, .* float32 from 0\.5 to 0\.5",
     ),
+    "bytes as floats": (Listed([(pixels().float(), 0)]), r"got float32 .*; convert these whole numbers to uint8"),
     "several sizes": (Listed([(pixels(), 0), (pixels(3, 8), 0)]), "images of one size, 3x6x6 .*got 3x8x8 at 1"),
     "transparency": (Listed([(Image.new("RGBA", (4, 4)), 0)]), r"got mode RGBA; convert it: image\.convert\('RGB'\)"),
     "a path": (Listed([("a.png", 0)]), "expected an image of Pillow, a tensor or an array, got a str"),

@@ -65,6 +65,12 @@ def bytes_of(values: Tensor) -> Tensor:
         kind = str(values.dtype).removeprefix("torch.")
         raise ValueError(
             f"expected bytes, or floats from 0 to 1 as ToTensor makes them, got {kind} from {values.min():.3g} to "
-            f"{values.max():.3g}; leave out what normalizes them, which a training does itself"
+            f"{values.max():.3g}; {_cure(values)}"
         )
     return whole.to(torch.uint8)
+
+
+def _cure(values: Tensor) -> str:
+    if values.is_floating_point() and bool(((values == values.round()) & (values >= 0) & (values <= 255)).all()):
+        return "convert these whole numbers to uint8"
+    return "leave out what normalizes them, which a training does itself"
