@@ -237,6 +237,22 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value: float) -> None
     assert same(mine, before)
 
 
+def test_numbers_that_are_too_large_for_the_net_are_refused(tmp_path) -> None:
+    tensors, mine = net(seed=1).double().state_dict(), net(seed=2)
+    tensors["conv1.weight"][0] = 1e300
+    before = copy.deepcopy(mine)
+    with pytest.raises(InputError, match=r"conv1\.weight holds values that are too large for the net's torch\.float32"):
+        initialize(mine, str(as_pickle(tmp_path, tensors)))
+    assert same(mine, before)
+
+
+def test_a_negative_variance_is_refused(tmp_path) -> None:
+    tensors, mine = net(seed=1).state_dict(), net(seed=2)
+    tensors["bn1.running_var"][2] = -1
+    with pytest.raises(InputError, match=r"bn1\.running_var holds values that are negative, and are variances"):
+        initialize(mine, str(as_pickle(tmp_path, tensors)))
+
+
 def test_where_nothing_fits_the_names_are_told(tmp_path) -> None:
     path = as_pickle(tmp_path, {"encoder.0.weight": torch.ones(2, 2)})
     said = (

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, Setting, Words
 from ..files import in_short, one_line
+from ..norms import is_norm
 from ..records import Initialization
 from ..transaction import all_or_nothing, all_steps, original, verb
 from ._initial_file import Initial, read_initial
@@ -38,7 +39,8 @@ def initialize(model: nn.Module, init: str) -> Initialization:
         What was taken, and what not, and why; it can be printed.
 
     Raises:
-        InputError: the weights cannot be read or fetched, none of them fits, or one that fits is not finite.
+        InputError: the weights cannot be read or fetched, none of them fits, or one that fits holds what is not finite, or
+            a negative variance.
 
     Example:
         >>> import tempfile
@@ -103,14 +105,25 @@ def _check(
     parameters = {name for name, _ in net.named_parameters(remove_duplicate=False)}
     if not any(name in parameters for name in fitting.tensors):
         raise _nothing_fits(initial, [*own], [*shapes], fitting)
-    for name, tensor in fitting.tensors.items():
-        if name in own and tensor.is_floating_point() and not torch.isfinite(tensor).all():
+    variances = {f"{name}.running_var".lstrip(".") for name, module in net.named_modules() if is_norm(module)}
+    for name in (name for name in own if name in fitting.tensors):
+        if why := _odd_values(fitting.tensors[name], own[name], is_variance=name in variances):
             raise InputError(
-                f"{initial.found}: {name} holds values that are not finite: the file is damaged, or its training "
-                "diverged",
+                f"{initial.found}: {name} holds values that are {why}: the file is damaged, or its training diverged",
                 argument="init",
                 cure="Take other weights.",
             )
+
+
+def _odd_values(given: Tensor, own: Tensor, *, is_variance: bool) -> str | None:
+    """Say what is wrong with the values of a tensor, as numbers of the net's type; None if nothing is."""
+    if not given.is_floating_point():
+        return None
+    if not torch.isfinite(given).all():
+        return "not finite"
+    if not torch.isfinite(given.to(own.dtype)).all():
+        return f"too large for the net's {own.dtype}"
+    return "negative, and are variances" if is_variance and (given < 0).any() else None
 
 
 def _nothing_fits(initial: Initial, own: Sequence[str], given: Sequence[str], fitting: Fitting) -> InputError:
