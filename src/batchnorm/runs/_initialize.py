@@ -39,8 +39,8 @@ def initialize(model: nn.Module, init: str) -> Initialization:
         What was taken, and what not, and why; it can be printed.
 
     Raises:
-        InputError: the weights cannot be read or fetched, none of them fits, or one that fits holds what is not finite, or
-            a negative variance.
+        InputError: the weights cannot be read or fetched, none of them fits, or one that fits holds what is not finite,
+            or a negative variance.
 
     Example:
         >>> import tempfile
