@@ -134,7 +134,7 @@ def test_the_loss_has_a_logarithmic_axis_where_it_falls_to_less_than_a_hundredth
     assert figures[0].axes[0].get_yscale() == scale
 
 
-@pytest.mark.parametrize("name", ["_hidden", "$x^$ {", "<b>&", "a\nb\x1b[2J", "x" * 300])
+@pytest.mark.parametrize("name", ["_hidden", "$x^$ {", "<b>&", "a\nb\x1b[2J", "x" * 300, "衣服"])
 def test_any_name_of_a_run_can_be_drawn(tmp_path, name: str) -> None:
     training_chart([history(name), history("other")], tmp_path / "c.svg")
     texts = [text.text for text in ET.parse(tmp_path / "c.svg").iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314 - ours
