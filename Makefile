@@ -12,7 +12,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfil
 TEST_PROCESSES ?= 2
 STAMP := .venv/.installed
 
-.PHONY: help demo test test-slow test-gpu test-nightly bench lint format clean
+.PHONY: help demo demo-photos test test-slow test-gpu test-nightly bench lint format clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,20 @@ demo: $(STAMP) ## train ConvBNNet on the bundled images, evaluate, recalibrate a
 	$(BIN)/batchnorm fold runs/demo --out runs/demo/folded.safetensors
 	$(BIN)/batchnorm predict runs/demo/folded.safetensors --test-images 30 --sheet runs/demo/contact_sheet.png
 	@echo "look at runs/demo/contact_sheet.png: green is right, red is wrong"
+
+PHOTOS := runs/demo-photos
+# Small enough that two processors train it in about a minute.
+SMALL_NET := --image-size 48 --model resnet20 --model-args width 8 --batch-size 32 --crop 0.7 --val-fraction 0
+
+demo-photos: $(STAMP) ## write folders of images, train on few of them from scratch and with features of others
+	rm -rf $(PHOTOS)
+	$(BIN)/python tools/write_photos.py $(PHOTOS)/images
+	$(BIN)/batchnorm train --data $(PHOTOS)/images/many $(SMALL_NET) --epochs 25 --out $(PHOTOS)/features
+	$(BIN)/batchnorm train --data $(PHOTOS)/images/few $(SMALL_NET) --epochs 40 --out $(PHOTOS)/scratch
+	$(BIN)/batchnorm train --data $(PHOTOS)/images/few $(SMALL_NET) --epochs 40 --init $(PHOTOS)/features --out $(PHOTOS)/transfer
+	$(BIN)/batchnorm plot $(PHOTOS)/scratch $(PHOTOS)/transfer -o $(PHOTOS)/curves.svg
+	$(BIN)/batchnorm predict $(PHOTOS)/transfer/model.safetensors --test-images 30 --sheet $(PHOTOS)/contact_sheet.png
+	@echo "look at $(PHOTOS)/contact_sheet.png and curves.svg: with features of other classes, and without"
 
 test: $(STAMP) ## every quick test and doctest
 	$(PYTEST)
@@ -62,5 +76,5 @@ format: $(STAMP) ## write the formatting and the safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove the environment, the caches and the demo's run
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis runs/demo
+clean: ## remove the environment, the caches and the demos' runs
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis runs/demo $(PHOTOS)

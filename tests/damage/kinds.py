@@ -22,6 +22,8 @@ from batchnorm.data import open_source, read_image
 from batchnorm.data.arrays import read_idx
 from batchnorm.data.arrays._cifar import _batch
 from batchnorm.data.arrays._pickled import read_pickle
+from batchnorm.data.folders._listing import Listing
+from batchnorm.data.folders._split_file import read_split, split_table
 from batchnorm.files import refused
 from batchnorm.kernels.cpu import _objects
 from batchnorm.records import read_record, to_json
@@ -108,6 +110,13 @@ def read_picture(path: Path) -> Tensor:
     return pixels
 
 
+def split() -> bytes:
+    listing = Listing(
+        ("a", "b"), {"train": (("a/1.png", "a"), ("b/1.png", "b")), "test": (("b/2.png", "b"),)}, drawn=True
+    )
+    return split_table(Path("gone"), listing, frozenset({"b/1.png"}))
+
+
 def idx() -> bytes:
     return gzip.compress(b"\0\0\x08\x02" + struct.pack(">2I", 30, 20) + bytes(range(200)) * 3)
 
@@ -163,6 +172,7 @@ KINDS = {
     "state_dict, its values": Kind(
         "net.pt", tensors.state_dict, lambda path: [*read_state_dict(path)[0]], tensors.damaged_pickle
     ),
+    "table of a run's images": Kind("split.csv", split, read_split),
     "kernel": Kind("rows-forward.o", kernel, read_kernel, is_sealed=True),
     "arrays": Kind("a.npz", partial(npz, np.savez), read_source, is_sealed=True),
     "arrays, packed": Kind("a.npz", partial(npz, np.savez_compressed), read_source, is_sealed=True),

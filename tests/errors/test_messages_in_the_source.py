@@ -109,6 +109,9 @@ OF_PYTHON = {
     *(
         "name",
         "pixels",
+        "smallest",
+        "strength",
+        "histories",
         "record",
         "benchmark",
         "materialize",

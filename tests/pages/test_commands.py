@@ -21,7 +21,7 @@ def parametrized(find) -> pytest.MarkDecorator:
 def _where_the_files_are_that_options_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("recipes").symlink_to(ROOT / "recipes")
-    with RunFolder(Path("runs/first")).created(TrainConfig()):
+    with RunFolder(Path("runs/first")).created(TrainConfig(model="ConvBNNet")):
         pass
 
 

@@ -116,7 +116,12 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+QUICK = ("the best epoch", "a population", "a recalibration")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in OPTIONS]
+)
 def test_one_that_is_stopped_again_ends_with_the_same_bits(few, two, tmp_path, name: str) -> None:
     fit(replace(two, **OPTIONS[name]), out=tmp_path / "whole", source=few)
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")

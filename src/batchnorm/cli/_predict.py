@@ -53,7 +53,7 @@ class Predict:
     images: Annotated[Positional[tuple[Path, ...]], arg(metavar="[IMAGE ...]")] = ()
     """image files, and folders of them"""
     test_images: Annotated[int, arg(metavar="N")] = 0
-    """classify the first N test images of the run's data"""
+    """classify N test images of the run's data"""
     data: Annotated[str | None, arg(metavar="NAME")] = None
     """other data than the run's: a name, a path, package.module:source"""
     top: int = 3
@@ -94,9 +94,9 @@ class Predict:
 
     def _predict(self, net: nn.Module, card: ModelCard, files: list[Path]) -> int:
         pairs = list(self._of_files(net, card, files))
-        test = self._test_images(card)
+        test, places = self._test_images(card)
         if test is not None:
-            pairs += self._of_data(net, card, test)
+            pairs += self._of_data(net, card, test, places)
         predictions = [prediction for prediction, _ in pairs]
         refuse_if_all(predictions)
         fine = [prediction for prediction in predictions if prediction.problem is None]
@@ -122,18 +122,21 @@ class Predict:
         for prediction, pixels in classify_files(net, card, files, top=self.top, invert=self.invert):
             yield prediction, pixels if self.sheet else None  # of a large folder not all fit into memory
 
-    def _test_images(self, card: ModelCard) -> Split | None:
-        """The first test images of the run's data, if they are asked for."""
+    def _test_images(self, card: ModelCard) -> tuple[Split | None, Tensor]:
+        """Those test images of the run's data that are asked for, if any are, and their places in it."""
         if not self.test_images:
-            return None
+            return None, torch.arange(0)
         test = fitting_source(card, self.data, beside=find_model_file(self.run_)).load("test")
-        return test.subset(torch.arange(min(self.test_images, len(test))))
+        places = some_of(test.labels, self.test_images)
+        return test.subset(places), places
 
-    def _of_data(self, net: nn.Module, card: ModelCard, test: Split) -> Iterator[tuple[Prediction, Tensor | None]]:
+    def _of_data(
+        self, net: nn.Module, card: ModelCard, test: Split, in_data: Tensor
+    ) -> Iterator[tuple[Prediction, Tensor | None]]:
         pieces = torch.split(torch.arange(len(test)), evaluation_batch(*test.shape[2:]))
         with closing(test.ahead((piece, None) for piece in pieces)) as read:
             for places, images in zip(pieces, read, strict=True):
-                names = [f"test image {number}" for number in places.tolist()]
+                names = [f"test image {number}" for number in in_data[places].tolist()]
                 # Right and wrong are only said where all labels are known.
                 labels = [] if self.images else test.labels[places].tolist()
                 said = predict(net, card, images, names, top=self.top, labels=labels)
@@ -167,3 +170,16 @@ def _print_score(predictions: list[Prediction], net: nn.Module, batch: Tensor) -
     rough = why_rough([(time.median, quartiles)], load, cpus)
     if rough:
         warn(f"note: {rough}")
+
+
+def some_of(labels: Tensor, count: int) -> Tensor:
+    """Return the places of the first images, or, where all lie class by class, of some of each class.
+
+    Example:
+        >>> some_of(torch.tensor([1, 0, 1, 0]), 2), some_of(torch.tensor([0, 0, 1, 1, 2, 2]), 3)
+        (tensor([0, 1]), tensor([0, 2, 4]))
+    """
+    count = min(count, len(labels))
+    if not bool((labels.diff() >= 0).all()):
+        return torch.arange(count)
+    return torch.arange(count) * len(labels) // max(1, count)

@@ -22,7 +22,8 @@ from ._data_of_model import fitting_source
 from ._environment import pick_device
 from ._for_all import file_for_all, outputs_of_all
 from ._model_file import ModelCard, load_model
-from ._run_folder import CONFIG, SPLIT, RunFolder, refuse_odd_name
+from ._run_folder import CONFIG, SPLIT, RunFolder
+from ._run_paths import refuse_odd_name
 from ._scores import score
 
 

@@ -11,7 +11,7 @@ from typing import IO, Any
 from ..errors import InputError, Setting
 from ..files import atomic_write
 from ._output_file import check_output
-from ._run_folder import refuse_odd_name
+from ._run_paths import refuse_odd_name
 from ._safetensors import PICKLES
 from ._stopping import listen_for_stop
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files import is_part, one_line
-from ._run_folder import RunFolder, refuse_odd_name
+from ._run_folder import RunFolder
+from ._run_paths import refuse_odd_name
 
 PICTURES = "confusion_matrix*.png"
 """What `batchnorm evaluate` puts beside a run's own files."""

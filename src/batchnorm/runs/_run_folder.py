@@ -17,6 +17,7 @@ from ..records import EpochRecord, Initialization, LRRangeTest, TrainResult, fro
 from ._config import TrainConfig, read_config, write_config
 from ._known_names import AUTO_MODEL
 from ._metrics import csv_of, lines_of
+from ._run_paths import refuse_odd_name, runs_in
 from ._safetensors import PICKLES
 
 Kept = TypeVar("Kept", EpochRecord, TrainResult)
@@ -271,33 +272,6 @@ class RunFolder:
             return None
         result = _record(str(self.result), _read(self.result), TrainResult)
         return replace(result, run=str(self.path))  # the folder may have been moved since
-
-
-def refuse_odd_name(path: Path, option: str = "") -> None:
-    """Raise if a path, of that argument if it is of one, is not UTF-8, for safetensors reads no file there.
-
-    Raises:
-        InputError: it is not, or holds a zero byte, which no system takes.
-    """
-    try:
-        if "\0" not in os.fsencode(path).decode("utf-8"):
-            return
-    except UnicodeError:
-        pass
-    raise InputError(
-        f"{path}: expected a path in UTF-8, for model files can be read in no other",
-        argument=option,
-        cure="Choose another." if option else "Rename it.",
-    )
-
-
-def runs_in(folder: Path, ending: str = ".safetensors") -> list[str]:
-    """Return the names of the runs and model files that lie in a folder; none where it cannot be read."""
-    with contextlib.suppress(OSError):
-        return sorted(
-            entry.name for entry in folder.iterdir() if entry.suffix == ending or (entry / "config.toml").is_file()
-        )
-    return []
 
 
 def _read(path: Path) -> str:

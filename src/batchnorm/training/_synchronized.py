@@ -46,6 +46,12 @@ def tried_alone(net: nn.Module, config: TrainConfig) -> Iterator[None]:
 def _moving(net: nn.Module, config: TrainConfig) -> dict[str, nn.Module]:
     """The norms that are to be synchronized, by their names."""
     moving = {name or "the model": one for name, one in net.named_modules() if is_norm(one) and not is_frozen(one)}
+    if not moving and any(map(is_norm, net.modules())):
+        raise InputError(
+            "every batch norm of the net is frozen, so that there is nothing to be synchronized",
+            argument="sync_bn",
+            cure="Leave it out.",
+        )
     if not moving:
         raise InputError(
             f"the net has no batch norm to be synchronized (norm: {config.norm!r})"
