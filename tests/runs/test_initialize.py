@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from batchnorm.data import Normalization
-from batchnorm.errors import InputError
+from batchnorm.errors import InputError, InputTypeError
 from batchnorm.models import build
-from batchnorm.runs import ModelCard, initialize, save_model
+from batchnorm.runs import ModelCard, TrainConfig, initialize, save_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -222,6 +222,19 @@ def test_a_net_that_fails_to_load_is_as_before(tmp_path) -> None:
     ):
         initialize(mine, str(path))
     assert all(torch.equal(before[name], tensor) for name, tensor in mine.state_dict().items())
+
+
+def test_a_path_may_be_an_object(tmp_path) -> None:
+    mine, theirs = net(seed=2), net(seed=1)
+    initialize(mine, as_pickle(tmp_path, theirs.state_dict()))
+    assert same(mine, theirs)
+    assert TrainConfig(init=tmp_path / "net.pt").init == str(tmp_path / "net.pt")  # type: ignore[arg-type]  # as `data`
+
+
+@pytest.mark.parametrize(("init", "got"), [(None, "None"), (3, "int"), (["net.pt"], "list")])
+def test_what_is_no_path_is_refused(init, got: str) -> None:
+    with pytest.raises(InputTypeError, match=rf"^initialize: init: expected a path, got {got}$"):
+        initialize(net(), init)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

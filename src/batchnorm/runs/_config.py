@@ -137,7 +137,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Check the type of every value, then its range, and name all that are wrong."""
-        self._take_path()
+        self._take_paths()
         hints = get_type_hints(TrainConfig)
         found = (misfit(name, hint, getattr(self, name), str(self.model)) for name, hint in hints.items())
         wrong = [fault for fault in found if fault]
@@ -145,12 +145,15 @@ class TrainConfig:
         if wrong:
             raise InputError.of(*wrong)
 
-    def _take_path(self) -> None:
+    def _take_paths(self) -> None:
         """Make a path of data absolute: a run is gone on with, and judged, in other folders than it was begun in.
 
         A name that an object has, or that was read from a file, is none because there is a file of that name here.
         """
-        given: object = self.data
+        given: object = self.init
+        if isinstance(given, os.PathLike):
+            object.__setattr__(self, "init", os.fspath(given))
+        given = self.data
         if isinstance(given, os.PathLike):
             object.__setattr__(self, "data", str(data_path(given)))
         elif isinstance(given, str) and (reads_as_path(given) or not isinstance(given, OwnData)):

@@ -1,6 +1,7 @@
 """How does a net start with somebody's weights, as far as they fit?"""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ FEW = 3
 
 
 @verb
-def initialize(model: nn.Module, init: str) -> Initialization:
+def initialize(model: nn.Module, init: Path | str) -> Initialization:
     """Give a net the weights that somebody trained, as far as they fit, in place.
 
     A tensor is taken if the net has one of its name, shape and kind of numbers. A layer is taken whole: where one of
