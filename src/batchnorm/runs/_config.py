@@ -150,10 +150,10 @@ class TrainConfig:
 
         A name that an object has, or that was read from a file, is none because there is a file of that name here.
         """
-        given: object = self.init
-        if isinstance(given, os.PathLike):
-            object.__setattr__(self, "init", os.fspath(given))
-        given = self.data
+        init: object = self.init
+        if isinstance(init, os.PathLike):
+            object.__setattr__(self, "init", os.fspath(init))
+        given: object = self.data
         if isinstance(given, os.PathLike):
             object.__setattr__(self, "data", str(data_path(given)))
         elif isinstance(given, str) and (reads_as_path(given) or not isinstance(given, OwnData)):
