@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from batchnorm.errors import InputError
+from batchnorm.errors import InputError, InputTypeError
 from batchnorm.records import EpochRecord, RunHistory, TrainResult
 from batchnorm.report import training_chart
 
@@ -159,6 +159,12 @@ def test_the_same_histories_give_the_same_svg(tmp_path) -> None:
     for name in ("a.svg", "b.svg"):
         history(result=result()).plot(tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+@pytest.mark.parametrize("histories", [history(), ["runs/first"], "runs/first", None])
+def test_what_is_no_list_of_histories_is_refused(tmp_path, histories) -> None:
+    with pytest.raises(InputTypeError, match=r"^histories: expected a list of RunHistory, got .*read_history\.$"):
+        training_chart(histories, tmp_path / "c.png")
 
 
 @pytest.mark.parametrize(
