@@ -35,7 +35,7 @@ class TrainConfig:
     """
 
     model: str = AUTO_MODEL
-    """auto: by the images; or see `batchnorm info`; timm:NAME; package.module:function"""
+    """auto: by weights or images; or see `batchnorm info`; timm:NAME; package.module:function"""
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
     norm: str = "batchnorm"
