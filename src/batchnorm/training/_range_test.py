@@ -85,7 +85,7 @@ def take_found_lr(course: Course, options: LRRangeOptions) -> LRRangeTest:
                 ", or search by other options: ",
                 ForPython(
                     "batchnorm.training.find_lr(..., options=LRRangeOptions(steps=400))",
-                    otherwise="batchnorm lr-find --steps 400",
+                    otherwise=("batchnorm lr-find ", Setting("steps", 400)),
                 ),
                 ".",
             ),
