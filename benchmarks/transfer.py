@@ -52,9 +52,9 @@ def images_of(classes: torch.Tensor, name: SplitName, *, seed: int, most: int | 
     """Return the images of some classes, which are numbered anew, at most so many of each, drawn by the seed."""
     split = data.get("fashion-mnist-mini").load(name)
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))
-    places = torch.cat([order[split.labels[order] == label][:most] for label in classes])
-    labels = torch.arange(len(classes)).repeat_interleave(torch.tensor([len(places) // len(classes)] * len(classes)))
-    images = split.images[places]
+    places = [order[split.labels[order] == label][:most] for label in classes]
+    labels = torch.cat([torch.full((len(some),), number) for number, some in enumerate(places)])
+    images = split.read(torch.cat(places))
     return TensorDataset(255 - images if inverted else images, labels)
 
 

@@ -46,7 +46,10 @@ MISTAKES = {
     "no folder": (["own", "-o", "no/c.svg"], "--out: no/c.svg cannot be made: no is not a folder that"),
     "no run": (["nope", "-o", "c.svg"], "nope: expected the folder of a run, found none. Check the path."),
     "none at all": (["-o", "c.svg"], "expected the folder of a run, got none. Name one, or several."),
-    "no epoch": (["begun", "-o", "c.svg"], "finished its first epoch, got begun, without an epoch. Wait for it."),
+    "no epoch": (
+        ["begun", "-o", "c.svg"],
+        "plot: expected a training that has finished its first epoch, got begun, without an epoch. Wait for it.",
+    ),
     "damaged": (["own", "damaged", "-o", "c.svg"], "damaged/metrics.jsonl, line 1: "),
 }
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from batchnorm.errors import InputError
+from batchnorm.errors import InputError, InputTypeError
 from batchnorm.records import EpochRecord, RunHistory, TrainResult
 from batchnorm.report import training_chart
 
@@ -134,7 +134,7 @@ def test_the_loss_has_a_logarithmic_axis_where_it_falls_to_less_than_a_hundredth
     assert figures[0].axes[0].get_yscale() == scale
 
 
-@pytest.mark.parametrize("name", ["_hidden", "$x^$ {", "<b>&", "a\nb\x1b[2J", "x" * 300])
+@pytest.mark.parametrize("name", ["_hidden", "$x^$ {", "<b>&", "a\nb\x1b[2J", "x" * 300, "衣服"])
 def test_any_name_of_a_run_can_be_drawn(tmp_path, name: str) -> None:
     training_chart([history(name), history("other")], tmp_path / "c.svg")
     texts = [text.text for text in ET.parse(tmp_path / "c.svg").iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314 - ours
@@ -159,6 +159,12 @@ def test_the_same_histories_give_the_same_svg(tmp_path) -> None:
     for name in ("a.svg", "b.svg"):
         history(result=result()).plot(tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+@pytest.mark.parametrize("histories", [history(), ["runs/first"], "runs/first", None])
+def test_what_is_no_list_of_histories_is_refused(tmp_path, histories) -> None:
+    with pytest.raises(InputTypeError, match=r"^histories: expected a list of RunHistory, got .*read_history\.$"):
+        training_chart(histories, tmp_path / "c.png")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from batchnorm.data import Normalization
-from batchnorm.errors import InputError
+from batchnorm.errors import InputError, InputTypeError
 from batchnorm.models import build
-from batchnorm.runs import ModelCard, initialize, save_model
+from batchnorm.runs import ModelCard, TrainConfig, initialize, save_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -224,6 +224,19 @@ def test_a_net_that_fails_to_load_is_as_before(tmp_path) -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in mine.state_dict().items())
 
 
+def test_a_path_may_be_an_object(tmp_path) -> None:
+    mine, theirs = net(seed=2), net(seed=1)
+    initialize(mine, as_pickle(tmp_path, theirs.state_dict()))
+    assert same(mine, theirs)
+    assert TrainConfig(init=tmp_path / "net.pt").init == str(tmp_path / "net.pt")  # type: ignore[arg-type]  # as `data`
+
+
+@pytest.mark.parametrize(("init", "got"), [(None, "None"), (3, "int"), (["net.pt"], "list")])
+def test_what_is_no_path_is_refused(init, got: str) -> None:
+    with pytest.raises(InputTypeError, match=rf"^initialize: init: expected a path, got {got}$"):
+        initialize(net(), init)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_weights_that_are_not_finite_are_refused(tmp_path, value: float) -> None:
     tensors, mine = net(seed=1).state_dict(), net(seed=2)
@@ -232,6 +245,22 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value: float) -> None
     with pytest.raises(InputError, match=r"net\.pt: bn1\.running_var holds values that are not finite.*Take other"):
         initialize(mine, str(as_pickle(tmp_path, tensors)))
     assert same(mine, before)
+
+
+def test_numbers_that_are_too_large_for_the_net_are_refused(tmp_path) -> None:
+    tensors, mine = net(seed=1).double().state_dict(), net(seed=2)
+    tensors["conv1.weight"][0] = 1e300
+    before = copy.deepcopy(mine)
+    with pytest.raises(InputError, match=r"conv1\.weight holds values that are too large for the net's torch\.float32"):
+        initialize(mine, str(as_pickle(tmp_path, tensors)))
+    assert same(mine, before)
+
+
+def test_a_negative_variance_is_refused(tmp_path) -> None:
+    tensors, mine = net(seed=1).state_dict(), net(seed=2)
+    tensors["bn1.running_var"][2] = -1
+    with pytest.raises(InputError, match=r"bn1\.running_var holds values that are negative, and are variances"):
+        initialize(mine, str(as_pickle(tmp_path, tensors)))
 
 
 def test_where_nothing_fits_the_names_are_told(tmp_path) -> None:

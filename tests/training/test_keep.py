@@ -125,6 +125,16 @@ def test_a_recalibration_at_the_end_is_of_the_kept_weights(few, four, tmp_path) 
     assert_same_bits(trained.model.state_dict(), got)
 
 
+def test_a_longer_training_without_a_better_epoch_keeps_the_file_of_the_model_as_it_was_trained(
+    few, four, tmp_path
+) -> None:
+    fit(replace(four, epochs=3, recalibrate="average"), out=tmp_path, source=few)
+    former = tmp_path / "model.before-recalibration.safetensors"
+    trained = load_model(former)[0].state_dict()
+    assert resume(tmp_path, source=few, epochs=4).result.kept_epoch == BEST
+    assert_same_bits(load_model(former)[0].state_dict(), trained)
+
+
 def test_a_recalibration_leaves_the_frozen_norms_of_the_kept_model_alone(few, four, tmp_path) -> None:
     options = replace(four, freeze_norms="bn1", ema_decay=0.0)
     kept = of_each_epoch(options, few, tmp_path / "last")[BEST - 1]

@@ -1,7 +1,7 @@
 """`batchnorm plot`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,8 +34,11 @@ class Plot:
         if not self.runs:
             raise InputError(expected="the folder of a run", got="none", cure="Name one, or several.")
         check_picture("out", self.out, (".svg", ".png"), reads=self.runs)
+        histories = [*self._histories()]
         try:
-            training_chart([*self._histories()], self.out)
+            training_chart(histories, self.out)
+        except InputError as error:  # the command line has no argument of that name
+            raise InputError.of(replace(error.fault, argument="")) from error
         except ImportError as error:  # of matplotlib; the message says how it is installed
             raise RefusedError(str(error)) from error
         warn(f"curves of the training: {self.out}")

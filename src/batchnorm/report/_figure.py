@@ -1,5 +1,6 @@
 """How is a chart of matplotlib written, as SVG or PNG, whole or not at all, and alike for the same numbers?"""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,5 +51,7 @@ def written_figure(
     with mpl.rc_context({"svg.hashsalt": "batchnorm", "svg.fonttype": "none", "font.size": font_size}):
         figure = Figure(figsize=size, dpi=130, layout="constrained")
         yield figure
-        with atomic_write(path) as file:
+        with atomic_write(path) as file, warnings.catch_warnings():
+            # The name of a run may be in any script: a viewer of SVG has the letters, a PNG shows a box for each.
+            warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font", UserWarning)
             figure.savefig(file, format=kind, metadata=metadata)

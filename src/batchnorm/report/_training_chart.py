@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, InputTypeError, its_type
 from ..records import RunHistory
 from ._figure import written_figure
 from ._run_names import run_names
@@ -43,6 +43,7 @@ def training_chart(histories: Sequence[RunHistory], path: Path | str) -> None:
     Raises:
         ImportError: matplotlib is not installed.
         InputError: another suffix, or no training has a whole epoch.
+        InputTypeError: these are no histories.
         OSError: the file cannot be written.
 
     Example:
@@ -54,6 +55,14 @@ def training_chart(histories: Sequence[RunHistory], path: Path | str) -> None:
         >>> path.read_bytes()[1:4]
         b'PNG'
     """
+    given: object = histories
+    if not isinstance(given, Sequence) or not all(isinstance(history, RunHistory) for history in given):
+        raise InputTypeError(
+            argument="histories",
+            expected="a list of RunHistory",
+            got=its_type(given),
+            cure="Read runs with batchnorm.runs.read_history.",
+        )
     if not any(history.epochs for history in histories):
         raise InputError(
             argument="histories",

@@ -35,7 +35,7 @@ class TrainConfig:
     """
 
     model: str = AUTO_MODEL
-    """auto: by the images; or see `batchnorm info`; timm:NAME; package.module:function"""
+    """auto: by weights or images; or see `batchnorm info`; timm:NAME; package.module:function"""
     model_args: dict[str, ModelArgument] = field(default_factory=dict)
     """further arguments of the model, e.g. width 16"""
     norm: str = "batchnorm"
@@ -137,7 +137,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Check the type of every value, then its range, and name all that are wrong."""
-        self._take_path()
+        self._take_paths()
         hints = get_type_hints(TrainConfig)
         found = (misfit(name, hint, getattr(self, name), str(self.model)) for name, hint in hints.items())
         wrong = [fault for fault in found if fault]
@@ -145,11 +145,14 @@ class TrainConfig:
         if wrong:
             raise InputError.of(*wrong)
 
-    def _take_path(self) -> None:
+    def _take_paths(self) -> None:
         """Make a path of data absolute: a run is gone on with, and judged, in other folders than it was begun in.
 
         A name that an object has, or that was read from a file, is none because there is a file of that name here.
         """
+        init: object = self.init
+        if isinstance(init, os.PathLike):
+            object.__setattr__(self, "init", os.fspath(init))
         given: object = self.data
         if isinstance(given, os.PathLike):
             object.__setattr__(self, "data", str(data_path(given)))

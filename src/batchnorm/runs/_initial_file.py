@@ -53,7 +53,7 @@ def settled_init(init: str) -> str:
     return init if is_in_zoo(init) else str(as_path(init, "init").absolute())
 
 
-def read_initial(init: str) -> Initial:
+def read_initial(init: Path | str) -> Initial:
     """Read the weights that a net is to be started with; nothing in a file is ever run.
 
     Args:
@@ -62,11 +62,12 @@ def read_initial(init: str) -> Initial:
 
     Raises:
         InputError: there are none, the file is damaged or holds something else, or they cannot be fetched.
+        InputTypeError: it is neither a path nor a name.
     """
+    path, init = as_path(init, "init"), str(init)
     if is_in_zoo(init):
         name, tensors = pretrained(init)
         return Initial(init, name, tensors, model=init.partition(".")[0])
-    path = as_path(init, "init")
     if _there(path, Path.is_dir):
         path = RunFolder.open(path).model
     if not _there(path, Path.exists):

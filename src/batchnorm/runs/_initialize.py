@@ -1,12 +1,14 @@
 """How does a net start with somebody's weights, as far as they fit?"""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, Setting, Words
 from ..files import in_short, one_line
+from ..norms import is_norm
 from ..records import Initialization
 from ..transaction import all_or_nothing, all_steps, original, verb
 from ._initial_file import Initial, read_initial
@@ -17,7 +19,7 @@ FEW = 3
 
 
 @verb
-def initialize(model: nn.Module, init: str) -> Initialization:
+def initialize(model: nn.Module, init: Path | str) -> Initialization:
     """Give a net the weights that somebody trained, as far as they fit, in place.
 
     A tensor is taken if the net has one of its name, shape and kind of numbers. A layer is taken whole: where one of
@@ -38,7 +40,8 @@ def initialize(model: nn.Module, init: str) -> Initialization:
         What was taken, and what not, and why; it can be printed.
 
     Raises:
-        InputError: the weights cannot be read or fetched, none of them fits, or one that fits is not finite.
+        InputError: the weights cannot be read or fetched, none of them fits, or one that fits holds what is not finite,
+            or a negative variance.
 
     Example:
         >>> import tempfile
@@ -103,14 +106,25 @@ def _check(
     parameters = {name for name, _ in net.named_parameters(remove_duplicate=False)}
     if not any(name in parameters for name in fitting.tensors):
         raise _nothing_fits(initial, [*own], [*shapes], fitting)
-    for name, tensor in fitting.tensors.items():
-        if name in own and tensor.is_floating_point() and not torch.isfinite(tensor).all():
+    variances = {f"{name}.running_var".lstrip(".") for name, module in net.named_modules() if is_norm(module)}
+    for name in (name for name in own if name in fitting.tensors):
+        if why := _odd_values(fitting.tensors[name], own[name], is_variance=name in variances):
             raise InputError(
-                f"{initial.found}: {name} holds values that are not finite: the file is damaged, or its training "
-                "diverged",
+                f"{initial.found}: {name} holds values that are {why}: the file is damaged, or its training diverged",
                 argument="init",
                 cure="Take other weights.",
             )
+
+
+def _odd_values(given: Tensor, own: Tensor, *, is_variance: bool) -> str | None:
+    """Say what is wrong with the values of a tensor, as numbers of the net's type; None if nothing is."""
+    if not given.is_floating_point():
+        return None
+    if not torch.isfinite(given).all():
+        return "not finite"
+    if not torch.isfinite(given.to(own.dtype)).all():
+        return f"too large for the net's {own.dtype}"
+    return "negative, and are variances" if is_variance and (given < 0).any() else None
 
 
 def _nothing_fits(initial: Initial, own: Sequence[str], given: Sequence[str], fitting: Fitting) -> InputError:

@@ -44,7 +44,7 @@ def recalibrate_trained(course: Course) -> Recalibrated | None:
         channels_last=config.channels_last,
         share=job.share,
     )
-    trained = model_bytes(job.best, job.card) if folder and job.standing else b""
+    trained = _as_trained(course)
     try:
         with stopped_together(job):
             record = recalibrate(job.best, images, method=config.recalibrate, watcher=_Stoppable(course))
@@ -80,6 +80,20 @@ def recalibrate_trained(course: Course) -> Recalibrated | None:
         save_checkpoint(folder.checkpoint, checkpoint)
     course.watcher.recalibrated(said)
     return None
+
+
+def _as_trained(course: Course) -> bytes:
+    """Return the file of the net to ship as it has been trained, for the place of a shorter training's.
+
+    Where no epoch has become better, the weights are those of the shorter one, recalibrated there: its file stays.
+    """
+    job, folder = course.job, course.folder
+    if not (folder and job.standing):
+        return b""
+    same = job.kept is not None and job.standing.kept_epoch == shipped_epoch(job).epoch
+    return (
+        folder.former_model.read_bytes() if same and folder.former_model.is_file() else model_bytes(job.best, job.card)
+    )
 
 
 class _Stoppable(RecalibrationWatcher):

@@ -8,7 +8,7 @@ from itertools import count
 from torch import Tensor
 from torch.optim.lr_scheduler import ConstantLR
 
-from ..errors import InputError, Sentence, Setting
+from ..errors import ForPython, InputError, Sentence, Setting
 from ..records import LRRangeTest
 from ..runs import TrainingInterrupted
 from ..transaction import rng_state, same_rng, transaction
@@ -79,7 +79,16 @@ def take_found_lr(course: Course, options: LRRangeOptions) -> LRRangeTest:
         raise InputError(
             record.summary(),
             argument="lr",
-            cure=("Give one, such as ", Setting("lr", 0.1 if job.config.optimizer == "sgd" else 0.001), "."),
+            cure=(
+                "Give one, such as ",
+                Setting("lr", 0.1 if job.config.optimizer == "sgd" else 0.001),
+                ", or search by other options: ",
+                ForPython(
+                    "batchnorm.training.find_lr(..., options=LRRangeOptions(steps=400))",
+                    otherwise=("batchnorm lr-find ", Setting("steps", 400)),
+                ),
+                ".",
+            ),
         )
     job.config = replace(job.config, lr=record.suggestion)
     job.optimizer = make_optimizer(job.model, job.config)

@@ -8,13 +8,15 @@ from ..runs import AUTO_MODEL, Initial, TrainConfig
 
 SMALL = 32
 """Pixels of the longer side of images that ConvBNNet is for: it flattens what its convolutions see of them."""
+OPTIONS = ("norm", "activation", "norm_place")
+"""Arguments of nets that are options of a training."""
 
 
 def settled_model(config: TrainConfig, source: Source, initial: Initial | None) -> TrainConfig:
     """Return the config with a net in the place of "auto".
 
-    That is the net of the weights to start with, as it was built for them; else ConvBNNet, or resnet20 for images that
-    are larger than 32x32.
+    That is the net of the weights to start with, as it was built for them, but for options that the config has other
+    than by default; else ConvBNNet, or resnet20 for images that are larger than 32x32.
 
     Example:
         >>> from batchnorm.data import get
@@ -30,7 +32,14 @@ def settled_model(config: TrainConfig, source: Source, initial: Initial | None) 
 
 
 def _as_built(config: TrainConfig, model: str, arguments: dict[str, Any]) -> TrainConfig:
-    """Return the config of a net that is built with these arguments; other norm layers take the same weights."""
-    options = {name: arguments[name] for name in ("activation", "norm_place") if name in arguments}
-    own = {name: value for name, value in arguments.items() if name not in ("norm", "activation", "norm_place")}
+    """Return the config of a net that is built with these arguments, as far as the config leaves them open."""
+    default = TrainConfig()
+    options = {
+        name: arguments[name]
+        for name in OPTIONS
+        if name in arguments and getattr(config, name) == getattr(default, name)
+    }
+    if options.get("norm") != "none":  # the library's norm and torch's take each other's weights
+        options.pop("norm", None)
+    own = {name: value for name, value in arguments.items() if name not in OPTIONS}
     return replace(config, model=model, model_args={**own, **config.model_args}, **options)
