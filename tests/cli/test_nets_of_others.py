@@ -41,7 +41,7 @@ MISTAKES = {
     "weights": (
         ["--model-args", "pretrained", "True"],
         "--model-args: pretrained would load weights",
-        "--model package",
+        "--init timm:test_efficientnet",
     ),
     "argument": (
         ["--model-args", "wdith", "3"],

@@ -81,12 +81,12 @@ def test_what_is_no_path_of_a_file_is_refused(verb) -> None:
 
 
 def test_an_unknown_name_of_a_source_is_refused_by_the_argument_that_was_given() -> None:
-    with pytest.raises(InputError, match=r"^source: expected .*fashion-mnist or package.module:source, got 'cifar10'"):
-        fit(source="cifar10")
+    with pytest.raises(InputError, match=r"^source: expected .*fashion-mnist, .*package.module:source, got 'cifar100'"):
+        fit(source="cifar100")
 
 
 def test_a_source_that_is_none_is_refused_where_a_run_is_resumed(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(write_config(TrainConfig()))
+    (tmp_path / "config.toml").write_text(write_config(TrainConfig(model="ConvBNNet")))
     with pytest.raises(InputTypeError, match=r"^source: expected a data set with info, locate and load"):
         resume(tmp_path, source=[1])
 

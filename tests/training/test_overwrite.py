@@ -71,7 +71,7 @@ def test_a_training_that_is_stopped_and_can_go_on_stands_in_its_place(few, quick
 
 def test_what_cannot_be_trained_leaves_the_old_run_alone(few, quick, old) -> None:
     before = files(old)
-    with pytest.raises(InputError, match=r"model: expected ConvBNNet, .* got 'nothing'"):
+    with pytest.raises(InputError, match=r"model: expected auto, ConvBNNet, .* got 'nothing'"):
         fit(replace(quick, model="nothing"), out=old, overwrite=True, source=few)
     assert files(old) == before
 

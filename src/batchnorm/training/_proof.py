@@ -138,6 +138,8 @@ def _prove_freezes(net: nn.Module, config: TrainConfig, images: torch.Tensor, wa
     if config.freeze_norms is not None:
         asked["freeze_norms"] = names_to_freeze(net, config.freeze_norms)
     for option, names in asked.items():
+        if not names:
+            continue
         with precision_of(config, images.device), trial_of(net, unfrozen) as trial:
             freeze_trial(trial, names, option)
             try:
