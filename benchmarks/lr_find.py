@@ -14,21 +14,17 @@ take about half an hour of one thread. They are kept as they come, so that the s
 """
 
 import argparse
-import platform
 import shlex
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import measured
-import torch
-from accuracy import processor
+from trained import completed, conditions
 
-from batchnorm import __version__
 from batchnorm.runs import TrainConfig
-from batchnorm.training import DivergenceError, find_lr, fit
+from batchnorm.training import find_lr
 
 EPOCHS = 3
 SGD_GRID = tuple(10 ** (power / 2) for power in range(-6, 2))
@@ -56,23 +52,7 @@ def config(setting: str, seed: int) -> TrainConfig:
 def trained(setting: str, seed: int, lr: float, by: str) -> measured.Row:
     """Return what one training came to; no accuracy where it diverged."""
     row: measured.Row = {"setting": setting, "seed": seed, "by": by, "lr": lr}
-    start = time.perf_counter()
-    try:
-        result = fit(replace(config(setting, seed), lr=lr)).result
-    except DivergenceError as error:
-        return {**row, "accuracy": None, "loss": None, "seconds": time.perf_counter() - start, "why": str(error)}
-    return {**row, "accuracy": result.test_accuracy, "loss": result.test_loss, "seconds": result.seconds}
-
-
-def conditions() -> dict[str, str]:
-    """Return what all rows must share."""
-    return {
-        "batchnorm": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": processor(),
-        "threads": "1",
-    }
+    return completed(row, replace(config(setting, seed), lr=lr))
 
 
 def missing(rows: list[measured.Row], seeds: int, settings: list[str]) -> Iterator[measured.Row]:

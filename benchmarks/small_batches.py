@@ -15,19 +15,14 @@ the script may be stopped and started again; `small_batches_page.py` makes the p
 """
 
 import argparse
-import platform
 import shlex
 import sys
-import time
 from pathlib import Path
 
 import measured
-import torch
-from accuracy import processor
+from trained import completed, conditions
 
-from batchnorm import __version__
 from batchnorm.runs import TrainConfig
-from batchnorm.training import DivergenceError, fit
 
 BATCHES = (2, 8, 64)
 KINDS = ("plain", "ghost", "renorm", "population", "frozen late")
@@ -60,24 +55,7 @@ def config(kind: str, batch: int, seed: int) -> TrainConfig:
 
 def trained(kind: str, batch: int, seed: int) -> measured.Row:
     """Return what one training came to; no accuracy where it diverged."""
-    start = time.perf_counter()
-    row: measured.Row = {"batch": batch, "kind": kind, "seed": seed}
-    try:
-        result = fit(config(kind, batch, seed)).result
-    except DivergenceError as error:
-        return {**row, "accuracy": None, "loss": None, "seconds": time.perf_counter() - start, "why": str(error)}
-    return {**row, "accuracy": result.test_accuracy, "loss": result.test_loss, "seconds": result.seconds}
-
-
-def conditions() -> dict[str, str]:
-    """Return what all rows must share."""
-    return {
-        "batchnorm": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": processor(),
-        "threads": "1",
-    }
+    return completed({"batch": batch, "kind": kind, "seed": seed}, config(kind, batch, seed))
 
 
 def main() -> None:

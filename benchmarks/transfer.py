@@ -16,7 +16,6 @@ and the picture of them.
 """
 
 import argparse
-import platform
 import shlex
 import sys
 import tempfile
@@ -24,10 +23,10 @@ from pathlib import Path
 
 import measured
 import torch
-from accuracy import processor
 from torch.utils.data import TensorDataset
+from trained import completed, conditions
 
-from batchnorm import __version__, data
+from batchnorm import data
 from batchnorm.data import Source, SplitName
 from batchnorm.runs import TrainConfig
 from batchnorm.training import fit
@@ -97,25 +96,7 @@ def trained(way: str, condition: str, seed: int, init: Path) -> measured.Row:
     """Return what one training on the new classes came to."""
     batch, inverted = CONDITIONS[condition]
     source = source_of(drawn(seed)[:NEW], "three", seed=seed, most=IMAGES, inverted=inverted)
-    result = fit(config(way, batch, seed, init), source=source).result
-    return {
-        "condition": condition,
-        "way": way,
-        "seed": seed,
-        "accuracy": result.test_accuracy,
-        "loss": result.test_loss,
-    }
-
-
-def conditions() -> dict[str, str]:
-    """Return what all rows must share."""
-    return {
-        "batchnorm": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": processor(),
-        "threads": "1",
-    }
+    return completed({"condition": condition, "way": way, "seed": seed}, config(way, batch, seed, init), source)
 
 
 def main() -> None:
