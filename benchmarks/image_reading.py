@@ -11,7 +11,8 @@ fresh process, with random resized crops of 224 pixels and flips, in batches of 
 - torchvision, bytes: the same with `PILToTensor` in the place of the last two, so that its workers send a quarter of
   the bytes; nobody normalizes them.
 
-All files are in the system's memory, as they have just been written. Then the peak memory of a folder whose decoded
+All files are in the system's memory, as they have just been written. The allocator is tuned before the first step, as
+a training has it by default. Then the peak memory of a folder whose decoded
 images take ten times what may be kept is compared with that of a tenth of the folder, under a tenth of the bound. With
 the default options it takes some three quarters of an hour and 4 GB of disk, and writes a page.
 """

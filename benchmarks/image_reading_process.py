@@ -18,6 +18,7 @@ import peers
 import torch
 from torch.utils.data import DataLoader
 
+from batchnorm.allocator import tune_allocator
 from batchnorm.data import Augmentation, Batches, Normalization, Split
 from batchnorm.data.store import cached_images, stored
 
@@ -90,6 +91,7 @@ def main() -> None:
             reader = Ours(given.folder, given.workers, given.bound)
         else:
             reader = Torchvision(given.folder, given.workers, floats=given.way == "torchvision")
+        tune_allocator()  # as a training does before its first step, for all ways alike
         images, ends = 0, [begin]
         for number in range(given.epochs):
             images = sum(len(labels) for _, labels in reader.epoch(number))

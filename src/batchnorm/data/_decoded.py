@@ -67,6 +67,7 @@ def scaled_down(image: "Image.Image", cover: tuple[int, int]) -> npt.NDArray[np.
     if scale >= 1:
         return pixels
     size = [max(most, round(side * scale)) for most, side in zip(cover, pixels.shape, strict=False)]
-    # Channels stay last in memory, for which torch has a path for bytes that is several times as fast as Pillow's.
-    scaled = F.interpolate(torch.from_numpy(pixels).permute(2, 0, 1)[None], size, mode="bilinear", antialias=True)
+    # Channels stay last in memory, for which torch has a path for bytes that is several times as fast as Pillow's. It
+    # takes it only if the strides say so for a batch, too, as they do not where the batch's dimension comes last.
+    scaled = F.interpolate(torch.from_numpy(pixels)[None].permute(0, 3, 1, 2), size, mode="bilinear", antialias=True)
     return np.ascontiguousarray(scaled[0].permute(1, 2, 0).numpy())
