@@ -173,15 +173,8 @@ def resume(
         config = config_for_all(ranks, lambda: RunFolder.open(run).read_config())
         refuse_without_rate(config)
         folder = RunFolder.open(run) if ranks.first else None
-        norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
         given: dict[str, Any] = {"tune_allocator": tune_allocator, "log": log, "epochs": epochs}
-        given |= {"cache_size": cache_size, "workers": workers}
-        config = replace(
-            config,
-            model=name_in_run(config, model),
-            norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
-            **{name: value for name, value in given.items() if value is not None},
-        )
+        config = _as_given(config, model, **given, cache_size=cache_size, workers=workers)
         with (
             file_for_all(ranks, lambda: RunFolder.open(run).config, beside=(SPLIT,)) as beside,
             one_per_machine_first(ranks),
@@ -219,6 +212,17 @@ def resume(
                         keep_longer(folder, epochs, None if longer is checkpoint else longer)
             result = run_course(Course(job, folder, stop, told))
             return Trained(job.best, job.card, result, tuple(job.history))
+
+
+def _as_given(config: TrainConfig, model: nn.Module | str | None, **given: Any) -> TrainConfig:
+    """Return the config of a run with what its caller gives today: names of own code, and options but for `None`."""
+    norm = config.norm if isinstance(model, nn.Module) else norm_in_file(config.norm)
+    return replace(
+        config,
+        model=name_in_run(config, model),
+        norm=norm if isinstance(norm, str) else norm.name,  # as the caller names it, whatever the file says
+        **{name: value for name, value in given.items() if value is not None},
+    )
 
 
 def _go_on(job: Job, folder: RunFolder | None, checkpoint: Checkpoint, begun: Checkpoint, watcher: Watcher) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from .. import data
-from ..data import Batches, FolderSource, Normalization, Share, Source, as_image_size
+from ..data import Batches, FolderSource, Normalization, Share, Source, Split, as_image_size
 from ..errors import InputError
 from ..models import OwnNorm, build, names_own_norm
 from ..ranks import Ranks, one_per_machine_first
@@ -122,28 +122,8 @@ def _job(
     """Read the images, and put all together that trains a net which can be trained."""
     if config.channels_last:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types only 4-D tensors
-    with one_per_machine_first(ranks):
-        images = source.load("train")
-    train, val = data.split_off_validation(images, config.val_fraction, config.seed)
+    train, val = _images(config, source, ranks)
     normalization = Normalization.of(train.images)
-    card = ModelCard(
-        model=config.model,
-        arguments=arguments,
-        classes=source.info.classes,
-        in_channels=source.info.in_channels,
-        image_size=as_image_size(*source.info.image_shape[1:]),
-        normalization=normalization,
-        data=source.info.name,
-        moments=config.moments,
-        fit="crop" if isinstance(source, FolderSource) else "pad",
-    )
-    if len(train) < 2:
-        raise InputError(
-            argument="val_fraction",
-            expected="at least 2 training images to be left",
-            got=str(len(train)),
-            cure="Hold fewer out.",
-        )
     batches = Batches(
         train,
         config.batch_size * config.accumulate,
@@ -160,7 +140,7 @@ def _job(
         config=config,
         device=device,
         source=source,
-        card=card,
+        card=_card(config, arguments, source, normalization),
         train=batches,
         val=evaluation_batches(val, normalization, config) if len(val) else None,
         model=net,
@@ -175,6 +155,36 @@ def _job(
         parts_images=population_of(batches, config, share) if config.norm_mode == "recalibrate" else None,
         average_images=population_of(batches, config, share) if config.ema_buffers == "recalibrate" else None,
         kept=place_to_keep(net, config, len(val)),
+    )
+
+
+def _images(config: TrainConfig, source: Source, ranks: Ranks) -> tuple[Split, Split]:
+    """Return the images to train on, and those that are held out."""
+    with one_per_machine_first(ranks):
+        images = source.load("train")
+    train, val = data.split_off_validation(images, config.val_fraction, config.seed)
+    if len(train) < 2:
+        raise InputError(
+            argument="val_fraction",
+            expected="at least 2 training images to be left",
+            got=str(len(train)),
+            cure="Hold fewer out.",
+        )
+    return train, val
+
+
+def _card(config: TrainConfig, arguments: dict[str, Any], source: Source, normalization: Normalization) -> ModelCard:
+    """Say what the net is, and which images it takes."""
+    return ModelCard(
+        model=config.model,
+        arguments=arguments,
+        classes=source.info.classes,
+        in_channels=source.info.in_channels,
+        image_size=as_image_size(*source.info.image_shape[1:]),
+        normalization=normalization,
+        data=source.info.name,
+        moments=config.moments,
+        fit="crop" if isinstance(source, FolderSource) else "pad",
     )
 
 
