@@ -29,6 +29,10 @@ READERS = "\n".join(
 )
 
 
+FILE = re.compile(r"^<!-- file: (\w+\.py) -->\n```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+"""A block that a page takes for a file, which other blocks may import."""
+
+
 def blocks(text: str) -> str:
     """Return the Python blocks of a document as one file."""
     code = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
@@ -44,7 +48,10 @@ def blocks(text: str) -> str:
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("blocks")
     for document in DOCUMENTS:
-        (folder / f"{document.stem.lower()}_md.py").write_text(blocks(document.read_text(encoding="utf-8")))
+        text = document.read_text(encoding="utf-8")
+        (folder / f"{document.stem.lower()}_md.py").write_text(blocks(text))
+        for name, code in FILE.findall(text):
+            (folder / name).write_text(code)
     (folder / "own.py").write_text(READERS)
     (folder / "mistakes.py").write_text("\n".join(["import batchnorm", "import torch", *MISTAKES, ""]))
     return folder

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ class Split:
         tensor([0, 1])
     """
 
-    images: Tensor | Images
+    images: Any  # most are tensors, of which type checkers should let whatever tensors can be asked
     labels: Tensor
 
     def __post_init__(self) -> None:
