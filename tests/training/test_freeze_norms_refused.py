@@ -13,6 +13,7 @@ from batchnorm.runs import RunFolder, TrainConfig
 from batchnorm.training import fit, resume
 
 from .runs import moves
+from .strict_nets import TrainedWhole
 
 
 @pytest.fixture
@@ -82,17 +83,7 @@ def test_statistics_that_two_norms_share_are_frozen_together_or_not_at_all(few, 
 
 
 def test_a_net_that_cannot_train_with_frozen_norms_says_so_and_is_as_before(few, plain) -> None:
-    class Strict(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = own_net()
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            if self.training and not self.net.bn1.training:
-                raise RuntimeError("train me whole")
-            return self.net(x)
-
-    net = Strict()
+    net = TrainedWhole(own_net())
     said = (
         r"^freeze_norms: the net cannot train with these norms frozen: its forward raised RuntimeError: train me whole$"
     )

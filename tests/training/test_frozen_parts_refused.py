@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import pytest
-import torch
-from torch import nn
 
 from batchnorm.errors import InputError
 from batchnorm.runs import TrainConfig
 from batchnorm.training import fit
 
+from .strict_nets import TrainedWhole
 from .test_frozen_parts import own_net
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -50,17 +49,7 @@ def test_a_mode_of_norms_needs_something_frozen() -> None:
 
 
 def test_a_net_that_cannot_train_with_frozen_norms_says_which_option_does_it(few, plain) -> None:
-    class Strict(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = own_net()
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            if self.training and not self.net.bn1.training:
-                raise RuntimeError("train me whole")
-            return self.net(x)
-
-    net = Strict()
+    net = TrainedWhole(own_net())
     with pytest.raises(InputError, match=r"^freeze: the net cannot train with these norms frozen: its forward raised"):
         fit(replace(plain, freeze="net.bn1"), model=net, source=few)
     assert all(parameter.requires_grad for parameter in net.parameters())

@@ -9,14 +9,13 @@ from typing import Annotated
 from tyro.conf import Fixed, OmitArgPrefixes, Suppress, arg
 
 from ..progress import watch_rates
-from ..records import LRRangeTest, to_dict
+from ..records import to_dict
 from ..runs import ModelArgument, TrainConfig, read_config
 from ..training import LRRangeOptions, find_lr
 from ._json import to_line
 from ._options import Options
-from ._picture import check_picture
+from ._picture import check_picture, draw
 from ._printing import show
-from ._streams import warn
 from ._together import is_first
 from ._wording import told
 
@@ -68,7 +67,7 @@ class LrFind:
         with watch_rates(quiet=self.quiet, words=told) as watcher:
             record = find_lr(self._config(), options=options, watcher=watcher)
         if self.plot and is_first():
-            _draw(record, self.plot)
+            draw(record, self.plot, "loss over the learning rate")
         if self.json:
             print(to_line(to_dict(record)))
         else:
@@ -78,12 +77,3 @@ class LrFind:
     def _config(self) -> TrainConfig:
         config = self.training.config()
         return replace(config, model_args={**self.file_args, **config.model_args})
-
-
-def _draw(record: LRRangeTest, path: Path) -> None:
-    try:
-        record.plot(path)
-    except ImportError as error:
-        warn(f"note: no picture of the losses: {error}")
-    else:
-        warn(f"loss over the learning rate: {path}")

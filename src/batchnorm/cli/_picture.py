@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import InputError
+from ..records import LRRangeTest, Recalibration
 from ..runs import check_output
+from ._streams import warn
 
 
 def check_picture(
@@ -35,3 +37,13 @@ def check_picture(
             cure="Choose another.",
         )
     check_output(path, reads=reads, option=argument)
+
+
+def draw(record: LRRangeTest | Recalibration, path: Path, shown: str) -> None:
+    """Write the picture of a record and say where it is, or why there is none: the work itself is done."""
+    try:
+        record.plot(path)
+    except ImportError as error:
+        warn(f"note: no picture of the {shown}: {error}")
+    else:
+        warn(f"{shown}: {path}")

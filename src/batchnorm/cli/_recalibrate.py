@@ -9,14 +9,13 @@ from tyro.conf import Fixed, OmitArgPrefixes, Positional, Suppress, arg
 from ..errors import InputError, Setting
 from ..progress import RunRecalibrationWatcher, watch_rounds
 from ..ranks import processes
-from ..records import Recalibration, RunRecalibration, to_dict
+from ..records import RunRecalibration, to_dict
 from ..runs import RECALIBRATION_BATCH, is_state_dict, recalibrate_checkpoint, recalibrate_run, trusting_norm
 from ..statistics import RecalibrationOptions
 from ._input_shapes import input_shapes
 from ._json import to_line
-from ._picture import check_picture
+from ._picture import check_picture, draw
 from ._printing import show
-from ._streams import warn
 from ._together import is_first
 from ._wording import told
 
@@ -90,7 +89,7 @@ class Recalibrate:
                 checkpoint = ranks.from_first(lambda: b"yes" if is_state_dict(self.run_) else b"")
             said = self._of_checkpoint(watcher) if checkpoint else self._of_run(watcher)
         if self.plot and is_first():
-            _draw(said.recalibration, self.plot)
+            draw(said.recalibration, self.plot, "drift of each layer")
         if self.json:
             print(to_line(to_dict(said)))
         else:
@@ -138,12 +137,3 @@ class Recalibrate:
             threads=self.threads,
             watcher=watcher,
         )
-
-
-def _draw(record: Recalibration, path: Path) -> None:
-    try:
-        record.plot(path)
-    except ImportError as error:
-        warn(f"note: no picture of the drift: {error}")
-    else:
-        warn(f"drift of each layer: {path}")

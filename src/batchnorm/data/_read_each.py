@@ -1,6 +1,5 @@
 """How do images become batches that something reads one by one, whenever they are needed?"""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ._crops import Crops
-from ._images import counts_by_reading, pieces_of
+from ._images import Images
 from ._view import view
 
 Pixels = npt.NDArray[np.uint8]
@@ -31,8 +30,8 @@ class Ahead(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class ReadEach:
-    """Images of one size, each of which is read when it is needed: an `Images`.
+class ReadEach(Images):
+    """Images of one size, each of which is read when it is needed.
 
     Args:
         pixels: reads the image at a place, uint8 of shape (H, W, C).
@@ -70,17 +69,6 @@ class ReadEach:
     def subset(self, index: Tensor) -> "ReadEach":
         """The images at the places `index`, int64 or bool, in that order; no pixels are copied."""
         return replace(self, rows=self.rows[index])
-
-    def counts(self) -> Tensor:
-        """How often each value occurs in each channel, int64 of shape (C, 256)."""
-        return counts_by_reading(self)
-
-    def fingerprint(self) -> bytes:
-        """Return the SHA-256 of the pixels, as of images in memory."""
-        found = hashlib.sha256()
-        for piece in pieces_of(self):
-            found.update(piece.numpy().data)
-        return found.digest()
 
     def _batch(self, asked: tuple[Tensor, Crops | None]) -> Tensor:
         index, crops = asked
