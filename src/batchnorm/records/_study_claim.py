@@ -111,8 +111,9 @@ class StudyFigure:
     kind: str
     value: str
     x: str | None = None
-    group: str | None = None
     y: str | None = None
+    group: str | None = None
+    arms: tuple[str, ...] | None = None
     title: str = ""
     x_title: str = ""
     y_title: str = ""
