@@ -53,9 +53,7 @@ class WorkerPool(Executor):
         self._workers: set[_Worker] = set()
         self._lock, self._stopped = threading.Lock(), False
 
-    def submit(
-        self, fn: Callable[Given, Result], /, *args: Given.args, **kwargs: Given.kwargs
-    ) -> Future[Result]:
+    def submit(self, fn: Callable[Given, Result], /, *args: Given.args, **kwargs: Given.kwargs) -> Future[Result]:
         """Have one of the processes call `fn`, which is sent by its name."""
         return self._callers.submit(self._call, fn, args, kwargs)
 
