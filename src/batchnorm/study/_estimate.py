@@ -72,4 +72,6 @@ def of_groups(groups: Sequence[tuple[int, Sequence[float]]]) -> Estimate:
     squares = [variance(values) / len(values) for _, values in groups]
     total = sum(squares)
     parts = sum(one**2 / (len(values) - 1) for one, (_, values) in zip(squares, groups, strict=True))
-    return Estimate(sum(sign * fmean(values) for sign, values in groups), math.sqrt(total), total**2 / parts if parts else 1)
+    return Estimate(
+        sum(sign * fmean(values) for sign, values in groups), math.sqrt(total), total**2 / parts if parts else 1
+    )
