@@ -86,7 +86,7 @@ def _derived(derive: Derive, by_arm: Mapping[str, Numbers | None]) -> dict[str, 
     try:
         return {arm: {name: _finite(value) for name, value in more.items()} for arm, more in derive(there).items()}
     except Exception as error:  # the code of a claim's author, which may raise anything
-        return f"nothing was derived ({type(error).__name__}: {in_short(error)})"
+        return f"nothing was derived ({in_short(error)})"
 
 
 def _as_floats(numbers: Numbers) -> dict[str, float]:
