@@ -54,6 +54,7 @@ from ._run_recalibration import RunRecalibration as RunRecalibration
 from ._spread import quartiles_text as quartiles_text
 from ._spread import why_rough as why_rough
 from ._study import Study as Study
+from ._study_claim import BySeed as BySeed
 from ._study_claim import StudyAdvice as StudyAdvice
 from ._study_claim import StudyArm as StudyArm
 from ._study_claim import StudyClaim as StudyClaim
@@ -63,6 +64,7 @@ from ._study_claim import StudyFound as StudyFound
 from ._study_plan import PlannedClaim as PlannedClaim
 from ._study_plan import PlannedComparison as PlannedComparison
 from ._study_plan import StudyPlan as StudyPlan
+from ._study_claim import Verdict as Verdict
 from ._study_run import StudyRun as StudyRun
 from ._study_run import StudyRuns as StudyRuns
 from ._study_words import effect_text as effect_text

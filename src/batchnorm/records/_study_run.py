@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from ..tables import Table
 from ._numbers import Signed
-from ._plain import Plain, plain
+from ._plain import Plain, plain_values
 from ._shown import Shown
 from ._study_run_cells import runs_table
 
@@ -52,8 +52,7 @@ class StudyRun(Shown):
 
     def __post_init__(self) -> None:
         for field in ("options", "series"):
-            kept = {name: plain(value, f"{field}[{name!r}]") for name, value in getattr(self, field).items()}
-            object.__setattr__(self, field, kept)
+            object.__setattr__(self, field, plain_values(getattr(self, field), field))
         object.__setattr__(self, "values", {name: _finite(value) for name, value in self.values.items()})
 
     def tables(self) -> dict[str, Table]:

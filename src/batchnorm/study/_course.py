@@ -1,10 +1,10 @@
-"""Which runs does a claim need, and which of them can be done now? It follows from what is done, and is never stored."""
+"""Which runs does a claim need, and which of them can be done now? It follows from what is done; nobody stores it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
-from ..records import StudyFound, StudyRun
+from ..records import StudyRun
 from ._arm import OWN, Arm, Value
 from ._claim import Claim
 from ._own_claim import ClaimSource
@@ -88,23 +88,15 @@ class Course:
             scores.setdefault(value, []).append(float("-inf") if score is None else score)
         return max(sorted(scores), key=lambda value: fmean(scores[value]))
 
-    def findings(self, done: Done) -> tuple[StudyFound, ...]:
-        """Return what the searches have found."""
-        if self.claim.search is None:
-            return ()
-        grid, option = self._search.grid, self._search.option
-        values = ((arm, self.found(arm, done)) for arm in self.arms if self._searches(arm))
-        return tuple(
-            StudyFound(arm.name, option, value, value in (min(grid), max(grid)))
-            for arm, value in values
-            if value is not None
-        )
-
     def records(self, done: Done) -> tuple[StudyRun, ...]:
         """Return all that is done as it is told: a record for each arm and seed, and before them the searching ones."""
         searching = _each_once(task for arm in self.arms for _, task in self._searching(arm))
         told = [done[task.key] for task in searching if task.key in done]
         return (*told, *(replace(done[task.key], arm=arm.name) for arm, task in self.rows(done) if task.key in done))
+
+    def takes_rates(self) -> bool:
+        """Whether what was found before stands in the place of a search."""
+        return any(self._known(arm) is not None for arm in self.arms)
 
     @property
     def _search(self) -> Search:

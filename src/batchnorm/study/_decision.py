@@ -26,8 +26,8 @@ def decided(interval: tuple[float, float], region: Region) -> Verdict:
 def p_value(estimate: Estimate, region: Region) -> float:
     """Return the smallest p at which the effect is placed: in the region, or on one side of it.
 
-    Twice the one-sided p of whichever the mean speaks for, with the effect right at the border: it is below 0.05 exactly
-    where the interval of 95 % decides.
+    Twice the one-sided p of whichever the mean speaks for, with the effect right at the border: it is below 0.05
+    exactly where the interval of 95 % decides.
 
     Example:
         >>> round(p_value(Estimate(mean=3.0, error=1.0, df=5), (1.0, math.inf)), 3)

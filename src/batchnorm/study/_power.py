@@ -10,8 +10,8 @@ POWER = 0.8
 def detectable(estimate: Estimate) -> float:
     """Return how far beyond a border an effect must lie to be found in 80 % of studies of the same size and spread.
 
-    That is where Student's t, not central by `effect / error`, exceeds the quantile of the interval in 80 %. The spread is
-    the one that was measured, which of few seeds is itself only roughly known.
+    That is where Student's t, not central by `effect / error`, exceeds the quantile of the interval in 80 %. The spread
+    is the one that was measured, which few seeds tell only roughly.
 
     Example:
         >>> round(detectable(Estimate(mean=0.0, error=1.0, df=5)), 2)

@@ -22,7 +22,7 @@ class Rates:
     """What was found for arms of claims.
 
     Args:
-        found: by the claim's id, rows of its `version`, an arm's `options`, and the `value` for what is `"own"` in them.
+        found: by the claim's id, rows of its `version`, an arm's `options`, and the `value` of what is `"own"` there.
 
     Example:
         >>> Rates().known(None, {"lr": "own"}) is None

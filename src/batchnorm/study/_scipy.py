@@ -12,7 +12,7 @@ def special_functions() -> ModuleType:
         RefusedError: it cannot be imported.
 
     Example:
-        >>> round(special_functions().stdtrit(5, 0.975), 2)
+        >>> print(f"{special_functions().stdtrit(5, 0.975):.2f}")
         2.57
     """
     try:
@@ -20,4 +20,5 @@ def special_functions() -> ModuleType:
     except ImportError as error:
         cure = "Install it: pip install 'batchnorm[study]'"
         raise RefusedError(f"a study needs scipy, which cannot be imported ({error})", cure=cure) from error
-    return special
+    found: ModuleType = special
+    return found

@@ -1,41 +1,43 @@
-"""What did each arm measure with each seed, the derived arms included, and where nothing, why?"""
+"""What did each arm measure with each seed, and what follows for derived arms? Where nothing, why?"""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..files import in_short
-from ..records import StudyRun
-from ._claim import Claim
+from ..records import BySeed, StudyRun
+from ._claim import ByArm, Claim
 
 CENSORED = " censored"
-"""Behind a value's name: that of one which is 1 where the value is only a lower bound, as of steps that never arrived."""
+"""Behind a value's name: that of one which is 1 where the value is a lower bound, as of steps that never arrived."""
 
 Numbers = Mapping[str, float | None]
 Place = tuple[str, int]
 """An arm and a seed."""
 
+Derive = Callable[[ByArm], ByArm]
 
-@dataclass
+
+@dataclass(frozen=True)
 class Values:
-    """What was measured: numbers by arm and seed, and then by name.
+    """What was measured.
 
     Attributes:
-        numbers: what there is.
-        lost: why there are no numbers of an arm and a seed.
-        derived: the arms that were derived.
-        problem: why nothing was derived of a seed.
+        numbers: by arm and seed, and then by name.
+        lost: why an arm has no numbers of a seed.
+        derived: the names of the arms that were derived.
+        not_derived: why nothing was derived, by seed.
     """
 
-    numbers: dict[Place, Numbers]
-    lost: dict[Place, str]
-    derived: list[str] = field(default_factory=list)
-    problem: str | None = None
+    numbers: Mapping[Place, Numbers]
+    lost: Mapping[Place, str]
+    derived: tuple[str, ...] = ()
+    not_derived: Mapping[int, str] = field(default_factory=dict)
 
     def number(self, arm: str, seed: int, name: str) -> float | str:
         """Return a number, or why there is none."""
         if (arm, seed) not in self.numbers:
-            return self.lost.get((arm, seed), self.problem or f"{arm!r} was not run")
+            return self.lost.get((arm, seed)) or self.not_derived.get(seed) or f"{arm!r} was not run"
         numbers = self.numbers[arm, seed]
         if name not in numbers:
             return f"{name!r} of {arm!r} was not measured"
@@ -46,47 +48,50 @@ class Values:
         """Whether a number is only a lower bound."""
         return bool(self.numbers.get((arm, seed), {}).get(name + CENSORED))
 
-    def of_derived(self, seeds: Sequence[int]) -> dict[str, dict[str, tuple[float | None, ...]]]:
-        """Return the values of the derived arms: a number for each seed."""
-        return {arm: self._by_seed([self.numbers.get((arm, seed), {}) for seed in seeds]) for arm in self.derived}
+    def of_derived(self, seeds: Sequence[int]) -> dict[str, dict[str, BySeed]]:
+        """Return the values of the derived arms, a number for each seed."""
+        return {arm: _by_name([self.numbers.get((arm, seed), {}) for seed in seeds]) for arm in self.derived}
 
-    def _by_seed(self, numbers: Sequence[Numbers]) -> dict[str, tuple[float | None, ...]]:
-        names = dict.fromkeys(name for one in numbers for name in one)
-        return {name: tuple(one.get(name) for one in numbers) for name in names}
+
+def _by_name(numbers: Sequence[Numbers]) -> dict[str, BySeed]:
+    names = dict.fromkeys(name for one in numbers for name in one)
+    return {name: tuple(one.get(name) for one in numbers) for name in names}
 
 
 def values_of(claim: Claim, runs: Iterable[StudyRun], seeds: Sequence[int]) -> Values:
     """Return what the runs of a claim have measured; those of a search have no part in it."""
-    values = Values({}, {})
-    for run in runs:
-        if run.seed in seeds and not run.searching:
-            _take(values, run)
-    if claim.derive is not None:
-        for seed in seeds:
-            _derive(claim, values, seed)
-    return values
+    counted = [run for run in runs if run.seed in seeds and not run.searching]
+    numbers: dict[Place, Numbers] = {(run.arm, run.seed): run.values for run in counted if run.status != "crashed"}
+    lost = {(run.arm, run.seed): f"{run.arm!r} crashed" for run in counted if run.status == "crashed"}
+    if claim.derive is None:
+        return Values(numbers, lost)
+    arms = tuple(dict.fromkeys(run.arm for run in counted))
+    not_derived = {}
+    for seed in seeds:
+        made = _derived(claim.derive, {arm: numbers.get((arm, seed)) for arm in arms})
+        if isinstance(made, str):
+            not_derived[seed] = made
+        else:
+            numbers.update({(arm, seed): {**numbers.get((arm, seed), {}), **more} for arm, more in made.items()})
+    derived = tuple(dict.fromkeys(arm for arm, _ in numbers if arm not in arms))
+    return Values(numbers, lost, derived, not_derived)
 
 
-def _take(values: Values, run: StudyRun) -> None:
-    place = run.arm, run.seed
-    if run.status == "crashed":
-        values.lost[place] = f"{run.arm!r} crashed"
-    else:
-        values.numbers[place] = run.values
-
-
-def _derive(claim: Claim, values: Values, seed: int) -> None:
-    """Add the arms that are derived of one seed; none where a run has crashed, for a range without it would be another."""
-    crashed = [why for (_, of), why in values.lost.items() if of == seed]
-    if crashed:
-        values.problem = f"nothing was derived, for {crashed[0]}"
-        return
-    by_arm = {arm: _as_floats(numbers) for (arm, of), numbers in values.numbers.items() if of == seed}
-    assert claim.derive is not None
+def _derived(derive: Derive, by_arm: Mapping[str, Numbers | None]) -> dict[str, Numbers] | str:
+    """What is derived of one seed; why nothing, where a run is missing: a range without it would be another."""
+    there = {arm: _as_floats(numbers) for arm, numbers in by_arm.items() if numbers is not None}
+    missing = [arm for arm in by_arm if arm not in there]
+    if missing:
+        return f"nothing was derived without {missing[0]!r}"
     try:
-        made = {arm: dict(numbers) for arm, numbers in claim.derive(by_arm).items()}
-    except Exception as error:  # code of the claim's author, which may do anything
-        values.problem = f"nothing was derived: {type(error).__name__}: {in_short(error)}"
-        return
-    for arm, numbers in made.items():
-        values.numbers[arm, seed] = {**by_arm.get(arm, {}), **numbers}
+        return {arm: {name: _finite(value) for name, value in more.items()} for arm, more in derive(there).items()}
+    except Exception as error:  # the code of a claim's author, which may raise anything
+        return f"nothing was derived ({in_short(error)})"
+
+
+def _as_floats(numbers: Numbers) -> dict[str, float]:
+    return {name: math.nan if value is None else value for name, value in numbers.items()}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from ..bench import threads as torch_threads
 from ..files import one_line
 from ..records import StudyRun
-from ..transaction import rng_state
+from ..transaction import rng_state, same_rng
 from ._measured import Measured
 from ._run import Run
 from ._task import Task
@@ -92,13 +93,8 @@ def _run_of(task: Task) -> Run:
 @contextmanager
 def _alike(seed: int, threads: int) -> Iterator[None]:
     """Let what draws from the global generators draw the same for a seed, whatever ran before in this process."""
-    state, before = rng_state(), torch.get_num_threads()
-    torch.set_num_threads(threads)
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
-    try:
+    with torch_threads(threads), same_rng(rng_state()):
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
         yield
-    finally:
-        torch.set_num_threads(before)
-        state.put_back()
