@@ -145,4 +145,3 @@ def describe_crash(claim: str, run: StudyRun) -> str:
         "mine: a run crashed (arm 'plain', seed 3): ValueError: no lr; the others go on"
     """
     return f"{claim}: a run crashed (arm {run.arm!r}, seed {run.seed}): {run.reason}; the others go on"
-

@@ -61,10 +61,10 @@ from ._study_claim import StudyClaim as StudyClaim
 from ._study_claim import StudyComparison as StudyComparison
 from ._study_claim import StudyFigure as StudyFigure
 from ._study_claim import StudyFound as StudyFound
+from ._study_claim import Verdict as Verdict
 from ._study_plan import PlannedClaim as PlannedClaim
 from ._study_plan import PlannedComparison as PlannedComparison
 from ._study_plan import StudyPlan as StudyPlan
-from ._study_claim import Verdict as Verdict
 from ._study_run import StudyRun as StudyRun
 from ._study_run import StudyRuns as StudyRuns
 from ._study_words import effect_text as effect_text

@@ -56,9 +56,7 @@ class StudyOptions:
         if self.budget not in get_args(Budget):
             known = get_args(Budget)
             near = did_you_mean(str(self.budget), known)
-            raise InputError(
-                argument="budget", expected=f"one of {', '.join(known)}", got=repr(self.budget), cure=near
-            )
+            raise InputError(argument="budget", expected=f"one of {', '.join(known)}", got=repr(self.budget), cure=near)
         if self.seeds is not None and (type(self.seeds) is not int or not 1 <= self.seeds < FIRST_SEARCH_SEED):
             expected = f"an integer from 1 to {FIRST_SEARCH_SEED - 1}"
             raise InputError(argument="seeds", expected=expected, got=repr(self.seeds))

@@ -57,7 +57,7 @@ class WorkerPool(Executor):
         """Have one of the processes call `fn`, which is sent by its name."""
         return self._callers.submit(self._call, fn, args, kwargs)
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - Executor's
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001 - Executor's
         """Let the processes end when what was submitted is done."""
         self._callers.shutdown(wait=wait, cancel_futures=cancel_futures)
         if wait:
