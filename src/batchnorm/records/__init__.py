@@ -67,7 +67,12 @@ from ._study_plan import PlannedComparison as PlannedComparison
 from ._study_plan import StudyPlan as StudyPlan
 from ._study_run import StudyRun as StudyRun
 from ._study_run import StudyRuns as StudyRuns
+from ._study_words import advice_text as advice_text
+from ._study_words import answer_text as answer_text
+from ._study_words import asked_of as asked_of
 from ._study_words import effect_text as effect_text
+from ._study_words import power_text as power_text
+from ._study_words import region_text as region_text
 from ._study_words import verdict_text as verdict_text
 from ._training import ClassScores as ClassScores
 from ._training import EpochRecord as EpochRecord

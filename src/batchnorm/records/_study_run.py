@@ -8,7 +8,7 @@ from ..tables import Table
 from ._numbers import Signed
 from ._plain import Plain, plain_values
 from ._shown import Shown
-from ._study_run_cells import runs_table
+from ._study_run_cells import runs_table, values_table
 
 Status = Literal["done", "diverged", "crashed"]
 """How a run ended: diverged ones have values, too, as far as they mean something; crashed ones have none."""
@@ -70,8 +70,8 @@ class StudyRuns(Shown):
     runs: tuple[StudyRun, ...]
 
     def tables(self) -> dict[str, Table]:
-        """Return `"runs"`: a row for each run, with its values."""
-        return {"runs": runs_table(self.runs, title=self.claim)}
+        """Return `"values"`, a row for each arm with means over seeds, and `"runs"`, a row for each run."""
+        return {"values": values_table(self.runs, self.claim), "runs": runs_table(self.runs)}
 
 
 def _finite(value: float | None) -> float | None:
