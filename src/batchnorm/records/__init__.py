@@ -53,6 +53,17 @@ from ._run_recalibration import Judgement as Judgement
 from ._run_recalibration import RunRecalibration as RunRecalibration
 from ._spread import quartiles_text as quartiles_text
 from ._spread import why_rough as why_rough
+from ._study import Study as Study
+from ._study_claim import StudyAdvice as StudyAdvice
+from ._study_claim import StudyArm as StudyArm
+from ._study_claim import StudyClaim as StudyClaim
+from ._study_claim import StudyComparison as StudyComparison
+from ._study_claim import StudyFigure as StudyFigure
+from ._study_claim import StudyFound as StudyFound
+from ._study_run import StudyRun as StudyRun
+from ._study_run import StudyRuns as StudyRuns
+from ._study_words import effect_text as effect_text
+from ._study_words import verdict_text as verdict_text
 from ._training import ClassScores as ClassScores
 from ._training import EpochRecord as EpochRecord
 from ._training import Evaluation as Evaluation
@@ -111,6 +122,15 @@ __all__ = [
     "RunRecalibration",
     "Scores",
     "StepRow",
+    "Study",
+    "StudyAdvice",
+    "StudyArm",
+    "StudyClaim",
+    "StudyComparison",
+    "StudyFigure",
+    "StudyFound",
+    "StudyRun",
+    "StudyRuns",
     "Timing",
     "TrainResult",
     "WiringOutcome",

@@ -20,6 +20,9 @@ from ._recalibration import Recalibration
 from ._run_conversion import RunConversion
 from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
+from ._study import Study
+from ._study_claim import StudyClaim
+from ._study_run import StudyRun, StudyRuns
 from ._training import EpochRecord, Evaluation, Prediction, TrainResult
 from ._wiring import WiringRecord
 
@@ -41,6 +44,10 @@ Record = (
     | LRRangeTest
     | WiringRecord
     | Benchmark
+    | StudyRun
+    | StudyRuns
+    | StudyClaim
+    | Study
 )
 RECORDS: dict[str, type[Record]] = {
     record.__name__: record
@@ -62,6 +69,10 @@ RECORDS: dict[str, type[Record]] = {
         LRRangeTest,
         WiringRecord,
         Benchmark,
+        StudyRun,
+        StudyRuns,
+        StudyClaim,
+        Study,
     )
 }
 Kind = TypeVar("Kind", bound=Record)
