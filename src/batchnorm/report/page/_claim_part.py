@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...records import StudyClaim, StudyComparison, StudyRun, effect_text
+from ...records import StudyClaim, StudyComparison, StudyRun
 from ...tables import Table
 from ..figures import Chart, effect_svg, study_charts
 from ._claim_tables import comparisons_table, values_table
+from ._effect_words import Effect, effect_words
 from ._rule_words import rule_text
 
 
@@ -25,9 +26,9 @@ class ClaimPart:
         return self.claim.headline
 
     @property
-    def effect(self) -> str:
-        """Its effect with interval and unit."""
-        return effect_text(self.headline.effect, self.headline.interval, self.headline.unit)
+    def effect(self) -> Effect:
+        """Its effect in words."""
+        return effect_words(self.headline)
 
     @property
     def rule(self) -> str:

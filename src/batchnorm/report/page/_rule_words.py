@@ -13,15 +13,16 @@ def rule_text(one: StudyComparison) -> str:
         ...     (1.5, 2.5), None, 6, (2.0,) * 6, "supported", 0.01, None, None, None, None,
         ... )
         >>> rule_text(one), rule_text(replace(one, rule="equivalent"))
-        ('above 1 points', 'between −1 and 1 points')
+        ('above 1 point', 'between −1 and 1 points')
         >>> rule_text(replace(one, rule="less", scale="ratio", margin=1.25, unit="times"))
         'below 0.8 times'
     """
     low, high = region(one)
+    unit = one.unit.removesuffix("s") if one.margin == 1 and one.unit != "times" else one.unit
     if low is None:
-        return f"below {_number(high)} {one.unit}".rstrip()
+        return f"below {_number(high)} {unit}".rstrip()
     if high is None:
-        return f"above {_number(low)} {one.unit}".rstrip()
+        return f"above {_number(low)} {unit}".rstrip()
     return f"between {_number(low)} and {_number(high)} {one.unit}".rstrip()
 
 
@@ -38,4 +39,4 @@ def region(one: StudyComparison) -> tuple[float | None, float | None]:
 
 
 def _number(value: float | None) -> str:
-    return f"{value:.4g}".replace("-", "−")
+    return "" if value is None else f"{value:.4g}".replace("-", "−")

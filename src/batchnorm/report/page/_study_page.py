@@ -7,7 +7,7 @@ from typing import Any
 from ...errors import InputError
 from ...files import atomic_write
 from ...records import Study, StudyRuns
-from ...tables import duration
+from ...tables import counted
 from ._claim_part import ClaimPart
 from ._records_inside import records_inside
 from ._template import LARGEST, page_text
@@ -71,7 +71,20 @@ def _facts(study: Study) -> list[tuple[str, str]]:
         ("Model", study.model or "each claim's own"),
         ("Budget", study.budget),
         ("Machine", study.machine),
-        ("At once", f"{study.processes} runs, {study.threads} threads each"),
-        ("Time", duration(study.seconds)),
+        ("At once", f"{counted(study.processes, 'run')}, {counted(study.threads, 'thread')} each"),
+        ("Time", _duration(study.seconds)),
         ("Versions", ", ".join(f"{name} {version}" for name, version in study.versions.items())),
     ]
+
+
+def _duration(seconds: float) -> str:
+    """A time as people say it, in two units.
+
+    Example:
+        >>> _duration(5000), _duration(12)
+        ('1 h 23 min', '12 s')
+    """
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if seconds >= 100 else f"{seconds:.0f} s"

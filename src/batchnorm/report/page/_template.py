@@ -7,7 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..._version import __version__
 from ..figures import PALETTE, drawing_script, vega_config
 from ._prose import prose
 
@@ -36,7 +35,6 @@ def page_text(template: str, **values: Any) -> str:
     """
     drawing, script = drawing_script(), _read("page.js")
     return _environment().get_template(template).render(
-        version=__version__,
         policy=_policy(drawing, script),
         style=_safe(f"{_read('style.css')}:root {{ {_arm_colours()} }}"),
         drawing=_safe(drawing),
@@ -92,6 +90,7 @@ def _environment() -> "Environment":
         keep_trailing_newline=True,
     )
     environment.filters["json"] = lambda value: _safe(json_inside(value))
+    environment.filters["picture"] = _safe
     environment.filters["prose"] = lambda text: _safe(prose(text))
     return environment
 

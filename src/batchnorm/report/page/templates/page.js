@@ -123,6 +123,38 @@
       else if (views.has(figure)) save(name, await views.get(figure).toImageURL(kind, 2));
     });
   }
+  /* Every run: a table made of the records when somebody asks for it. */
+  function runsTable(runs) {
+    const names = [...new Set(runs.flatMap((run) => Object.keys(run.values)))];
+    const short = (value) => (typeof value === "number" ? String(Number(value.toPrecision(5))) : "–");
+    const line = (tag, cells) => {
+      const row = document.createElement("tr");
+      for (const [text, kind] of cells) row.append(Object.assign(document.createElement(tag), { textContent: text, className: kind }));
+      return row;
+    };
+    const table = document.createElement("table");
+    const head = document.createElement("thead");
+    const body = document.createElement("tbody");
+    head.append(line("th", [["arm", ""], ["seed", "right"], ...names.map((name) => [name, "right"]), ["ended", ""], ["why", ""]]));
+    for (const run of runs) {
+      const ended = run.searching && run.status === "done" ? "searching" : run.status;
+      const mark = { diverged: "warning", crashed: "bad" }[run.status] || "";
+      const numbers = names.map((name) => [short(run.values[name]), "right"]);
+      body.append(line("td", [[run.arm, ""], [String(run.seed), "right"], ...numbers, [ended, mark], [run.reason || "", "wrap"]]));
+    }
+    table.append(head, body);
+    return table;
+  }
+  for (const details of document.querySelectorAll("[data-runs]")) {
+    const held = document.getElementById(`record-runs-${details.dataset.runs}`);
+    if (!held) details.hidden = true;
+    else details.addEventListener("toggle", () => {
+      const place = Object.assign(document.createElement("div"), { className: "wide", tabIndex: 0 });
+      place.append(runsTable(reading(held).runs));
+      details.append(place);
+    }, { once: true });
+  }
+
   for (const button of document.querySelectorAll("[data-records]")) {
     button.addEventListener("click", () => {
       const held = [...document.querySelectorAll("script[data-record]")];
