@@ -33,7 +33,7 @@ def page_text(template: str, **values: Any) -> str:
     Raises:
         ImportError: what `batchnorm[report]` brings is not installed.
     """
-    drawing, script = drawing_script(), _read("page.js")
+    drawing, script = _drawing(), _read("page.js")
     return _environment().get_template(template).render(
         policy=_policy(drawing, script),
         style=_safe(f"{_read('style.css')}:root {{ {_arm_colours()} }}"),
@@ -104,6 +104,11 @@ def _safe(text: str) -> Any:
 @cache
 def _read(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+@cache
+def _drawing() -> str:
+    return drawing_script()
 
 
 def _arm_colours() -> str:

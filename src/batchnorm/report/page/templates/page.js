@@ -6,7 +6,8 @@
   const reading = (element) => JSON.parse(element.textContent);
   const themes = reading(document.getElementById("themes"));
   const figures = [...document.querySelectorAll("figure")];
-  const views = new Map();
+  const drawn = new Map();
+  const ERRORS_ONLY = 1;
   const theme = () => root.dataset.theme || (dark.matches ? "dark" : "light");
 
   /* Values at the pointer: as text, never as markup. */
@@ -44,47 +45,56 @@
     return { ...spec, columns };
   }
 
-  function draw(figure, colours) {
-    const canvas = figure.querySelector(".canvas");
+  async function draw(figure, canvas, colours) {
+    const before = drawn.get(canvas);
     const spec = fitted(reading(figure.querySelector("script")), canvas.clientWidth);
-    const config = { ...themes[colours], aria: false };
-    const hidden = views.has(figure) ? views.get(figure).signal("hidden") : null;
+    const options = {
+      mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, tooltip: showTip,
+      config: { ...themes[colours], aria: false }, logLevel: ERRORS_ONLY,
+    };
     try {
-      if (views.has(figure)) views.get(figure).finalize();
-      canvas.replaceChildren();
-      const compiled = vegaLite.compile(spec, { config, logger: vega.logger(vega.Error) }).spec;
-      const view = new vega.View(vega.parse(compiled), { renderer: "svg", container: canvas, hover: true, tooltip: showTip });
-      if (hidden) view.signal("hidden", hidden);
-      view.run();
-      views.set(figure, view);
-      figure.dataset.drawn = colours;
+      const now = await vegaEmbed(canvas, spec, options);
+      drawn.set(canvas, now);
+      if (figure.querySelector(".legend")) await hide(figure, now.view);
+      if (before) before.finalize();
+      canvas.dataset.drawn = colours;
     } catch (error) {
-      views.delete(figure);
-      canvas.replaceChildren(Object.assign(document.createElement("p"), { className: "failed", textContent: `This figure cannot be drawn: ${error.message}` }));
+      canvas.textContent = `This figure cannot be drawn: ${error.message}`;
+      canvas.classList.add("failed");
       console.error(error);
     }
   }
 
+  /* Leave out what the reader has switched off. */
+  function hide(figure, view) {
+    const off = [...figure.querySelectorAll('.legend [aria-pressed="false"]')];
+    return view.signal("hidden", off.map((one) => one.value)).runAsync();
+  }
+
   /* One after the other, so that the page can be read and scrolled meanwhile. */
+  let asked = 0;
   async function drawAll() {
+    const mine = ++asked;
     delete root.dataset.drawn;
-    const asked = theme();
     for (const figure of figures) {
       await new Promise((resolve) => setTimeout(resolve));
-      if (asked !== theme()) return;
-      draw(figure, asked);
+      if (mine !== asked) return;
+      await draw(figure, figure.querySelector(".canvas"), theme());
     }
-    root.dataset.drawn = "all";
+    if (mine === asked) root.dataset.drawn = "all";
+    /* Paper is light, and a browser that prints does not wait: what it will need is drawn beforehand. */
+    for (const figure of theme() === "dark" ? figures : []) {
+      await new Promise((resolve) => setTimeout(resolve));
+      if (mine === asked) await draw(figure, figure.querySelector(".on-paper"), "light");
+    }
   }
 
   /* The legend: a button for each name, so that it works by keyboard and finger, too. */
   for (const button of document.querySelectorAll(".legend button")) {
     button.addEventListener("click", () => {
-      const view = views.get(button.closest("figure"));
-      if (!view) return;
+      const figure = button.closest("figure");
       button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
-      const off = [...button.parentElement.querySelectorAll('[aria-pressed="false"]')];
-      view.signal("hidden", off.map((one) => one.value)).run();
+      for (const canvas of figure.querySelectorAll(".canvas, .on-paper")) if (drawn.has(canvas)) hide(figure, drawn.get(canvas).view);
     });
   }
 
@@ -120,7 +130,10 @@
       const kind = button.dataset.save;
       const name = `${figure.dataset.name}.${kind}`;
       if (kind === "csv") saveText(name, csv(reading(figure.querySelector("script"))), "text/csv");
-      else if (views.has(figure)) save(name, await views.get(figure).toImageURL(kind, 2));
+      else {
+        const held = drawn.get(figure.querySelector(".canvas"));
+        if (held) save(name, await held.view.toImageURL(kind, 2));
+      }
     });
   }
   /* Every run: a table made of the records when somebody asks for it. */
@@ -199,16 +212,14 @@
   }, { rootMargin: "-10% 0px -75% 0px" });
   for (const id of links.keys()) if (document.getElementById(id)) watcher.observe(document.getElementById(id));
 
-  /* Paper is light and cannot be opened. */
+  /* What is closed cannot be opened on paper. */
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
     for (const one of closed) if (!one.dataset.screen) one.open = true;
-    if (theme() === "dark") for (const figure of figures) draw(figure, "light");
   });
   addEventListener("afterprint", () => {
     for (const one of closed) one.open = false;
-    if (theme() === "dark") drawAll();
   });
 
   let width = innerWidth;
