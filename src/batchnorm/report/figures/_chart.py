@@ -12,14 +12,15 @@ class Chart:
 
     Attributes:
         name: what its files are called; unique in a report, letters, digits and hyphens.
-        title: one line to stand above it; it is not drawn.
+        title: one line to stand above it; it is not in `spec`.
         words: what there is to see, in a sentence or two, for those who do not see it.
-        spec: for Vega-Lite, without colours (`vega_config` has them). Its parameter `hidden` is a list of names of
-            `legend`: those are left out. `spec["usermeta"]["panel"]` is the width of one panel in pixels, all around
-            it included, if there are several, which stand in `spec["columns"]` columns: a narrow page sets fewer.
-            Without it the width is "container".
+        spec: for Vega-Lite, without colours (`vega_config` has them) and without a legend of arms. Its parameter
+            `hidden` is a list of names of `legend`, which are left out. Of several panels,
+            `spec["usermeta"]["panel"]` is the width of one in pixels, all around it included, and `spec["columns"]`
+            how many stand side by side: a narrow page sets fewer. A single panel is as wide as its container.
         numbers: all that is drawn, for a file of comma-separated values.
         legend: the names that colours tell apart, in the order of the palette; empty: there is nothing to be hidden.
+        notes: what marks and lines mean, sentences to stand below it.
     """
 
     name: str
@@ -28,3 +29,4 @@ class Chart:
     spec: dict[str, Any] = field(repr=False)
     numbers: Table = field(repr=False)
     legend: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
