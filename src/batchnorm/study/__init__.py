@@ -7,6 +7,7 @@ from ._comparison import Comparison as Comparison
 from ._figure import Figure as Figure
 from ._folder import read_study as read_study
 from ._measured import Measured as Measured
+from ._options import StudyOptions as StudyOptions
 from ._run import Run as Run
 from ._scope import Scope as Scope
 from ._search import Search as Search
