@@ -38,7 +38,7 @@ def test_each_claim_of_a_study_has_a_table_by_its_id() -> None:
 
 
 def test_a_comparison_that_is_not_primary_is_told_as_such_and_has_no_holm() -> None:
-    assert [row[0] for row in cells(CLAIM.table())] == ["Is it?", "Is it? (secondary)"]
+    assert [row[0] for row in cells(CLAIM.table())] == ["Is it?", "Is it? (beside)"]
     assert [row[-1] for row in cells(CLAIM.table())] == ["supported", "–"]  # noqa: RUF001 - a dash
 
 
