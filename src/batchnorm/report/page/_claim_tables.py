@@ -31,7 +31,7 @@ def comparisons_table(claim: StudyClaim) -> Table:
 
 
 def _comparison_row(one: StudyComparison) -> tuple[Cell | str, ...]:
-    detectable = NONE if one.detectable is None else f"{one.detectable:.3g}{' ×' if one.scale == 'ratio' else ''}"
+    detectable = NONE if one.detectable is None else f"{one.detectable:.3g}{' times' if one.scale == 'ratio' else ''}"
     return (
         f"{one.question}{'' if one.primary else ' (beside)'}",
         " ".join(filter(None, effect_words(one))),
@@ -86,7 +86,9 @@ def _spread(values: Numbers) -> str:
         return NONE
     if len(found) < 2 or not (spread := stdev(found)):
         return f"{found[0]:.4g}"
-    places = min(6, max(0, 1 - math.floor(math.log10(spread))))  # two digits of the spread: more of the mean says nothing
+    places = min(
+        6, max(0, 1 - math.floor(math.log10(spread)))
+    )  # two digits of the spread: more of the mean says nothing
     return f"{mean(found):.{places}f} ± {spread:.{places}f}"
 
 
