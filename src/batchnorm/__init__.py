@@ -19,6 +19,7 @@ All else is in modules, each imported when it is first used:
     nn, functional   the layers; the functions they are made of
     models, data     image classifiers with any norm layer; image data sets
     training, runs   the training loop; finished runs and their files
+    study            what is claimed of batch norm, measured, with verdicts
     evaluation       types of the arguments of `evaluate`
     statistics       recalibration; freezing; batch statistics inside a `with` block
     surgery          folding; conversion of batch norm layers
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from . import report as report
     from . import runs as runs
     from . import statistics as statistics
+    from . import study as study
     from . import surgery as surgery
     from . import tables as tables
     from . import training as training
@@ -89,6 +91,7 @@ _ROOMS = (
     "report",
     "runs",
     "statistics",
+    "study",
     "surgery",
     "tables",
     "training",

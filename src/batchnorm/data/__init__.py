@@ -35,6 +35,7 @@ from ._source import Source as Source
 from ._source import SplitName as SplitName
 from ._split import Split as Split
 from ._split import split_off_validation as split_off_validation
+from ._split import stratified_draw as stratified_draw
 from ._view import view as view
 from .folders import DataWarning as DataWarning
 from .folders import FolderSource as FolderSource

@@ -22,6 +22,7 @@ from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
 from ._study import Study
 from ._study_claim import StudyClaim
+from ._study_plan import StudyPlan
 from ._study_run import StudyRun, StudyRuns
 from ._training import EpochRecord, Evaluation, Prediction, TrainResult
 from ._wiring import WiringRecord
@@ -44,6 +45,7 @@ Record = (
     | LRRangeTest
     | WiringRecord
     | Benchmark
+    | StudyPlan
     | StudyRun
     | StudyRuns
     | StudyClaim
@@ -69,6 +71,7 @@ RECORDS: dict[str, type[Record]] = {
         LRRangeTest,
         WiringRecord,
         Benchmark,
+        StudyPlan,
         StudyRun,
         StudyRuns,
         StudyClaim,

@@ -1,6 +1,7 @@
 """Which values can a file hold as they are, and what becomes of others that a caller hands over?"""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from ..errors import InputTypeError, its_type
@@ -37,3 +38,12 @@ def plain(value: object, argument: str) -> Plain:
         got=its_type(value),
         cure="Give its name, or the numbers that make it.",
     )
+
+
+def plain_values(values: Mapping[str, object], argument: str) -> dict[str, Plain]:
+    """Return values by their names as a record keeps them.
+
+    Raises:
+        InputTypeError: as `plain`.
+    """
+    return {name: plain(value, f"{argument}[{name!r}]") for name, value in values.items()}

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from ..tables import Table
 from ._numbers import Signed
-from ._plain import Plain
+from ._plain import Plain, plain_values
 from ._shown import Shown
 from ._study_cells import arms_table, comparisons_table
 from ._study_words import claim_summary
@@ -19,7 +19,7 @@ Rule = Literal["greater", "less", "equivalent", "not worse"]
 Scale = Literal["difference", "ratio"]
 """Effects are differences, arm less the other one, or ratios, arm by the other one, whose logarithms are averaged."""
 
-By = tuple[Signed | None, ...]
+BySeed = tuple[Signed | None, ...]
 """A number for each seed of the claim, in their order; None where it is missing."""
 
 
@@ -67,7 +67,7 @@ class StudyComparison:
     interval: tuple[Signed, Signed] | None
     unpaired_interval: tuple[Signed, Signed] | None
     seeds: int
-    effects: By
+    effects: BySeed
     verdict: Verdict
     p: float | None
     holm_p: float | None
@@ -93,6 +93,9 @@ class StudyArm:
     name: str
     options: dict[str, Plain]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", plain_values(self.options, "options"))
+
 
 @dataclass(frozen=True, slots=True)
 class StudyFound:
@@ -111,8 +114,9 @@ class StudyFigure:
     kind: str
     value: str
     x: str | None = None
-    group: str | None = None
     y: str | None = None
+    group: str | None = None
+    arms: tuple[str, ...] | None = None
     title: str = ""
     x_title: str = ""
     y_title: str = ""
@@ -166,7 +170,7 @@ class StudyClaim(Shown):
     seeds: tuple[int, ...]
     comparisons: tuple[StudyComparison, ...]
     arms: tuple[StudyArm, ...]
-    derived: dict[str, dict[str, By]]
+    derived: dict[str, dict[str, BySeed]]
     figures: tuple[StudyFigure, ...]
     found: tuple[StudyFound, ...]
     runs: int

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from ..tables import Table
 from ._numbers import Signed
-from ._plain import Plain, plain
+from ._plain import Plain, plain_values
 from ._shown import Shown
-from ._study_run_cells import runs_table
+from ._study_run_cells import runs_table, values_table
 
 Status = Literal["done", "diverged", "crashed"]
 """How a run ended: diverged ones have values, too, as far as they mean something; crashed ones have none."""
@@ -52,8 +52,7 @@ class StudyRun(Shown):
 
     def __post_init__(self) -> None:
         for field in ("options", "series"):
-            kept = {name: plain(value, f"{field}[{name!r}]") for name, value in getattr(self, field).items()}
-            object.__setattr__(self, field, kept)
+            object.__setattr__(self, field, plain_values(getattr(self, field), field))
         object.__setattr__(self, "values", {name: _finite(value) for name, value in self.values.items()})
 
     def tables(self) -> dict[str, Table]:
@@ -71,8 +70,8 @@ class StudyRuns(Shown):
     runs: tuple[StudyRun, ...]
 
     def tables(self) -> dict[str, Table]:
-        """Return `"runs"`: a row for each run, with its values."""
-        return {"runs": runs_table(self.runs, title=self.claim)}
+        """Return `"values"`, a row for each arm with means over seeds, and `"runs"`, a row for each run."""
+        return {"values": values_table(self.runs, self.claim), "runs": runs_table(self.runs)}
 
 
 def _finite(value: float | None) -> float | None:

@@ -14,6 +14,7 @@ from ._for_all import config_for_all as config_for_all
 from ._lr_range_options import LRRangeOptions as LRRangeOptions
 from ._lr_range_test import LossFn as LossFn
 from ._lr_range_test import lr_range_test as lr_range_test
+from ._optimizer import parameter_groups as parameter_groups
 from ._step import DivergenceError as DivergenceError
 
 __all__ = [
