@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...records import StudyClaim, StudyRun
-from ._numbers import rounded
+from ._numbers import rounded, short
 
 MOST_PLACES = 150
 """So many of a line are drawn; of a longer one each is the mean of neighbours."""
@@ -76,7 +76,7 @@ def _place(series: Sequence[Sequence[float | None]], axes: Sequence[Sequence[Any
         return None
     marks = [one for axis, found in zip(axes, means, strict=True) if found is not None for one in axis]
     low, high = min(known), max(known)
-    return Place(_where(marks, start), *(rounded(one) or 0.0 for one in (mean, low, high)), len(known))
+    return Place(_where(marks, start), short(mean), short(low), short(high), len(known))
 
 
 def _where(marks: Sequence[Any], start: int) -> float | str:

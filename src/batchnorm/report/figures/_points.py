@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import altair as alt
 
@@ -70,7 +70,7 @@ def endings(claim: StudyClaim, runs: Sequence[StudyRun]) -> list[Point]:
     ]
 
 
-def by_ending() -> dict[str, alt.Shape]:
+def by_ending() -> dict[str, Any]:
     """Return shapes for how a run ended."""
     shapes = alt.Scale(domain=[*MARKS], range=[*MARKS.values()])
     return {"shape": alt.Shape("ending:N", scale=shapes, legend=None)}

@@ -1,10 +1,12 @@
 """Which numbers stand in a claim's part of a page, as tables?"""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, stdev
 
-from ...records import StudyClaim, StudyComparison, StudyRun, effect_text
+from ...records import StudyClaim, StudyComparison, StudyRun
 from ...tables import NONE, Cell, Column, Mark, Table
+from ._effect_words import effect_words
 from ._rule_words import rule_text
 
 _MARKS: dict[str, Mark] = {"supported": "good", "not supported": "bad", "undecided": "faint"}
@@ -29,10 +31,10 @@ def comparisons_table(claim: StudyClaim) -> Table:
 
 
 def _comparison_row(one: StudyComparison) -> tuple[Cell | str, ...]:
-    detectable = NONE if one.detectable is None else f"{one.detectable:.3g}{' ×' if one.scale == 'ratio' else ''}"
+    detectable = NONE if one.detectable is None else f"{one.detectable:.3g}{' times' if one.scale == 'ratio' else ''}"
     return (
         f"{one.question}{'' if one.primary else ' (beside)'}",
-        effect_text(one.effect, one.interval, one.unit),
+        " ".join(filter(None, effect_words(one))),
         rule_text(one),
         str(one.seeds),
         Cell(one.verdict, _MARKS[one.verdict]),
@@ -82,8 +84,12 @@ def _spread(values: Numbers) -> str:
     found = [value for value in values if value is not None]
     if not found:
         return NONE
-    middle = f"{mean(found):.4g}"
-    return middle if len(found) < 2 else f"{middle} ± {stdev(found):.2g}"
+    if len(found) < 2 or not (spread := stdev(found)):
+        return f"{found[0]:.4g}"
+    places = min(
+        6, max(0, 1 - math.floor(math.log10(spread)))
+    )  # two digits of the spread: more of the mean says nothing
+    return f"{mean(found):.{places}f} ± {spread:.{places}f}"
 
 
 def _ended(arm: str, runs: Sequence[StudyRun]) -> tuple[Cell | str, ...]:

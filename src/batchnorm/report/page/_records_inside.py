@@ -26,7 +26,9 @@ def records_inside(study: Study, runs: Mapping[str, StudyRuns], room: int) -> tu
         inside = _written(study, {claim: _rounded(one, digits) for claim, one in runs.items()})
         if sum(len(json_inside(text).encode()) for text in inside.values()) <= room:
             return inside, f"The numbers of curves are rounded to {digits} digits here." if digits else ""
-    without = {claim: replace(one, runs=tuple(replace(run, series={}) for run in one.runs)) for claim, one in runs.items()}
+    without = {
+        claim: replace(one, runs=tuple(replace(run, series={}) for run in one.runs)) for claim, one in runs.items()
+    }
     return _written(study, without), "The numbers of curves are left out here: the folder of the study has them."
 
 
