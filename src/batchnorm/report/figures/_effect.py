@@ -17,7 +17,7 @@ _EDGE = 0.06
 def effect_svg(claim: StudyClaim, comparison: StudyComparison | None = None) -> str:
     """Return the small picture of a claim as SVG for inside a page: effect, interval, margin, and every seed a dot.
 
-    What the rule asks for is shaded; a line stands where there is no effect. Ratios have a logarithmic axis. The colours
+    What the rule asks for is shaded; a line stands where there is no effect. Ratios have a logarithmic axis. Colours
     are the page's: `currentColor`, and the CSS variables `--effect`, `--margin` and `--faint`, where they are set. A
     `<title>` says the same in words. It is 160 x 36 pixels large.
 
