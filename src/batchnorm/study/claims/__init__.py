@@ -1,8 +1,17 @@
 """The claims, a file each, in the order in which a study takes them."""
 
 from .._claim import Claim
+from ._convergence import CLAIM as CONVERGENCE
+from ._initialization import CLAIM as INITIALIZATION
+from ._learning_rate import CLAIM as LEARNING_RATE
+from ._transfer import CLAIM as TRANSFER
 
-CLAIMS: tuple[Claim, ...] = ()
+CLAIMS: tuple[Claim, ...] = (
+    CONVERGENCE,
+    LEARNING_RATE,
+    INITIALIZATION,
+    TRANSFER,
+)
 """The claims that come with the library, in the order in which a study takes them."""
 
 __all__ = ["CLAIMS"]
