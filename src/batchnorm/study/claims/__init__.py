@@ -2,8 +2,10 @@
 
 from .._claim import Claim
 from ._gradient_flow import CLAIM as GRADIENT_FLOW
+from ._smoothness import CLAIM as SMOOTHNESS
+from ._stable_inputs import CLAIM as STABLE_INPUTS
 
-CLAIMS: tuple[Claim, ...] = (GRADIENT_FLOW,)
+CLAIMS: tuple[Claim, ...] = (GRADIENT_FLOW, STABLE_INPUTS, SMOOTHNESS)
 """The claims that come with the library, in the order in which a study takes them."""
 
 __all__ = ["CLAIMS"]

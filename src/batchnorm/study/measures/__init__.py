@@ -18,20 +18,28 @@ from ._smoothness import MULTIPLES as MULTIPLES
 from ._smoothness import Smoothness as Smoothness
 from ._smoothness import relative_smoothness as relative_smoothness
 from ._smoothness import smoothness as smoothness
+from ._watched_inputs import QUANTILES as QUANTILES
+from ._watched_inputs import WatchedInputs as WatchedInputs
+from ._watched_inputs import input_quantiles as input_quantiles
+from ._watched_smoothness import WatchedSmoothness as WatchedSmoothness
 
 __all__ = [
     "EXPLOSION",
     "KINDS",
     "MULTIPLES",
+    "QUANTILES",
     "GradientShift",
     "InputMoments",
     "Smoothness",
+    "WatchedInputs",
+    "WatchedSmoothness",
     "gradient_by_layer",
     "gradient_range",
     "gradient_shift",
     "growth_per_layer",
     "input_drift",
     "input_moments",
+    "input_quantiles",
     "mean_shift",
     "noise_behind_norms",
     "norm_places",
