@@ -14,6 +14,9 @@ CLAIMS: tuple[Claim, ...] = (
     GRADIENT_FLOW,
     TRANSFER,
 )
+from ._smoothness import CLAIM as SMOOTHNESS
+from ._stable_inputs import CLAIM as STABLE_INPUTS
+CLAIMS: tuple[Claim, ...] = (GRADIENT_FLOW, STABLE_INPUTS, SMOOTHNESS)
 """The claims that come with the library, in the order in which a study takes them."""
 
 __all__ = ["CLAIMS"]

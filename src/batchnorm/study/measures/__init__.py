@@ -37,12 +37,17 @@ from ._trained_at_all import exploded as exploded
 from ._trained_at_all import trained_at_all as trained_at_all
 from ._workable import Range as Range
 from ._workable import workable as workable
+from ._watched_inputs import QUANTILES as QUANTILES
+from ._watched_inputs import WatchedInputs as WatchedInputs
+from ._watched_inputs import input_quantiles as input_quantiles
+from ._watched_smoothness import WatchedSmoothness as WatchedSmoothness
 
 __all__ = [
     "EXPLOSION",
     "KINDS",
     "MULTIPLES",
     "Checks",
+    "QUANTILES",
     "GradientShift",
     "InputMoments",
     "Largest",
@@ -52,6 +57,8 @@ __all__ = [
     "darker",
     "exploded",
     "goal_of",
+    "WatchedInputs",
+    "WatchedSmoothness",
     "gradient_by_layer",
     "gradient_range",
     "gradient_shift",
@@ -62,6 +69,7 @@ __all__ = [
     "input_drift",
     "input_moments",
     "largest_that_works",
+    "input_quantiles",
     "mean_shift",
     "new_head",
     "noise_behind_norms",
