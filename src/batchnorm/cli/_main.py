@@ -31,6 +31,7 @@ from ._outcome import Outcome
 from ._plot import Plot
 from ._predict import Predict
 from ._recalibrate import Recalibrate
+from ._report import Report
 from ._streams import dependable_streams
 from ._study import ListClaims, RunStudy
 from ._together import are_many, together
@@ -73,6 +74,7 @@ COMMANDS: dict[str, type] = {
     "predict": Predict,
     "convert": Convert,
     "plot": Plot,
+    "report": Report,
     "wiring": Wiring,
     "info": Info,
     "data": Data,

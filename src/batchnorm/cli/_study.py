@@ -8,8 +8,7 @@ from tyro.conf import Positional, arg
 
 from ..progress import watch_study
 from ..records import to_dict
-from ..study import CLAIMS, StudyOptions, run_study
-from ..tables import Column, Table
+from ..study import CLAIMS, StudyOptions, claim_data, claim_table, claims_table, find_claim, run_study
 from ._json import to_line
 from ._printing import show
 from ._streams import warn
@@ -84,20 +83,28 @@ class RunStudy:
 
 @dataclass
 class ListClaims:
-    """List the claims that `batchnorm study run` measures.
+    """List the claims that `batchnorm study run` measures, or tell all that is fixed of some.
+
+    That is the statement, its sources, the protocol, the questions with margin and
+    decision rule, and what to do with each answer.
 
     Example: batchnorm study list
+
+    Example: batchnorm study list convergence
     """
 
+    claims: Annotated[Positional[tuple[str, ...]], arg(metavar="[CLAIM ...]", help_behavior_hint="")] = ()
+    """claims to tell in full, by their ids, or .py files of your own; without: a line for each of the library's"""
     json: bool = False
-    """print one JSON array instead of a table"""
+    """print one JSON array instead of tables, everything in it"""
 
     def run(self) -> int:
         """Print, return 0."""
+        claims = [find_claim(name).claim() for name in self.claims] or CLAIMS
         if self.json:
-            print(to_line([{"id": one.id, "statement": one.statement, "hours": one.hours} for one in CLAIMS]))
-            return 0
-        columns = (Column("claim", "left"), Column("hours"), Column("what is claimed", "left", wrap=True))
-        rows = tuple((claim.id, f"{claim.hours:g}", claim.statement) for claim in CLAIMS)
-        show(Table(columns, rows, notes=("hours: about, of the standard budget on 2 cores",)))
+            print(to_line([claim_data(claim) for claim in claims]))
+        elif self.claims:
+            show(*map(claim_table, claims))
+        else:
+            show(claims_table(claims))
         return 0
