@@ -20,6 +20,10 @@ from ._recalibration import Recalibration
 from ._run_conversion import RunConversion
 from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
+from ._study import Study
+from ._study_claim import StudyClaim
+from ._study_plan import StudyPlan
+from ._study_run import StudyRun, StudyRuns
 from ._training import EpochRecord, Evaluation, Prediction, TrainResult
 from ._wiring import WiringRecord
 
@@ -41,6 +45,11 @@ Record = (
     | LRRangeTest
     | WiringRecord
     | Benchmark
+    | StudyPlan
+    | StudyRun
+    | StudyRuns
+    | StudyClaim
+    | Study
 )
 RECORDS: dict[str, type[Record]] = {
     record.__name__: record
@@ -62,6 +71,11 @@ RECORDS: dict[str, type[Record]] = {
         LRRangeTest,
         WiringRecord,
         Benchmark,
+        StudyPlan,
+        StudyRun,
+        StudyRuns,
+        StudyClaim,
+        Study,
     )
 }
 Kind = TypeVar("Kind", bound=Record)

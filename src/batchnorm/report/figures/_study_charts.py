@@ -1,0 +1,53 @@
+"""Which figures has a claim?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+from ...records import StudyClaim, StudyFigure, StudyRun
+from ._chart import Chart
+from ._missing import needed
+
+if TYPE_CHECKING:
+    from ._drawing import Drawing
+
+    Kind = Callable[[StudyClaim, Sequence[StudyRun], StudyFigure], Drawing | None]
+
+
+def study_charts(claim: StudyClaim, runs: Sequence[StudyRun]) -> tuple[Chart, ...]:
+    """Return a chart for each of a claim's figures of which there is something to draw, the first one first.
+
+    Args:
+        claim: whose figures.
+        runs: its runs; those of searches among them are left out.
+
+    Raises:
+        ImportError: altair is not installed.
+        InputError: there is a kind of figure that this library does not draw.
+    """
+    kinds = _kinds()
+    charts = []
+    for number, figure in enumerate(claim.figures, 1):
+        if figure.kind not in kinds:
+            known = ", ".join(map(repr, kinds))
+            raise InputError(argument="figures", expected=f"kinds among {known}", got=repr(figure.kind))
+        drawing = kinds[figure.kind](claim, runs, figure)
+        if drawing is not None:
+            charts.append(_chart(f"{claim.id}-{number}", figure.title or claim.title, drawing))
+    return tuple(charts)
+
+
+def _kinds() -> "Mapping[str, Kind]":
+    """What draws which kind of figure."""
+    needed("altair", "altair")
+    from ._axis import axis
+    from ._curves import curves, layers
+    from ._dots import dots
+    from ._heatmap import heatmap
+    from ._ridges import ridges
+
+    return {"dots": dots, "curves": curves, "axis": axis, "heatmap": heatmap, "layers": layers, "ridges": ridges}
+
+
+def _chart(name: str, title: str, drawing: "Drawing") -> Chart:
+    return Chart(name, title, drawing.words, drawing.spec(), drawing.numbers(), drawing.legend, drawing.notes)
