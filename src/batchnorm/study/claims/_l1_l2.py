@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from torch import Tensor, nn
 
 from ...data import Split
-from .._arm import OWN, Arm
+from .._arm import OWN, Arm, Value
 from .._claim import Advice, Claim
 from .._comparison import Comparison
 from .._data import drawn
@@ -103,8 +103,8 @@ def _name(norm: str, penalty: str, lr: float | None = None) -> str:
 
 
 def _arm(norm: str, penalty: str, lr: float | None = None) -> Arm:
-    options = {"norm": norm, "penalty": penalty, "strength": STRENGTHS[penalty], "lr": OWN if lr is None else lr}
-    return Arm(_name(norm, penalty, lr), options)
+    own: dict[str, Value] = {"strength": STRENGTHS[penalty], "lr": OWN if lr is None else lr}
+    return Arm(_name(norm, penalty, lr), {"norm": norm, "penalty": penalty, **own})
 
 
 def _gain(penalty: str, norm: str = "batch", lr: float | None = None, *, primary: bool = False) -> Comparison:

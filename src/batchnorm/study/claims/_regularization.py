@@ -3,7 +3,7 @@
 from torch import nn
 
 from ...data import Split
-from .._arm import OWN, Arm
+from .._arm import OWN, Arm, Value
 from .._claim import Advice, Claim
 from .._comparison import Comparison
 from .._data import drawn
@@ -81,7 +81,7 @@ PASSES = {(1_000, 32): 5, (1_000, 256): 10, (10_000, 32): 1, (10_000, 256): 1}
 
 def _arm(norm: str, batch: int, images: int = 1_000, lr: float | None = None) -> Arm:
     rate = "" if lr is None else f", rate {lr:g}"
-    options = {"norm": norm, "batch": batch, "images": images, "passes": PASSES[images, batch]}
+    options: dict[str, Value] = {"norm": norm, "batch": batch, "images": images, "passes": PASSES[images, batch]}
     name = f"{WORDS[norm]}, {batch} of {images:,}{rate}"
     return Arm(name, {**options, "whose": WORDS[norm], "lr": OWN if lr is None else lr})
 
