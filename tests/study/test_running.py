@@ -11,8 +11,9 @@ import pytest
 
 from batchnorm.errors import InputError, RefusedError
 from batchnorm.progress import StudyWatcher
-from batchnorm.records import StudyPlan, read_record
+from batchnorm.records import PlannedClaim, PlannedComparison, StudyPlan, read_record
 from batchnorm.study import read_study, run_study
+from batchnorm.study._plan import merged
 from batchnorm.study._pool import WorkerLostError
 
 from .claim_files import MEASURE, InThisProcess, write_claim, write_images
@@ -120,6 +121,23 @@ def test_rules_may_change_while_all_runs_have_crashed(study, tmp_path):
     study(claim, tmp_path / "out")
     write_claim(tmp_path, margin=0.5, seeds=2)
     assert study(claim, tmp_path / "out").claims[0].crashed == 0
+
+
+def test_a_claim_whose_runs_were_removed_is_answered_no_more(study, tmp_path):
+    study(write_claim(tmp_path, name="first", seeds=2), tmp_path / "out")
+    (tmp_path / "out" / "runs" / "first.json").unlink()
+    both = study(write_claim(tmp_path, name="second", seeds=2), tmp_path / "out")
+    assert [claim.id for claim in both.claims] == ["second"]
+
+
+def test_words_of_a_claim_may_change():
+    question = PlannedComparison("c", "Is it?", "x", "a", "b", "greater", 0.1, "points", "difference", True)
+    claim = PlannedClaim("gain", 1, "a/gain.py", "0f", "More is more.", {}, (0, 1), (), None, (question,))
+    other = replace(
+        claim, file="b/gain.py", statement="It is.", comparisons=(replace(question, question="Is it more?"),)
+    )
+    before, now = (StudyPlan("quick", "d", "0", None, None, "cpu", None, {}, (one,)) for one in (claim, other))
+    assert merged(before, now, ["gain"], "out").claims == (other,)
 
 
 def test_more_seeds_are_refused_with_the_reason(study, undisturbed, tmp_path):

@@ -110,6 +110,10 @@ class StudyFolder:
             raise InputError(f"{path}: expected the runs of {claim!r}, got those of {packed.claim!r}")
         return packed.runs
 
+    def is_packed(self, claim: str) -> bool:
+        """Whether all runs of a claim have been there."""
+        return (self.runs / f"{claim}.json").exists()
+
     def write_plan(self, plan: StudyPlan) -> None:
         """Write what is fixed.
 

@@ -44,10 +44,16 @@ def merged(before: StudyPlan, now: StudyPlan, begun: Sequence[str], where: str) 
                 raise _other_study(field.name, was, is_now, where)
     known = {claim.id: claim for claim in before.claims}
     for claim in now.claims:
-        if claim.id in begun and claim.id in known and known[claim.id] != claim:
+        if claim.id in begun and claim.id in known and _rules(known[claim.id]) != _rules(claim):
             raise _other_rules(known[claim.id], claim, where)
     claims = {**known, **{claim.id: claim for claim in now.claims}}
     return replace(before, claims=tuple(claims.values()))
+
+
+def _rules(claim: PlannedClaim) -> PlannedClaim:
+    """A claim without what may change and leave what is run and decided: its words, and where its file is."""
+    comparisons = tuple(replace(one, question="") for one in claim.comparisons)
+    return replace(claim, statement="", file=None, comparisons=comparisons)
 
 
 _WORDS = {"data_digest": "images", "model_digest": "code of the model"}
@@ -69,7 +75,7 @@ def _versions(versions: object) -> str:
 
 
 def _other_rules(was: PlannedClaim, now: PlannedClaim, where: str) -> InputError:
-    changed = ", ".join(_changes(was, now))
+    changed = ", ".join(_changes(_rules(was), _rules(now)))
     why = "; seeds that are added until a verdict appears make false ones more frequent" if "seeds" in changed else ""
     problem = f"{where}: claim {was.id!r} has other {changed} now, and these are fixed before its first run{why}"
     cure = (*_ELSEWHERE[:-1], f"; or remove {where}/runs/{was.id}* to begin this claim anew.")

@@ -140,7 +140,8 @@ class _Session:
         plan = self._planned()
         before = self.folder.read_result()
         self.folder.write_plan(plan)
-        self.answers = {claim.id: claim for claim in before.claims} if before else {}
+        answers = before.claims if before else ()
+        self.answers = {claim.id: claim for claim in answers if self.folder.is_packed(claim.id)}
         with _doing(executor, processes) as labour:
             self._carry_out(labour, before)
         return self.study
@@ -154,7 +155,7 @@ class _Session:
         begun = [claim.id for claim in before.claims if self._counts(claim.id)]
         plan = merged(before, now, begun, str(self.folder.path))
         for claim in before.claims:
-            if claim not in plan.claims:
+            if claim.id not in begun and claim not in plan.claims:  # all runs crashed, by what is mended perhaps
                 self.folder.forget(claim.id)
         return plan
 
