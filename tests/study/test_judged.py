@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from scipy import stats
 
 from batchnorm.records import from_json, to_json
 from batchnorm.study import Arm, Search
@@ -112,6 +113,22 @@ def test_two_that_never_arrived_cannot_be_compared() -> None:
     assert only(claim_of(asked("less")), runs).problem == (
         "no effect of any of 3 seeds: 'x' of both sides is only a lower bound"
     )
+
+
+@pytest.mark.parametrize(("rule", "a"), [("greater", 2.0), ("less", -2.0), ("equivalent", 2.0), ("not worse", -2.0)])
+def test_an_effect_of_just_the_margin_lies_outside_of_the_region(rule, a) -> None:
+    assert only(claim_of(asked(rule, margin=2.0)), runs_of(a=[a, a], b=[0.0, 0.0]), (0, 1)).verdict == "not supported"
+
+
+def test_the_unpaired_interval_is_wider_where_seeds_have_much_in_common() -> None:
+    one = only(claim_of(asked()), runs_of(a=[1.0, 11.0, 22.0], b=[0.0, 10.0, 20.0]))
+    expected = stats.ttest_ind([1.0, 11.0, 22.0], [0.0, 10.0, 20.0], equal_var=False).confidence_interval(0.95)
+    assert one.unpaired_interval == pytest.approx((expected.low, expected.high), rel=1e-9)
+    assert one.interval[1] - one.interval[0] < 3 < one.unpaired_interval[1] - one.unpaired_interval[0]
+
+
+def test_there_is_no_unpaired_interval_where_a_seed_is_missing() -> None:
+    assert only(claim_of(asked()), runs_of(a=[1.0, 2.0, 3.0], b=[0.0, 1.0])).unpaired_interval is None
 
 
 def test_an_effect_without_spread_is_told_to_be_one() -> None:
