@@ -61,7 +61,10 @@ MISSING = {
     "crashed": (run_of("b", 2, status="crashed"), "no effect of seed 2: 'b' crashed"),
     "not finite": (run_of("b", 2, math.nan), "no effect of seed 2: 'x' of 'b' is not finite"),
     "not run": (run_of("b", 7, 1.0), "no effect of seed 2: 'b' was not run"),
-    "not measured": (replace(run_of("b", 2), values={"y": 1.0}), "no effect of seed 2: 'x' of 'b' was not measured"),
+    "not measured": (
+        replace(run_of("b", 2), values={"y": 1.0}),
+        "no effect of seed 2: 'x' of 'b' was not measured, only 'y'",
+    ),
 }
 
 
@@ -163,6 +166,32 @@ def test_a_derivation_that_raises_is_told_in_the_answer() -> None:
     answer = judged(claim, runs_of(a=[1.0, 5.0, 2.0], b=[2.0, 2.0, 3.0]), SEEDS)
     assert answer.verdict == "undecided"
     assert answer.notes == ("nothing was derived (KeyError: 'c')",)
+
+
+@pytest.mark.parametrize("made", [["width"], {"width": {"x": "wide"}}, {"width": 3}])
+def test_what_is_no_value_of_an_arm_is_not_derived(made) -> None:
+    claim = claim_of(asked(arm="width", than=0.0), derive=lambda by_arm: made)
+    answer = judged(claim, runs_of(a=[1.0, 5.0], b=[2.0, 2.0]), (0, 1))
+    assert answer.verdict == "undecided"
+    assert answer.notes[0].startswith(("nothing was derived (AttributeError", "nothing was derived (TypeError"))
+
+
+def test_an_arm_that_nobody_makes_is_told_to_be_none() -> None:
+    claim = claim_of(asked(arm="widht", than=0.0), derive=widest)
+    one = only(claim, runs_of(a=[1.0, 5.0], b=[2.0, 2.0]), (0, 1))
+    assert one.problem == "no effect of any of 2 seeds: 'widht' was neither run nor derived"
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_numbers_whose_squares_no_float_holds_have_the_interval_of_others(size) -> None:
+    one, plain = (only(claim_of(asked()), runs_of(a=[unit, 2 * unit], b=[0.0, 0.0]), (0, 1)) for unit in (size, 1.0))
+    assert one.interval == pytest.approx([size * end for end in plain.interval], rel=1e-9)
+    assert one.unpaired_interval == pytest.approx([size * end for end in plain.unpaired_interval], rel=1e-9)
+
+
+def test_numbers_too_large_to_be_averaged_are_told() -> None:
+    one = only(claim_of(asked()), runs_of(a=[1e305, 1.0], b=[0.0, 0.0]), (0, 1))
+    assert one.problem == "no effect of seed 0: 'x' of 'a' is 1e+305, which is too large to be averaged"
 
 
 def test_a_comparison_that_is_not_primary_qualifies_the_verdict() -> None:

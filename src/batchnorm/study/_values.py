@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..files import in_short
+from ..files import one_line
 from ..records import BySeed, StudyRun
 from ._claim import ByArm, Claim
 
@@ -37,12 +37,15 @@ class Values:
     def number(self, arm: str, seed: int, name: str) -> float | str:
         """Return a number, or why there is none."""
         if (arm, seed) not in self.numbers:
-            return self.lost.get((arm, seed)) or self.not_derived.get(seed) or f"{arm!r} was not run"
+            return self.lost.get((arm, seed)) or self.not_derived.get(seed) or self._why_no(arm)
         numbers = self.numbers[arm, seed]
         if name not in numbers:
-            return f"{name!r} of {arm!r} was not measured"
+            return f"{name!r} of {arm!r} was not measured, only {', '.join(map(repr, numbers)) or 'nothing'}"
         number = numbers[name]
         return f"{name!r} of {arm!r} is not finite" if number is None else number
+
+    def _why_no(self, arm: str) -> str:
+        return f"{arm!r} was neither run nor derived" if self.derived else f"{arm!r} was not run"
 
     def is_bound(self, arm: str, seed: int, name: str) -> bool:
         """Whether a number is only a lower bound."""
@@ -84,14 +87,14 @@ def _derived(derive: Derive, by_arm: Mapping[str, Numbers | None]) -> dict[str, 
     if missing:
         return f"nothing was derived without {missing[0]!r}"
     try:
-        return {arm: {name: _finite(value) for name, value in more.items()} for arm, more in derive(there).items()}
-    except Exception as error:  # the code of a claim's author, which may raise anything
-        return f"nothing was derived ({in_short(error)})"
+        return {str(arm): _as_numbers(more) for arm, more in derive(there).items()}
+    except (Exception, SystemExit) as error:  # the code of a claim's author, which may raise anything
+        return f"nothing was derived ({one_line(f'{type(error).__name__}: {error}', 200)})"
 
 
 def _as_floats(numbers: Numbers) -> dict[str, float]:
     return {name: math.nan if value is None else value for name, value in numbers.items()}
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _as_numbers(values: Mapping[str, float]) -> Numbers:
+    return {str(name): float(value) if math.isfinite(value) else None for name, value in values.items()}
