@@ -8,7 +8,7 @@ import altair as alt
 from ...records import StudyClaim, StudyFigure, StudyRun
 from ._drawing import Drawing, Row, View, along, broken, coloured, inside, upright, value_title, without_hidden
 from ._numbers import rounded, spread, text
-from ._points import Point, by_ending, losses, mark_notes, points
+from ._points import Point, by_ending, losses, mark_notes, on_axis, points
 
 _HEIGHT = 300
 _MOST_TICKS = 14
@@ -18,15 +18,20 @@ def axis(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> Dr
     """Draw a value over the arms' option `x`, an arm's `group` its colour; None where no run has both."""
     option = figure.x or ""
     found = [point for point in points(claim, runs, figure.value) if option in point.options]
-    drawn = [point for point in found if point.value is not None and (not figure.log_y or point.value > 0)]
+    drawn, off = on_axis(found, log=figure.log_y)
     if not drawn:
         return None
     named = not all(_is_number(point.options[option]) for point in found)
-    seeds = [_row(point, figure, named=named) for point in found if point in drawn or point.ending == "diverged"]
+    seeds = [_row(point, figure, named=named) for point in [*drawn, *_lost(found, drawn)]]
     groups = [*dict.fromkeys(row["arm"] for row in seeds)]
     means = _means(seeds, log=figure.log_y)
     view = _view(seeds, means, figure, groups, named=named)
-    notes = [_note(figure), *mark_notes([*drawn, *_lost(found)]), *losses([_grouped(point, figure) for point in found])]
+    notes = [
+        _note(figure),
+        *mark_notes([*drawn, *_lost(found, drawn)]),
+        *losses([_grouped(point, figure) for point in found]),
+        *off,
+    ]
     words = f"{value_title(figure)} over {figure.x_title or option}. {_best(means)}"
     legend = () if figure.group is None else tuple(groups)
     return Drawing(view.properties(width="container", height=_HEIGHT), _rows(seeds, figure), words, legend, (*notes,))
@@ -36,8 +41,9 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _lost(found: Sequence[Point]) -> list[Point]:
-    return [point for point in found if point.value is None and point.ending == "diverged"]
+def _lost(found: Sequence[Point], drawn: Sequence[Point]) -> list[Point]:
+    """What diverged and has no value that the axis could show: it stands at the bottom."""
+    return [replace(point, value=None) for point in found if point.ending == "diverged" and point not in drawn]
 
 
 def _group(point: Point, figure: StudyFigure) -> str:

@@ -9,7 +9,7 @@ from ._drawing import Drawing, Row, View, along, coloured, inside, upright, valu
 from ._lines import Line, lines
 from ._numbers import text
 from ._panels import BESIDE, PANEL, panels
-from ._points import endings, losses
+from ._points import endings, losses, off_axis
 
 _PANEL_HEIGHT = 200
 _HEIGHT = 280
@@ -114,7 +114,7 @@ def _notes(found: Sequence[Line]) -> list[str]:
     block = max(line.block for line in found)
     if block > 1:
         notes.append(f"Each place is the mean of up to {block} values that follow one another.")
-    return notes
+    return [*notes, *off_axis(sum(line.off for line in found))]
 
 
 def _ends(found: Sequence[Line]) -> str:

@@ -7,7 +7,7 @@ import altair as alt
 from ...records import StudyClaim, StudyFigure, StudyRun
 from ._drawing import Drawing, Row, View, broken, decades, inside
 from ._numbers import rounded, spread
-from ._points import Point, by_ending, losses, mark_notes, points
+from ._points import Point, by_ending, losses, mark_notes, on_axis, points
 
 _ROW = 34
 """The height of an arm's row, in pixels."""
@@ -19,7 +19,7 @@ def dots(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> Dr
     """Draw a value by arm; None where no run has it."""
     log = figure.log_y or figure.log_x
     found = points(claim, runs, figure.value)
-    drawn = [point for point in found if point.value is not None and (not log or point.value > 0)]
+    drawn, off = on_axis(found, log=log)
     if not drawn:
         return None
     arms = [*dict.fromkeys(point.arm for point in found)]
@@ -27,7 +27,7 @@ def dots(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> Dr
     x = _values(figure, log=log)
     y = alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms), title=None, axis=_axis(arms))
     view = alt.layer(_seeds(drawn, x, y), *_means([mean for mean in means if mean], x, y), *_nothing(found, arms, y))
-    notes = [_SEED_NOTE.format(mean="geometric mean" if log else "mean"), *mark_notes(drawn), *losses(found)]
+    notes = [_SEED_NOTE.format(mean="geometric mean" if log else "mean"), *mark_notes(drawn), *losses(found), *off]
     return Drawing(
         view.properties(width="container", height=alt.Step(_ROW)), _rows(found), _words(figure, means), notes=(*notes,)
     )

@@ -125,6 +125,7 @@ def along(field: str, title: str | None, *, log: bool, padding: float = 0, axis:
 
 
 def decades(**more: Any) -> alt.Axis:
-    """A logarithmic axis with few lines, whose very small and very large numbers are written by powers of ten."""
+    """A logarithmic axis, on which Vega names as many ticks as it has room for, far from 1 by powers of ten."""
     short = "datum.value >= 0.001 && datum.value < 1e5 ? format(datum.value, '~r') : format(datum.value, '.0~e')"
-    return alt.Axis(tickCount=6, labelExpr=short, **more)
+    usual: dict[str, Any] = {"tickCount": 6, "labelExpr": f"datum.label === '' ? '' : {short}"}
+    return alt.Axis(**usual | more)

@@ -17,9 +17,9 @@ _EDGE = 0.06
 def effect_svg(claim: StudyClaim, comparison: StudyComparison | None = None) -> str:
     """Return the small picture of a claim as SVG for inside a page: effect, interval, margin, and every seed a dot.
 
-    What the rule asks for is shaded; a line stands where there is no effect. Ratios have a logarithmic axis. Its colours
-    are the page's: `currentColor`, and the CSS variables `--effect`, `--margin` and `--faint`, for which it has its own
-    where they are not set. It has a `<title>` that says the same in words, and is 160 x 36 pixels large.
+    What the rule asks for is shaded; a line stands where there is no effect. Ratios have a logarithmic axis. Colours
+    are the page's: `currentColor`, and the CSS variables `--effect`, `--margin` and `--faint`, where they are set. A
+    `<title>` says the same in words. It is 160 x 36 pixels large.
 
     Args:
         claim: whose headline is drawn.

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import altair as alt
 
 from ...records import StudyClaim, StudyRun
+from ...tables import counted
 from ._numbers import rounded
 
 Ending = Literal["done", "at least", "diverged", "crashed", "not finite"]
@@ -58,6 +59,23 @@ def _derived(claim: StudyClaim, value: str) -> Iterator[Point]:
     for arm, values in claim.derived.items():
         for seed, number in zip(claim.seeds, values.get(value, ()), strict=False):
             yield Point(arm, seed, rounded(number), "not finite" if number is None else "done", "", {})
+
+
+def on_axis(found: Sequence[Point], *, log: bool) -> tuple[list[Point], list[str]]:
+    """Return the points that an axis can show, and a sentence on those that a logarithmic one cannot."""
+    known = [point for point in found if point.value is not None]
+    shown = [point for point in known if point.value is not None and (point.value > 0 or not log)]
+    return shown, off_axis(len(known) - len(shown))
+
+
+def off_axis(count: int) -> list[str]:
+    """Return a sentence on so many values that are not drawn, if there are any.
+
+    Example:
+        >>> off_axis(2)
+        ['2 values of 0 or less do not stand on a logarithmic axis.']
+    """
+    return [f"{counted(count, 'value')} of 0 or less do not stand on a logarithmic axis."] if count else []
 
 
 def endings(claim: StudyClaim, runs: Sequence[StudyRun]) -> list[Point]:

@@ -1,61 +1,25 @@
-"""Which numbers stand in a claim's part of a page, as tables?"""
+"""What was measured for a claim, arm by arm, as a table?"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, stdev
 
-from ...records import StudyClaim, StudyComparison, StudyRun
-from ...tables import NONE, Cell, Column, Mark, Table
-from ._effect_words import effect_words
-from ._rule_words import rule_text
+from ...records import StudyClaim, StudyRun
+from ...tables import NONE, Cell, Column, Table
 
-_MARKS: dict[str, Mark] = {"supported": "good", "not supported": "bad", "undecided": "faint"}
 _ROOM = 7
 """Values that have a column; more would not be read, and the records in the page have all."""
 
 Numbers = Sequence[float | None]
 
 
-def comparisons_table(claim: StudyClaim) -> Table:
-    """Return what was asked: effect, interval, the rule fixed before the runs, the verdict, also by Holm's."""
-    columns = (
-        Column("question", "left", wrap=True),
-        Column("effect [95 % interval]", "left"),
-        Column("rule, fixed before", "left"),
-        Column("seeds"),
-        Column("verdict", "left"),
-        Column("by Holm", "left"),
-        Column("found at 80 %"),
-    )
-    return Table(columns, tuple(_comparison_row(one) for one in claim.comparisons), "What was asked", _notes(claim))
-
-
-def _comparison_row(one: StudyComparison) -> tuple[Cell | str, ...]:
-    detectable = NONE if one.detectable is None else f"{one.detectable:.3g}{' times' if one.scale == 'ratio' else ''}"
-    return (
-        f"{one.question}{'' if one.primary else ' (beside)'}",
-        " ".join(filter(None, effect_words(one))),
-        rule_text(one),
-        str(one.seeds),
-        Cell(one.verdict, _MARKS[one.verdict]),
-        NONE if one.holm_verdict is None else Cell(one.holm_verdict, _MARKS[one.holm_verdict]),
-        detectable,
-    )
-
-
-def _notes(claim: StudyClaim) -> tuple[str, ...]:
-    problems = tuple(f"{one.question} {one.problem}" for one in claim.comparisons if one.problem)
-    if any(not one.primary for one in claim.comparisons):
-        problems = ("(beside): does not make the verdict, but may qualify it.", *problems)
-    power = "Found at 80 %: how far beyond the margin an effect must lie to be found in 80 % of such studies."
-    return (power, *problems)
-
-
 def values_table(claim: StudyClaim, runs: Sequence[StudyRun]) -> Table:
-    """Return mean and standard deviation over seeds of what was measured, an arm in each row, made arms at the end."""
+    """Return mean and standard deviation over seeds of what was measured, an arm in each row, computed ones last."""
     judged = [run for run in runs if not run.searching]
-    measured = {arm.name: _by_name(run.values for run in judged if run.arm == arm.name) for arm in claim.arms}
-    rows = {**measured, **{arm: dict(values) for arm, values in claim.derived.items() if arm not in measured}}
+    rows: dict[str, Mapping[str, Numbers]] = {
+        arm.name: _by_name(run.values for run in judged if run.arm == arm.name) for arm in claim.arms
+    }
+    rows |= {arm: values for arm, values in claim.derived.items() if arm not in rows}
     names = _names(claim, rows)
     columns = (Column("arm", "left"), *(Column(name) for name in names), Column("runs"), Column("ended", "left"))
     body = tuple(
@@ -95,6 +59,6 @@ def _spread(values: Numbers) -> str:
 def _ended(arm: str, runs: Sequence[StudyRun]) -> tuple[Cell | str, ...]:
     own = [run for run in runs if run.arm == arm]
     if not own:
-        return NONE, "made of other arms'"
+        return NONE, "computed from other arms"
     odd = [f"{count} {kind}" for kind in ("diverged", "crashed") if (count := sum(run.status == kind for run in own))]
     return str(len(own)), Cell(", ".join(odd), "warning") if odd else "done"
