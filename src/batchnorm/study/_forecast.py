@@ -13,6 +13,11 @@ CORES_OF_HOURS = 2
 """`Claim.hours` is meant for so many cores, which run so many runs at once."""
 FIXED_SHARE = 0.2
 """Of a run's time, what does not depend on the images it trains on, about: its tests, above all."""
+FIRST_RUNS = 3
+"""A claim's word has as much weight as that of so many runs.
+
+The first runs of a study load its data, and those of a claim are those of one arm.
+"""
 
 
 def standing_of(
@@ -60,18 +65,26 @@ def _share(scope: Scope, standard: Scope) -> float:
 
 def _pace(courses: Sequence[Course], done: Mapping[str, Mapping[str, StudyRun]]) -> float:
     """Return by which factor runs take longer here than their claims say."""
-    pairs = [
-        (run.seconds, expected)
-        for course in courses
-        if (expected := expected_seconds(course)) is not None
-        for run in done[course.claim.id].values()
-    ]
-    return sum(seconds for seconds, _ in pairs) / sum(expected for _, expected in pairs) if pairs else 1.0
+    taken, meant = [], []
+    for course in courses:
+        if (expected := expected_seconds(course)) is not None:
+            taken += [run.seconds for run in done[course.claim.id].values()]
+            meant += [expected] * len(done[course.claim.id])
+    if not meant:
+        return 1.0
+    word = FIRST_RUNS * fmean(meant)
+    return (sum(taken) + word) / (sum(meant) + word)
 
 
 def _claim(course: Course, done: Mapping[str, StudyRun], running: int, pace: float) -> ClaimStanding:
     count, total = course.count(done)
-    expected = expected_seconds(course)
-    each = fmean(run.seconds for run in done.values()) if done else None if expected is None else expected * pace
+    each = _each([run.seconds for run in done.values()], expected_seconds(course), pace)
     left = 0.0 if count == total else None if each is None else each * (total - count)
     return ClaimStanding(course.claim.id, count, total, running, left)
+
+
+def _each(taken: Sequence[float], expected: float | None, pace: float) -> float | None:
+    """Return how long one more run of a claim may take."""
+    if expected is None:
+        return fmean(taken) if taken else None
+    return (sum(taken) + FIRST_RUNS * expected * pace) / (len(taken) + FIRST_RUNS)
