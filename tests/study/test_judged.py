@@ -229,6 +229,30 @@ def test_the_best_rate_at_the_edge_of_the_grid_is_noted() -> None:
     assert answer.notes == ("the best lr of 'a', 1, is the last that was tried: a better one may lie beyond",)
 
 
+def searching(arm, lr, values):
+    options = {"lr": lr, "norm": arm}
+    return replace(run_of(arm, 1000, searching=True, key=f"{arm}-{lr}", options=options), values=values)
+
+
+def test_an_arm_whose_search_saw_nothing_to_choose_by_is_not_judged() -> None:
+    arms = tuple(Arm(arm, {"lr": "own", "norm": arm}) for arm in "ab")
+    claim = replace(claim_of(asked(), search=Search(grid=(0.1, 0.3))), arms=arms)
+    runs = [
+        run_of(arm, seed, x, options={"lr": 0.1, "norm": arm}) for arm, x in (("a", 5.0), ("b", 1.0)) for seed in (0, 1)
+    ]
+    tried = [
+        searching("a", 0.1, {"accuracy": 90.0}),
+        searching("a", 0.3, {}),
+        searching("b", 0.1, {claim.search.value: 3.0}),
+    ]
+    assert only(claim, [*tried, *runs], (0, 1)).problem == (
+        "no effect of any of 2 seeds: no run of the search for the lr of 'a' gave 'validation accuracy'"
+    )
+    assert (
+        only(claim, [*tried[1:], searching("a", 0.1, {claim.search.value: 2.0}), *runs], (0, 1)).verdict == "supported"
+    )
+
+
 def test_crashes_are_told_with_their_reason() -> None:
     runs = [*runs_of(a=[1.0, 2.0, 3.0], b=[0.0]), *(run_of("b", seed, status="crashed") for seed in (1, 2))]
     answer = judged(claim_of(asked()), runs, SEEDS)

@@ -1,12 +1,13 @@
 """What did each arm measure with each seed, and what follows for derived arms? Where nothing, why?"""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..files import one_line
 from ..records import BySeed, StudyRun
 from ._claim import ByArm, Claim
+from ._in_vain import searched_in_vain
 
 CENSORED = " censored"
 """Behind a value's name: that of one which is 1 where the value is a lower bound, as of steps that never arrived."""
@@ -61,11 +62,14 @@ def _by_name(numbers: Sequence[Numbers]) -> dict[str, BySeed]:
     return {name: tuple(one.get(name) for one in numbers) for name in names}
 
 
-def values_of(claim: Claim, runs: Iterable[StudyRun], seeds: Sequence[int]) -> Values:
+def values_of(claim: Claim, runs: Sequence[StudyRun], seeds: Sequence[int]) -> Values:
     """Return what the runs of a claim have measured; those of a search have no part in it."""
+    in_vain = searched_in_vain(claim, runs)
     counted = [run for run in runs if run.seed in seeds and not run.searching]
-    numbers: dict[Place, Numbers] = {(run.arm, run.seed): run.values for run in counted if run.status != "crashed"}
     lost = {(run.arm, run.seed): f"{run.arm!r} crashed" for run in counted if run.status == "crashed"}
+    lost |= {(run.arm, run.seed): in_vain[run.arm] for run in counted if run.arm in in_vain}
+    places = {(run.arm, run.seed): run for run in counted}
+    numbers: dict[Place, Numbers] = {place: run.values for place, run in places.items() if place not in lost}
     if claim.derive is None:
         return Values(numbers, lost)
     arms = tuple(dict.fromkeys(run.arm for run in counted))
