@@ -21,7 +21,7 @@ Made = tuple[Callable[[Path], None], Callable[[], list[Chart]]]
 
 @dataclass
 class Report:
-    """Write what a run or a study has come to as one HTML file, with its figures, numbers and records inside.
+    """Write one HTML file of a run or a study: figures, numbers, records.
 
     Example: batchnorm report runs/first -o report.html
 
