@@ -21,7 +21,7 @@ CLAIM = Claim(
     measure=measure,
     comparisons=(Comparison("more", "Is it?", "score", "high", "low", "greater", {margin}, "points"),),
     figure=Figure("dots", "score"), advice=Advice("Raise it.", "Leave it.", "Take more seeds."),
-    scopes={{"quick": Scope(seeds={seeds}, train_images=50, epochs=1, test_images=50)}},{more}
+    scopes={{"quick": Scope(seeds={seeds}, train_images=4, epochs=1, test_images=4)}},{more}
 )
 """
 

@@ -61,7 +61,7 @@ class Cache:
 
 @dataclass
 class Study:
-    """Measure what is claimed of batch norm on one's own machine, data and model, with a verdict for each claim."""
+    """Measure which claims about batch norm hold, or list them."""
 
 
 COMMANDS: dict[str, type] = {

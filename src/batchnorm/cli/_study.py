@@ -17,11 +17,13 @@ from ._wording import told
 
 @dataclass
 class RunStudy:
-    """Measure claims about batch norm on this machine, data and model, and say which of them hold.
+    """Measure which claims about batch norm hold on this machine, data and model.
 
-    Every run is kept as soon as it is done: the same command goes on where it was
-    stopped. The budget quick takes minutes and leaves much undecided; standard takes
-    hours, and says before it starts how many. docs/study.md explains the verdicts.
+    Every run is kept; the same command goes on where it was stopped.
+
+    The budget quick takes minutes, standard hours: how many is said first.
+
+    The verdicts, and claims of your own, are explained in docs/study.md.
 
     Example: batchnorm study run
 

@@ -1,4 +1,4 @@
-"""Draw results: curves of trainings, learning rates, drift, speed, confusion matrices, contact sheets, wirings, and pages."""
+"""Draw results: curves, learning rates, drift, speed, confusion matrices, contact sheets, wirings; and write pages."""
 
 from ._bench import DIRECTIONS as DIRECTIONS
 from ._bench import benchmark_page as benchmark_page
