@@ -49,6 +49,7 @@ def test_figures_are_written_beside_as_pictures_and_numbers(batchnorm, study) ->
     assert f"figures: {len(names('figures'))} files in figures\n" in said.err
 
 
+@pytest.mark.slow
 def test_a_run_becomes_one_page(batchnorm, run) -> None:
     said = batchnorm("report", run, "-o", "report.html", "--threads", "1")
     assert (said.code, said.out) == (0, "")
