@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from ...records import Study, StudyRuns, to_json
@@ -33,8 +32,8 @@ def records_inside(study: Study, runs: Mapping[str, StudyRuns], room: int) -> tu
 
 
 def _written(study: Study, runs: Mapping[str, StudyRuns]) -> dict[str, str]:
-    named = chain([("study", study)], ((f"runs-{claim}", one) for claim, one in runs.items()))
-    return {name: written_json(to_json(record)) for name, record in named}
+    packed = {f"runs-{claim}": written_json(to_json(one)) for claim, one in runs.items()}
+    return {"study": written_json(to_json(study)), **packed}
 
 
 def _rounded(runs: StudyRuns, digits: int | None) -> StudyRuns:

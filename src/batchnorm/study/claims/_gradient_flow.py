@@ -83,9 +83,7 @@ def _probe(run: Run) -> tuple[Tensor, Tensor]:
 def _evener(activation: str, net: str = "plain", *, primary: bool = False) -> Comparison:
     return Comparison(
         id=f"evener-{activation}" if net == "plain" else f"evener-{activation}-{net}",
-        question=(
-            f"{_kind(net, activation)}, 50 layers: are the layers' gradients closer together with batch norm than without?"
-        ),
+        question=f"Are the gradients of 50 layers ({_kind(net, activation)}) closer together with batch norm?",
         value="gradient range",
         arm=_name(net, activation, 50, "batch"),
         than=_name(net, activation, 50, "none"),
@@ -99,7 +97,7 @@ def _evener(activation: str, net: str = "plain", *, primary: bool = False) -> Co
 def _better(layers: int, net: str = "plain", *, primary: bool = False) -> Comparison:
     return Comparison(
         id=f"better-{layers}" if net == "plain" else f"better-{layers}-{net}",
-        question=f"{_kind(net, 'relu')}, {layers} layers, trained: is it more accurate with batch norm than without?",
+        question=f"Is a trained net of {layers} layers ({_kind(net, 'relu')}) more accurate with batch norm?",
         value="accuracy",
         arm=_name(net, "relu", layers, "batch", trained=True),
         than=_name(net, "relu", layers, "none", trained=True),

@@ -43,7 +43,7 @@ def gradient_by_layer(net: nn.Module, images: Tensor, labels: Tensor) -> list[fl
         A norm for each call of a hidden layer; 0 where no gradient arrives.
 
     Example:
-        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2))
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 2))
         >>> [norm > 0 for norm in gradient_by_layer(net, torch.ones(4, 2), torch.tensor([0, 1, 0, 1]))]
         [True]
     """

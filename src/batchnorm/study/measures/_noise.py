@@ -1,12 +1,13 @@
 """What if somebody shakes what a net's norms have just made steady?"""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from ...norms import is_norm
+from ...transaction import attributes
 from ._layers import KINDS
 
 SHIFT = 0.5
@@ -17,10 +18,10 @@ STRETCH = 1.25
 class Noise:
     """A forward hook that moves and stretches each channel by numbers drawn anew in each call in training mode.
 
-        y = x * (stretch_c + 0.1 * a) + shift_c + 0.1 * b
+        y[n, c] = x[n, c] * (stretch[c] + 0.1 * a[n, c]) + shift[c] + 0.1 * b[n, c]
 
-    `stretch_c ~ U(1, STRETCH)` and `shift_c ~ U(-SHIFT, SHIFT)` belong to a channel for one call, so that its mean
-    and its standard deviation jump from step to step; a and b, standard normal, are drawn for each value.
+    `stretch ~ U(1, STRETCH)` and `shift ~ U(-SHIFT, SHIFT)` belong to a channel for one call, so that its mean and its
+    standard deviation jump from step to step; a and b, standard normal, are drawn for each image, too.
 
     Args:
         generator: of the random numbers, on the CPU.
@@ -46,47 +47,50 @@ class Noise:
         """Return the output with noise in it; in evaluation mode as it is."""
         if not module.training:
             return output
-        channels = (1, output.shape[1], *[1] * (output.dim() - 2))
+        channels = output.shape[1]
         stretch = 1 + (self.stretch - 1) * self._uniform(channels)
         shift = self.shift * (2 * self._uniform(channels) - 1)
-        of_value = torch.randn(2, *output.shape, generator=self.generator) / 10
-        return torch.addcmul((shift + of_value[0]).to(output), output, (stretch + of_value[1]).to(output))
+        own = torch.randn(2, len(output), channels, generator=self.generator) / 10
+        shape = (len(output), channels, *[1] * (output.dim() - 2))
+        stretched, shifted = (part.to(output).view(shape) for part in (stretch + own[0], shift + own[1]))
+        return torch.addcmul(shifted, output, stretched)
 
-    def _uniform(self, shape: tuple[int, ...]) -> Tensor:
-        return torch.rand(shape, generator=self.generator)
+    def _uniform(self, channels: int) -> Tensor:
+        return torch.rand(channels, generator=self.generator)
 
 
 @contextmanager
 def noise_behind_norms(net: nn.Module, generator: torch.Generator) -> Iterator[None]:
-    """Let `Noise` act behind each batch norm inside the block; in a net without one, behind each convolution.
+    """Let `Noise` act behind each batch norm inside the block; in a net without one, behind each layer but the last.
 
     A norm that activates, too, would be shaken behind its activation: use norms that do not.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
         >>> x = torch.randn(512, 2)
-        >>> with noise_behind_norms(net, torch.Generator().manual_seed(0)):
+        >>> with noise_behind_norms(net, torch.Generator().manual_seed(0)), torch.no_grad():
         ...     shaken = float(net(x).mean(0).abs().max())
         >>> shaken > 0.1, float(net(x).detach().mean(0).abs().max()) < 0.001
         (True, True)
     """
     noise = Noise(generator)
-    handles = [place.register_forward_hook(noise) for place in norm_places(net)]
-    try:
+    places = norm_places(net)
+    with attributes() as change, ExitStack() as hooks:
+        for place in places:
+            # A transaction puts back the state of a generator that a module holds, not of one that only a hook holds.
+            change.set(place, "noise_generator", generator)
+            hooks.callback(place.register_forward_hook(noise).remove)
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def norm_places(net: nn.Module) -> list[nn.Module]:
-    """Return a net's batch norms; where it has none, its convolutions, behind which they would stand.
+    """Return a net's batch norms; where it has none, its layers but the last, behind which they would stand.
 
     Example:
-        >>> norm_places(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()))
+        >>> norm_places(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2)))
         [Conv2d(1, 2, kernel_size=(3, 3), stride=(1, 1))]
     """
-    norms = [module for module in net.modules() if is_norm(module)]
-    return norms or [
-        module for module in net.modules() if isinstance(module, KINDS) and not isinstance(module, nn.Linear)
-    ]
+    modules = list(net.modules())
+    norms = [module for module in modules if is_norm(module)]
+    layers = [module for module in modules if isinstance(module, KINDS)]
+    return norms if norms else [*layers[:-1]]
