@@ -15,7 +15,8 @@ def training(**reached: int) -> dict[str, float]:
 def test_the_goal_is_the_highest_level_of_the_net_without_a_norm() -> None:
     by_arm = {"batch norm": training(_40=20, _45=30, _80=500), "no norm": training(_40=100, _45=400)}
     found = _convergence.derive(by_arm)
-    assert found["batch norm, to the goal"] == {"steps": 30, "seconds": 15.0, "goal": 45, "steps censored": 0.0}
+    assert found["batch norm, to the goal"].items() >= {"steps": 30, "seconds": 15.0, "goal": 45}.items()
+    assert found["batch norm, to the goal"]["steps censored"] == 0
     assert found["no norm, to the goal"]["steps"] == 400
     assert not any("rate" in name for name in found)
 
@@ -28,9 +29,10 @@ def test_a_range_of_scales_is_that_near_the_best_of_the_same_kind_of_net() -> No
         for scale, accuracy in zip(_initialization.SCALES, row, strict=True)
     }
     found = _initialization.derive(by_arm)
-    assert found["batch norm, all scales"]["workable decades"] == 4.0
+    assert found["batch norm, all scales"] == {"workable decades": 4.0, "workable decades censored": 1.0}
     expected = (math.log10(1 / 0.3) + math.log10(3)) * 10 / 40
     assert found["no norm, all scales"]["workable decades"] == pytest.approx(expected)
+    assert found["no norm, all scales"]["workable decades censored"] == 0.0
     assert math.isnan(found["no norm, all scales, rate 0.03"]["workable decades"])
 
 
@@ -52,6 +54,7 @@ def test_rates_near_the_best_are_those_within_five_points() -> None:
     by_arm = {f"batch norm, rate {rate:g}": {"accuracy": value} for rate, value in accuracy.items()}
     found = _learning_rate.derive(by_arm)["batch norm, all rates"]
     assert found["best accuracy"] == 80.0
+    assert found["highest rate near the best censored"] == found["decades near the best censored"] == 0.0
     assert found["highest rate near the best"] == pytest.approx(0.1 * 3 ** (3 / 38))
     lowest = 0.03 * 3**-0.25
     assert found["decades near the best"] == pytest.approx(math.log10(0.1 * 3 ** (3 / 38) / lowest))
