@@ -85,11 +85,11 @@ class WatchedInputs:
             self._moments = input_moments(self.net, self.images)
 
     def values(self) -> dict[str, float]:
-        """Return the means over times and layers: geometric ones of distances, of which many are small."""
+        """Return the means over times and layers, of the gradients' distances the geometric one; NaN is left out."""
         shift = mean_shift([shift for shifts in self.shifts for shift in shifts])
         return {
-            "drift": _geometric_mean(self.drifts),
-            "drift of a step": _geometric_mean(self.drifts_of_a_step),
+            "drift": _mean(self.drifts),
+            "drift of a step": _mean(self.drifts_of_a_step),
             "gradient cosine": shift.cosine,
             "gradient shift": shift.distance,
         }
@@ -100,7 +100,7 @@ class WatchedInputs:
         shifts = [mean_shift(shifts) for shifts in self.shifts]
         return {
             "step": [float(time) for time in self.times],
-            "drift over time": [_geometric_mean([drifts]) for drifts in self.drifts] + [math.nan] * missing,
+            "drift over time": [_mean([drifts]) for drifts in self.drifts] + [math.nan] * missing,
             "cosine over time": [shift.cosine for shift in shifts] + [math.nan] * missing,
             "quantiles": self.quantiles + [[math.nan] * len(QUANTILES)] * missing,
         }
@@ -110,6 +110,5 @@ def _drifts(before: Sequence[InputMoments], after: Sequence[InputMoments]) -> li
     return [input_drift(*pair) for pair in zip(before, after, strict=True)]
 
 
-def _geometric_mean(table: Sequence[Sequence[float]]) -> float:
-    numbers = torch.tensor(table, dtype=torch.float64)
-    return float(numbers.log().nanmean().exp()) if numbers.numel() else math.nan
+def _mean(table: Sequence[Sequence[float]]) -> float:
+    return float(torch.tensor(table, dtype=torch.float64).nanmean())
