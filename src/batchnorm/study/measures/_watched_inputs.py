@@ -21,7 +21,8 @@ Batch = tuple[Tensor, Tensor]
 def input_quantiles(net: nn.Module, images: Tensor, quantiles: Sequence[float] = QUANTILES) -> list[float]:
     """Return quantiles of what the last norm gives to its activation, over all values of a batch, in training mode.
 
-    In a net without norms it is what the last hidden layer gives. The net is afterwards as it was.
+    In a net without norms it is what the last hidden layer gives. NaN where not all are
+    finite. The net is afterwards as it was.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU())
@@ -34,7 +35,10 @@ def input_quantiles(net: nn.Module, images: Tensor, quantiles: Sequence[float] =
         change.train()
         change.on_output(norm_places(change.module)[-1], lambda _, __, output: found.append(output))
         net(images)
-    return [float(number) for number in np.quantile(found[-1].double().cpu().numpy(), quantiles)]
+    values = found[-1].double().cpu()
+    if not values.isfinite().all():
+        return [math.nan] * len(quantiles)
+    return [float(number) for number in np.quantile(values.numpy(), quantiles)]
 
 
 @dataclass
