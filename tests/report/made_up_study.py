@@ -101,7 +101,7 @@ def run(arm: StudyArm, number: int, seed: int) -> StudyRun:
 
 def claim(number: int, title: str, verdict: str, kind: str) -> tuple[StudyClaim, StudyRuns]:
     """A claim and its runs; the effect lies where its verdict says."""
-    name = title.split()[-1].strip(".,?!").lower() + str(number)
+    name = title.rsplit(maxsplit=1)[-1].strip(".,?!").lower() + str(number)
     middle = {"supported": 2.0 + number, "not supported": -0.4, "undecided": 0.8}[verdict]
     draw = random.Random(number)  # noqa: S311  # made-up numbers
     effects = tuple(middle + draw.gauss(0, 0.5) for _ in SEEDS)

@@ -186,7 +186,7 @@ def test_the_best_rate_at_the_edge_of_the_grid_is_noted() -> None:
 def test_crashes_are_told_with_their_reason() -> None:
     runs = [*runs_of(a=[1.0, 2.0, 3.0], b=[0.0]), *(run_of("b", seed, status="crashed") for seed in (1, 2))]
     answer = judged(claim_of(asked()), runs, SEEDS)
-    assert answer.notes == ("'b' crashed: out of memory (2 runs)",)
+    assert answer.notes == ("'b' crashed: out of memory (2 runs; `retry` does them again)",)
     assert (answer.runs, answer.crashed) == (6, 2)
 
 

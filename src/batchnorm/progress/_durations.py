@@ -10,9 +10,9 @@ def duration_text(seconds: float) -> str:
     """
     if seconds < 1:
         return "less than 1 s"
+    if seconds >= 3600:
+        return "{} h {} min".format(*divmod(round(seconds / 60), 60))
     minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 

@@ -51,6 +51,8 @@ from ._run_conversion import RunConversion as RunConversion
 from ._run_fold import RunFold as RunFold
 from ._run_recalibration import Judgement as Judgement
 from ._run_recalibration import RunRecalibration as RunRecalibration
+from ._run_report import RunReport as RunReport
+from ._run_report import SampleImage as SampleImage
 from ._spread import quartiles_text as quartiles_text
 from ._spread import why_rough as why_rough
 from ._study import Study as Study
@@ -132,6 +134,7 @@ __all__ = [
     "RunFold",
     "RunHistory",
     "RunRecalibration",
+    "RunReport",
     "Scores",
     "StepRow",
     "Study",

@@ -20,6 +20,7 @@ from ._recalibration import Recalibration
 from ._run_conversion import RunConversion
 from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
+from ._run_report import RunReport
 from ._study import Study
 from ._study_claim import StudyClaim
 from ._study_plan import StudyPlan
@@ -31,6 +32,7 @@ Record = (
     EpochRecord
     | TrainResult
     | RunHistory
+    | RunReport
     | Evaluation
     | ModelEvaluation
     | Prediction
@@ -57,6 +59,7 @@ RECORDS: dict[str, type[Record]] = {
         EpochRecord,
         TrainResult,
         RunHistory,
+        RunReport,
         Evaluation,
         ModelEvaluation,
         Prediction,

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ..errors import InputError, with_article
-from ._plain import Plain
+from ._plain import DEEPEST, Plain
 
 Made = TypeVar("Made")
 
@@ -105,10 +105,12 @@ def _value(annotation: Any, value: Any, name: str, *, signed: bool = False) -> A
     raise _Wrong("has other types")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     """What options and series hold: no objects, and nothing of which the field knows what it counts."""
     if type(value) in (list, tuple):
-        return tuple(_inside(f"[{n}]", _plain, one) for n, one in enumerate(value))
+        if depth == DEEPEST:
+            raise _Wrong("is nested too deeply")
+        return tuple(_inside(f"[{n}]", _plain, one, depth + 1) for n, one in enumerate(value))
     if type(value) in (int, float):
         return _number(type(value), value, "", signed=True)
     if value is None or type(value) in (str, bool):

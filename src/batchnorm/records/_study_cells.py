@@ -57,7 +57,7 @@ def comparisons_table(claim: "StudyClaim") -> Table:
 
 
 def _comparison_row(one: "StudyComparison") -> tuple[Cell | str, ...]:
-    question = one.question if one.primary else f"{one.question} (secondary)"
+    question = one.question if one.primary else f"{one.question} (beside)"
     holm = NONE if one.holm_verdict is None else Cell(one.holm_verdict, VERDICT_MARKS[one.holm_verdict])
     verdict = Cell(one.verdict, VERDICT_MARKS[one.verdict])
     effect = effect_text(one.effect, one.interval, one.unit)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from ..errors import InputError
 from ..tables import Table
 from ._numbers import Signed
 from ._plain import Plain, plain_values
@@ -182,8 +183,15 @@ class StudyClaim(Shown):
 
     @property
     def headline(self) -> StudyComparison:
-        """The comparison whose effect stands for the claim: the first primary one."""
-        return next((one for one in self.comparisons if one.primary), self.comparisons[0])
+        """The comparison whose effect stands for the claim: the first primary one.
+
+        Raises:
+            InputError: it has none, as no study leaves it.
+        """
+        primary = next((one for one in self.comparisons if one.primary), None)
+        if primary is None:
+            raise InputError(f"claim {self.id!r}", argument="comparisons", expected="one that is primary", got="none")
+        return primary
 
     def summary(self) -> str:
         """Return one line: the verdict, the effect with its interval, and of how many seeds."""

@@ -20,6 +20,7 @@ def runs_table(runs: "Sequence[StudyRun]", title: str = "") -> Table:
         Column("arm", "left"),
         Column("seed"),
         *(Column(name, drop=1 + number) for number, name in enumerate(names)),
+        Column("options", "left", drop=1 + len(names), wrap=True),
         Column("ended", "left"),
         Column("why", "left", wrap=True),
     )
@@ -29,7 +30,8 @@ def runs_table(runs: "Sequence[StudyRun]", title: str = "") -> Table:
 def _row(run: "StudyRun", names: tuple[str, ...]) -> tuple[Cell | str, ...]:
     ended = "searching" if run.searching and run.status == "done" else run.status
     numbers = (_number(run.values.get(name)) for name in names)
-    return (run.arm, str(run.seed), *numbers, Cell(ended, _MARKS[run.status]), run.reason or "")
+    options = ", ".join(f"{name} {value}" for name, value in run.options.items())
+    return (run.arm, str(run.seed), *numbers, options, Cell(ended, _MARKS[run.status]), run.reason or "")
 
 
 def _number(value: float | None) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 VERDICTS = ("supported", "not supported", "undecided")
 """All that there are, in the order in which they are told."""
 
+_SINGULAR = {"points": "point", "steps": "step", "seconds": "second", "epochs": "epoch"}
+
 
 def effect_text(effect: float | None, interval: Sequence[float] | None, unit: str) -> str:
     """Return an effect with its interval and unit, with as many decimals as the interval's width is worth.
@@ -41,10 +43,11 @@ def region_text(rule: "Rule", margin: float, unit: str, scale: "Scale" = "differ
 
     Example:
         >>> region_text("greater", 1.5, "points"), region_text("equivalent", 1.0, "points")
-        ('above 1.5 points', 'within ±1 points')
+        ('above 1.5 points', 'within ±1 point')
         >>> region_text("less", 1.5, "times", "ratio"), region_text("equivalent", 1.25, "times", "ratio")
         ('below 0.667 times', 'from 0.8 to 1.25 times')
     """
+    unit = _SINGULAR.get(unit, unit) if margin == 1 and scale == "difference" else unit
     other = 1 / margin if scale == "ratio" else -margin + 0.0
     if rule == "equivalent":
         between = f"from {other:.3g} to {margin:.3g}" if scale == "ratio" else f"within ±{margin:.3g}"

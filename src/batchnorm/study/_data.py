@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from ..data import DatasetInfo, Normalization, Split, open_source, split_off_validation, stratified_draw
+from ..data import DatasetInfo, Normalization, Split, split_off_validation, stratified_draw
+from ..runs import source_of
 
 Part = Literal["train", "validation", "test"]
 
@@ -39,17 +40,18 @@ def study_images(data: str, train_images: int, test_images: int | None, *, searc
         >>> len(images.parts["train"]), len(images.parts["validation"]), "test" in images.parts
         (180, 20, False)
     """
-    source = open_source(data)
-    train = _drawn(source.load("train"), train_images)
+    source = source_of(data)
+    train = drawn(source.load("train"), train_images)
     parts = {"train": train}
     if searching:
         parts["train"], parts["validation"] = split_off_validation(train, VALIDATION, seed=0)
     else:
-        parts["test"] = _drawn(source.load("test"), test_images)
+        parts["test"] = drawn(source.load("test"), test_images)
     return StudyImages(source.info, parts, Normalization.of(parts["train"].images))
 
 
-def _drawn(split: Split, count: int | None) -> Split:
+def drawn(split: Split, count: int | None) -> Split:
+    """Return so many images of a split, drawn by class, the same every time; all, if it has no more."""
     if count is None or count >= len(split):
         return split
     return split.subset(stratified_draw(split.labels, count / len(split), seed=0))

@@ -41,6 +41,7 @@ def judged(
     told = tuple({run.key: run for run in runs if not run.searching}.values())
     ends = Counter(run.status for run in told)
     found = tuple(_found(claim, runs))
+    ran = {run.arm for run in runs}
     result = StudyClaim(
         id=claim.id,
         title=claim.title,
@@ -58,7 +59,7 @@ def judged(
         rule=head.rule,
         seeds=tuple(seeds),
         comparisons=comparisons,
-        arms=tuple(StudyArm(arm.name, dict(arm.options)) for arm in claim.arms),
+        arms=tuple(StudyArm(arm.name, dict(arm.options)) for arm in claim.arms if arm.name in ran),
         derived=values.of_derived(seeds),
         figures=tuple(StudyFigure(**asdict(figure)) for figure in (claim.figure, *claim.figures)),
         found=found,
@@ -97,5 +98,6 @@ def _notes(runs: Sequence[StudyRun], found: Sequence[StudyFound], values: Values
             best = f"the best {one.option} of {one.arm!r}, {one.value:g}"
             yield f"{best}, is the last that was tried: a better one may lie beyond"
     crashes = Counter(f"{run.arm!r} crashed: {run.reason}" for run in runs if run.status == "crashed")
-    yield from (f"{why} ({counted(count, 'run')})" for why, count in crashes.items())
+    for why, count in crashes.items():
+        yield f"{why} ({counted(count, 'run')}; `retry` does them again)"
     yield from dict.fromkeys(values.not_derived.values())

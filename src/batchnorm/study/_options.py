@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import get_args
 
 from ..bench import cpus
-from ..data import Split, open_source
+from ..data import Split
 from ..errors import InputError, Setting, did_you_mean
-from ..runs import pick_device
+from ..runs import pick_device, source_of
 from ._build import built
 from ._course import FIRST_SEARCH_SEED, Course
 from ._fingerprint import images_digest, model_digest
@@ -95,7 +95,7 @@ def courses_of(options: StudyOptions) -> tuple[Course, ...]:
     sources = _sources(options.claims or (QUICK if options.budget == "quick" else [claim.id for claim in CLAIMS]))
     scopes = [_scope(source, options) for source in sources]
     data = options.data_or_default()
-    source = open_source(data)
+    source = source_of(data)
     train, test = source.load("train"), source.load("test")
     device = str(pick_device(options.device))
     built(source.info, options.model, "batch", 0, {})  # a net that cannot be made is told before anything is run

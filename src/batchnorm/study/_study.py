@@ -61,8 +61,8 @@ def run_study(
         device: where nets are trained.
         out: the study's folder; None: one below `runs`, by the names of budget, data and model.
         processes: how many runs go on at once; None: as many as there are processors, and 8 at most.
-        executor: does the runs in the place of processes of this machine, `processes` at once: Dask's, Ray's, or what
-            else is an `Executor`.
+        executor: does the runs in the place of processes of this machine, `processes` at once: Dask's, Ray's, or any
+            other `Executor` that works in processes, for threads share torch's random numbers.
         wait: for another process that runs a study in this folder.
         retry: do runs again that have crashed.
         watcher: hears of what goes on.

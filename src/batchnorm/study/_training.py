@@ -31,6 +31,7 @@ class Recipe:
         schedule: "cosine" falls to 0 over the training, "constant" stays.
         loss: of logits and labels.
         penalty: is added to it, of the net.
+        clip_norm: gradients whose norm is larger are scaled down to it; None: none are.
         on_step: is called behind each update with the number of steps done and the loss ahead of it; True ends it.
     """
 
@@ -42,6 +43,7 @@ class Recipe:
     schedule: Literal["cosine", "constant"] = "cosine"
     loss: Loss = F.cross_entropy
     penalty: Callable[[nn.Module], Tensor] | None = None
+    clip_norm: float | None = None
     on_step: OnStep | None = None
 
 
@@ -96,6 +98,8 @@ def train(net: nn.Module, batches: Batches, seed: int, recipe: Recipe) -> Traine
                 break
             whole = loss if recipe.penalty is None else loss + recipe.penalty(net)
             whole.backward()  # type: ignore[no-untyped-call]  # torch's annotation of it is incomplete
+            if recipe.clip_norm is not None:
+                nn.utils.clip_grad_norm_(net.parameters(), recipe.clip_norm)
             optimizer.step()
             if recipe.on_step is not None and recipe.on_step(trained.steps, trained.losses[-1]):
                 break

@@ -1,4 +1,4 @@
-"""Figures of studies and trainings, described for Vega-Lite by altair, drawn in a page by Vega, in files by vl-convert."""
+"""Figures of studies and trainings: described for Vega-Lite by altair, drawn by Vega, and by vl-convert in files."""
 
 from ._chart import Chart as Chart
 from ._drawn import chart_png as chart_png

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import altair as alt
 
 from ...records import StudyClaim, StudyFigure, StudyRun
-from ._drawing import Drawing, Row, coloured, inside, scale, value_title, without_hidden
+from ._drawing import Drawing, Row, View, along, coloured, inside, upright, value_title, without_hidden
 from ._lines import Line, lines
 from ._numbers import text
-from ._points import endings, losses
+from ._panels import BESIDE, PANEL, panels
+from ._points import endings, losses, off_axis
 
-_PANEL = (260, 200)
+_PANEL_HEIGHT = 200
 _HEIGHT = 280
 _FEW = 40
 """Up to so many places of a line are dots."""
@@ -30,39 +31,53 @@ def _drawing(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure, x
     found = lines(claim, runs, figure.value, figure.x, log=figure.log_y)
     if not found:
         return None
-    rows = [row for line in found for row in _rows(line, figure.group)]
-    view = _view(rows, figure, x_title, [line.arm for line in found])
-    notes = [*_notes(found), *losses(endings(claim, runs))]
+    names = labels(found, figure.group)
+    rows = [row for line, name in zip(found, names, strict=True) for row in _rows(line, name, figure.group)]
+    legend = tuple(dict.fromkeys(names))
+    notes = (*_notes(found), *losses(endings(claim, runs)))
     words = f"{value_title(figure)} by {x_title}. {_ends(found)}"
-    legend = tuple(line.arm for line in found)
+    called = {"x": x_title, "panel": figure.group or "panel", "low": "lowest", "high": "highest"}
     if figure.group is None:
-        return Drawing(view.properties(width="container", height=_HEIGHT), rows, words, legend, (*notes,))
-    view = view.properties(width=_PANEL[0], height=_PANEL[1])
-    panels = [*dict.fromkeys(row["panel"] for row in rows)]
-    faceted = view.facet(alt.Facet("panel:N", sort=panels, title=None), data=inside(rows), columns=2)
-    return Drawing(faceted, rows, words, legend, (*notes,), panel=_PANEL[0] + 70)
+        view = _view(alt.Chart(inside(rows)), rows, figure, x_title, legend).properties(
+            width="container", height=_HEIGHT
+        )
+        return Drawing(view, rows, words, legend, notes, names=called)
+    view = _view(alt.Chart(), rows, figure, x_title, legend).properties(width=PANEL, height=_PANEL_HEIGHT)
+    return Drawing(panels(view, rows, "panel"), rows, words, legend, notes, PANEL + BESIDE, called)
 
 
-def _view(rows: Sequence[Row], figure: StudyFigure, x_title: str, names: Sequence[str]) -> alt.LayerChart:
+def labels(found: Sequence[Line], group: str | None) -> list[str]:
+    """Return what lines are called: by their arms, or in panels by all but the panel, if that tells them apart."""
+    if group is None:
+        return [line.arm for line in found]
+    differing = [
+        name
+        for name in dict.fromkeys(name for line in found for name in line.options)
+        if name != group and len({text(line.options.get(name)) for line in found}) > 1
+    ]
+    names = [", ".join(_option(name, line.options.get(name)) for name in differing) for line in found]
+    places = {(name, text(line.options.get(group))) for name, line in zip(names, found, strict=True)}
+    return names if len(places) == len(found) and all(names) else [line.arm for line in found]
+
+
+def _option(name: str, value: object) -> str:
+    return value if isinstance(value, str) else f"{name} {text(value)}"
+
+
+def _view(source: alt.Chart, rows: Sequence[Row], figure: StudyFigure, x_title: str, names: Sequence[str]) -> View:
     named = any(isinstance(row["x"], str) for row in rows)
-    kind, axis = ("N", alt.Axis()) if named else ("Q", alt.Axis(grid=False))
-    x = alt.X(f"x:{kind}", title=x_title, axis=axis, scale=alt.Undefined if named else _x_scale(figure), sort=None)
-    y_scale = scale(log=figure.log_y)
-    y = {"scale": y_scale, "title": value_title(figure)}
-    whole = without_hidden(alt.Chart(inside(rows)) if figure.group is None else alt.Chart())
-    band = whole.mark_area(opacity=0.18).encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q", **coloured(names, dash=False))
-    line = whole.mark_line(strokeWidth=2).encode(x=x, y=alt.Y("mean:Q", **y), **coloured(names))
-    seen = 1 if len({row["x"] for row in rows}) <= _FEW else 0
-    dots = whole.mark_point(filled=True, size=36, opacity=seen)
-    return alt.layer(
-        band,
-        line,
-        dots.encode(x=x, y=alt.Y("mean:Q", **y), tooltip=_tooltip(x_title, kind), **coloured(names, dash=False)),
+    kind = "N" if named else "Q"
+    x = alt.X("x:N", title=x_title, sort=None) if named else along("x:Q", x_title, log=figure.log_x)
+    whole = without_hidden(source)
+    band = whole.mark_area(opacity=0.18).encode(
+        x=x, y=upright("low:Q", figure), y2="high:Q", **coloured(names, dash=False)
     )
-
-
-def _x_scale(figure: StudyFigure) -> alt.Scale:
-    return alt.Scale(type="log", nice=False) if figure.log_x else alt.Scale(zero=False, nice=False)
+    line = whole.mark_line(strokeWidth=2).encode(x=x, y=upright("mean:Q", figure), **coloured(names))
+    few = len({row["x"] for row in rows}) <= _FEW
+    dots = whole.mark_point(filled=True, size=36, opacity=1 if few else 0).encode(
+        x=x, y=upright("mean:Q", figure), tooltip=_tooltip(x_title, kind), **coloured(names, dash=False)
+    )
+    return alt.layer(band, line, dots)
 
 
 def _tooltip(x_title: str, kind: str) -> list[alt.Tooltip]:
@@ -76,11 +91,11 @@ def _tooltip(x_title: str, kind: str) -> list[alt.Tooltip]:
     ]
 
 
-def _rows(line: Line, group: str | None) -> list[Row]:
+def _rows(line: Line, name: str, group: str | None) -> list[Row]:
     panel = {} if group is None else {"panel": text(line.options.get(group))}
     return [
         {
-            "arm": line.arm,
+            "arm": name,
             **panel,
             "x": place.x,
             "mean": place.mean,
@@ -99,7 +114,7 @@ def _notes(found: Sequence[Line]) -> list[str]:
     block = max(line.block for line in found)
     if block > 1:
         notes.append(f"Each place is the mean of up to {block} values that follow one another.")
-    return notes
+    return [*notes, *off_axis(sum(line.off for line in found))]
 
 
 def _ends(found: Sequence[Line]) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import altair as alt
 
 from ...records import StudyClaim, StudyFigure, StudyRun
-from ._drawing import Drawing, Row, broken, inside, scale
+from ._drawing import Drawing, Row, View, broken, decades, inside
 from ._numbers import rounded, spread
-from ._points import Point, by_ending, losses, mark_notes, points
+from ._points import Point, by_ending, losses, mark_notes, on_axis, points
 
 _ROW = 34
 """The height of an arm's row, in pixels."""
@@ -19,24 +19,29 @@ def dots(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> Dr
     """Draw a value by arm; None where no run has it."""
     log = figure.log_y or figure.log_x
     found = points(claim, runs, figure.value)
-    drawn = [point for point in found if point.value is not None and (not log or point.value > 0)]
+    drawn, off = on_axis(found, log=log)
     if not drawn:
         return None
     arms = [*dict.fromkeys(point.arm for point in found)]
     means = [_mean(arm, drawn, log=log) for arm in arms]
-    x = alt.X("value:Q", scale=scale(log=log), title=figure.y_title or figure.x_title or figure.value)
+    x = _values(figure, log=log)
     y = alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms), title=None, axis=_axis(arms))
     view = alt.layer(_seeds(drawn, x, y), *_means([mean for mean in means if mean], x, y), *_nothing(found, arms, y))
-    notes = [_SEED_NOTE.format(mean="geometric mean" if log else "mean"), *mark_notes(drawn), *losses(found)]
+    notes = [_SEED_NOTE.format(mean="geometric mean" if log else "mean"), *mark_notes(drawn), *losses(found), *off]
     return Drawing(
         view.properties(width="container", height=alt.Step(_ROW)), _rows(found), _words(figure, means), notes=(*notes,)
     )
 
 
+def _values(figure: StudyFigure, *, log: bool) -> alt.X:
+    title = figure.y_title or figure.x_title or figure.value
+    if log:
+        return alt.X("value:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=8), axis=decades())
+    return alt.X("value:Q", title=title, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=8))
+
+
 def _axis(arms: Sequence[str]) -> alt.Axis:
-    expression = broken(arms)
-    plain = {"domain": False, "ticks": False, "labelLimit": 200, "labelPadding": 8, "labelOverlap": False}
-    return alt.Axis(**plain, **({"labelExpr": expression} if expression else {}))
+    return alt.Axis(domain=False, ticks=False, labelLimit=200, labelPadding=8, labelOverlap=False, **broken(arms))
 
 
 def _mean(arm: str, drawn: Sequence[Point], *, log: bool) -> Row | None:
@@ -49,7 +54,7 @@ def _mean(arm: str, drawn: Sequence[Point], *, log: bool) -> Row | None:
     return {"arm": arm, "value": rounded(found.mean), "low": rounded(found.low), "high": rounded(found.high)}
 
 
-def _seeds(drawn: Sequence[Point], x: alt.X, y: alt.Y) -> alt.Chart:
+def _seeds(drawn: Sequence[Point], x: alt.X, y: alt.Y) -> View:
     seeds = sorted({point.seed for point in drawn})
     rows = [_row(point) | {"place": seeds.index(point.seed)} for point in drawn]
     offset = alt.YOffset("place:Q", scale=alt.Scale(domain=[-1, len(seeds)], range=[4, _ROW - 4]))
@@ -64,7 +69,7 @@ def _seeds(drawn: Sequence[Point], x: alt.X, y: alt.Y) -> alt.Chart:
     return mark.encode(x=x, y=y, yOffset=offset, tooltip=tooltip, **by_ending())
 
 
-def _means(means: Sequence[Row], x: alt.X, y: alt.Y) -> list[alt.Chart]:
+def _means(means: Sequence[Row], x: alt.X, y: alt.Y) -> list[View]:
     tooltip = [
         alt.Tooltip("arm:N"),
         alt.Tooltip("value:Q", title="mean", format=".5~g"),
@@ -79,7 +84,7 @@ def _means(means: Sequence[Row], x: alt.X, y: alt.Y) -> list[alt.Chart]:
     return [*lines, diamonds.encode(x=x, y=y, tooltip=tooltip)]
 
 
-def _nothing(found: Sequence[Point], arms: Sequence[str], y: alt.Y) -> list[alt.Chart]:
+def _nothing(found: Sequence[Point], arms: Sequence[str], y: alt.Y) -> list[View]:
     """What stands in the row of an arm without any number: why there is none."""
     rows = []
     for arm in arms:

@@ -9,7 +9,7 @@ from typing import Any
 from ...files import atomic_write
 from ._chart import Chart
 from ._missing import needed
-from ._theme import Theme, paper, vega_config
+from ._theme import PALETTE, Theme, paper, vega_config
 
 _LETTER = 7
 """The width of a letter of the legend, in pixels, about."""
@@ -81,17 +81,23 @@ def _alone(chart: Chart, width: int) -> dict[str, Any]:
         spec["width"] = width
         spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     if chart.legend:
-        longest = max(map(len, chart.legend))
-        columns = max(1, min(len(chart.legend), width // (_LETTER * min(longest, 40) + 40)))
-        _put_back(spec, {"orient": "top", "title": None, "columns": columns})
+        longest = min(max(map(len, chart.legend)), 40)
+        columns = max(1, min(len(chart.legend), width // (_LETTER * longest + 40)))
+        _put_back(spec, {"orient": "top", "title": None, "columns": columns, "symbolType": _symbol(chart)})
     return spec
+
+
+def _symbol(chart: Chart) -> str:
+    """What stands beside a name in the legend: of lines that dashes tell apart a piece of the line."""
+    return "stroke" if len(chart.legend) > len(PALETTE["light"]) else "circle"
 
 
 def _put_back(part: Any, legend: dict[str, Any]) -> None:
     """Give the colours of the arms their legend again, wherever they stand."""
     if isinstance(part, dict):
-        colour = part.get("color")
-        if isinstance(colour, dict) and colour.get("legend", legend) is None:
-            colour["legend"] = legend
+        for channel in ("color", "strokeDash"):
+            encoding = part.get(channel)
+            if isinstance(encoding, dict) and encoding.get("legend", legend) is None:
+                encoding["legend"] = legend
     for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
         _put_back(inner, legend)

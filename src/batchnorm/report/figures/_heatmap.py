@@ -6,14 +6,15 @@ from typing import Any
 import altair as alt
 
 from ...records import StudyClaim, StudyFigure, StudyRun
-from ._drawing import Drawing, Row, inside, value_title
+from ...tables import NONE
+from ._drawing import Drawing, Row, View, inside, value_title
 from ._numbers import rounded, spread, text
+from ._panels import BESIDE, panels
 from ._points import Point, losses, points
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 _CELL = (46, 34)
 _MOST_WIDE = 300
-_BESIDE = 80
-"""What stands beside the cells of a panel, in pixels."""
 
 
 def heatmap(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> Drawing | None:
@@ -27,7 +28,6 @@ def heatmap(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) ->
     if all(row["mean"] is None for row in rows):
         return None
     _shade(rows)
-    panels = [*dict.fromkeys(row["panel"] for row in rows)]
     x, y = (_order(found, name) for name in (figure.x or "", figure.y or ""))
     view = _view(figure, x, y)
     words = (
@@ -35,14 +35,12 @@ def heatmap(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) ->
     )
     notes = ("A cell is the mean over seeds.", *_crosses(rows), *losses([p for p in found if p.ending != "diverged"]))
     height = _CELL[1] * len(y)
-    if len(panels) == 1:
+    if len({row["panel"] for row in rows}) == 1:
         whole = view.properties(width="container", height=height, data=inside(rows))
         return Drawing(whole, _numbers(rows, figure), words, notes=notes)
     wide = min(_MOST_WIDE, _CELL[0] * len(x))
-    faceted = view.properties(width=wide, height=height).facet(
-        alt.Facet("panel:N", sort=panels, title=None), data=inside(rows), columns=2
-    )
-    return Drawing(faceted, _numbers(rows, figure), words, notes=notes, panel=wide + _BESIDE)
+    view = view.properties(width=wide, height=height)
+    return Drawing(panels(view, rows, "panel"), _numbers(rows, figure), words, notes=notes, panel=wide + BESIDE)
 
 
 def _cells(found: Sequence[Point], figure: StudyFigure) -> list[list[Point]]:
@@ -62,9 +60,9 @@ def _cell(own: Sequence[Point], figure: StudyFigure) -> Row:
     found = spread((point.value for point in own), log=figure.log_y)
     diverged = sum(point.ending == "diverged" for point in own)
     mean = None if found is None else rounded(found.mean)
-    said = [] if mean is None else [f"{mean:.3g}"]
-    said += [f"×{diverged}"] if diverged else []
-    values = ", ".join("–" if point.value is None else f"{point.value:.4g}" for point in own)
+    said = [] if mean is None else [f"{mean:#.3g}".removesuffix(".")]
+    said += [f"{TIMES}{diverged}"] if diverged else []
+    values = ", ".join(NONE if point.value is None else f"{point.value:.4g}" for point in own)
     return {
         "panel": panel,
         "x": x,
@@ -94,7 +92,7 @@ def _order(found: Sequence[Point], name: str) -> list[str]:
     return [text(one) for one in values]
 
 
-def _view(figure: StudyFigure, x: Sequence[str], y: Sequence[str]) -> alt.LayerChart:
+def _view(figure: StudyFigure, x: Sequence[str], y: Sequence[str]) -> View:
     place: dict[str, Any] = {
         "x": alt.X(
             "x:N", sort=x, title=figure.x_title or figure.x, axis=alt.Axis(labelAngle=0, domain=False, ticks=False)
@@ -120,7 +118,7 @@ def _view(figure: StudyFigure, x: Sequence[str], y: Sequence[str]) -> alt.LayerC
     return alt.layer(known, missing, *(_text(base, place, style) for style in ("on-low", "on-high", "bad-text")))
 
 
-def _text(base: alt.Chart, place: dict[str, Any], style: str) -> alt.Chart:
+def _text(base: alt.Chart, place: dict[str, Any], style: str) -> View:
     which = {
         "on-low": "isValid(datum.mean) && !datum.high",
         "on-high": "isValid(datum.mean) && datum.high",
@@ -140,10 +138,11 @@ def _numbers(rows: Sequence[Row], figure: StudyFigure) -> list[Row]:
 
 
 def _crosses(rows: Sequence[Row]) -> list[str]:
-    return ["×3: three seeds diverged there."] if any(row["diverged"] for row in rows) else []
+    return [f"With {TIMES}2, two of its seeds diverged."] if any(row["diverged"] for row in rows) else []
 
 
 def _extremes(rows: Sequence[Row]) -> str:
     known = sorted((row for row in rows if row["mean"] is not None), key=lambda row: float(row["mean"]))
     least, most = known[0], known[-1]
-    return f"Lowest {least['mean']:g} at {least['x']} and {least['y']}; highest {most['mean']:g} at {most['x']} and {most['y']}."
+    low, high = (f"{row['mean']:g} at {row['x']} and {row['y']}" for row in (least, most))
+    return f"Lowest {low}; highest {high}."

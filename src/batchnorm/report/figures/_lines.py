@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...records import StudyClaim, StudyRun
-from ._numbers import rounded
+from ._numbers import rounded, short
 
 MOST_PLACES = 150
 """So many of a line are drawn; of a longer one each is the mean of neighbours."""
@@ -25,12 +25,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The places of an arm, and how many values of a run each of them is the mean of."""
+    """The places of an arm, how many values of a run each is the mean of, and how many values are off the axis."""
 
     arm: str
     options: dict[str, Any]
     places: tuple[Place, ...]
     block: int
+    off: int
 
 
 def lines(claim: StudyClaim, runs: Sequence[StudyRun], value: str, x: str | None, *, log: bool) -> list[Line]:
@@ -40,27 +41,28 @@ def lines(claim: StudyClaim, runs: Sequence[StudyRun], value: str, x: str | None
         own = [run for run in runs if run.arm == arm.name and not run.searching and run.series.get(value)]
         series = [_numbers(run.series[value], log=log) for run in own]
         axes = [_axis(run.series.get(x) if x else None) for run in own]
-        length = max(map(len, series), default=0)
-        block = max(1, math.ceil(length / MOST_PLACES))
-        places = tuple(
-            place
-            for start in range(0, length, block)
-            if (
-                place := _place(
-                    [one[start : start + block] for one in series], [one[start : start + block] for one in axes], start
-                )
-            )
-        )
-        if places:
-            found.append(Line(arm.name, dict(arm.options), places, block))
+        off = sum(_is_known(one) and one <= 0 for run in own for one in run.series[value]) if log else 0
+        block = max(1, math.ceil(max(map(len, series), default=0) / MOST_PLACES))
+        if places := _places(series, axes, block):
+            found.append(Line(arm.name, dict(arm.options), places, block, off))
     return found
+
+
+def _places(series: Sequence[Sequence[float | None]], axes: Sequence[Sequence[Any]], block: int) -> tuple[Place, ...]:
+    found = []
+    for start in range(0, max(map(len, series), default=0), block):
+        part = slice(start, start + block)
+        found.append(_place([one[part] for one in series], [one[part] for one in axes], start))
+    return tuple(place for place in found if place is not None)
 
 
 def _numbers(series: Any, *, log: bool) -> list[float | None]:
     """Numbers that can be drawn, None for others."""
-    return [
-        one if isinstance(one, int | float) and math.isfinite(one) and (one > 0 or not log) else None for one in series
-    ]
+    return [one if _is_known(one) and (one > 0 or not log) else None for one in series]
+
+
+def _is_known(one: Any) -> bool:
+    return isinstance(one, int | float) and math.isfinite(one)
 
 
 def _axis(series: Any) -> list[Any]:
@@ -76,7 +78,7 @@ def _place(series: Sequence[Sequence[float | None]], axes: Sequence[Sequence[Any
         return None
     marks = [one for axis, found in zip(axes, means, strict=True) if found is not None for one in axis]
     low, high = min(known), max(known)
-    return Place(_where(marks, start), *(rounded(one) or 0.0 for one in (mean, low, high)), len(known))
+    return Place(_where(marks, start), short(mean), short(low), short(high), len(known))
 
 
 def _where(marks: Sequence[Any], start: int) -> float | str:

@@ -16,6 +16,11 @@ class Spread(NamedTuple):
     high: float | None
 
 
+def short(value: float) -> float:
+    """Return a finite number with few digits."""
+    return float(f"{value:.{DIGITS}g}")
+
+
 def rounded(value: float | None) -> float | None:
     """Return a number with few digits; None of one that is none, or not finite.
 
@@ -23,7 +28,7 @@ def rounded(value: float | None) -> float | None:
         >>> rounded(91.234567), rounded(1200.0), rounded(float("nan"))
         (91.235, 1200.0, None)
     """
-    return None if value is None or not math.isfinite(value) else float(f"{value:.{DIGITS}g}")
+    return None if value is None or not math.isfinite(value) else short(value)
 
 
 def spread(values: Iterable[float | None], *, log: bool = False) -> Spread | None:
@@ -39,8 +44,8 @@ def spread(values: Iterable[float | None], *, log: bool = False) -> Spread | Non
     if not known:
         return None
     if log:
-        found = _spread([math.log(value) for value in known])
-        return Spread(*(None if one is None else math.exp(one) for one in found))  # type: ignore[arg-type] # the mean is one
+        mean, low, high = _spread([math.log(value) for value in known])
+        return Spread(math.exp(mean), None if low is None else math.exp(low), None if high is None else math.exp(high))
     return _spread(known)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import altair as alt
 
 from ...records import StudyClaim, StudyRun
+from ...tables import counted
 from ._numbers import rounded
 
 Ending = Literal["done", "at least", "diverged", "crashed", "not finite"]
@@ -60,6 +61,23 @@ def _derived(claim: StudyClaim, value: str) -> Iterator[Point]:
             yield Point(arm, seed, rounded(number), "not finite" if number is None else "done", "", {})
 
 
+def on_axis(found: Sequence[Point], *, log: bool) -> tuple[list[Point], list[str]]:
+    """Return the points that an axis can show, and a sentence on those that a logarithmic one cannot."""
+    known = [point for point in found if point.value is not None]
+    shown = [point for point in known if point.value is not None and (point.value > 0 or not log)]
+    return shown, off_axis(len(known) - len(shown))
+
+
+def off_axis(count: int) -> list[str]:
+    """Return a sentence on so many values that are not drawn, if there are any.
+
+    Example:
+        >>> off_axis(2)
+        ['2 values of 0 or less do not stand on a logarithmic axis.']
+    """
+    return [f"{counted(count, 'value')} of 0 or less do not stand on a logarithmic axis."] if count else []
+
+
 def endings(claim: StudyClaim, runs: Sequence[StudyRun]) -> list[Point]:
     """Return a point without a value for each run of an arm: how it ended."""
     names = {arm.name for arm in claim.arms}
@@ -70,7 +88,7 @@ def endings(claim: StudyClaim, runs: Sequence[StudyRun]) -> list[Point]:
     ]
 
 
-def by_ending() -> dict[str, alt.Shape]:
+def by_ending() -> dict[str, Any]:
     """Return shapes for how a run ended."""
     shapes = alt.Scale(domain=[*MARKS], range=[*MARKS.values()])
     return {"shape": alt.Shape("ending:N", scale=shapes, legend=None)}

@@ -6,13 +6,14 @@ from typing import Any
 import altair as alt
 
 from ...records import StudyClaim, StudyFigure, StudyRun
-from ._drawing import Drawing, Row, inside, scale, value_title
+from ._drawing import Drawing, Row, View, along, upright, value_title
 from ._numbers import rounded
+from ._panels import BESIDE, PANEL, panels
 from ._points import endings, losses
 
 _QUANTILES = ("5 %", "25 %", "50 %", "75 %", "95 %")
 _FIELDS = ("q5", "q25", "q50", "q75", "q95")
-_PANEL = (260, 200)
+_PANEL_HEIGHT = 180
 
 
 def ridges(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> Drawing | None:
@@ -22,14 +23,14 @@ def ridges(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> 
         return None
     arms = [*dict.fromkeys(row["arm"] for row in rows)]
     x_title = figure.x_title or figure.x or "time"
-    view = _view(figure, x_title).properties(width=_PANEL[0], height=_PANEL[1])
-    faceted = view.facet(alt.Facet("arm:N", sort=arms, title=None), data=inside(rows), columns=2)
+    view = _view(figure, x_title).properties(width=PANEL, height=_PANEL_HEIGHT)
     notes = (
         "The line is the median, the bands reach from 25 % to 75 % and from 5 % to 95 %; means over seeds.",
         *losses(endings(claim, runs)),
     )
     words = f"{value_title(figure)}: quantiles over {x_title}, a panel for each of {', '.join(arms)}."
-    return Drawing(faceted, rows, words, notes=notes, panel=_PANEL[0] + 70)
+    names = {"x": x_title, **dict(zip(_FIELDS, _QUANTILES, strict=True))}
+    return Drawing(panels(view, rows, "arm"), rows, words, notes=notes, panel=PANEL + BESIDE, names=names)
 
 
 def _rows(arm: str, runs: Sequence[StudyRun], figure: StudyFigure) -> list[Row]:
@@ -51,10 +52,8 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _view(figure: StudyFigure, x_title: str) -> alt.LayerChart:
-    places = alt.Scale(type="log", nice=False) if figure.log_x else alt.Scale(zero=False, nice=False)
-    x = alt.X("x:Q", title=x_title, scale=places, axis=alt.Axis(grid=False))
-    y: dict[str, Any] = {"title": value_title(figure), "scale": scale(log=figure.log_y)}
+def _view(figure: StudyFigure, x_title: str) -> View:
+    x = along("x:Q", x_title, log=figure.log_x)
     base = alt.Chart()
     tooltip = [
         alt.Tooltip("x:Q", title=x_title),
@@ -64,8 +63,8 @@ def _view(figure: StudyFigure, x_title: str) -> alt.LayerChart:
         ),
     ]
     return alt.layer(
-        base.mark_area(opacity=0.18).encode(x=x, y=alt.Y("q5:Q", **y), y2="q95:Q"),
-        base.mark_area(opacity=0.3).encode(x=x, y=alt.Y("q25:Q", **y), y2="q75:Q"),
-        base.mark_line(strokeWidth=2).encode(x=x, y=alt.Y("q50:Q", **y)),
-        base.mark_point(opacity=0, size=80, filled=True).encode(x=x, y=alt.Y("q50:Q", **y), tooltip=tooltip),
+        base.mark_area(opacity=0.18).encode(x=x, y=upright("q5:Q", figure), y2="q95:Q"),
+        base.mark_area(opacity=0.3).encode(x=x, y=upright("q25:Q", figure), y2="q75:Q"),
+        base.mark_line(strokeWidth=2).encode(x=x, y=upright("q50:Q", figure)),
+        base.mark_point(opacity=0, size=80, filled=True).encode(x=x, y=upright("q50:Q", figure), tooltip=tooltip),
     )

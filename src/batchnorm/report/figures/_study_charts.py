@@ -1,6 +1,7 @@
 """Which figures has a claim?"""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
@@ -31,10 +32,19 @@ def study_charts(claim: StudyClaim, runs: Sequence[StudyRun]) -> tuple[Chart, ..
         if figure.kind not in kinds:
             known = ", ".join(map(repr, kinds))
             raise InputError(argument="figures", expected=f"kinds among {known}", got=repr(figure.kind))
-        drawing = kinds[figure.kind](claim, runs, figure)
+        drawing = kinds[figure.kind](_shown(claim, figure), runs, figure)
         if drawing is not None:
             charts.append(_chart(f"{claim.id}-{number}", figure.title or claim.title, drawing))
     return tuple(charts)
+
+
+def _shown(claim: StudyClaim, figure: StudyFigure) -> StudyClaim:
+    """The claim with those of its arms that a figure names, in that order; all of them if it names none."""
+    if figure.arms is None:
+        return claim
+    by_name = {arm.name: arm for arm in claim.arms}
+    derived = {name: claim.derived[name] for name in figure.arms if name in claim.derived}
+    return replace(claim, arms=tuple(by_name[name] for name in figure.arms if name in by_name), derived=derived)
 
 
 def _kinds() -> "Mapping[str, Kind]":

@@ -49,13 +49,29 @@ def vega_config(theme: Theme) -> dict[str, Any]:
         "view": {"stroke": None},
         "axis": _axis(colours),
         "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleY": -10, "titleX": 0},
-        "header": {"labelColor": colours.ink, "labelFontSize": 12, "labelFontWeight": 600, "title": None},
-        "legend": {"labelColor": colours.ink, "titleColor": colours.faint, "labelFontSize": 12, "labelLimit": 300},
+        "header": {
+            "labelColor": colours.ink,
+            "labelFontSize": 12,
+            "labelFontWeight": 600,
+            "labelAnchor": "start",
+            "labelPadding": 22,
+            "labelLimit": 240,
+            "title": None,
+        },
+        "legend": {
+            "labelColor": colours.ink,
+            "titleColor": colours.faint,
+            "titleFontWeight": "normal",
+            "labelFontSize": 12,
+            "labelLimit": 300,
+            "offset": 26,
+            "symbolOpacity": 1,
+        },
         "title": {
             "color": colours.ink,
             "subtitleColor": colours.faint,
             "anchor": "start",
-            "frame": "group",
+            "frame": "bounds",
             "fontSize": 14,
             "subtitleFontSize": 11,
             "offset": 14,
@@ -77,6 +93,7 @@ def _axis(colours: _Colours) -> dict[str, Any]:
         "tickColor": colours.faint,
         "gridColor": colours.grid,
         "labelOverlap": "greedy",
+        "titleLimit": 260,
     }
 
 

@@ -28,4 +28,4 @@ def effect_words(one: StudyComparison) -> Effect:
 
 
 def _minus(text: str) -> str:
-    return text.replace("-", "−")
+    return text.replace("-", "\N{MINUS SIGN}")

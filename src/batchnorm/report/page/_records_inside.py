@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from ...records import Study, StudyRuns, to_json
@@ -26,13 +25,15 @@ def records_inside(study: Study, runs: Mapping[str, StudyRuns], room: int) -> tu
         inside = _written(study, {claim: _rounded(one, digits) for claim, one in runs.items()})
         if sum(len(json_inside(text).encode()) for text in inside.values()) <= room:
             return inside, f"The numbers of curves are rounded to {digits} digits here." if digits else ""
-    without = {claim: replace(one, runs=tuple(replace(run, series={}) for run in one.runs)) for claim, one in runs.items()}
+    without = {
+        claim: replace(one, runs=tuple(replace(run, series={}) for run in one.runs)) for claim, one in runs.items()
+    }
     return _written(study, without), "The numbers of curves are left out here: the folder of the study has them."
 
 
 def _written(study: Study, runs: Mapping[str, StudyRuns]) -> dict[str, str]:
-    named = chain([("study", study)], ((f"runs-{claim}", one) for claim, one in runs.items()))
-    return {name: written_json(to_json(record)) for name, record in named}
+    packed = {f"runs-{claim}": written_json(to_json(one)) for claim, one in runs.items()}
+    return {"study": written_json(to_json(study)), **packed}
 
 
 def _rounded(runs: StudyRuns, digits: int | None) -> StudyRuns:

@@ -39,4 +39,4 @@ def region(one: StudyComparison) -> tuple[float | None, float | None]:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}".replace("-", "−")
+    return "" if value is None else f"{value:.4g}".replace("-", "\N{MINUS SIGN}")

@@ -30,6 +30,13 @@ def study_page(study: Study, runs: Mapping[str, StudyRuns], path: Path | str) ->
         ImportError: what `batchnorm[report]` brings is not installed.
         InputError: the study has no claim.
         OSError: the file cannot be written.
+
+    Example:
+        >>> from batchnorm.records import Study
+        >>> nothing = Study((), "quick", "fashion-mnist", None, None, {}, "a machine", 1, 2, 0.0)
+        >>> study_page(nothing, {}, "report.html")
+        Traceback (most recent call last):
+        batchnorm.errors.InputError: study: expected a study with at least one claim that is answered, got none. ...
     """
     text = study_text(study, runs)
     with atomic_write(path) as file:

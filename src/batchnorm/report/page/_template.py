@@ -34,14 +34,18 @@ def page_text(template: str, **values: Any) -> str:
         ImportError: what `batchnorm[report]` brings is not installed.
     """
     drawing, script = _drawing(), _read("page.js")
-    return _environment().get_template(template).render(
-        policy=_policy(drawing, script),
-        style=_safe(f"{_read('style.css')}:root {{ {_arm_colours()} }}"),
-        drawing=_safe(drawing),
-        script=_safe(script),
-        themes={theme: vega_config(theme) for theme in ("light", "dark")},
-        arms=_ARMS,
-        **values,
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            policy=_policy(drawing, script),
+            style=_safe(f"{_read('style.css')}:root {{ {_arm_colours()} }}"),
+            drawing=_safe(drawing),
+            script=_safe(script),
+            themes={theme: vega_config(theme) for theme in ("light", "dark")},
+            arms=_ARMS,
+            **values,
+        )
     )
 
 

@@ -57,6 +57,7 @@
       drawn.set(canvas, now);
       if (figure.querySelector(".legend")) await hide(figure, now.view);
       if (before) before.finalize();
+      canvas.querySelector("svg").setAttribute("aria-hidden", "true"); // the canvas says in words what is drawn
       canvas.dataset.drawn = colours;
     } catch (error) {
       canvas.textContent = `This figure cannot be drawn: ${error.message}`;
@@ -115,9 +116,15 @@
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
 
+  /* All data that a description carries, wherever it stands, each once. */
+  function* dataOf(part) {
+    if (typeof part !== "object" || part === null) return;
+    if (Array.isArray(part.data?.values)) yield part.data.values;
+    for (const [name, inner] of Object.entries(part)) if (name !== "data") yield* dataOf(inner);
+  }
+
   function csv(spec) {
-    const tables = Object.values(spec.datasets || {});
-    if (spec.data && spec.data.values) tables.push(spec.data.values);
+    const tables = [...new Map([...dataOf(spec)].map((values) => [JSON.stringify(values), values])).values()];
     return tables.map((values) => {
       const names = [...new Set(values.flatMap((row) => Object.keys(row)))];
       return [names, ...values.map((row) => names.map((name) => row[name]))].map((row) => row.map(cell).join(",")).join("\n");
