@@ -27,6 +27,7 @@ from ._gradient_shift import GradientShift as GradientShift
 from ._gradient_shift import gradient_shift as gradient_shift
 from ._gradient_shift import mean_shift as mean_shift
 from ._gradient_shift import weights_of as weights_of
+from ._initial_weights import SCHEMES as SCHEMES
 from ._initial_weights import initialize as initialize
 from ._input_moments import InputMoments as InputMoments
 from ._input_moments import input_drift as input_drift
@@ -54,16 +55,17 @@ from ._workable import Range as Range
 from ._workable import workable as workable
 
 __all__ = [
+    "EXPLOSION",
+    "KINDS",
+    "MULTIPLES",
+    "QUANTILES",
+    "SCHEMES",
     "Checks",
     "Course",
-    "EXPLOSION",
     "GradientShift",
     "InputMoments",
-    "KINDS",
     "Largest",
-    "MULTIPLES",
     "Population",
-    "QUANTILES",
     "Range",
     "Smoothness",
     "WatchedInputs",
