@@ -123,7 +123,8 @@ class Run:
             epochs: those of the scope if left out.
             batch_size: images of a step.
             split: other images than all of the training's.
-            recipe: as `Recipe` has them: momentum, weight_decay, decay_all, schedule, loss, penalty, clip_norm, on_step.
+            recipe: as `Recipe` has them: momentum, weight_decay, decay_all, schedule, loss, penalty, clip_norm,
+                on_step.
         """
         made = Recipe(lr=lr, epochs=self.scope.epochs if epochs is None else epochs, **recipe)
         return train(net, self.batches("train", batch_size, split=split, shuffle=True), self.seed, made)
