@@ -22,6 +22,7 @@ COMMANDS = [
     ),
     *(["data", "cache", "list"], ["data", "cache", "clear"]),
     *(["bench"], ["warmup"], ["fold"], ["unfold"], ["convert"], ["wiring"], ["plot"]),
+    *(["study", "run"], ["study", "list"]),
 ]
 GROUPS = [list(group) for group in _main.GROUPS]
 # A terminal over the whole height of a screen of 1,080 pixels has some 56 lines. A command with more options than that

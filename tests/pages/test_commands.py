@@ -37,7 +37,7 @@ def test_a_command_is_read_without_a_mistake(words: tuple[str, ...]) -> None:
 @parametrized(mentions_of)
 def test_a_command_that_is_mentioned_exists_with_its_options(words: tuple[str, ...], capsys) -> None:
     assert words[0] in COMMANDS
-    names = [word for word in words[:2] if not word.startswith("-")] if words[0] == "data" else words[:1]
+    names = [word for word in words[:2] if not word.startswith("-")] if words[0] in ("data", "study") else words[:1]
     with pytest.raises(SystemExit, match=r"^0$"):
         read_arguments([*names, "--help"])
     said = capsys.readouterr().out

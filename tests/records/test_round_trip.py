@@ -19,6 +19,7 @@ from batchnorm.records import (
     Evaluation,
     Recalibration,
     RunFold,
+    StudyRun,
     WiringRecord,
     from_json,
     make_record,
@@ -26,6 +27,7 @@ from batchnorm.records import (
     to_dict,
     to_json,
 )
+from batchnorm.records._plain import DEEPEST, Plain
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
@@ -33,6 +35,10 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 def values(annotation: Any, name: str = "") -> st.SearchStrategy[Any]:
     """All that a field of that annotation and name may hold."""
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation == Plain:
+        finite = st.floats(allow_nan=False, allow_infinity=False)
+        leaves = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63), finite, st.text(max_size=3))
+        return st.recursive(leaves, lambda inner: st.lists(inner, max_size=2).map(tuple), max_leaves=4)
     if origin is Annotated:
         return st.floats(allow_nan=False, allow_infinity=False)
     if origin in (Union, types.UnionType):
@@ -237,6 +243,13 @@ def test_a_file_that_is_nested_too_deeply_is_refused(text, tmp_path) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=r"record\.json: expected the JSON of a record: it is nested too deeply"):
         read_record(path)
+
+
+def test_lists_that_lie_in_too_many_others_are_refused() -> None:
+    lists = json.loads("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1))
+    deep = {**json.loads(to_json(simplest(StudyRun))), "series": {"loss": lists}}
+    with pytest.raises(InputError, match=r"^a StudyRun is nested too deeply in series\['loss'\]"):
+        from_json(json.dumps(deep))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path) -> None:

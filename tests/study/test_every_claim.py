@@ -8,7 +8,11 @@ import pytest
 from batchnorm.study import CLAIMS, Arm, Claim, Measured, Run, Scope
 
 IDS = [claim.id for claim in CLAIMS]
-TINY: dict[str, dict[str, object]] = {}
+TINY: dict[str, dict[str, object]] = {
+    "convergence": {"checked every": 2, "checked images": 50},
+    "learning-rate": {"halvings": 1, "epochs of a try": 1},
+    "transfer": {"target images": 30, "target epochs": 1},
+}
 """By claim: numbers of its own that make a run as short as can be."""
 
 

@@ -1,6 +1,7 @@
 """Measure what batch norm costs: layers and whole training steps, timed against PyTorch's. Nothing is printed."""
 
 from ._cache import Sweep as Sweep
+from ._cache import cpus as cpus
 from ._cache import last_level_cache as last_level_cache
 from ._cases import DTYPES as DTYPES
 from ._cases import FAMILIES as FAMILIES
@@ -16,7 +17,9 @@ from ._run import ALLOCATORS as ALLOCATORS
 from ._run import Report as Report
 from ._run import machine_load as machine_load
 from ._run import measure_job as measure_job
+from ._run import processor as processor
 from ._run import run_benchmark as run_benchmark
+from ._run import versions as versions
 from ._saved import saved_bytes as saved_bytes
 from ._step import measure_step as measure_step
 from ._timing import Arm as Arm

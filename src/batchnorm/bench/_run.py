@@ -122,8 +122,8 @@ def machine_load() -> float | None:
 def _conditions(settings: Settings, allocators: dict[str, str], load: float | None) -> Conditions:
     cache_bytes = last_level_cache()
     return Conditions(
-        versions=_versions(),
-        processor=_processor(),
+        versions=versions(),
+        processor=processor(),
         cpus=len(cpus()),
         threads=settings.threads,
         cache_bytes=cache_bytes,
@@ -136,14 +136,15 @@ def _conditions(settings: Settings, allocators: dict[str, str], load: float | No
     )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of what computes."""
     found = {"batchnorm": __version__, "python": platform.python_version(), "torch": version("torch")}
     with suppress(PackageNotFoundError):
         found["numba"] = version("numba")
     return found
 
 
-def _processor() -> str:
+def processor() -> str:
     """Return the processor's name where Linux tells it."""
     info = Path("/proc/cpuinfo")
     names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []

@@ -31,7 +31,9 @@ from ._outcome import Outcome
 from ._plot import Plot
 from ._predict import Predict
 from ._recalibrate import Recalibrate
+from ._report import Report
 from ._streams import dependable_streams
+from ._study import ListClaims, RunStudy
 from ._together import are_many, together
 from ._train import Train
 from ._warmup import Warmup
@@ -57,6 +59,11 @@ class Cache:
     """List or remove the decoded images that trainings on files of images have kept."""
 
 
+@dataclass
+class Study:
+    """Measure which claims about batch norm hold, or list them."""
+
+
 COMMANDS: dict[str, type] = {
     "train": Train,
     "lr-find": LrFind,
@@ -67,18 +74,22 @@ COMMANDS: dict[str, type] = {
     "predict": Predict,
     "convert": Convert,
     "plot": Plot,
+    "report": Report,
     "wiring": Wiring,
     "info": Info,
     "data": Data,
     "bench": Bench,
+    "study": Study,
     "warmup": Warmup,
 }
 DATA_COMMANDS: dict[str, type] = {"list": List, "fetch": Fetch, "cache": Cache}
+STUDY_COMMANDS: dict[str, type] = {"run": RunStudy, "list": ListClaims}
 CACHE_COMMANDS: dict[str, type] = {"list": ListCache, "clear": ClearCache}
 GROUPS: dict[tuple[str, ...], dict[str, type]] = {
     (): COMMANDS,
     ("data",): DATA_COMMANDS,
     ("data", "cache"): CACHE_COMMANDS,
+    ("study",): STUDY_COMMANDS,
 }
 """The commands, by the words that stand before them."""
 ABOUT = """Train, evaluate and use image classifiers with batch normalization.

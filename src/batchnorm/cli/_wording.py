@@ -9,6 +9,7 @@ NAMES = {
     "run": "RUN",
     "path": "FILE",
     "destination": "--to",
+    "claims": "CLAIM",
 }
 """Arguments of the library that have another name here; the others are options of their own names."""
 OBJECTS = {"model", "loader", "example_inputs", "forward_fn", "group"}

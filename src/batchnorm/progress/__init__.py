@@ -6,7 +6,9 @@
 from ._command_line import watch_fold as watch_fold
 from ._command_line import watch_rates as watch_rates
 from ._command_line import watch_rounds as watch_rounds
+from ._command_line import watch_study as watch_study
 from ._command_line import watch_training as watch_training
+from ._durations import duration_text as duration_text
 from ._in_python import fold_shown as fold_shown
 from ._in_python import recalibration_shown as recalibration_shown
 from ._in_python import run_recalibration_shown as run_recalibration_shown
@@ -20,6 +22,9 @@ from ._plans import Plan as Plan
 from ._plans import PopulationPlan as PopulationPlan
 from ._plans import RecalibrationPlan as RecalibrationPlan
 from ._plans import StepReport as StepReport
+from ._study_watcher import ClaimStanding as ClaimStanding
+from ._study_watcher import StudyStanding as StudyStanding
+from ._study_watcher import StudyWatcher as StudyWatcher
 from ._watchers import FoldWatcher as FoldWatcher
 from ._watchers import RecalibrationWatcher as RecalibrationWatcher
 from ._watchers import RunRecalibrationWatcher as RunRecalibrationWatcher

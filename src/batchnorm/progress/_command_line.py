@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ._study_watcher import StudyWatcher
 from ._watchers import FoldWatcher, RunRecalibrationWatcher, Watcher, Words
 
 
@@ -74,3 +75,19 @@ def watch_fold(*, quiet: bool, words: Words = str) -> Iterator[FoldWatcher]:
             yield bar
     else:
         yield FoldLines(words)
+
+
+@contextmanager
+def watch_study(*, quiet: bool, words: Words = str) -> Iterator[StudyWatcher]:
+    """Give the watcher of a study that suits the standard error; notes always come."""
+    from rich.console import Console
+
+    from ._study import StudyBars, StudyLines, StudyNotes
+
+    if quiet:
+        yield StudyNotes(words)
+    elif sys.stderr.isatty():
+        with StudyBars(Console(stderr=True), words) as bars:
+            yield bars
+    else:
+        yield StudyLines(words)

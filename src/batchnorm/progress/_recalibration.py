@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from ._drawn import WHOLE, FittingProgress
+from ._durations import about
 from ._lines import warn
 from ._notes import Drawing, Printing
 from ._plans import RecalibrationPlan
@@ -107,6 +108,4 @@ def describe_rounds(rounds: int, seconds: float) -> str:
         >>> describe_rounds(20, 65.2)
         '20 more rounds, about 1 min 5 s'
     """
-    minutes, rest = divmod(round(seconds), 60)
-    time = f"{minutes} min {rest} s" if minutes else f"{rest} s" if seconds >= 1 else "less than 1 s"
-    return f"{rounds} more {'round' if rounds == 1 else 'rounds'}, about {time}".replace("about less", "less")
+    return f"{rounds} more {'round' if rounds == 1 else 'rounds'}, {about(seconds)}"

@@ -51,8 +51,31 @@ from ._run_conversion import RunConversion as RunConversion
 from ._run_fold import RunFold as RunFold
 from ._run_recalibration import Judgement as Judgement
 from ._run_recalibration import RunRecalibration as RunRecalibration
+from ._run_report import RunReport as RunReport
+from ._run_report import SampleImage as SampleImage
 from ._spread import quartiles_text as quartiles_text
 from ._spread import why_rough as why_rough
+from ._study import Study as Study
+from ._study_claim import BySeed as BySeed
+from ._study_claim import StudyAdvice as StudyAdvice
+from ._study_claim import StudyArm as StudyArm
+from ._study_claim import StudyClaim as StudyClaim
+from ._study_claim import StudyComparison as StudyComparison
+from ._study_claim import StudyFigure as StudyFigure
+from ._study_claim import StudyFound as StudyFound
+from ._study_claim import Verdict as Verdict
+from ._study_plan import PlannedClaim as PlannedClaim
+from ._study_plan import PlannedComparison as PlannedComparison
+from ._study_plan import StudyPlan as StudyPlan
+from ._study_run import StudyRun as StudyRun
+from ._study_run import StudyRuns as StudyRuns
+from ._study_words import advice_text as advice_text
+from ._study_words import answer_text as answer_text
+from ._study_words import asked_of as asked_of
+from ._study_words import effect_text as effect_text
+from ._study_words import power_text as power_text
+from ._study_words import region_text as region_text
+from ._study_words import verdict_text as verdict_text
 from ._training import ClassScores as ClassScores
 from ._training import EpochRecord as EpochRecord
 from ._training import Evaluation as Evaluation
@@ -101,6 +124,8 @@ __all__ = [
     "NormFreezing",
     "NormRecalibration",
     "Numbers",
+    "PlannedClaim",
+    "PlannedComparison",
     "Prediction",
     "RangeTestStep",
     "Recalibration",
@@ -109,8 +134,19 @@ __all__ = [
     "RunFold",
     "RunHistory",
     "RunRecalibration",
+    "RunReport",
     "Scores",
     "StepRow",
+    "Study",
+    "StudyAdvice",
+    "StudyArm",
+    "StudyClaim",
+    "StudyComparison",
+    "StudyFigure",
+    "StudyFound",
+    "StudyPlan",
+    "StudyRun",
+    "StudyRuns",
     "Timing",
     "TrainResult",
     "WiringOutcome",

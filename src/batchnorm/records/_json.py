@@ -20,6 +20,11 @@ from ._recalibration import Recalibration
 from ._run_conversion import RunConversion
 from ._run_fold import RunFold
 from ._run_recalibration import RunRecalibration
+from ._run_report import RunReport
+from ._study import Study
+from ._study_claim import StudyClaim
+from ._study_plan import StudyPlan
+from ._study_run import StudyRun, StudyRuns
 from ._training import EpochRecord, Evaluation, Prediction, TrainResult
 from ._wiring import WiringRecord
 
@@ -27,6 +32,7 @@ Record = (
     EpochRecord
     | TrainResult
     | RunHistory
+    | RunReport
     | Evaluation
     | ModelEvaluation
     | Prediction
@@ -41,6 +47,11 @@ Record = (
     | LRRangeTest
     | WiringRecord
     | Benchmark
+    | StudyPlan
+    | StudyRun
+    | StudyRuns
+    | StudyClaim
+    | Study
 )
 RECORDS: dict[str, type[Record]] = {
     record.__name__: record
@@ -48,6 +59,7 @@ RECORDS: dict[str, type[Record]] = {
         EpochRecord,
         TrainResult,
         RunHistory,
+        RunReport,
         Evaluation,
         ModelEvaluation,
         Prediction,
@@ -62,6 +74,11 @@ RECORDS: dict[str, type[Record]] = {
         LRRangeTest,
         WiringRecord,
         Benchmark,
+        StudyPlan,
+        StudyRun,
+        StudyRuns,
+        StudyClaim,
+        Study,
     )
 }
 Kind = TypeVar("Kind", bound=Record)

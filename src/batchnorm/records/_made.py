@@ -12,6 +12,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ..errors import InputError, with_article
+from ._plain import DEEPEST, Plain
 
 Made = TypeVar("Made")
 
@@ -80,6 +81,8 @@ def _value(annotation: Any, value: Any, name: str, *, signed: bool = False) -> A
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return _one_of(arguments, value, name)
+    if annotation is Plain:
+        return _plain(value)
     if origin is Annotated:
         return _value(arguments[0], value, name, signed=True)
     if origin is tuple and type(value) in (list, tuple):
@@ -98,6 +101,19 @@ def _value(annotation: Any, value: Any, name: str, *, signed: bool = False) -> A
     if annotation in (int, float) and type(value) in (int, annotation):
         return _number(annotation, value, name, signed=signed)
     if annotation in (str, bool) and type(value) is annotation:
+        return value
+    raise _Wrong("has other types")
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """What options and series hold: no objects, and nothing of which the field knows what it counts."""
+    if type(value) in (list, tuple):
+        if depth == DEEPEST:
+            raise _Wrong("is nested too deeply")
+        return tuple(_inside(f"[{n}]", _plain, one, depth + 1) for n, one in enumerate(value))
+    if type(value) in (int, float):
+        return _number(type(value), value, "", signed=True)
+    if value is None or type(value) in (str, bool):
         return value
     raise _Wrong("has other types")
 

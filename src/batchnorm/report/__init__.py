@@ -1,4 +1,4 @@
-"""Draw results: curves of trainings, learning rates, drift, speed, confusion matrices, contact sheets, and wirings."""
+"""Draw results: curves of trainings, learning rates, drift, speed, confusion matrices, contact sheets, wirings, and pages."""
 
 from ._bench import DIRECTIONS as DIRECTIONS
 from ._bench import benchmark_page as benchmark_page
@@ -12,6 +12,9 @@ from ._speed_chart import speed_chart as speed_chart
 from ._training_chart import training_chart as training_chart
 from ._wiring_chart import wiring_chart as wiring_chart
 from ._wiring_chart import wiring_svg as wiring_svg
+from .figures import study_charts as study_charts
+from .figures import write_charts as write_charts
+from .page import study_page as study_page
 
 __all__ = [
     "benchmark_page",
@@ -20,6 +23,7 @@ __all__ = [
     "drift_chart",
     "lr_range_chart",
     "speed_chart",
+    "study_page",
     "training_chart",
     "wiring_chart",
     "wiring_svg",

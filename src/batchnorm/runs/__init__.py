@@ -79,6 +79,7 @@ from ._recalibration_images import RECALIBRATION_BATCH as RECALIBRATION_BATCH
 from ._recalibration_images import RecalibrationImages as RecalibrationImages
 from ._replaced_run import in_place_of as in_place_of
 from ._replaced_run import plan_in_place_of as plan_in_place_of
+from ._report_of_run import report_of_run as report_of_run
 from ._run_folder import SPLIT as SPLIT
 from ._run_folder import RunFolder as RunFolder
 from ._scores import collect_outputs as collect_outputs
@@ -116,6 +117,7 @@ __all__ = [
     "read_history",
     "recalibrate_checkpoint",
     "recalibrate_run",
+    "report_of_run",
     "revert_checkpoint",
     "revert_run",
     "save_folded",

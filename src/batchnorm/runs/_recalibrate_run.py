@@ -25,7 +25,7 @@ from ._given_options import check_options
 from ._model_file import ModelCard, load_model, model_bytes, refuse_folded
 from ._recalibrated_files import Destination
 from ._recalibrated_result import needs_own_file, note_outdated, result_now
-from ._recalibration_images import RECALIBRATION_BATCH, RecalibrationImages
+from ._recalibration_images import ALL, RECALIBRATION_BATCH, RecalibrationImages
 from ._run_folder import CONFIG, SPLIT, RunFolder
 
 DEFAULT_RECALIBRATION = RecalibrationOptions()
@@ -128,7 +128,7 @@ def recalibrate_run(
                 )
             if known is None and augment:
                 told.note("no config.toml lies beside the model, so how it varied its images is unknown: they are not")
-            images = _images(
+            images = recalibration_images(
                 own,
                 split,
                 given,
@@ -187,7 +187,7 @@ def _check(**options: int | None) -> None:
             raise InputError(argument=name, expected="an integer of at least 1", got=repr(value))
 
 
-def _images(
+def recalibration_images(
     source: Source,
     split: SplitName,
     images: Split,
@@ -197,7 +197,7 @@ def _images(
     augmentation: Augmentation | None,
     batch_size: int,
     max_images: int | None,
-    share: Share,
+    share: Share = ALL,
 ) -> RecalibrationImages:
     """Return the images of a split; those of a training on this very set as it took them, if its config is known."""
     if split == "train" and config is not None and source.info.name == card.data:

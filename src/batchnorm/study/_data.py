@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from ..data import DatasetInfo, Normalization, Split, open_source, split_off_validation, stratified_draw
+from ..data import DatasetInfo, Normalization, Split, split_off_validation, stratified_draw
+from ..runs import source_of
 
 Part = Literal["train", "validation", "test"]
 
@@ -39,7 +40,7 @@ def study_images(data: str, train_images: int, test_images: int | None, *, searc
         >>> len(images.parts["train"]), len(images.parts["validation"]), "test" in images.parts
         (180, 20, False)
     """
-    source = open_source(data)
+    source = source_of(data)
     train = _drawn(source.load("train"), train_images)
     parts = {"train": train}
     if searching:

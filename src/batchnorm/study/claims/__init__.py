@@ -1,8 +1,22 @@
 """The claims, a file each, in the order in which a study takes them."""
 
 from .._claim import Claim
+from ._convergence import CLAIM as CONVERGENCE
+from ._gradient_flow import CLAIM as GRADIENT_FLOW
+from ._initialization import CLAIM as INITIALIZATION
+from ._learning_rate import CLAIM as LEARNING_RATE
+from ._transfer import CLAIM as TRANSFER
 
-CLAIMS: tuple[Claim, ...] = ()
+CLAIMS: tuple[Claim, ...] = (
+    CONVERGENCE,
+    LEARNING_RATE,
+    INITIALIZATION,
+    GRADIENT_FLOW,
+    TRANSFER,
+)
+from ._smoothness import CLAIM as SMOOTHNESS
+from ._stable_inputs import CLAIM as STABLE_INPUTS
+CLAIMS: tuple[Claim, ...] = (GRADIENT_FLOW, STABLE_INPUTS, SMOOTHNESS)
 """The claims that come with the library, in the order in which a study takes them."""
 
 __all__ = ["CLAIMS"]

@@ -1,0 +1,39 @@
+"""What stands in a page about one question of a claim: effect, rule, verdict, and how much its seeds could find?"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ...records import StudyClaim, StudyComparison
+from ..figures import effect_svg
+from ._effect_words import Effect, effect_words
+from ._rule_words import rule_text
+
+
+@dataclass(frozen=True)
+class Question:
+    """A comparison of a claim, in words and as a picture."""
+
+    claim: StudyClaim
+    asked: StudyComparison
+
+    @property
+    def effect(self) -> Effect:
+        """Its effect in words."""
+        return effect_words(self.asked)
+
+    @property
+    def rule(self) -> str:
+        """Where its effect was to lie."""
+        return rule_text(self.asked)
+
+    @cached_property
+    def picture(self) -> str:
+        """The effect as SVG, of the size of a word."""
+        return effect_svg(self.claim, self.asked)
+
+    @property
+    def detectable(self) -> str:
+        """How far beyond the margin an effect must lie to be found in 80 % of such studies; empty if not known."""
+        if self.asked.detectable is None:
+            return ""
+        return f"{self.asked.detectable:.2g} {'times' if self.asked.scale == 'ratio' else self.asked.unit}"

@@ -1,0 +1,129 @@
+"""How do values become one HTML file that needs nothing else, and in which no text becomes markup?"""
+
+import json
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..figures import PALETTE, drawing_script, vega_config
+from ._prose import prose
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+LARGEST = 2_000_000
+"""Bytes of a page: what is sent by mail and opened on a phone without a second thought."""
+
+_FOLDER = Path(__file__).parent / "templates"
+_ARMS = len(PALETTE["light"])
+
+
+def page_text(template: str, **values: Any) -> str:
+    """Return a page as the text of an HTML file, all texts in it escaped.
+
+    What draws the figures, how it all looks and the rules for the browser are in it: only our two scripts may run, and
+    nothing is loaded from anywhere.
+
+    Args:
+        template: the name of a file beside `skeleton.html`.
+        values: what stands in it.
+
+    Raises:
+        ImportError: what `batchnorm[report]` brings is not installed.
+    """
+    drawing, script = _drawing(), _read("page.js")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            policy=_policy(drawing, script),
+            style=_safe(f"{_read('style.css')}:root {{ {_arm_colours()} }}"),
+            drawing=_safe(drawing),
+            script=_safe(script),
+            themes={theme: vega_config(theme) for theme in ("light", "dark")},
+            arms=_ARMS,
+            **values,
+        )
+    )
+
+
+def json_inside(value: Any) -> str:
+    r"""Return a value as JSON that can stand inside a `<script>`, whatever its texts say.
+
+    Example:
+        >>> json_inside("</script>")
+        '"\\u003c/script\\u003e"'
+    """
+    text = value if isinstance(value, _Written) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for letter in "<>&\u2028\u2029\ufeff":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a pair of surrogates, such as in the name of a file that is not UTF-8
+        text = json.dumps(json.loads(text)).replace("<", "\\u003c")
+    return text
+
+
+class _Written(str):
+    """A text that is JSON already."""
+
+    __slots__ = ()
+
+
+def written_json(text: str) -> str:
+    """Return JSON that a page is to hold as it is."""
+    return _Written(text)
+
+
+@cache
+def _environment() -> "Environment":
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError as error:
+        raise ImportError(
+            f"report: expected jinja2, which cannot be imported ({error}). Install it: pip install 'batchnorm[report]'"
+        ) from error
+    environment = Environment(
+        autoescape=True,
+        loader=FileSystemLoader(_FOLDER),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["json"] = lambda value: _safe(json_inside(value))
+    environment.filters["picture"] = _safe
+    environment.filters["prose"] = lambda text: _safe(prose(text))
+    return environment
+
+
+def _safe(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704  # our own files, or escaped where it was made
+
+
+@cache
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+@cache
+def _drawing() -> str:
+    return drawing_script()
+
+
+def _arm_colours() -> str:
+    pairs = zip(PALETTE["light"], PALETTE["dark"], strict=True)
+    return " ".join(f"--arm-{n}: light-dark({light}, {dark});" for n, (light, dark) in enumerate(pairs, 1))
+
+
+def _policy(*scripts: str) -> str:
+    """Our scripts by their sums, which may compile what figures compute; pictures that a figure is saved as."""
+    sums = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
+    return (
+        f"default-src 'none'; script-src {sums} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
