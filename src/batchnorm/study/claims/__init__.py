@@ -1,10 +1,14 @@
 """The claims, a file each, in the order in which a study takes them."""
 
 from .._claim import Claim
+from ._best_practice import CLAIM as BEST_PRACTICE
 from ._convergence import CLAIM as CONVERGENCE
+from ._cost import CLAIM as COST
 from ._gradient_flow import CLAIM as GRADIENT_FLOW
 from ._initialization import CLAIM as INITIALIZATION
 from ._learning_rate import CLAIM as LEARNING_RATE
+from ._smoothness import CLAIM as SMOOTHNESS
+from ._stable_inputs import CLAIM as STABLE_INPUTS
 from ._transfer import CLAIM as TRANSFER
 
 CLAIMS: tuple[Claim, ...] = (
@@ -12,11 +16,12 @@ CLAIMS: tuple[Claim, ...] = (
     LEARNING_RATE,
     INITIALIZATION,
     GRADIENT_FLOW,
+    STABLE_INPUTS,
+    SMOOTHNESS,
+    BEST_PRACTICE,
     TRANSFER,
+    COST,
 )
-from ._smoothness import CLAIM as SMOOTHNESS
-from ._stable_inputs import CLAIM as STABLE_INPUTS
-CLAIMS: tuple[Claim, ...] = (GRADIENT_FLOW, STABLE_INPUTS, SMOOTHNESS)
 """The claims that come with the library, in the order in which a study takes them."""
 
 __all__ = ["CLAIMS"]
