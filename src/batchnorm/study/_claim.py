@@ -53,8 +53,8 @@ class Claim:
         version: raised whenever what a run computes changes; runs of other versions are not taken.
 
     Raises:
-        InputError: arms of the same name, comparisons of the same id, sources that are one text, no primary comparison, or
-            one of an arm that is not there, where nothing is derived.
+        InputError: arms of the same name, comparisons of the same id, sources that are one text, no primary comparison,
+            or one of an arm that is not there, where nothing is derived.
 
     Example:
         >>> wide = Claim(
