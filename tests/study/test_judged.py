@@ -76,6 +76,11 @@ def test_where_a_seed_has_no_effect_nothing_is_decided_and_the_reason_is_told(ca
     assert one.effects == (8.0, 8.1, None)
 
 
+def test_an_arm_that_a_small_budget_leaves_out_is_told_as_such() -> None:
+    one = only(claim_of(asked()), runs_of(a=[9.0, 9.1, 9.2]))
+    assert one.problem == "no effect of any of 3 seeds: 'b' is not run in this budget"
+
+
 def test_a_ratio_of_what_is_not_positive_is_refused_with_the_number() -> None:
     one = only(claim_of(asked(margin=1.0, scale="ratio")), runs_of(a=[1.0, 1.0, 1.0], b=[1.0, -2.0, 1.0]))
     assert one.problem == "no effect of seed 1: 'x' of 'b' is -2, and a ratio needs numbers above 0"

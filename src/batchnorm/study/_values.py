@@ -26,12 +26,14 @@ class Values:
     Attributes:
         numbers: by arm and seed, and then by name.
         lost: why an arm has no numbers of a seed.
+        left_out: the arms of the claim that no seed was run with, as a small budget leaves some out.
         derived: the names of the arms that were derived.
         not_derived: why nothing was derived, by seed.
     """
 
     numbers: Mapping[Place, Numbers]
     lost: Mapping[Place, str]
+    left_out: frozenset[str] = frozenset()
     derived: tuple[str, ...] = ()
     not_derived: Mapping[int, str] = field(default_factory=dict)
 
@@ -46,6 +48,8 @@ class Values:
         return f"{name!r} of {arm!r} is not finite" if number is None else number
 
     def _why_no(self, arm: str) -> str:
+        if arm in self.left_out:
+            return f"{arm!r} is not run in this budget"
         return f"{arm!r} was neither run nor derived" if self.derived else f"{arm!r} was not run"
 
     def is_bound(self, arm: str, seed: int, name: str) -> bool:
@@ -70,9 +74,10 @@ def values_of(claim: Claim, runs: Sequence[StudyRun], seeds: Sequence[int]) -> V
     lost |= {(run.arm, run.seed): in_vain[run.arm] for run in counted if run.arm in in_vain}
     places = {(run.arm, run.seed): run for run in counted}
     numbers: dict[Place, Numbers] = {place: run.values for place, run in places.items() if place not in lost}
-    if claim.derive is None:
-        return Values(numbers, lost)
     arms = tuple(dict.fromkeys(run.arm for run in counted))
+    left_out = frozenset(arm.name for arm in claim.arms) - set(arms)
+    if claim.derive is None:
+        return Values(numbers, lost, left_out)
     not_derived = {}
     for seed in seeds:
         made = _derived(claim.derive, {arm: numbers.get((arm, seed)) for arm in arms})
@@ -81,7 +86,7 @@ def values_of(claim: Claim, runs: Sequence[StudyRun], seeds: Sequence[int]) -> V
         else:
             numbers.update({(arm, seed): {**numbers.get((arm, seed), {}), **more} for arm, more in made.items()})
     derived = tuple(dict.fromkeys(arm for arm, _ in numbers if arm not in arms))
-    return Values(numbers, lost, derived, not_derived)
+    return Values(numbers, lost, left_out, derived, not_derived)
 
 
 def _derived(derive: Derive, by_arm: Mapping[str, Numbers | None]) -> dict[str, Numbers] | str:
