@@ -8,7 +8,7 @@ import pytest
 from batchnorm.study import CLAIMS, Arm, Claim, Measured, Run, Scope
 
 IDS = [claim.id for claim in CLAIMS]
-TINY: dict[str, dict[str, object]] = {"regularization": {"level": 100.0, "points": 2}}
+TINY: dict[str, dict[str, object]] = {"regularization": {"levels": [100.0], "points": 2}}
 """By claim: numbers of its own that make a run as short as can be."""
 
 
