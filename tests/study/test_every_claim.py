@@ -12,7 +12,7 @@ TINY: dict[str, dict[str, object]] = {
     "convergence": {"checked every": 2, "checked images": 50},
     "learning-rate": {"halvings": 1, "epochs of a try": 1},
     "transfer": {"target images": 30, "target epochs": 1},
-    "regularization": {"level": 100.0, "points": 2},
+    "regularization": {"levels": [100.0], "points": 2},
 }
 """By claim: numbers of its own that make a run as short as can be."""
 
