@@ -147,10 +147,22 @@ def test_more_seeds_are_refused_with_the_reason(study, undisturbed, tmp_path):
         study(claim, tmp_path / "out", seeds=5)
 
 
-def test_a_study_on_other_data_is_refused(study, undisturbed, tmp_path, monkeypatch):
-    monkeypatch.setattr("batchnorm.study._options.images_digest", lambda *splits: "other")
-    with pytest.raises(InputError, match="the images have changed since this study began"):
+@pytest.mark.parametrize(
+    ("digest", "message"),
+    [
+        ("images_digest", "the images have changed since this study"),
+        ("model_digest", "the code of the model has changed"),
+    ],
+)
+def test_a_study_on_other_images_or_code_is_refused(study, undisturbed, monkeypatch, digest, message):
+    monkeypatch.setattr(f"batchnorm.study._options.{digest}", lambda *given: "other")
+    with pytest.raises(InputError, match=message):
         study(*undisturbed)
+
+
+def test_a_study_of_another_budget_or_model_is_refused(study, undisturbed):
+    with pytest.raises(InputError, match=r"model: expected none, as the study in .* has it, got MLP"):
+        study(*undisturbed, model="MLP")
 
 
 def test_a_study_by_another_version_is_refused(study, undisturbed):

@@ -56,18 +56,19 @@ def _rules(claim: PlannedClaim) -> PlannedClaim:
     return replace(claim, statement="", file=None, comparisons=comparisons)
 
 
-_WORDS = {"data_digest": "images", "model_digest": "code of the model"}
+_WORDS = {"data_digest": "the images have", "model_digest": "the code of the model has"}
 _ELSEWHERE = ("Take another folder: ", Setting("out", "FOLDER"), ".")
 
 
 def _other_study(name: str, was: object, now: object, where: str) -> InputError:
     if name in _WORDS:
-        return InputError(f"{where}: the {_WORDS[name]} have changed since this study began", cure=_ELSEWHERE)
+        return InputError(f"{where}: {_WORDS[name]} changed since this study began", cure=_ELSEWHERE)
     if name == "versions":
         problem = f"{where} is a study by {_versions(was)}, and this is {_versions(now)}"
         return InputError(problem, cure=("Go on with those versions, or take another folder: ", *_ELSEWHERE[1:]))
     cure = ("Go on with that value, or take another folder: ", *_ELSEWHERE[1:])
-    return InputError(argument=name, expected=f"{was}, as the study in {where} has it", got=str(now), cure=cure)
+    was, now = ("none" if value is None else str(value) for value in (was, now))
+    return InputError(argument=name, expected=f"{was}, as the study in {where} has it", got=now, cure=cure)
 
 
 def _versions(versions: object) -> str:
