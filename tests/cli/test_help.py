@@ -21,7 +21,7 @@ COMMANDS = [
         ["data", "fetch"],
     ),
     *(["data", "cache", "list"], ["data", "cache", "clear"]),
-    *(["bench"], ["warmup"], ["fold"], ["unfold"], ["convert"], ["wiring"], ["plot"]),
+    *(["bench"], ["warmup"], ["fold"], ["unfold"], ["convert"], ["wiring"], ["plot"], ["report"]),
     *(["study", "run"], ["study", "list"]),
 ]
 GROUPS = [list(group) for group in _main.GROUPS]

@@ -9,10 +9,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from batchnorm.records import from_json
-from batchnorm.report import study_page
-from batchnorm.report.page import LARGEST
+from batchnorm.report import run_page, study_page
+from batchnorm.report.page._fitted import LARGEST
 
 from .chromium import PHONE, WIDE, chromium, opened
+from .made_up_run import made_up_run
 from .made_up_study import made_up_study
 
 DRAWN = "[...document.querySelectorAll('.canvas')].filter((one) => one.querySelector('svg path')).length"
@@ -77,7 +78,7 @@ def test_the_page_is_as_wide_as_the_screen(reader, size) -> None:
 
 @pytest.mark.slow
 def test_the_first_screen_shows_the_table_of_all_claims(reader) -> None:
-    box = reader().page.locator("table.claims").bounding_box()
+    box = reader().page.locator("table.claims").first.bounding_box()
     assert box["y"] + box["height"] <= WIDE[1]
 
 
@@ -174,3 +175,16 @@ def test_the_keyboard_follows_the_link_of_a_claim(reader) -> None:
 @pytest.mark.slow
 def test_the_page_can_be_printed(reader) -> None:
     assert reader().page.pdf(format="A4")[:4] == b"%PDF"
+
+
+@pytest.mark.slow
+@everywhere
+def test_the_page_of_a_run_draws_all_without_an_error_and_axe_finds_nothing_serious(
+    browser, tmp_path, size, theme
+) -> None:
+    run_page(made_up_run(classes=("<b>shoe</b>", "shirt")), tmp_path / "run.html")
+    with opened(browser, tmp_path / "run.html", size, theme) as one:
+        assert (one.said, one.asked, one.page.evaluate(DRAWN)) == ([], [], 2)
+        assert one.page.evaluate("document.documentElement.scrollWidth") == size[0]
+        found = Axe().run(one.page).response["violations"]
+        assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []

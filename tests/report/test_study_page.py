@@ -5,52 +5,18 @@ import re
 from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
-from html.parser import HTMLParser
 
 import pytest
 
 from batchnorm.errors import InputError
 from batchnorm.records import from_json, to_dict
 from batchnorm.report import study_page
-from batchnorm.report.page import _study_page, _template
+from batchnorm.report.page import _fitted, _template
 
 from .made_up_study import made_up_study
+from .taken_apart import Page
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
-VOID = {"meta", "img", "br", "hr", "input", "link", "path", "circle", "rect", "line"}
-
-
-class Page(HTMLParser):
-    """A page taken apart: its elements with their attributes, its scripts with their text, and the text to be read."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.scripts: list[tuple[dict[str, str], str]] = []
-        self.style = self.words = self.inside = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs) -> None:
-        self.inside = tag
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        if tag == "script":
-            self.scripts.append((dict(attrs), ""))
-
-    def handle_endtag(self, tag) -> None:
-        self.inside = ""
-
-    def handle_data(self, data) -> None:
-        if self.inside == "script":
-            attributes, text = self.scripts.pop()
-            self.scripts.append((attributes, text + data))
-        elif self.inside == "style":
-            self.style += data
-        else:
-            self.words += data
-
-    @property
-    def records(self) -> dict[str, str]:
-        return {attributes["id"]: text for attributes, text in self.scripts if "data-record" in attributes}
 
 
 def page_of(study, runs, folder) -> Page:
@@ -127,7 +93,7 @@ def test_the_records_inside_are_the_studys(page, made) -> None:
 @pytest.fixture
 def room(monkeypatch):
     """Say how many bytes a page may have beside what draws its figures."""
-    return lambda size: monkeypatch.setattr(_study_page, "LARGEST", 900_000 + size)
+    return lambda size: monkeypatch.setattr(_fitted, "LARGEST", 900_000 + size)
 
 
 def test_curves_that_are_too_large_are_rounded_and_the_page_says_so(room, tmp_path) -> None:
@@ -140,7 +106,7 @@ def test_curves_that_are_too_large_are_rounded_and_the_page_says_so(room, tmp_pa
     assert kept["series"]["loss"][1] in (0.142857, 0.1429, 0.143)
     assert kept["values"] == to_dict(long[0])["values"]
     assert "rounded to" in page.words
-    assert (tmp_path / "report.html").stat().st_size <= _study_page.LARGEST
+    assert (tmp_path / "report.html").stat().st_size <= _fitted.LARGEST
 
 
 def test_curves_that_are_far_too_large_are_left_out_and_the_page_says_so(room, tmp_path) -> None:

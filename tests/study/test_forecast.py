@@ -6,9 +6,9 @@ import pytest
 
 from batchnorm.study import Scope
 from batchnorm.study._course import Course
-from batchnorm.study._forecast import FIRST_RUNS, FIXED_SHARE, expected_seconds, standing_of
+from batchnorm.study._forecast import FIRST_RUNS, FIXED_SHARE, Forecast, expected_seconds
 from batchnorm.study._own_claim import ClaimSource
-from batchnorm.study._task import Setting
+from batchnorm.study._task import StudySetting
 from batchnorm.study._work import crashed
 
 from .drawn import asked, claim_of
@@ -18,7 +18,7 @@ STANDARD = Scope(seeds=6, train_images=10_000, epochs=4)
 
 def course_of(*, name="drawn", hours=1.0, scope=STANDARD, alone=False):
     claim = claim_of(asked(), hours=hours, alone=alone, scopes={"standard": STANDARD, "quick": scope}, id=name)
-    return Course(claim, ClaimSource(name), scope, tuple(range(scope.seeds)), Setting("images", "0f"))
+    return Course(claim, ClaimSource(name), scope, tuple(range(scope.seeds)), StudySetting("images", "0f"))
 
 
 def done_in(course, seconds, count):
@@ -27,7 +27,7 @@ def done_in(course, seconds, count):
 
 
 def standing(*courses, done=None, processes=2):
-    return standing_of(courses, done or {course.claim.id: {} for course in courses}, {}, processes, 1)
+    return Forecast(courses, processes, 1).standing(done or {course.claim.id: {} for course in courses}, {})
 
 
 def test_before_the_first_run_the_claim_s_hours_are_told():

@@ -12,8 +12,11 @@ from ._speed_chart import speed_chart as speed_chart
 from ._training_chart import training_chart as training_chart
 from ._wiring_chart import wiring_chart as wiring_chart
 from ._wiring_chart import wiring_svg as wiring_svg
+from .figures import Chart as Chart
+from .figures import run_charts as run_charts
 from .figures import study_charts as study_charts
 from .figures import write_charts as write_charts
+from .page import run_page as run_page
 from .page import study_page as study_page
 
 __all__ = [
@@ -22,6 +25,7 @@ __all__ = [
     "contact_sheet",
     "drift_chart",
     "lr_range_chart",
+    "run_page",
     "speed_chart",
     "study_page",
     "training_chart",

@@ -5,7 +5,6 @@ import io
 from collections.abc import Sequence
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from ..data import Split
@@ -52,6 +51,8 @@ def _said(net: nn.Module, card: ModelCard, split: Split, places: Tensor) -> Sequ
 
 def _png(pixels: Tensor) -> str:
     """An image of shape (C, H, W) as the base64 text of a small PNG file; of other than 3 channels the first."""
+    from PIL import Image
+
     shown = pixels if len(pixels) == 3 else pixels[0]
     image = Image.fromarray((shown.permute(1, 2, 0) if shown.dim() == 3 else shown).contiguous().cpu().numpy())
     image.thumbnail((_SIDE, _SIDE))

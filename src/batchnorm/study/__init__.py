@@ -5,6 +5,7 @@ from ._claim import Advice as Advice
 from ._claim import Claim as Claim
 from ._comparison import Comparison as Comparison
 from ._figure import Figure as Figure
+from ._folder import is_study as is_study
 from ._folder import read_study as read_study
 from ._listed import claim_data as claim_data
 from ._listed import claim_table as claim_table

@@ -188,6 +188,16 @@ class StudyFolder:
                     remove_parts(folder)
 
 
+def is_study(path: Path | str) -> bool:
+    """Whether it is the folder of a study, however far that has come.
+
+    Example:
+        >>> is_study("nowhere")
+        False
+    """
+    return (as_path(path, "study") / PLAN).is_file()
+
+
 def read_study(path: Path | str) -> tuple[Study, dict[str, StudyRuns]]:
     """Return what a study has come to, and the runs of each of its claims by the claim's id.
 

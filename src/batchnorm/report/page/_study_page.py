@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ...files import atomic_write
 from ...records import Study, StudyRuns
 from ...tables import counted
 from ._claim_part import ClaimPart
-from ._records_inside import records_inside
-from ._template import LARGEST, page_text
+from ._fitted import write_page
+from ._study_records import study_records
 
 _VERDICTS = ("supported", "not supported", "undecided")
 
@@ -38,18 +37,6 @@ def study_page(study: Study, runs: Mapping[str, StudyRuns], path: Path | str) ->
         Traceback (most recent call last):
         batchnorm.errors.InputError: study: expected a study with at least one claim that is answered, got none. ...
     """
-    text = study_text(study, runs)
-    with atomic_write(path) as file:
-        file.write(text.encode(errors="replace"))
-
-
-def study_text(study: Study, runs: Mapping[str, StudyRuns]) -> str:
-    """Return the report of a study as the text of an HTML file.
-
-    Raises:
-        ImportError: what `batchnorm[report]` brings is not installed.
-        InputError: the study has no claim.
-    """
     if not study.claims:
         raise InputError(
             argument="study",
@@ -57,10 +44,7 @@ def study_text(study: Study, runs: Mapping[str, StudyRuns]) -> str:
             got="none",
             cure="Let it go on: the same `batchnorm study run` takes up where it was.",
         )
-    values = _values(study, runs)
-    bare = page_text("study.html", **values, records={}, held="")
-    inside, held = records_inside(study, runs, LARGEST - len(bare.encode(errors="replace")) - 10_000)
-    return page_text("study.html", **values, records=inside, held=held)
+    write_page(path, "study.html", study_records(study, runs), **_values(study, runs))
 
 
 def _values(study: Study, runs: Mapping[str, StudyRuns]) -> dict[str, Any]:

@@ -13,9 +13,6 @@ from ._prose import prose
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-LARGEST = 2_000_000
-"""Bytes of a page: what is sent by mail and opened on a phone without a second thought."""
-
 _FOLDER = Path(__file__).parent / "templates"
 _ARMS = len(PALETTE["light"])
 

@@ -8,6 +8,7 @@
   const figures = [...document.querySelectorAll("figure")];
   const drawn = new Map();
   const ERRORS_ONLY = 1;
+  const WIDEST = 2;
   const theme = () => root.dataset.theme || (dark.matches ? "dark" : "light");
 
   /* Values at the pointer: as text, never as markup. */
@@ -37,12 +38,29 @@
     tip.style.top = `${Math.max(4, top)}px`;
   }
 
-  /* As many panels beside one another as there is room for. */
+  /* All data that a description carries, wherever it stands, each once. */
+  function dataOf(spec) {
+    const found = new Map();
+    (function look(part) {
+      if (typeof part !== "object" || part === null) return;
+      if (Array.isArray(part.data?.values)) found.set(JSON.stringify(part.data.values), part.data.values);
+      for (const [name, inner] of Object.entries(part)) if (name !== "data") look(inner);
+    })(spec);
+    return [...found.values()];
+  }
+
+  /* As many panels beside one another as there is room for, as wide as that leaves them, no row much shorter than others. */
   function fitted(spec, width) {
-    const panel = (spec.usermeta || {}).panel;
+    const panel = spec.usermeta?.panel;
     if (!panel) return spec;
-    const columns = Math.max(1, Math.min(spec.columns || 1, Math.floor(width / panel)));
-    return { ...spec, columns };
+    const names = dataOf(spec).flatMap((values) => values.map((row) => row[spec.facet?.field]));
+    const panels = spec.facet?.field ? new Set(names.filter((name) => name !== undefined)).size : spec.columns;
+    const most = Math.max(1, Math.min(panels, Math.floor(width / panel)));
+    const columns = Math.ceil(panels / Math.ceil(panels / most));
+    const inner = spec.spec?.width;
+    if (typeof inner !== "number") return { ...spec, columns };
+    const more = Math.max(0, Math.min(WIDEST * inner, inner + width / columns - panel) - inner);
+    return { ...spec, columns, spec: { ...spec.spec, width: Math.floor(inner + more) } };
   }
 
   async function draw(figure, canvas, colours) {
@@ -116,16 +134,8 @@
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
 
-  /* All data that a description carries, wherever it stands, each once. */
-  function* dataOf(part) {
-    if (typeof part !== "object" || part === null) return;
-    if (Array.isArray(part.data?.values)) yield part.data.values;
-    for (const [name, inner] of Object.entries(part)) if (name !== "data") yield* dataOf(inner);
-  }
-
   function csv(spec) {
-    const tables = [...new Map([...dataOf(spec)].map((values) => [JSON.stringify(values), values])).values()];
-    return tables.map((values) => {
+    return dataOf(spec).map((values) => {
       const names = [...new Set(values.flatMap((row) => Object.keys(row)))];
       return [names, ...values.map((row) => names.map((name) => row[name]))].map((row) => row.map(cell).join(",")).join("\n");
     }).join("\n\n") + "\n";
