@@ -70,7 +70,7 @@ class StudyRuns(Shown):
     runs: tuple[StudyRun, ...]
 
     def tables(self) -> dict[str, Table]:
-        """Return `"values"`, a row for each arm with means over seeds, if any was run, and `"runs"`, a row for each run."""
+        """Return `"values"`, means over seeds by arm, where there are other than searching runs, and `"runs"`."""
         values = {} if all(run.searching for run in self.runs) else {"values": values_table(self.runs, self.claim)}
         return {**values, "runs": runs_table(self.runs)}
 
