@@ -2,11 +2,13 @@
 
 import itertools
 import math
+import sys
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from batchnorm.errors import RefusedError
 from batchnorm.study._estimate import Estimate, of_groups, of_sample
 from batchnorm.study._holm import adjusted, combined
 from batchnorm.study._power import POWER, detectable
@@ -49,6 +51,12 @@ def test_numbers_without_spread_have_an_interval_of_no_width() -> None:
 
 def test_groups_without_spread_have_an_interval_of_no_width() -> None:
     assert of_groups([(1, [1.0, 1.0]), (-1, [0.5, 0.5])]).interval() == (0.5, 0.5)
+
+
+def test_without_scipy_it_is_told_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(RefusedError, match=r"a study needs scipy.* Install it: pip install 'batchnorm\[study\]'"):
+        of_sample([1.0, 2.0]).interval()
 
 
 @pytest.mark.parametrize("n", [2, 3, 6, 10, 30])

@@ -70,8 +70,9 @@ class StudyRuns(Shown):
     runs: tuple[StudyRun, ...]
 
     def tables(self) -> dict[str, Table]:
-        """Return `"values"`, a row for each arm with means over seeds, and `"runs"`, a row for each run."""
-        return {"values": values_table(self.runs, self.claim), "runs": runs_table(self.runs)}
+        """Return `"values"`, means over seeds by arm, where there are other than searching runs, and `"runs"`."""
+        values = {} if all(run.searching for run in self.runs) else {"values": values_table(self.runs, self.claim)}
+        return {**values, "runs": runs_table(self.runs)}
 
 
 def _finite(value: float | None) -> float | None:
