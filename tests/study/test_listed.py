@@ -41,6 +41,12 @@ def test_a_claim_in_full_tells(line) -> None:
     assert line in lines()
 
 
+def test_hours_are_told_where_they_are_known() -> None:
+    told = ("hours", "0.2 for the standard budget on 2 cores, about")
+    assert "hours" not in dict(lines())
+    assert claim_table(claim_of(asked(), hours=0.2)).rows[-1] == told
+
+
 def test_a_question_that_is_not_primary_is_asked_beside() -> None:
     assert [name for name, _ in lines() if name.startswith("asked")] == ["asked", "asked beside"]
 

@@ -64,7 +64,8 @@ def _lines(claim: Claim) -> Iterator[tuple[str, str]]:
     yield "if not", claim.advice.not_supported
     yield "if undecided", claim.advice.undecided
     yield from ((budget, _scope_text(claim, scope)) for budget, scope in claim.scopes.items())
-    yield "hours", f"{claim.hours:g} for the standard budget on 2 cores, about"
+    if claim.hours:  # a claim of one's own rarely says
+        yield "hours", f"{claim.hours:g} for the standard budget on 2 cores, about"
 
 
 def _scope_text(claim: Claim, scope: Scope) -> str:
