@@ -54,6 +54,12 @@ def test_every_kind_is_drawn_as_well_formed_svg(charts, kind, theme) -> None:
     assert len(root.findall(".//{*}path")) > 5
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_vega_lite_has_nothing_to_warn_of(charts, kind, capfd) -> None:
+    vl_convert.vegalite_to_vega(charts[kind].spec, show_warnings=True)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_picture_alone_has_title_and_legend(charts) -> None:
     texts = [text.text for text in ET.fromstring(chart_svg(charts["curves"])).iterfind(".//{*}text")]  # noqa: S314
     assert {"A made-up claim", "plain", HTML} <= set(texts)
