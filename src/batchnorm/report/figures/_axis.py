@@ -11,6 +11,8 @@ from ._numbers import rounded, spread, text
 from ._points import Point, by_ending, losses, mark_notes, on_axis, points
 
 _HEIGHT = 300
+_ALL = "all"
+"""The group of an axis without groups."""
 _MOST_TICKS = 14
 
 
@@ -48,14 +50,14 @@ def _lost(found: Sequence[Point], drawn: Sequence[Point]) -> list[Point]:
 
 def _group(point: Point, figure: StudyFigure) -> str:
     if figure.group is None:
-        return "all"
+        return _ALL
     return text(point.options.get(figure.group))
 
 
 def _grouped(point: Point, figure: StudyFigure) -> Point:
     """The point under the name of its group and place, as `losses` tells it."""
     place = f"{figure.x_title or figure.x} {text(point.options.get(figure.x or ''))}"
-    return replace(point, arm=place if figure.group is None else f"{_group(point, figure)}, {place}")
+    return replace(point, arm=place if figure.group is None else f"{_group(point, figure)} at {place}")
 
 
 def _row(point: Point, figure: StudyFigure, *, named: bool) -> Row:
@@ -145,5 +147,7 @@ def _best(means: Sequence[Row]) -> str:
     for row in means:
         if row["arm"] not in best or row["mean"] > best[row["arm"]]["mean"]:
             best[row["arm"]] = row
-    said = "; ".join(f"{row['arm']}: {row['mean']:g} at {text(row['x'])}" for row in best.values())
-    return f"Largest mean of each: {said}."
+    said = {arm: f"{row['mean']:g} at {text(row['x'])}" for arm, row in best.items()}
+    if [*said] == [_ALL]:
+        return f"Largest mean: {said[_ALL]}."
+    return f"Largest means: {'; '.join(f'{arm} {one}' for arm, one in said.items())}."

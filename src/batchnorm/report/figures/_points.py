@@ -111,7 +111,7 @@ def losses(points: Sequence[Point]) -> list[str]:
         arms = [*dict.fromkeys(point.arm for point in points if point.ending == ending)]
         named = [f"{arm} ({_share(points, arm, ending)} seeds)" for arm in arms[:MOST_NAMES]]
         more = [f"and {len(arms) - MOST_NAMES} more"] if len(arms) > MOST_NAMES else []
-        found += [f"{said}: {', '.join(named + more)}."] if arms else []
+        found += [f"{said}: {'; '.join(named + more)}."] if arms else []
     return found
 
 
