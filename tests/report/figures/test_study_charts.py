@@ -1,6 +1,7 @@
 """Does each figure of a claim show the numbers of its runs: every seed, what diverged, what was never measured?"""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,12 @@ def test_a_figure_of_nothing_is_left_out(claim, run) -> None:
         for kind in ("dots", "curves", "axis", "heatmap", "layers", "ridges")
     )
     assert study_charts(claim({"a": {"lr": 1, "depth": 5}}, *figures), [run("a", 0, {"accuracy": 1.0})]) == ()
+
+
+def test_the_name_of_a_chart_leads_nowhere(claim, run) -> None:
+    elsewhere = replace(claim({"a": {}}, DOTS), id="../../elsewhere/claim")
+    (chart,) = study_charts(elsewhere, [run("a", 0, {"accuracy": 1.0})])
+    assert chart.name == "-elsewhere-claim-1"
 
 
 def test_an_unknown_kind_is_refused_with_those_that_are_known(claim) -> None:

@@ -32,7 +32,7 @@ def heatmap(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) ->
     view = _view(figure, x, y)
     by = f"{figure.x_title or figure.x} and {figure.y_title or figure.y}"
     words = f"{figure.value} by {by}, as a map of colours. {_extremes(rows)}"
-    notes = ("A cell is the mean over seeds.", *_crosses(rows), *losses([p for p in found if p.ending != "diverged"]))
+    notes = ("A cell is the mean over seeds.", *_crosses(rows), *losses(found, ("crashed", "not finite")))
     height = _CELL[1] * len(y)
     if len({row["panel"] for row in rows}) == 1:
         whole = view.properties(width="container", height=height, data=inside(rows))

@@ -22,6 +22,8 @@ _MARK_NOTES: dict[Ending, str] = {
 }
 
 
+_LOST: dict[Ending, str] = {"diverged": "Diverged", "crashed": "Crashed", "not finite": "Came to no number"}
+
 MOST_NAMES = 6
 """Of arms in a sentence."""
 
@@ -99,7 +101,7 @@ def mark_notes(drawn: Sequence[Point]) -> list[str]:
     return [note for ending, note in _MARK_NOTES.items() if any(point.ending == ending for point in drawn)]
 
 
-def losses(points: Sequence[Point]) -> list[str]:
+def losses(points: Sequence[Point], endings: Sequence[Ending] = ("diverged", "crashed", "not finite")) -> list[str]:
     """Return a sentence for each way in which runs were lost, and whose they are.
 
     Example:
@@ -107,11 +109,11 @@ def losses(points: Sequence[Point]) -> list[str]:
         ['Diverged: plain (1 of 2 seeds).']
     """
     found = []
-    for ending, said in (("diverged", "Diverged"), ("crashed", "Crashed"), ("not finite", "Came to no number")):
+    for ending in endings:
         arms = [*dict.fromkeys(point.arm for point in points if point.ending == ending)]
         named = [f"{arm} ({_share(points, arm, ending)} seeds)" for arm in arms[:MOST_NAMES]]
         more = [f"and {len(arms) - MOST_NAMES} more"] if len(arms) > MOST_NAMES else []
-        found += [f"{said}: {'; '.join(named + more)}."] if arms else []
+        found += [f"{_LOST[ending]}: {'; '.join(named + more)}."] if arms else []
     return found
 
 
