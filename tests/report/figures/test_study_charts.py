@@ -147,6 +147,16 @@ def test_a_map_orders_numbers_by_their_size(claim, run) -> None:
     assert chart.spec["layer"][0]["encoding"]["x"]["sort"] == ["0.1", "1", "10"]
 
 
+@pytest.mark.parametrize(
+    "figure", [StudyFigure("axis", "accuracy", x="lr"), StudyFigure("heatmap", "accuracy", x="lr", y="depth")]
+)
+def test_arms_that_share_a_place_are_told_of(claim, run, figure) -> None:
+    arms = {f"{norm}": {"norm": norm, "lr": 1.0, "depth": 5} for norm in ("batch", "none")}
+    made = [run(name, 0, {"accuracy": 1.0}, options=options) for name, options in arms.items()]
+    (chart,) = study_charts(claim(arms, figure), made)
+    assert "Some means are over several arms, which differ in other options." in chart.notes
+
+
 def test_panels_call_lines_by_what_differs_in_them(claim, run) -> None:
     arms = {f"{act} {depth}": {"act": act, "depth": depth} for act in ("relu", "tanh") for depth in (5, 20)}
     made = [run(name, 0, options=options, series={"gradient": [1, 2]}) for name, options in arms.items()]

@@ -8,7 +8,7 @@ import altair as alt
 from ...records import StudyClaim, StudyFigure, StudyRun
 from ._drawing import Drawing, Row, View, along, broken, coloured, inside, upright, value_title, without_hidden
 from ._numbers import rounded, spread, text
-from ._points import Point, by_ending, losses, mark_notes, on_axis, points
+from ._points import Point, by_ending, losses, mark_notes, mixed, on_axis, points
 
 _HEIGHT = 300
 _ALL = "all"
@@ -30,6 +30,7 @@ def axis(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> Dr
     view = _view(seeds, means, figure, groups, named=named)
     notes = [
         _note(figure),
+        *mixed(((_group(point, figure), text(point.options[option])), point.arm) for point in found),
         *mark_notes([*drawn, *_lost(found, drawn)]),
         *losses([_grouped(point, figure) for point in found]),
         *off,

@@ -1,6 +1,6 @@
 """What did every seed come to? One point each, for figures in which each is seen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -99,6 +99,22 @@ def by_ending() -> dict[str, Any]:
 def mark_notes(drawn: Sequence[Point]) -> list[str]:
     """Return what marks other than dots mean, of those that are there."""
     return [note for ending, note in _MARK_NOTES.items() if any(point.ending == ending for point in drawn)]
+
+
+def mixed(places: Iterable[tuple[Hashable, str]]) -> list[str]:
+    """Return a sentence if one place, such as a cell, has several arms.
+
+    Example:
+        >>> mixed([((0.1, 5), "a"), ((0.1, 5), "b")])
+        ['Some means are over several arms, which differ in other options.']
+        >>> mixed([((0.1, 5), "a"), ((0.1, 5), "a"), ((1.0, 5), "b")])
+        []
+    """
+    arms: dict[Hashable, set[str]] = {}
+    for place, arm in places:
+        arms.setdefault(place, set()).add(arm)
+    several = any(len(found) > 1 for found in arms.values())
+    return ["Some means are over several arms, which differ in other options."] if several else []
 
 
 def losses(points: Sequence[Point], endings: Sequence[Ending] = ("diverged", "crashed", "not finite")) -> list[str]:
