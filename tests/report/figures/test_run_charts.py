@@ -141,3 +141,12 @@ def test_of_very_many_pairs_of_classes_those_with_the_most_images_are_drawn(repo
     found = rows(chart.spec, "share")
     assert (len(found), sum(row["count"] == 10 for row in found), len(chart.numbers.rows)) == (4000, 70, 4900)
     assert "Of 4,900 pairs of classes the 4,000 with the most images are drawn." in chart.notes
+
+
+def test_of_very_many_norms_those_furthest_off_are_drawn_in_the_model_s_order(report, rows) -> None:
+    norms = tuple(norm(f"bn{n}", 0.001 * (n % 100 + 1)) for n in range(100))
+    many = replace(report, history=None, statistics=replace(report.statistics, norms=norms))
+    chart = run_charts(many)[-1]
+    found = [row["norm"] for row in rows(chart.spec, "from") if row.get("arm") == "mean, in sigmas"]
+    assert [*dict.fromkeys(found)] == [f"bn{n}" for n in range(40, 100)]
+    assert "The 60 norms that are furthest off are drawn." in chart.notes
