@@ -130,3 +130,23 @@ def test_many_classes_are_a_map_without_empty_cells(report, rows) -> None:
     many = replace(report, evaluation=replace(report.evaluation, running=Scores(0.5, 1.0, 100, names, counts)))
     chart = next(chart for chart in run_charts(many) if chart.name == "confusion")
     assert len(rows(chart.spec, "share")) == 100
+
+
+def test_of_very_many_pairs_of_classes_those_with_the_most_images_are_drawn(report, rows) -> None:
+    names = tuple(ClassScores(f"{n}", 0.5, 0.5, 0.5, 1) for n in range(70))
+    counts = tuple(tuple(1 + 9 * (n == m) for m in range(70)) for n in range(70))
+    many = replace(report, history=None, statistics=None)
+    many = replace(many, evaluation=replace(report.evaluation, running=Scores(0.5, 0.1, 5530, names, counts)))
+    (chart,) = run_charts(many)
+    found = rows(chart.spec, "share")
+    assert (len(found), sum(row["count"] == 10 for row in found), len(chart.numbers.rows)) == (4000, 70, 4900)
+    assert "Of 4,900 pairs of classes the 4,000 with the most images are drawn." in chart.notes
+
+
+def test_of_very_many_norms_those_furthest_off_are_drawn_in_the_model_s_order(report, rows) -> None:
+    norms = tuple(norm(f"bn{n}", 0.001 * (n % 100 + 1)) for n in range(100))
+    many = replace(report, history=None, statistics=replace(report.statistics, norms=norms))
+    chart = run_charts(many)[-1]
+    found = [row["norm"] for row in rows(chart.spec, "from") if row.get("arm") == "mean, in sigmas"]
+    assert [*dict.fromkeys(found)] == [f"bn{n}" for n in range(40, 100)]
+    assert "The 60 norms that are furthest off are drawn." in chart.notes

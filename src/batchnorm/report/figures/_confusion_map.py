@@ -9,6 +9,8 @@ from ._numbers import rounded
 _CELL = 32
 _FEW = 25
 """Up to so many classes, cells have their counts in them."""
+MOST_CELLS = 4_000
+"""So many are drawn, for a page should stay small; all of them are in the numbers."""
 _LARGEST = 560
 """The height for more of them, in pixels."""
 
@@ -16,23 +18,25 @@ _LARGEST = 560
 def confusion_map(scores: Scores) -> Drawing | None:
     """Draw a confusion matrix; None where no image was judged."""
     names = [one.name for one in scores.classes]
+    few = len(names) <= _FEW
     rows = [
         _row(names, true, predicted, count, sum(counts))
         for true, counts in enumerate(scores.confusion)
         for predicted, count in enumerate(counts)
+        if few or count
     ]
     if not any(row["count"] for row in rows):
         return None
-    few = len(names) <= _FEW
-    shown = rows if few else [row for row in rows if row["count"]]
-    view = _view(shown, names, few=few).properties(
-        width="container", height=_CELL * len(names) if few else _LARGEST, data=inside(shown)
-    )
-    right = sum(row["count"] for row in rows if row["true"] == row["predicted"])
-    notes = (
-        f"{right:,} of {scores.images:,} test images are right. A cell's colour is its share of the images of its row.",
-    )
-    return Drawing(view, rows, f"A map of colours. {_worst(rows)}", notes=notes)
+    shown = rows if len(rows) <= MOST_CELLS else sorted(rows, key=lambda row: -row["count"])[:MOST_CELLS]
+    height = _CELL * len(names) if few else _LARGEST
+    view = _view(shown, names, few=few).properties(width="container", height=height, data=inside(shown))
+    right = sum(counts[true] for true, counts in enumerate(scores.confusion))
+    notes = [
+        f"{right:,} of {scores.images:,} test images are right. A cell's colour is its share of the images of its row."
+    ]
+    if len(shown) < len(rows):
+        notes.append(f"Of {len(rows):,} pairs of classes the {MOST_CELLS:,} with the most images are drawn.")
+    return Drawing(view, rows, f"A map of colours. {_worst(rows)}", notes=(*notes,))
 
 
 def _row(names: list[str], true: int, predicted: int, count: int, images: int) -> Row:

@@ -1,5 +1,7 @@
 """How far are each norm's running statistics from exact ones? A row per norm, in the model's order."""
 
+import math
+
 import altair as alt
 
 from ...records import STALE, NormRecalibration, Recalibration
@@ -7,6 +9,8 @@ from ._drawing import Drawing, Row, View, broken, coloured, inside, logarithmic,
 from ._numbers import rounded
 
 _ROW = 26
+MOST_NORMS = 60
+"""So many are drawn; all of them are in the numbers."""
 _LEAST = 1e-3
 """Where the axis begins; what is smaller stands there."""
 _MEAN, _VARIANCE = "mean, in sigmas", "variance, |log ratio|"
@@ -17,7 +21,8 @@ def stale_norms(record: Recalibration) -> Drawing | None:
     rows = [row for norm in record.norms for row in _rows(norm)]
     if not rows:
         return None
-    names = [*dict.fromkeys(row["norm"] for row in rows)]
+    worst = sorted(record.norms, key=lambda norm: -_off(norm))[:MOST_NORMS]
+    names = [_name(norm) for norm in record.norms if norm in worst]
     stale = sum(norm.is_stale for norm in record.norms)
     notes = [
         "A dot is the average over a norm's channels, its line ends at the worst channel.",
@@ -27,14 +32,26 @@ def stale_norms(record: Recalibration) -> Drawing | None:
     off = [row for row in rows if row["average"] is None]
     if off:
         notes.append(f"Not a number: {', '.join(dict.fromkeys(row['norm'] for row in off))}.")
-    drawn = [_limited(row) for row in rows if row["average"] is not None]
-    view = _view(drawn, names).properties(width="container", height=alt.Step(_ROW, **{"for": "position"}))
+    drawn = [_limited(row) for row in rows if row["average"] is not None and row["norm"] in names]
+    if len(worst) < len(record.norms):
+        notes.append(f"The {len(worst)} norms that are furthest off are drawn.")
+    view = _view(drawn, names).properties(width="container", height=_ROW * len(names))
     words = f"How far running statistics are from exact ones: {stale} of {len(record.norms)} norms are stale."
     return Drawing(view, rows, words, (_MEAN, _VARIANCE), (*notes,), names={"arm": "statistic"})
 
 
+def _name(norm: NormRecalibration) -> str:
+    return norm.name or "(the model)"
+
+
+def _off(norm: NormRecalibration) -> float:
+    """How far a norm is off on average, by its mean or its variance; what is no number is off as far as can be."""
+    drifts = (norm.drift_mean_average, norm.drift_var_average)
+    return max(math.inf if drift is None else drift for drift in drifts)
+
+
 def _rows(norm: NormRecalibration) -> list[Row]:
-    name = norm.name or "(the model)"
+    name = _name(norm)
     pairs = (
         (_MEAN, norm.drift_mean_average, norm.drift_mean_max),
         (_VARIANCE, norm.drift_var_average, norm.drift_var_max),
@@ -58,7 +75,7 @@ def _view(rows: list[Row], names: list[str]) -> View:
     title = "distance from the exact statistics"
     x = alt.X("from:Q", title=title, scale=scale, axis=logarithmic(values=[10.0**power for power in range(-3, 7)]))
     axis = alt.Axis(domain=False, ticks=False, labelLimit=200, labelOverlap=False, **broken(names, 30))
-    y = alt.Y("norm:N", sort=names, scale=alt.Scale(domain=names), title=None, axis=axis)
+    y = alt.Y("norm:N", sort=names, scale=alt.Scale(domain=names, padding=0), title=None, axis=axis)
     offset = alt.YOffset("arm:N", scale=alt.Scale(domain=[_MEAN, _VARIANCE], range=[9, _ROW - 9]))
     tooltip = [
         alt.Tooltip("norm:N"),
