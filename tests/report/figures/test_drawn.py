@@ -59,6 +59,20 @@ def test_a_picture_alone_has_title_and_legend(charts) -> None:
     assert {"A made-up claim", "plain", HTML} <= set(texts)
 
 
+def test_a_logarithmic_axis_of_less_than_a_decade_has_its_ticks_named(claim, run) -> None:
+    made = [run("a", 0, {"growth": 71.7}, options={"layers": 5}), run("a", 1, {"growth": 90.6}, options={"layers": 50})]
+    (chart,) = study_charts(claim({"a": {}}, StudyFigure("axis", "growth", x="layers", log_y=True)), made)
+    texts = {text.text for text in ET.fromstring(chart_svg(chart)).iterfind(".//{*}text")}  # noqa: S314
+    assert {"74", "80", "90"} <= texts
+
+
+def test_panels_of_an_odd_number_have_axes_of_their_own(claim, run) -> None:
+    made = [run(name, 0, series={"q": [[-2, -1, 0, 1, 2]] * 2}) for name in "abc"]
+    (chart,) = study_charts(claim({"a": {}, "b": {}, "c": {}}, StudyFigure("ridges", "q", x_title="when")), made)
+    texts = [text.text for text in ET.fromstring(chart_svg(chart)).iterfind(".//{*}text")]  # noqa: S314
+    assert texts.count("when") == 3
+
+
 def test_what_is_hidden_is_not_drawn(charts) -> None:
     def marks(hidden: list[str]) -> int:
         spec = copy.deepcopy(charts["curves"].spec)

@@ -18,6 +18,12 @@ def test_every_seed_is_a_dot(claim, run, rows) -> None:
     assert sorted(row["value"] for row in rows(chart.spec, "seed")) == [80, 81, 82, 83, 84, 85]
 
 
+def test_runs_of_searches_are_no_dots(claim, run, rows) -> None:
+    made = [run("a", 0, {"accuracy": 80.0}), run("a", 1000, {"accuracy": 90.0}, searching=True)]
+    (chart,) = study_charts(claim({"a": {}}, DOTS), made)
+    assert [row["seed"] for row in rows(chart.spec, "seed")] == [0]
+
+
 def test_an_arm_has_its_mean_with_the_interval(claim, run, rows) -> None:
     made = [run("a", seed, {"accuracy": value}) for seed, value in enumerate((1.0, 2.0, 3.0))]
     (chart,) = study_charts(claim({"a": {}}, DOTS), made)
@@ -54,7 +60,8 @@ def test_a_value_that_was_never_reached_is_a_bound(claim, run, rows) -> None:
 def test_derived_arms_are_drawn_by_seed(claim, run, rows) -> None:
     derived = {"width": {"decades": (1.5, 2.5)}}
     (chart,) = study_charts(claim({"a": {}}, StudyFigure("dots", "decades"), derived=derived), [run("a", 0)])
-    assert [(row["arm"], row["value"]) for row in rows(chart.spec, "seed")] == [("width", 1.5), ("width", 2.5)]
+    found = [(row["arm"], row["seed"], row["value"]) for row in rows(chart.spec, "seed")]
+    assert found == [("width", 0, 1.5), ("width", 1, 2.5)]
 
 
 def test_a_figure_shows_the_arms_that_it_names_in_its_order(claim, run) -> None:

@@ -83,14 +83,15 @@ def _view(
     seeds: Sequence[Row], means: Sequence[Row], figure: StudyFigure, groups: Sequence[str], *, named: bool
 ) -> View:
     x = _places(seeds, figure, named=named)
+    numbers = [row["value"] for row in seeds]
     shown: Callable[[View], View] = without_hidden if figure.group is not None else lambda view: view
     colours, dots = ({}, {}) if figure.group is None else (coloured(groups), coloured(groups, dash=False))
     line = shown(alt.Chart(inside(means))).mark_line(strokeWidth=2)
-    layers = [line.encode(x=x, y=upright("mean:Q", figure), **colours)]
+    layers = [line.encode(x=x, y=upright("mean:Q", figure, numbers), **colours)]
     for lost in (False, True):
         rows = [row for row in seeds if (row["value"] is None) == lost]
         if rows:
-            y = alt.value(_HEIGHT) if lost else upright("value:Q", figure)
+            y = alt.value(_HEIGHT) if lost else upright("value:Q", figure, numbers)
             mark = shown(alt.Chart(inside(rows))).mark_point(filled=True, size=42, opacity=0.7)
             layers.append(mark.encode(x=x, y=y, tooltip=_tooltip(figure), **by_ending(), **dots))
     return alt.layer(*layers)
@@ -110,7 +111,7 @@ def _places(seeds: Sequence[Row], figure: StudyFigure, *, named: bool) -> alt.X:
         )
     values = sorted({row["x"] for row in seeds})
     axis = alt.Axis(grid=False, values=values, format="~g") if len(values) <= _MOST_TICKS else None
-    return along("x:Q", title, log=figure.log_x, padding=12, axis=axis)
+    return along("x:Q", title, values, log=figure.log_x, padding=12, axis=axis)
 
 
 def _tooltip(figure: StudyFigure) -> list[alt.Tooltip]:

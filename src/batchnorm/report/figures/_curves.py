@@ -67,15 +67,21 @@ def _option(name: str, value: object) -> str:
 def _view(source: alt.Chart, rows: Sequence[Row], figure: StudyFigure, x_title: str, names: Sequence[str]) -> View:
     named = any(isinstance(row["x"], str) for row in rows)
     kind = "N" if named else "Q"
-    x = alt.X("x:N", title=x_title, sort=None) if named else along("x:Q", x_title, log=figure.log_x)
-    whole = without_hidden(source)
-    band = whole.mark_area(opacity=0.18).encode(
-        x=x, y=upright("low:Q", figure), y2="high:Q", **coloured(names, dash=False)
+    x = (
+        alt.X("x:N", title=x_title, sort=None)
+        if named
+        else along("x:Q", x_title, [row["x"] for row in rows], log=figure.log_x)
     )
-    line = whole.mark_line(strokeWidth=2).encode(x=x, y=upright("mean:Q", figure), **coloured(names))
+    low, mean = (
+        upright(f"{field}:Q", figure, [row["low"] for row in rows] + [row["high"] for row in rows])
+        for field in ("low", "mean")
+    )
+    whole = without_hidden(source)
+    band = whole.mark_area(opacity=0.18).encode(x=x, y=low, y2="high:Q", **coloured(names, dash=False))
+    line = whole.mark_line(strokeWidth=2).encode(x=x, y=mean, **coloured(names))
     few = len({row["x"] for row in rows}) <= _FEW
     dots = whole.mark_point(filled=True, size=36, opacity=1 if few else 0).encode(
-        x=x, y=upright("mean:Q", figure), tooltip=_tooltip(x_title, kind), **coloured(names, dash=False)
+        x=x, y=mean, tooltip=_tooltip(x_title, kind), **coloured(names, dash=False)
     )
     return alt.layer(band, line, dots)
 

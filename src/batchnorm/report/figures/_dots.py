@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import altair as alt
 
 from ...records import StudyClaim, StudyFigure, StudyRun
-from ._drawing import Drawing, Row, View, broken, decades, inside
+from ._drawing import Drawing, Row, View, broken, in_lines, inside, logarithmic
 from ._numbers import rounded, spread
 from ._points import Point, by_ending, losses, mark_notes, on_axis, points
 
 _ROW = 34
-"""The height of an arm's row, in pixels."""
+"""The height of an arm's row, in pixels, if its name has one line or two."""
+_LINE = 13
 
 _SEED_NOTE = "A dot is a seed; the diamond is the {mean}, its line the 95 % interval of the mean."
 
@@ -24,19 +25,27 @@ def dots(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> Dr
         return None
     arms = [*dict.fromkeys(point.arm for point in found)]
     means = [_mean(arm, drawn, log=log) for arm in arms]
-    x = _values(figure, log=log)
+    x = _values(figure, [point.value for point in drawn], log=log)
     y = alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms), title=None, axis=_axis(arms))
-    view = alt.layer(_seeds(drawn, x, y), *_means([mean for mean in means if mean], x, y), *_nothing(found, arms, y))
+    height = max(_ROW, _LINE * max(len(in_lines(arm)) for arm in arms) + 8)
+    view = alt.layer(
+        _seeds(drawn, x, y, height), *_means([mean for mean in means if mean], x, y), *_nothing(found, arms, y)
+    )
     notes = [_SEED_NOTE.format(mean="geometric mean" if log else "mean"), *mark_notes(drawn), *losses(found), *off]
     return Drawing(
-        view.properties(width="container", height=alt.Step(_ROW)), _rows(found), _words(figure, means), notes=(*notes,)
+        view.properties(width="container", height=alt.Step(height)),
+        _rows(found),
+        _words(figure, means),
+        notes=(*notes,),
     )
 
 
-def _values(figure: StudyFigure, *, log: bool) -> alt.X:
+def _values(figure: StudyFigure, numbers: Sequence[float | None], *, log: bool) -> alt.X:
     title = figure.y_title or figure.x_title or figure.value
     if log:
-        return alt.X("value:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=8), axis=decades())
+        return alt.X(
+            "value:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=8), axis=logarithmic(numbers)
+        )
     return alt.X("value:Q", title=title, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=8))
 
 
@@ -54,10 +63,10 @@ def _mean(arm: str, drawn: Sequence[Point], *, log: bool) -> Row | None:
     return {"arm": arm, "value": rounded(found.mean), "low": rounded(found.low), "high": rounded(found.high)}
 
 
-def _seeds(drawn: Sequence[Point], x: alt.X, y: alt.Y) -> View:
+def _seeds(drawn: Sequence[Point], x: alt.X, y: alt.Y, height: int) -> View:
     seeds = sorted({point.seed for point in drawn})
     rows = [_row(point) | {"place": seeds.index(point.seed)} for point in drawn]
-    offset = alt.YOffset("place:Q", scale=alt.Scale(domain=[-1, len(seeds)], range=[4, _ROW - 4]))
+    offset = alt.YOffset("place:Q", scale=alt.Scale(domain=[-1, len(seeds)], range=[height / 2 - 13, height / 2 + 13]))
     tooltip = [
         alt.Tooltip("arm:N"),
         alt.Tooltip("seed:Q"),

@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from ._theme import PALETTE
 
 MOST_LETTERS = 24
 """Of a line of an arm's name at an axis."""
+
+MOST_LINES = 3
 
 HIDDEN = "hidden"
 """The parameter of every figure with a legend: the names that are left out."""
@@ -77,6 +79,16 @@ def without_hidden(view: View) -> View:
     return view.transform_filter(f"indexof({HIDDEN}, datum.arm) < 0")
 
 
+def in_lines(name: str, letters: int = MOST_LETTERS) -> list[str]:
+    """Break a name into a few lines of so many letters; what does not fit is left out.
+
+    Example:
+        >>> in_lines("batch norm after the activation")
+        ['batch norm after the', 'activation']
+    """
+    return textwrap.wrap(name, letters, max_lines=MOST_LINES, placeholder=" …")
+
+
 def broken(names: Sequence[str], letters: int = MOST_LETTERS) -> dict[str, Any]:
     """Return what an axis is told for labels that break long names into lines; nothing where all are short.
 
@@ -86,7 +98,7 @@ def broken(names: Sequence[str], letters: int = MOST_LETTERS) -> dict[str, Any]:
         >>> broken(["batch norm after the activation"])["labelExpr"]
         '({"batch norm after the activation": ["batch norm after the", "activation"]})[datum.value] || datum.label'
     """
-    long = {name: textwrap.wrap(name, letters, max_lines=2, placeholder=" …") for name in names if len(name) > letters}
+    long = {name: in_lines(name, letters) for name in names if len(name) > letters}
     return {"labelExpr": f"({json.dumps(long)})[datum.value] || datum.label"} if long else {}
 
 
@@ -108,24 +120,40 @@ def value_title(figure: StudyFigure) -> str:
     return figure.y_title or figure.value
 
 
-def upright(field: str, figure: StudyFigure) -> alt.Y:
-    """The axis of the values: logarithmic, or one that need not begin at 0."""
+def upright(field: str, figure: StudyFigure, numbers: Iterable[float | None] = ()) -> alt.Y:
+    """The axis of the values, which are those `numbers`: logarithmic, or one that need not begin at 0."""
     if figure.log_y:
-        return alt.Y(field, title=value_title(figure), scale=alt.Scale(type="log", nice=False), axis=decades())
+        places = alt.Scale(type="log", nice=False)
+        return alt.Y(field, title=value_title(figure), scale=places, axis=logarithmic(numbers))
     return alt.Y(field, title=value_title(figure), scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=6))
 
 
-def along(field: str, title: str | None, *, log: bool, padding: float = 0, axis: alt.Axis | None = None) -> alt.X:
-    """The axis of what is given: it ends where the numbers end, but for some pixels."""
+def along(
+    field: str,
+    title: str | None,
+    numbers: Iterable[float | None] = (),
+    *,
+    log: bool,
+    padding: float = 0,
+    axis: alt.Axis | None = None,
+) -> alt.X:
+    """The axis of what is given: it ends where those `numbers` end, but for some pixels."""
     places = alt.Scale(
         type="log" if log else "linear", zero=alt.Undefined if log else False, nice=False, padding=padding
     )
-    usual = decades(grid=False) if log else alt.Axis(grid=False, tickCount=8)
+    usual = logarithmic(numbers, grid=False) if log else alt.Axis(grid=False, tickCount=8)
     return alt.X(field, title=title, scale=places, axis=axis or usual)
 
 
-def decades(**more: Any) -> alt.Axis:
-    """A logarithmic axis, on which Vega names as many ticks as it has room for, far from 1 by powers of ten."""
+def logarithmic(numbers: Iterable[float | None] = (), **more: Any) -> alt.Axis:
+    """A logarithmic axis of such numbers; what is far from 1 is written by powers of ten.
+
+    Over several decades Vega names as many ticks as it has room for, and leaves the others without a name. Inside of
+    one it names none, so that there each has one.
+    """
+    known = [number for number in numbers if number is not None and number > 0]
     short = "datum.value >= 0.001 && datum.value < 1e5 ? format(datum.value, '~r') : format(datum.value, '.0~e')"
-    usual: dict[str, Any] = {"tickCount": 6, "labelExpr": f"datum.label === '' ? '' : {short}"}
+    few = bool(known) and max(known) < 10 * min(known)
+    label = "format(datum.value, '~g')" if few else f"datum.label === '' ? '' : {short}"
+    usual: dict[str, Any] = {"tickCount": 6, "labelExpr": label}
     return alt.Axis(**usual | more)

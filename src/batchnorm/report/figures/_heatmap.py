@@ -7,7 +7,7 @@ import altair as alt
 
 from ...records import StudyClaim, StudyFigure, StudyRun
 from ...tables import NONE
-from ._drawing import Drawing, Row, View, inside, value_title
+from ._drawing import Drawing, Row, View, inside
 from ._numbers import rounded, spread, text
 from ._panels import BESIDE, panels
 from ._points import Point, losses, points
@@ -30,9 +30,8 @@ def heatmap(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) ->
     _shade(rows)
     x, y = (_order(found, name) for name in (figure.x or "", figure.y or ""))
     view = _view(figure, x, y)
-    words = (
-        f"{value_title(figure)} by {figure.x_title or figure.x} and {figure.y}, as a map of colours. {_extremes(rows)}"
-    )
+    by = f"{figure.x_title or figure.x} and {figure.y_title or figure.y}"
+    words = f"{figure.value} by {by}, as a map of colours. {_extremes(rows)}"
     notes = ("A cell is the mean over seeds.", *_crosses(rows), *losses([p for p in found if p.ending != "diverged"]))
     height = _CELL[1] * len(y)
     if len({row["panel"] for row in rows}) == 1:
@@ -97,17 +96,19 @@ def _view(figure: StudyFigure, x: Sequence[str], y: Sequence[str]) -> View:
         "x": alt.X(
             "x:N", sort=x, title=figure.x_title or figure.x, axis=alt.Axis(labelAngle=0, domain=False, ticks=False)
         ),
-        "y": alt.Y("y:N", sort=[*reversed(y)], title=figure.y, axis=alt.Axis(domain=False, ticks=False)),
+        "y": alt.Y(
+            "y:N", sort=[*reversed(y)], title=figure.y_title or figure.y, axis=alt.Axis(domain=False, ticks=False)
+        ),
     }
     colours = alt.Color(
         "mean:Q",
         scale=alt.Scale(type="log" if figure.log_y else "linear"),
-        title=value_title(figure),
+        title=figure.value,
         legend=alt.Legend(orient="top", gradientLength=160, direction="horizontal"),
     )
     tooltip = [
         alt.Tooltip("x:N", title=figure.x_title or figure.x),
-        alt.Tooltip("y:N", title=figure.y),
+        alt.Tooltip("y:N", title=figure.y_title or figure.y),
         alt.Tooltip("mean:Q", format=".5~g"),
         alt.Tooltip("values:N", title="by seed"),
         alt.Tooltip("diverged:Q"),

@@ -18,4 +18,5 @@ def panels(view: Any, rows: Sequence[Row], field: str) -> View:
     names = [*dict.fromkeys(str(row[field]) for row in rows)]
     facet = alt.Facet(f"{field}:N", sort=names, title=None)
     faceted: alt.FacetChart = view.facet(facet, data=inside(rows), columns=2)
-    return faceted
+    # Of an odd number one place of the last line is empty, where a common axis would stand under nothing.
+    return faceted.resolve_axis(x="independent") if len(names) % 2 else faceted

@@ -23,7 +23,7 @@ def ridges(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> 
         return None
     arms = [*dict.fromkeys(row["arm"] for row in rows)]
     x_title = figure.x_title or figure.x or "time"
-    view = _view(figure, x_title).properties(width=PANEL, height=_PANEL_HEIGHT)
+    view = _view(rows, figure, x_title).properties(width=PANEL, height=_PANEL_HEIGHT)
     notes = (
         "The line is the median, the bands reach from 25 % to 75 % and from 5 % to 95 %; means over seeds.",
         *losses(endings(claim, runs)),
@@ -52,8 +52,11 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _view(figure: StudyFigure, x_title: str) -> View:
-    x = along("x:Q", x_title, log=figure.log_x)
+def _view(rows: Sequence[Row], figure: StudyFigure, x_title: str) -> View:
+    x = along("x:Q", x_title, [row["x"] for row in rows], log=figure.log_x)
+    lowest, low, middle = (
+        upright(f"{field}:Q", figure, [row[end] for row in rows for end in ("q5", "q95")]) for field in _FIELDS[:3]
+    )
     base = alt.Chart()
     tooltip = [
         alt.Tooltip("x:Q", title=x_title),
@@ -63,8 +66,8 @@ def _view(figure: StudyFigure, x_title: str) -> View:
         ),
     ]
     return alt.layer(
-        base.mark_area(opacity=0.18).encode(x=x, y=upright("q5:Q", figure), y2="q95:Q"),
-        base.mark_area(opacity=0.3).encode(x=x, y=upright("q25:Q", figure), y2="q75:Q"),
-        base.mark_line(strokeWidth=2).encode(x=x, y=upright("q50:Q", figure)),
-        base.mark_point(opacity=0, size=80, filled=True).encode(x=x, y=upright("q50:Q", figure), tooltip=tooltip),
+        base.mark_area(opacity=0.18).encode(x=x, y=lowest, y2="q95:Q"),
+        base.mark_area(opacity=0.3).encode(x=x, y=low, y2="q75:Q"),
+        base.mark_line(strokeWidth=2).encode(x=x, y=middle),
+        base.mark_point(opacity=0, size=80, filled=True).encode(x=x, y=middle, tooltip=tooltip),
     )

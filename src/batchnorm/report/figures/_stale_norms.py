@@ -3,7 +3,7 @@
 import altair as alt
 
 from ...records import STALE, NormRecalibration, Recalibration
-from ._drawing import Drawing, Row, View, broken, coloured, decades, inside, without_hidden
+from ._drawing import Drawing, Row, View, broken, coloured, inside, logarithmic, without_hidden
 from ._numbers import rounded
 
 _ROW = 26
@@ -56,7 +56,7 @@ def _view(rows: list[Row], names: list[str]) -> View:
         type="log", nice=False, padding=8, domainMin=_LEAST, domainMax=max([3 * STALE, *(row["to"] for row in rows)])
     )
     title = "distance from the exact statistics"
-    x = alt.X("from:Q", title=title, scale=scale, axis=decades(values=[10.0**power for power in range(-3, 7)]))
+    x = alt.X("from:Q", title=title, scale=scale, axis=logarithmic(values=[10.0**power for power in range(-3, 7)]))
     axis = alt.Axis(domain=False, ticks=False, labelLimit=200, labelOverlap=False, **broken(names, 30))
     y = alt.Y("norm:N", sort=names, scale=alt.Scale(domain=names), title=None, axis=axis)
     offset = alt.YOffset("arm:N", scale=alt.Scale(domain=[_MEAN, _VARIANCE], range=[9, _ROW - 9]))
