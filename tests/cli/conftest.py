@@ -3,19 +3,21 @@
 import json
 import os
 import pty
-import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from batchnorm import data
 from batchnorm.cli import main
 from batchnorm.data import Split, SplitName
+
+from ..bundled_images import first
 
 # A net of a few thousand parameters on the bundled images, in one thread: about two seconds an epoch.
 SMALL = ["--model-args", "width", "4", "--batch-size", "250", "--threads", "1"]
@@ -32,7 +34,7 @@ class FewImages:
         return self.bundled.locate()
 
     def load(self, split: SplitName) -> Split:
-        return self.bundled.load(split).subset(torch.arange(300 if split == "train" else 100))
+        return first(split, 300 if split == "train" else 100)
 
 
 @dataclass
@@ -64,26 +66,32 @@ def batchnorm(capsys, monkeypatch, tmp_path) -> Callable[..., Said]:
 
 @pytest.fixture
 def on_a_terminal(monkeypatch, tmp_path) -> Callable[..., str]:
-    """Call `batchnorm ARGUMENTS...` in an empty folder and a process of its own, and give what a terminal shows."""
+    """Call `batchnorm ARGUMENTS...` in an empty folder, and give what a terminal shows."""
     monkeypatch.chdir(tmp_path)
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
 
     def call(*arguments: object) -> str:
         controller, terminal = pty.openpty()
-        command = [sys.executable, "-m", "batchnorm", *map(str, arguments)]
-        process = subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment)
-        os.close(terminal)
-        shown = b""
-        try:
-            while chunk := os.read(controller, 4096):
-                shown += chunk
-        except OSError:
-            pass  # Linux answers EIO when the other side has closed
+        shown: list[bytes] = []
+        reader = threading.Thread(target=_read_all, args=(controller, shown))
+        reader.start()
+        with open(terminal, "w", encoding="utf-8") as stream, monkeypatch.context() as patch:  # noqa: PTH123 - a device
+            patch.setattr(sys, "stdout", stream)
+            patch.setattr(sys, "stderr", stream)
+            code = main([str(argument) for argument in arguments])
+        reader.join()
         os.close(controller)
-        assert process.wait() == 0
-        return shown.decode()
+        assert code == 0
+        return b"".join(shown).decode()
 
     return call
+
+
+def _read_all(controller: int, shown: list[bytes]) -> None:
+    with suppress(OSError):  # Linux answers EIO when the other side has closed
+        while chunk := os.read(controller, 4096):
+            shown.append(chunk)
 
 
 @pytest.fixture(scope="session")

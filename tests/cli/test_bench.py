@@ -13,6 +13,18 @@ from batchnorm.records import Benchmark, from_json
 ONE_ROW = ["--shape", "4x3x6x6", "--format", "nchw", "--route", "native", "--rounds", 2, "--threads", 1, "--no-compile"]
 
 
+@pytest.fixture
+def in_this_process(monkeypatch) -> None:
+    """Measure rows here: that each has a process of its own is told by the tests of the room."""
+    from batchnorm.bench import _run, measure_layer
+
+    def here(case, allocator, settings):
+        return measure_layer(case, settings, allocator), "as it is"
+
+    monkeypatch.setattr(_run, "_in_a_process_of_its_own", here)
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_one_row_is_measured_shown_and_written(batchnorm, monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     said = batchnorm("bench", *ONE_ROW, "--out", "results")
@@ -32,13 +44,8 @@ def test_one_row_is_measured_shown_and_written(batchnorm, monkeypatch) -> None:
     assert sorted(path.name for path in Path("results").iterdir()) == ["bench.json", "bench.md"]
 
 
-def test_json_is_one_line_and_quiet_leaves_the_standard_error_to_notes(batchnorm, monkeypatch) -> None:
-    from batchnorm.bench import _run, measure_layer
-
-    def here(case, allocator, settings):
-        return measure_layer(case, settings, allocator), "as it is"
-
-    monkeypatch.setattr(_run, "_in_a_process_of_its_own", here)
+@pytest.mark.usefixtures("in_this_process")
+def test_json_is_one_line_and_quiet_leaves_the_standard_error_to_notes(batchnorm) -> None:
     said = batchnorm("bench", *ONE_ROW, "--json", "--quiet")
     assert said.code == 0
     assert len(said.out.splitlines()) == 1

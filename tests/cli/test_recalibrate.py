@@ -309,7 +309,7 @@ def test_data_that_are_not_finite_name_the_batch_and_the_layer(batchnorm, monkey
 
 def test_ctrl_c_leaves_the_run_as_it_was(own) -> None:
     before = files(own)
-    command = [sys.executable, "-m", "batchnorm", "recalibrate", str(own), "--method", "exact", "--batch-size", "2"]
+    command = [sys.executable, "-m", "batchnorm", "recalibrate", str(own), "--method", "exact", "--batch-size", "8"]
     process = subprocess.Popen([*command, "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if line.startswith("round 2"):

@@ -65,6 +65,7 @@ def test_the_images_are_the_first_of_each_class_of_the_original(split, per_class
     assert torch.equal(mini.labels, full.labels[places])
 
 
+@pytest.mark.slow
 @needs_the_full_set
 @pytest.mark.skipif("zlib-ng" in zlib.ZLIB_RUNTIME_VERSION, reason="zlib-ng packs the same content differently")
 def test_the_tool_makes_the_same_bytes_again(tmp_path):

@@ -26,7 +26,7 @@ def in_child(work):
 """
 
 
-@pytest.mark.parametrize("runner", ["openmp", "pool"])
+@pytest.mark.parametrize("runner", ["openmp", pytest.param("pool", marks=pytest.mark.slow)])
 def test_a_forked_child_and_its_child_compute_the_same_in_any_number_of_threads(runner):
     python(f"""{CHILD}
 from batchnorm.kernels.cpu import _team
@@ -120,7 +120,7 @@ class Normalized(torch.utils.data.Dataset):
 """
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
+@pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_the_workers_of_a_dataloader_compute_the_same(tmp_path, start):
     (tmp_path / "own_dataset.py").write_text(DATASET, encoding="utf-8")
     python(

@@ -86,7 +86,7 @@ def test_the_counter_does_not_make_the_graph_compile_again():
     assert layer.num_batches_tracked == 4
 
 
-@pytest.mark.parametrize("route", ["composed", "native", "fused"])
+@pytest.mark.parametrize("route", [*(pytest.param(route, marks=pytest.mark.slow) for route in ROUTES[1:3]), "fused"])
 @pytest.mark.parametrize("make", LAYERS)
 def test_a_dynamic_batch_compiles_in_one_graph(make, route):
     eager, layer = pair(make, momentum=None, route=route)

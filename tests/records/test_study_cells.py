@@ -68,7 +68,7 @@ def test_an_answer_is_a_sentence(b, start) -> None:
 
 def test_an_answer_without_an_effect_says_why() -> None:
     none = judged(claim_of(asked()), runs_of(a=A), (0, 1, 2))
-    assert answer_text(none.headline) == "Undecided: no effect of any of 3 seeds: 'b' was not run."
+    assert answer_text(none.headline) == "Undecided: no effect of any of 3 seeds: 'b' is not run in this budget."
     assert power_text(none.headline) == ""
 
 

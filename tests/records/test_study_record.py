@@ -1,6 +1,7 @@
 """What do records of a study keep of what they are given?"""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import torch
 
 from batchnorm.errors import InputError, InputTypeError
 from batchnorm.records import StudyArm, StudyRun, from_json, to_json
+from batchnorm.records._plain import DEEPEST
+from batchnorm.study._judged import judged
 from tests.study.drawn import asked, claim_of, run_of, runs_of
 
 
@@ -35,15 +38,19 @@ def test_an_option_of_another_kind_is_refused_by_its_name() -> None:
         kept(options={"norm": object()})
 
 
+def test_lists_that_lie_in_too_many_others_are_refused() -> None:
+    deep = []
+    for _ in range(DEEPEST):
+        deep = [deep]
+    with pytest.raises(InputTypeError, match=r"series\['loss'\]: .* \(20 in one another at most\), got a list"):
+        kept(series={"loss": deep})
+
+
 def test_the_options_of_an_arm_are_kept_likewise() -> None:
     assert StudyArm("a", {"sizes": [1, 2]}).options == {"sizes": (1, 2)}
 
 
 def test_a_claim_without_a_primary_comparison_is_told_to_be_none() -> None:
-    from dataclasses import replace
-
-    from batchnorm.study._judged import judged
-
     answer = judged(claim_of(asked()), runs_of(a=[1, 2], b=[0, 0]), (0, 1))
     with pytest.raises(InputError, match=r"claim 'drawn'.* one that is primary"):
         _ = replace(answer, comparisons=()).headline

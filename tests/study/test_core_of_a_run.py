@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from batchnorm.errors import InputError, RefusedError
 from batchnorm.study import Run, Scope
@@ -106,3 +107,18 @@ def test_the_plain_loop_is_torch_sgd_with_a_cosine() -> None:
             bias -= rate * speed[1]
     torch.testing.assert_close(net[1].weight, weight)
     torch.testing.assert_close(net[1].bias, bias)
+
+
+@pytest.mark.parametrize(("clip_norm", "scaled"), [(0.01, True), (1e6, False), (None, False)])
+def test_a_gradient_longer_than_clip_norm_is_scaled_down_to_it(clip_norm: float | None, *, scaled: bool) -> None:
+    one = run()
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, 10))
+    before = [parameter.detach().clone() for parameter in net.parameters()]
+    images, labels = next(one.batches("train", 300, shuffle=True).epoch(0, 0))
+    nn.functional.cross_entropy(net(images), labels).backward()
+    gradients = torch.cat([parameter.grad.flatten() for parameter in net.parameters()])
+    one.train(net, lr=1.0, batch_size=300, momentum=0.0, schedule="constant", clip_norm=clip_norm)
+    moved = torch.cat([(b - a.detach()).flatten() for a, b in zip(net.parameters(), before, strict=True)])
+    expected = gradients * (0.01 / gradients.norm()) if scaled else gradients
+    torch.testing.assert_close(moved, expected, rtol=1e-3, atol=1e-6)

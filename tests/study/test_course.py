@@ -8,12 +8,12 @@ from batchnorm.study import Arm, Scope, Search
 from batchnorm.study._course import Course
 from batchnorm.study._own_claim import ClaimSource
 from batchnorm.study._rates import Rates
-from batchnorm.study._task import Setting, Task
+from batchnorm.study._task import StudySetting, Task
 from batchnorm.study._work import crashed
 
 from .drawn import asked, claim_of
 
-SETTING = Setting("images", "0f")
+SETTING = StudySetting("images", "0f")
 SCOPE = Scope(seeds=2, train_images=10, epochs=1)
 TASK = Task(ClaimSource("drawn"), "drawn", 1, "a", {"lr": 0.1}, 0, SCOPE, SETTING)
 

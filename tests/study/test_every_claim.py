@@ -10,9 +10,10 @@ from batchnorm.study import CLAIMS, Arm, Claim, Measured, Run, Scope
 IDS = [claim.id for claim in CLAIMS]
 TINY: dict[str, dict[str, object]] = {
     "convergence": {"checked every": 2, "checked images": 50},
+    "cost": {"rounds": 1},
     "learning-rate": {"halvings": 1, "epochs of a try": 1},
     "transfer": {"target images": 30, "target epochs": 1},
-    "regularization": {"level": 100.0, "points": 2},
+    "regularization": {"levels": [100.0], "points": 2},
 }
 """By claim: numbers of its own that make a run as short as can be."""
 

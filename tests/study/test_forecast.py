@@ -6,9 +6,9 @@ import pytest
 
 from batchnorm.study import Scope
 from batchnorm.study._course import Course
-from batchnorm.study._forecast import FIXED_SHARE, expected_seconds, standing_of
+from batchnorm.study._forecast import FIRST_RUNS, FIXED_SHARE, Forecast, expected_seconds
 from batchnorm.study._own_claim import ClaimSource
-from batchnorm.study._task import Setting
+from batchnorm.study._task import StudySetting
 from batchnorm.study._work import crashed
 
 from .drawn import asked, claim_of
@@ -18,7 +18,7 @@ STANDARD = Scope(seeds=6, train_images=10_000, epochs=4)
 
 def course_of(*, name="drawn", hours=1.0, scope=STANDARD, alone=False):
     claim = claim_of(asked(), hours=hours, alone=alone, scopes={"standard": STANDARD, "quick": scope}, id=name)
-    return Course(claim, ClaimSource(name), scope, tuple(range(scope.seeds)), Setting("images", "0f"))
+    return Course(claim, ClaimSource(name), scope, tuple(range(scope.seeds)), StudySetting("images", "0f"))
 
 
 def done_in(course, seconds, count):
@@ -27,7 +27,7 @@ def done_in(course, seconds, count):
 
 
 def standing(*courses, done=None, processes=2):
-    return standing_of(courses, done or {course.claim.id: {} for course in courses}, {}, processes, 1)
+    return Forecast(courses, processes, 1).standing(done or {course.claim.id: {} for course in courses}, {})
 
 
 def test_before_the_first_run_the_claim_s_hours_are_told():
@@ -49,14 +49,21 @@ def test_a_smaller_scope_takes_less_in_proportion_to_what_it_trains():
 
 
 def test_runs_that_are_left_take_as_long_as_those_that_are_done():
-    course = course_of()
+    course = course_of(hours=0.0)
     assert standing(course, done={"drawn": done_in(course, 10.0, 3)}).seconds_left == pytest.approx(9 * 10.0 / 2)
 
 
+def test_one_slow_run_at_the_beginning_does_not_outweigh_what_the_claim_says():
+    course = course_of(hours=1.0)
+    slow = done_in(course, 10 * expected_seconds(course), 1)
+    assert standing(course, done={"drawn": slow}).seconds_left < 5 * 3600
+
+
 def test_a_slow_machine_is_slow_for_the_claims_that_are_not_begun_as_well():
-    begun, other = course_of(), course_of(name="other")
+    begun, other = course_of(hours=9.0), course_of(name="other")
     slow = done_in(begun, 2 * expected_seconds(begun), 12)
-    assert standing(begun, other, done={"drawn": slow, "other": {}}).seconds_left == pytest.approx(2 * 3600)
+    pace = (2 * 12 + FIRST_RUNS) / (12 + FIRST_RUNS)
+    assert standing(begun, other, done={"drawn": slow, "other": {}}).seconds_left == pytest.approx(pace * 3600)
 
 
 def test_nothing_is_told_where_nobody_knows():

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from scipy import stats
 
 from batchnorm.records import from_json, to_json
 from batchnorm.study import Arm, Search
@@ -60,7 +61,10 @@ MISSING = {
     "crashed": (run_of("b", 2, status="crashed"), "no effect of seed 2: 'b' crashed"),
     "not finite": (run_of("b", 2, math.nan), "no effect of seed 2: 'x' of 'b' is not finite"),
     "not run": (run_of("b", 7, 1.0), "no effect of seed 2: 'b' was not run"),
-    "not measured": (replace(run_of("b", 2), values={"y": 1.0}), "no effect of seed 2: 'x' of 'b' was not measured"),
+    "not measured": (
+        replace(run_of("b", 2), values={"y": 1.0}),
+        "no effect of seed 2: 'x' of 'b' was not measured, only 'y'",
+    ),
 }
 
 
@@ -70,6 +74,11 @@ def test_where_a_seed_has_no_effect_nothing_is_decided_and_the_reason_is_told(ca
     one = only(claim_of(asked()), [*runs_of(a=[9.0, 9.1, 9.2], b=[1.0, 1.0]), run])
     assert (one.verdict, one.p, one.problem) == ("undecided", None, why)
     assert one.effects == (8.0, 8.1, None)
+
+
+def test_an_arm_that_a_small_budget_leaves_out_is_told_as_such() -> None:
+    one = only(claim_of(asked()), runs_of(a=[9.0, 9.1, 9.2]))
+    assert one.problem == "no effect of any of 3 seeds: 'b' is not run in this budget"
 
 
 def test_a_ratio_of_what_is_not_positive_is_refused_with_the_number() -> None:
@@ -114,6 +123,22 @@ def test_two_that_never_arrived_cannot_be_compared() -> None:
     )
 
 
+@pytest.mark.parametrize(("rule", "a"), [("greater", 2.0), ("less", -2.0), ("equivalent", 2.0), ("not worse", -2.0)])
+def test_an_effect_of_just_the_margin_lies_outside_of_the_region(rule, a) -> None:
+    assert only(claim_of(asked(rule, margin=2.0)), runs_of(a=[a, a], b=[0.0, 0.0]), (0, 1)).verdict == "not supported"
+
+
+def test_the_unpaired_interval_is_wider_where_seeds_have_much_in_common() -> None:
+    one = only(claim_of(asked()), runs_of(a=[1.0, 11.0, 22.0], b=[0.0, 10.0, 20.0]))
+    expected = stats.ttest_ind([1.0, 11.0, 22.0], [0.0, 10.0, 20.0], equal_var=False).confidence_interval(0.95)
+    assert one.unpaired_interval == pytest.approx((expected.low, expected.high), rel=1e-9)
+    assert one.interval[1] - one.interval[0] < 3 < one.unpaired_interval[1] - one.unpaired_interval[0]
+
+
+def test_there_is_no_unpaired_interval_where_a_seed_is_missing() -> None:
+    assert only(claim_of(asked()), runs_of(a=[1.0, 2.0, 3.0], b=[0.0, 1.0])).unpaired_interval is None
+
+
 def test_an_effect_without_spread_is_told_to_be_one() -> None:
     one = only(claim_of(asked()), runs_of(a=[2.0, 3.0, 4.0], b=[1.0, 2.0, 3.0]))
     assert one.problem == "the effect is the same in every seed, so that the interval shows no spread"
@@ -146,6 +171,32 @@ def test_a_derivation_that_raises_is_told_in_the_answer() -> None:
     answer = judged(claim, runs_of(a=[1.0, 5.0, 2.0], b=[2.0, 2.0, 3.0]), SEEDS)
     assert answer.verdict == "undecided"
     assert answer.notes == ("nothing was derived (KeyError: 'c')",)
+
+
+@pytest.mark.parametrize("made", [["width"], {"width": {"x": "wide"}}, {"width": 3}])
+def test_what_is_no_value_of_an_arm_is_not_derived(made) -> None:
+    claim = claim_of(asked(arm="width", than=0.0), derive=lambda by_arm: made)
+    answer = judged(claim, runs_of(a=[1.0, 5.0], b=[2.0, 2.0]), (0, 1))
+    assert answer.verdict == "undecided"
+    assert answer.notes[0].startswith(("nothing was derived (AttributeError", "nothing was derived (TypeError"))
+
+
+def test_an_arm_that_nobody_makes_is_told_to_be_none() -> None:
+    claim = claim_of(asked(arm="widht", than=0.0), derive=widest)
+    one = only(claim, runs_of(a=[1.0, 5.0], b=[2.0, 2.0]), (0, 1))
+    assert one.problem == "no effect of any of 2 seeds: 'widht' was neither run nor derived"
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_numbers_whose_squares_no_float_holds_have_the_interval_of_others(size) -> None:
+    one, plain = (only(claim_of(asked()), runs_of(a=[unit, 2 * unit], b=[0.0, 0.0]), (0, 1)) for unit in (size, 1.0))
+    assert one.interval == pytest.approx([size * end for end in plain.interval], rel=1e-9)
+    assert one.unpaired_interval == pytest.approx([size * end for end in plain.unpaired_interval], rel=1e-9)
+
+
+def test_numbers_too_large_to_be_averaged_are_told() -> None:
+    one = only(claim_of(asked()), runs_of(a=[1e305, 1.0], b=[0.0, 0.0]), (0, 1))
+    assert one.problem == "no effect of seed 0: 'x' of 'a' is 1e+305, which is too large to be averaged"
 
 
 def test_a_comparison_that_is_not_primary_qualifies_the_verdict() -> None:
@@ -181,6 +232,30 @@ def test_the_best_rate_at_the_edge_of_the_grid_is_noted() -> None:
     answer = judged(claim, runs, SEEDS)
     assert [(one.arm, one.value, one.edge) for one in answer.found] == [("a", 1.0, True), ("b", 0.3, False)]
     assert answer.notes == ("the best lr of 'a', 1, is the last that was tried: a better one may lie beyond",)
+
+
+def searching(arm, lr, values):
+    options = {"lr": lr, "norm": arm}
+    return replace(run_of(arm, 1000, searching=True, key=f"{arm}-{lr}", options=options), values=values)
+
+
+def test_an_arm_whose_search_saw_nothing_to_choose_by_is_not_judged() -> None:
+    arms = tuple(Arm(arm, {"lr": "own", "norm": arm}) for arm in "ab")
+    claim = replace(claim_of(asked(), search=Search(grid=(0.1, 0.3))), arms=arms)
+    runs = [
+        run_of(arm, seed, x, options={"lr": 0.1, "norm": arm}) for arm, x in (("a", 5.0), ("b", 1.0)) for seed in (0, 1)
+    ]
+    tried = [
+        searching("a", 0.1, {"accuracy": 90.0}),
+        searching("a", 0.3, {}),
+        searching("b", 0.1, {claim.search.value: 3.0}),
+    ]
+    assert only(claim, [*tried, *runs], (0, 1)).problem == (
+        "no effect of any of 2 seeds: no run of the search for the lr of 'a' gave 'validation accuracy'"
+    )
+    assert (
+        only(claim, [*tried[1:], searching("a", 0.1, {claim.search.value: 2.0}), *runs], (0, 1)).verdict == "supported"
+    )
 
 
 def test_crashes_are_told_with_their_reason() -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from batchnorm.errors import InputError
 from batchnorm.study import Scope, Search
 from batchnorm.study._listed import claim_data, claim_table, claims_table, rule_text
 from tests.study.drawn import asked, claim_of
@@ -51,6 +52,16 @@ def test_a_number_that_is_expected_is_told_as_one() -> None:
 
 def test_the_list_has_a_line_for_each_claim_with_its_main_question_only() -> None:
     assert claims_table([CLAIM]).rows == (("drawn", "One is larger than the other.", "Is it?", "0"),)
+
+
+def test_sources_that_are_one_text_are_refused() -> None:
+    with pytest.raises(InputError, match=r"sources: claim 'drawn'; expected a tuple of texts, got a text"):
+        claim_of(asked(), sources=("Wu and He"))
+
+
+def test_two_questions_of_the_same_id_are_refused() -> None:
+    with pytest.raises(InputError, match=r"comparisons: claim 'drawn'; expected different ids, got greater, greater"):
+        claim_of(asked(), asked(margin=1.0))
 
 
 def test_the_data_of_a_claim_are_json() -> None:

@@ -54,6 +54,7 @@ def test_a_process_prints_on_the_standard_error(pool, capfd):
     assert not seen.out
 
 
+@pytest.mark.slow  # starts a process of its own, and so do those below
 def test_only_the_call_of_a_killed_process_is_lost_and_the_next_has_a_new_one(pool):
     pid = pool.submit(os.getpid).result()
     lost = pool.submit(time.sleep, 60)
@@ -65,7 +66,7 @@ def test_only_the_call_of_a_killed_process_is_lost_and_the_next_has_a_new_one(po
     assert after.result() != pid
 
 
-@pytest.mark.slow  # starts a process of its own, and so do those below
+@pytest.mark.slow
 def test_stop_does_not_wait_for_what_is_under_way():
     pool = WorkerPool(1, threads=1)
     pool.submit(os.getpid).result()

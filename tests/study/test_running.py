@@ -212,7 +212,7 @@ def test_a_run_whose_process_is_killed_every_time_is_taken_for_the_cause(study, 
 
 
 def test_a_broken_executor_of_somebody_else_is_refused_and_what_was_done_is_kept(study, undisturbed, tmp_path):
-    with pytest.raises(RefusedError, match=r"the executor is broken \(cluster gone\)"):
+    with pytest.raises(RefusedError, match=r"the executor failed \(cluster gone\)"):
         study(undisturbed[0], tmp_path / "out", Losing(1, BrokenExecutor("cluster gone")))
     study(undisturbed[0], tmp_path / "out")
     assert results(tmp_path / "out") == results(undisturbed[1])

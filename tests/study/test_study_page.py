@@ -30,7 +30,8 @@ def test_a_claim_of_ones_own_is_at_most_forty_lines(claim_file) -> None:
 
 def test_a_claim_of_ones_own_measures_what_it_compares(claim_file) -> None:
     claim = find_claim(str(claim_file)).claim()
-    runs = [run_of(arm, seed, values=measured(claim, arm)) for arm in ("batch", "group") for seed in (0, 1)]
+    found = {arm: measured(claim, arm) for arm in ("batch", "group")}
+    runs = [run_of(arm, seed, values=values) for arm, values in found.items() for seed in (0, 1)]
     assert judged(claim, runs, (0, 1)).headline.seeds == 2
 
 

@@ -8,7 +8,7 @@ import torch
 
 from batchnorm.study import Scope
 from batchnorm.study._own_claim import ClaimSource
-from batchnorm.study._task import Setting, Task
+from batchnorm.study._task import StudySetting, Task
 from batchnorm.study._work import measured
 
 from .claim_files import write_claim
@@ -21,7 +21,7 @@ def ran(tmp_path):
     def run(body, seed=0):
         path = write_claim(tmp_path, measure=f"def measure(run):\n    {body}\n")
         source = ClaimSource(path=path, text=(tmp_path / "gain.py").read_text())
-        task = Task(source, "gain", 1, "low", {"gain": 1.0}, seed, Scope(2, 10, 1), Setting("none", ""))
+        task = Task(source, "gain", 1, "low", {"gain": 1.0}, seed, Scope(2, 10, 1), StudySetting("none", ""))
         return measured(task, threads=1)
 
     return run

@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from batchnorm import data
 from batchnorm.allocator import AllocatorTuning
 from batchnorm.data import DatasetInfo, Split, SplitName
 from batchnorm.runs import TrainConfig
 from batchnorm.training import _freed_memory, fit
+
+from ..bundled_images import first
 
 
 class FewImages:
@@ -36,7 +37,7 @@ class FewImages:
 
     def load(self, split: SplitName) -> Split:
         self.loaded.append(split)
-        return self.bundled.load(split).subset(torch.arange(self.sizes[split]))
+        return first(split, self.sizes[split])
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from ._run import processor as processor
 from ._run import run_benchmark as run_benchmark
 from ._run import versions as versions
 from ._saved import saved_bytes as saved_bytes
+from ._saved import state_of as state_of
 from ._step import measure_step as measure_step
 from ._timing import Arm as Arm
 from ._timing import threads as threads

@@ -83,10 +83,9 @@ class RunStudy:
 
 @dataclass
 class ListClaims:
-    """List the claims that `batchnorm study run` measures, or tell all that is fixed of some.
+    """List the claims that `batchnorm study run` measures, or tell all of some.
 
-    That is the statement, its sources, the protocol, the questions with margin and
-    decision rule, and what to do with each answer.
+    All is: sources, protocol, questions with rules and margins, and advice.
 
     Example: batchnorm study list
 

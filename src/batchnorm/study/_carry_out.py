@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ..errors import RefusedError
@@ -11,7 +12,7 @@ from ..progress import StudyStanding, StudyWatcher
 from ..records import StudyRun
 from ._course import Course
 from ._folder import StudyFolder
-from ._forecast import standing_of
+from ._forecast import Forecast
 from ._pool import WorkerLostError
 from ._task import Task
 from ._work import crashed, measured
@@ -65,11 +66,12 @@ class CarryOut:
 
     def __post_init__(self) -> None:
         self.courses = sorted(self.courses, key=lambda course: course.claim.alone)
+        self._forecast = Forecast(self.courses, self.labour.processes, self.labour.threads)
 
     def standing(self) -> StudyStanding:
         """Return how far it is."""
         running = Counter(course.claim.id for course, _ in self._flying.values())
-        return standing_of(self.courses, self.done, running, self.labour.processes, self.labour.threads)
+        return self._forecast.standing(self.done, running)
 
     def run(self) -> None:
         """Do all runs that are not done.
@@ -95,7 +97,9 @@ class CarryOut:
         begun = False
         for course, task in self._next():
             threads = self.labour.threads_alone if course.claim.alone else self.labour.threads
-            self._flying[self.labour.executor.submit(measured, task, threads)] = course, task
+            with _executor_s_failure():
+                future = self.labour.executor.submit(measured, task, threads)
+            self._flying[future] = course, task
             begun = True
         return begun
 
@@ -120,17 +124,14 @@ class CarryOut:
         """Write what came of a run; one whose process was killed is begun anew, unless it was that too often."""
         course, task = self._flying.pop(future)
         try:
-            run = future.result()
+            with _executor_s_failure():
+                run = future.result()
         except WorkerLostError as error:
             self._losses[task.key] += 1
             if self._losses[task.key] < MOST_LOSSES:
                 return
-            cure = "is there enough memory for so many processes?"
-            run = crashed(task, f"{error}, {MOST_LOSSES} times in all; {cure}")
-        except BrokenExecutor as error:
-            raise RefusedError(
-                f"the executor is broken ({in_short(error)})", cure="Mend it, and go on in the same folder."
-            ) from error
+            question = "is there enough memory for so many processes?"
+            run = crashed(task, f"{error}, {MOST_LOSSES} times in all; {question}")
         self.folder.write_run(course.claim.id, run)
         self.done[course.claim.id][task.key] = run
         self.watcher.ran(course.claim.id, run)
@@ -140,3 +141,15 @@ class CarryOut:
             if course.claim.id not in self._complete and course.is_complete(self.done[course.claim.id]):
                 self._complete.add(course.claim.id)
                 self.completed(course)
+
+
+@contextmanager
+def _executor_s_failure() -> Iterator[None]:
+    """Tell in one sentence what an executor raises: what a run does is in its record, and a lost process is told."""
+    try:
+        yield
+    except WorkerLostError:
+        raise
+    except Exception as error:  # each executor has its own
+        cure = "Mend it, and run the same again: it goes on where it was."
+        raise RefusedError(f"the executor failed ({in_short(error)})", cure=cure) from error

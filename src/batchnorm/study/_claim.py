@@ -53,8 +53,8 @@ class Claim:
         version: raised whenever what a run computes changes; runs of other versions are not taken.
 
     Raises:
-        InputError: arms of the same name, no primary comparison, or one of an arm that is not there, where nothing is
-            derived.
+        InputError: arms of the same name, comparisons of the same id, sources that are one text, no primary comparison,
+            or one of an arm that is not there, where nothing is derived.
 
     Example:
         >>> wide = Claim(
@@ -96,6 +96,12 @@ class Claim:
         names = [arm.name for arm in self.arms]
         if len(set(names)) < len(names) or not names:
             raise InputError(f"claim {self.id!r}", argument="arms", expected="different names", got=", ".join(names))
+        if isinstance(self.sources, str):  # a tuple of letters otherwise, as a comma was forgotten
+            raise InputError(f"claim {self.id!r}", argument="sources", expected="a tuple of texts", got="a text")
+        ids = [comparison.id for comparison in self.comparisons]
+        if len(set(ids)) < len(ids):
+            got = ", ".join(ids)
+            raise InputError(f"claim {self.id!r}", argument="comparisons", expected="different ids", got=got)
         if not any(comparison.primary for comparison in self.comparisons):
             what = "at least one that is primary"
             raise InputError(f"claim {self.id!r}", argument="comparisons", expected=what, got="none")

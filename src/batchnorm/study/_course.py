@@ -11,7 +11,7 @@ from ._own_claim import ClaimSource
 from ._rates import Rates
 from ._scope import Scope
 from ._search import Search
-from ._task import Setting, Task
+from ._task import StudySetting, Task
 
 FIRST_SEARCH_SEED = 1000
 
@@ -36,7 +36,7 @@ class Course:
     source: ClaimSource
     scope: Scope
     seeds: tuple[int, ...]
-    setting: Setting
+    setting: StudySetting
     rates: Rates = field(default_factory=Rates)
     _tasks: dict[object, Task] = field(default_factory=dict, repr=False, compare=False)
 

@@ -11,6 +11,9 @@ from ._values import Values
 Bound = Literal["exact", "at least", "at most"]
 """What a number says of the effect: of steps that never arrived only the last one is known, and so a bound."""
 
+LARGEST = 1e300
+"""Of larger numbers some interval has ends that no float can hold."""
+
 Term = tuple[int, str | float]
 """A sign, and the arm, or the number, that has it."""
 
@@ -53,7 +56,11 @@ def effect(comparison: Comparison, values: Values, seed: int) -> Effect:
 def side_of(comparison: Comparison, values: Values, seed: int, side: str | float) -> float | str:
     """Return the number of one side, of ratios its logarithm, or why there is none."""
     number = values.number(side, seed, comparison.value) if isinstance(side, str) else side
-    if isinstance(number, str) or comparison.scale == "difference":
+    if isinstance(number, str):
+        return number
+    if abs(number) > LARGEST:
+        return f"{comparison.value!r} of {side!r} is {number:.3g}, which is too large to be averaged"
+    if comparison.scale == "difference":
         return number
     if number <= 0:
         return f"{comparison.value!r} of {side!r} is {number:.3g}, and a ratio needs numbers above 0"

@@ -9,7 +9,7 @@ population variances are involved", Biometrika 34 (1947).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
 
@@ -55,7 +55,14 @@ class Estimate:
 
 def of_sample(values: Sequence[float]) -> Estimate:
     """Return what at least two numbers, such as paired differences, say of their mean."""
-    return Estimate(fmean(values), math.sqrt(variance(values) / len(values)), len(values) - 1)
+    unit = _unit(values)
+    scaled = [value / unit for value in values]
+    return Estimate(unit * fmean(scaled), unit * math.sqrt(variance(scaled) / len(scaled)), len(scaled) - 1)
+
+
+def _unit(values: Iterable[float]) -> float:
+    """What numbers are measured in, so that no square of them is too large or too small for a float."""
+    return max(map(abs, values)) or 1.0
 
 
 def of_groups(groups: Sequence[tuple[int, Sequence[float]]]) -> Estimate:
@@ -69,9 +76,10 @@ def of_groups(groups: Sequence[tuple[int, Sequence[float]]]) -> Estimate:
         >>> estimate.mean, round(estimate.error, 3), round(estimate.df, 3)
         (1.0, 0.816, 4.0)
     """
-    squares = [variance(values) / len(values) for _, values in groups]
+    unit = _unit(value for _, values in groups for value in values)
+    squares = [variance([value / unit for value in values]) / len(values) for _, values in groups]
     total = sum(squares)
     parts = sum(one**2 / (len(values) - 1) for one, (_, values) in zip(squares, groups, strict=True))
     return Estimate(
-        sum(sign * fmean(values) for sign, values in groups), math.sqrt(total), total**2 / parts if parts else 1
+        sum(sign * fmean(values) for sign, values in groups), unit * math.sqrt(total), total**2 / parts if parts else 1
     )

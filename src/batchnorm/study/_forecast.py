@@ -5,40 +5,69 @@ from dataclasses import replace
 from statistics import fmean
 
 from ..progress import ClaimStanding, StudyStanding
-from ..records import StudyRun
-from ._course import Course
+from ._course import Course, Done
 from ._scope import Scope
 
 CORES_OF_HOURS = 2
 """`Claim.hours` is meant for so many cores, which run so many runs at once."""
 FIXED_SHARE = 0.2
 """Of a run's time, what does not depend on the images it trains on, about: its tests, above all."""
+FIRST_RUNS = 3
+"""A claim's word has as much weight as that of so many runs.
+
+The first runs of a study load its data, and those of a claim are those of one arm.
+"""
 
 
-def standing_of(
-    courses: Sequence[Course],
-    done: Mapping[str, Mapping[str, StudyRun]],
-    running: Mapping[str, int],
-    processes: int,
-    threads: int,
-) -> StudyStanding:
-    """Return how far a study is.
+class Forecast:
+    """How far a study is, and how long the rest may take.
 
     Args:
         courses: its claims.
-        done: runs by the claim's id and their key.
-        running: how many are under way, by the claim's id.
-        processes: how many at once.
+        processes: how many runs go on at once.
         threads: of each process.
     """
-    pace = _pace(courses, done)
-    claims = tuple(_claim(course, done[course.claim.id], running.get(course.claim.id, 0), pace) for course in courses)
-    left = [
-        None if claim.seconds_left is None else claim.seconds_left / (1 if course.claim.alone else processes)
-        for course, claim in zip(courses, claims, strict=True)
-    ]
-    known = [seconds for seconds in left if seconds is not None]
-    return StudyStanding(claims, processes, threads, sum(known) if len(known) == len(left) else None)
+
+    def __init__(self, courses: Sequence[Course], processes: int, threads: int) -> None:
+        self.courses, self.processes, self.threads = courses, processes, threads
+        self.expected = {course.claim.id: expected_seconds(course) for course in courses}
+
+    def standing(self, done: Mapping[str, Done], running: Mapping[str, int]) -> StudyStanding:
+        """Return how far it is.
+
+        Args:
+            done: runs by the claim's id and their key.
+            running: how many are under way, by the claim's id.
+        """
+        pace = self._pace(done)
+        claims = tuple(
+            self._claim(course, done[course.claim.id], running.get(course.claim.id, 0), pace) for course in self.courses
+        )
+        left = [
+            None if claim.seconds_left is None else claim.seconds_left / (1 if course.claim.alone else self.processes)
+            for course, claim in zip(self.courses, claims, strict=True)
+        ]
+        known = [seconds for seconds in left if seconds is not None]
+        whole = sum(known) if len(known) == len(left) else None
+        return StudyStanding(claims, self.processes, self.threads, whole)
+
+    def _pace(self, done: Mapping[str, Done]) -> float:
+        """Return by which factor runs take longer here than their claims say."""
+        taken, meant = [], []
+        for claim, expected in self.expected.items():
+            if expected is not None:
+                taken += [run.seconds for run in done[claim].values()]
+                meant += [expected] * len(done[claim])
+        if not meant:
+            return 1.0
+        word = FIRST_RUNS * fmean(meant)
+        return (sum(taken) + word) / (sum(meant) + word)
+
+    def _claim(self, course: Course, done: Done, running: int, pace: float) -> ClaimStanding:
+        count, total = course.count(done)
+        each = _each([run.seconds for run in done.values()], self.expected[course.claim.id], pace)
+        left = 0.0 if count == total else None if each is None else each * (total - count)
+        return ClaimStanding(course.claim.id, count, total, running, left)
 
 
 def expected_seconds(course: Course) -> float | None:
@@ -58,20 +87,8 @@ def _share(scope: Scope, standard: Scope) -> float:
     return FIXED_SHARE + (1 - FIXED_SHARE) * training
 
 
-def _pace(courses: Sequence[Course], done: Mapping[str, Mapping[str, StudyRun]]) -> float:
-    """Return by which factor runs take longer here than their claims say."""
-    pairs = [
-        (run.seconds, expected)
-        for course in courses
-        if (expected := expected_seconds(course)) is not None
-        for run in done[course.claim.id].values()
-    ]
-    return sum(seconds for seconds, _ in pairs) / sum(expected for _, expected in pairs) if pairs else 1.0
-
-
-def _claim(course: Course, done: Mapping[str, StudyRun], running: int, pace: float) -> ClaimStanding:
-    count, total = course.count(done)
-    expected = expected_seconds(course)
-    each = fmean(run.seconds for run in done.values()) if done else None if expected is None else expected * pace
-    left = 0.0 if count == total else None if each is None else each * (total - count)
-    return ClaimStanding(course.claim.id, count, total, running, left)
+def _each(taken: Sequence[float], expected: float | None, pace: float) -> float | None:
+    """Return how long one more run of a claim may take."""
+    if expected is None:
+        return fmean(taken) if taken else None
+    return (sum(taken) + FIRST_RUNS * expected * pace) / (len(taken) + FIRST_RUNS)

@@ -16,7 +16,7 @@ from ._fingerprint import images_digest, model_digest
 from ._own_claim import ClaimSource, find_claim
 from ._rates import FOUND_ON, Rates, committed_rates
 from ._scope import Budget, Scope
-from ._task import Setting as RunSetting
+from ._task import StudySetting
 from .claims import CLAIMS
 
 QUICK = ("convergence", "learning-rate", "initialization", "gradient-flow")
@@ -99,7 +99,7 @@ def courses_of(options: StudyOptions) -> tuple[Course, ...]:
     train, test = source.load("train"), source.load("test")
     device = str(pick_device(options.device))
     built(source.info, options.model, "batch", 0, {})  # a net that cannot be made is told before anything is run
-    setting = RunSetting(data, images_digest(train, test), options.model, model_digest(options.model), device)
+    setting = StudySetting(data, images_digest(train, test), options.model, model_digest(options.model), device)
     own = options.budget == "quick" and options.model is None and data in FOUND_ON
     rates = committed_rates() if own else Rates()
     return tuple(

@@ -7,10 +7,10 @@ from ..errors import InputError, Setting
 from ..records import PlannedClaim, PlannedComparison, StudyArm, StudyPlan
 from ._comparison import Comparison
 from ._course import Course
-from ._task import Setting as RunSetting
+from ._task import StudySetting
 
 
-def plan_of(courses: Iterable[Course], setting: RunSetting, budget: str, seeds: int | None) -> StudyPlan:
+def plan_of(courses: Iterable[Course], setting: StudySetting, budget: str, seeds: int | None) -> StudyPlan:
     """Return what is to be written before the first run."""
     return StudyPlan(
         budget=budget,

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -157,14 +158,16 @@ def _listen(line: Connection, calls: "queue.SimpleQueue[bytes]") -> None:
 
 
 def _settle(threads: int) -> None:
-    """Hear no Ctrl-C, print on the standard error alone, and set torch's threads."""
+    """Hear no Ctrl-C, print on the standard error alone, be silent about odd images, and set torch's threads."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError, AttributeError):  # a stream that is closed
         os.dup2(sys.stderr.fileno(), 1)
     import torch
 
     from ..allocator import tune_allocator
+    from ..data import DataWarning
 
+    warnings.simplefilter("ignore", DataWarning)  # the process that began the study has told it once
     torch.set_num_threads(threads)
     tune_allocator()
 

@@ -84,12 +84,11 @@ def run_study(
     special_functions()  # what is missing is told before hours of runs
     options = StudyOptions(tuple(map(str, claims)), data, model, seeds, budget, device)
     count = checked_processes(processes)
-    with listen_for_stop() as request:
-        courses = courses_of(options)
-        folder = StudyFolder(options.folder() if out is None else as_path(out, "out"))
-        watcher = watcher or StudyWatcher()
-        with folder.held(wait=wait, waiting=_Waiting(folder, request, watcher)):
-            return _Session(options, courses, folder, watcher, request, retry).run(executor, count)
+    courses = courses_of(options)
+    folder = StudyFolder(options.folder() if out is None else as_path(out, "out"))
+    watcher = watcher or StudyWatcher()
+    with listen_for_stop() as request, folder.held(wait=wait, waiting=_Waiting(folder, request, watcher)):
+        return _Session(options, courses, folder, watcher, request, retry).run(executor, count)
 
 
 @contextmanager

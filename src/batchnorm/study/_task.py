@@ -15,7 +15,7 @@ from ._scope import Scope
 
 
 @dataclass(frozen=True)
-class Setting:
+class StudySetting:
     """What all runs of a study share.
 
     Attributes:
@@ -51,7 +51,7 @@ class Task:
         searching: likewise.
 
     Example:
-        >>> setting = Setting("mine", "0f")
+        >>> setting = StudySetting("mine", "0f")
         >>> task = Task(ClaimSource("cost"), "cost", 1, "plain", {"lr": 0.1}, 0, Scope(6, 500, 1), setting)
         >>> from dataclasses import replace
         >>> replace(task, arm="same").key == task.key, replace(task, seed=1).key == task.key
@@ -65,7 +65,7 @@ class Task:
     options: Mapping[str, Value]
     seed: int
     scope: Scope
-    setting: Setting
+    setting: StudySetting
     searching: bool = False
 
     @cached_property

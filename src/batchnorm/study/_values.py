@@ -1,12 +1,13 @@
 """What did each arm measure with each seed, and what follows for derived arms? Where nothing, why?"""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..files import in_short
+from ..files import one_line
 from ..records import BySeed, StudyRun
 from ._claim import ByArm, Claim
+from ._in_vain import searched_in_vain
 
 CENSORED = " censored"
 """Behind a value's name: that of one which is 1 where the value is a lower bound, as of steps that never arrived."""
@@ -25,24 +26,31 @@ class Values:
     Attributes:
         numbers: by arm and seed, and then by name.
         lost: why an arm has no numbers of a seed.
+        left_out: the arms of the claim that no seed was run with, as a small budget leaves some out.
         derived: the names of the arms that were derived.
         not_derived: why nothing was derived, by seed.
     """
 
     numbers: Mapping[Place, Numbers]
     lost: Mapping[Place, str]
+    left_out: frozenset[str] = frozenset()
     derived: tuple[str, ...] = ()
     not_derived: Mapping[int, str] = field(default_factory=dict)
 
     def number(self, arm: str, seed: int, name: str) -> float | str:
         """Return a number, or why there is none."""
         if (arm, seed) not in self.numbers:
-            return self.lost.get((arm, seed)) or self.not_derived.get(seed) or f"{arm!r} was not run"
+            return self.lost.get((arm, seed)) or self.not_derived.get(seed) or self._why_no(arm)
         numbers = self.numbers[arm, seed]
         if name not in numbers:
-            return f"{name!r} of {arm!r} was not measured"
+            return f"{name!r} of {arm!r} was not measured, only {', '.join(map(repr, numbers)) or 'nothing'}"
         number = numbers[name]
         return f"{name!r} of {arm!r} is not finite" if number is None else number
+
+    def _why_no(self, arm: str) -> str:
+        if arm in self.left_out:
+            return f"{arm!r} is not run in this budget"
+        return f"{arm!r} was neither run nor derived" if self.derived else f"{arm!r} was not run"
 
     def is_bound(self, arm: str, seed: int, name: str) -> bool:
         """Whether a number is only a lower bound."""
@@ -58,14 +66,18 @@ def _by_name(numbers: Sequence[Numbers]) -> dict[str, BySeed]:
     return {name: tuple(one.get(name) for one in numbers) for name in names}
 
 
-def values_of(claim: Claim, runs: Iterable[StudyRun], seeds: Sequence[int]) -> Values:
+def values_of(claim: Claim, runs: Sequence[StudyRun], seeds: Sequence[int]) -> Values:
     """Return what the runs of a claim have measured; those of a search have no part in it."""
+    in_vain = searched_in_vain(claim, runs)
     counted = [run for run in runs if run.seed in seeds and not run.searching]
-    numbers: dict[Place, Numbers] = {(run.arm, run.seed): run.values for run in counted if run.status != "crashed"}
     lost = {(run.arm, run.seed): f"{run.arm!r} crashed" for run in counted if run.status == "crashed"}
-    if claim.derive is None:
-        return Values(numbers, lost)
+    lost |= {(run.arm, run.seed): in_vain[run.arm] for run in counted if run.arm in in_vain}
+    places = {(run.arm, run.seed): run for run in counted}
+    numbers: dict[Place, Numbers] = {place: run.values for place, run in places.items() if place not in lost}
     arms = tuple(dict.fromkeys(run.arm for run in counted))
+    left_out = frozenset(arm.name for arm in claim.arms) - set(arms)
+    if claim.derive is None:
+        return Values(numbers, lost, left_out)
     not_derived = {}
     for seed in seeds:
         made = _derived(claim.derive, {arm: numbers.get((arm, seed)) for arm in arms})
@@ -74,7 +86,7 @@ def values_of(claim: Claim, runs: Iterable[StudyRun], seeds: Sequence[int]) -> V
         else:
             numbers.update({(arm, seed): {**numbers.get((arm, seed), {}), **more} for arm, more in made.items()})
     derived = tuple(dict.fromkeys(arm for arm, _ in numbers if arm not in arms))
-    return Values(numbers, lost, derived, not_derived)
+    return Values(numbers, lost, left_out, derived, not_derived)
 
 
 def _derived(derive: Derive, by_arm: Mapping[str, Numbers | None]) -> dict[str, Numbers] | str:
@@ -84,14 +96,14 @@ def _derived(derive: Derive, by_arm: Mapping[str, Numbers | None]) -> dict[str, 
     if missing:
         return f"nothing was derived without {missing[0]!r}"
     try:
-        return {arm: {name: _finite(value) for name, value in more.items()} for arm, more in derive(there).items()}
-    except Exception as error:  # the code of a claim's author, which may raise anything
-        return f"nothing was derived ({in_short(error)})"
+        return {str(arm): _as_numbers(more) for arm, more in derive(there).items()}
+    except (Exception, SystemExit) as error:  # the code of a claim's author, which may raise anything
+        return f"nothing was derived ({one_line(f'{type(error).__name__}: {error}', 200)})"
 
 
 def _as_floats(numbers: Numbers) -> dict[str, float]:
     return {name: math.nan if value is None else value for name, value in numbers.items()}
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _as_numbers(values: Mapping[str, float]) -> Numbers:
+    return {str(name): float(value) if math.isfinite(value) else None for name, value in values.items()}

@@ -27,9 +27,10 @@ def measured(task: Task, threads: int) -> StudyRun:
     Example:
         >>> from batchnorm.study._own_claim import ClaimSource
         >>> from batchnorm.study._scope import Scope
-        >>> from batchnorm.study._task import Setting
+        >>> from batchnorm.study._task import StudySetting
         >>> source = ClaimSource(path="mine.py", text="raise OSError('no claim today')")
-        >>> run = measured(Task(source, "mine", 1, "plain", {}, 0, Scope(1, 10, 1), Setting("none", "")), threads=1)
+        >>> task = Task(source, "mine", 1, "plain", {}, 0, Scope(1, 10, 1), StudySetting("none", ""))
+        >>> run = measured(task, threads=1)
         >>> run.status, run.reason
         ('crashed', 'InputError: mine.py: running it raised OSError: no claim today (line 1). Mend it.')
     """

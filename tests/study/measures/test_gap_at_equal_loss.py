@@ -33,3 +33,10 @@ def test_a_course_is_looked_at_evenly_and_behind_its_last_step(total: int, point
         course.seen(step, 0.0)
     assert course.steps[-1] == total
     assert len(course.steps) == min(points, total)
+
+
+def test_the_mean_gap_is_over_all_levels_or_missing() -> None:
+    losses = {"training_losses": [2.0, 1.0, 0.5], "test_losses": [2.0, 1.3, 1.0]}
+    course = Course(lambda: 0.0, lambda: 0.0, total=2, points=2, steps=[0, 1, 2], **losses)
+    assert course.mean_gap([1.0, 0.5]) == pytest.approx((0.3 + 0.5) / 2, rel=1e-12)
+    assert math.isnan(course.mean_gap([1.0, 0.4]))

@@ -41,3 +41,23 @@ def test_drift_does_not_depend_on_the_scale_of_the_inputs() -> None:
     before, after = moments(4), moments(4)
     larger = [InputMoments(7 * given.mean, 7 * given.std) for given in (before, after)]
     assert input_drift(*larger) == pytest.approx(input_drift(before, after), rel=1e-12)
+
+
+def test_the_channels_of_a_linear_layer_are_the_last_of_its_input() -> None:
+    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    tokens = torch.randn(5, 7, 2, generator=GENERATOR)
+    values = net[0](tokens).detach().numpy().astype(np.float64)
+    assert input_moments(net, tokens)[0].mean.numpy() == pytest.approx(values.mean((0, 1)), rel=1e-9)
+
+
+def test_layers_that_are_called_by_keyword_are_heard_as_well() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(2, 3), nn.Linear(3, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out: torch.Tensor = self.second(input=self.first(input=x))
+            return out
+
+    assert [len(found.mean) for found in input_moments(Net(), torch.ones(4, 2))] == [3]

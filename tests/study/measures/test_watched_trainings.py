@@ -15,8 +15,8 @@ def claim(name: str) -> Claim:
     return next(claim for claim in CLAIMS if claim.id == name)
 
 
-def run(of: Claim, arm: Arm) -> Run:
-    return Run(of.id, arm.name, {**arm.options, "lr": 0.01}, 0, SCOPE, "fashion-mnist-mini")
+def run(of: Claim, arm: Arm, lr: float = 0.01) -> Run:
+    return Run(of.id, arm.name, {**arm.options, "lr": lr}, 0, SCOPE, "fashion-mnist-mini")
 
 
 def test_looks_are_spread_from_the_first_update_to_the_last() -> None:
@@ -46,3 +46,11 @@ def test_accuracy_is_that_of_a_training_that_nobody_watches(name: str, monkeypat
     else:
         watched.train(net, lr=0.01, schedule="constant")
     assert measured.values["accuracy"] == watched.accuracy(net)
+
+
+@pytest.mark.parametrize("name", ["stable-inputs", "smoothness"])
+def test_a_training_that_diverges_is_a_result_with_series_as_long_as_the_others(name: str) -> None:
+    measured = claim(name).measure(run(claim(name), claim(name).arm("no norm"), lr=1e30))
+    assert not isinstance(measured, dict)
+    assert measured.diverged is not None
+    assert {len(series) for series in measured.series.values()} == {2}

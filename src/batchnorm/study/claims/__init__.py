@@ -1,7 +1,9 @@
 """The claims, a file each, in the order in which a study takes them."""
 
 from .._claim import Claim
+from ._best_practice import CLAIM as BEST_PRACTICE
 from ._convergence import CLAIM as CONVERGENCE
+from ._cost import CLAIM as COST
 from ._gradient_flow import CLAIM as GRADIENT_FLOW
 from ._initialization import CLAIM as INITIALIZATION
 from ._l1_l2 import CLAIM as L1_L2
@@ -22,7 +24,9 @@ CLAIMS: tuple[Claim, ...] = (
     REGULARIZATION,
     L1_L2,
     WHOSE_STATISTICS,
+    BEST_PRACTICE,
     TRANSFER,
+    COST,
 )
 """The claims that come with the library, in the order in which a study takes them."""
 

@@ -8,7 +8,7 @@ from torch import nn
 from ...errors import RefusedError
 from ...models import MLP, PlainNet, ResNet
 from .._run import Run
-from ..measures import KINDS
+from ..measures import KINDS, SCHEMES
 
 WIDTH = {"plain": 8, "skips": 8, "dense": 512}
 """Channels of the first stage, or features of every layer."""
@@ -43,16 +43,14 @@ def deep_net(run: Run) -> nn.Module:
         net: nn.Module = ResNet(blocks=(layers - 2) // 6, **shape, **style)
     else:
         net = {"plain": PlainNet, "dense": MLP}[kind](depth=layers - 1, **shape, **style)
-    _initialize(net, run.generator("weights"), relu=run.options["activation"] == "relu")
+    _initialize(net, "kaiming" if run.options["activation"] == "relu" else "xavier", run.generator("weights"))
     return net.to(run.device)
 
 
-def _initialize(net: nn.Module, generator: torch.Generator, *, relu: bool) -> None:
+def _initialize(net: nn.Module, scheme: str, generator: torch.Generator) -> None:
+    """Draw all weights, the last layer's too: what a constructor has drawn before depends on whether norms follow."""
     for module in net.modules():
         if isinstance(module, KINDS):
-            if relu:
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
-            else:
-                nn.init.xavier_normal_(module.weight, generator=generator)
+            SCHEMES[scheme](module.weight, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from ...errors import RefusedError
 from .._arm import OWN, Arm, Value
 from .._claim import Advice, ByArm, Claim
 from .._comparison import Comparison
@@ -58,6 +57,8 @@ SAME_RATE = tuple(
 def measure(run: Run) -> Measured:
     """Draw the weights, multiply them, and train."""
     net = _net(run)
+    if net is None:
+        return Measured({"accuracy": math.nan, "guessing": guessing(run)})
     scale = float(str(run.options["scale"]))
     initialize(net, str(run.options["init"]), scale, run.generator("initial weights"))
     trained = run.train(net, lr=float(str(run.options["lr"])), batch_size=BATCH)
@@ -65,13 +66,12 @@ def measure(run: Run) -> Measured:
     return Measured(values, diverged=trained.diverged)
 
 
-def _net(run: Run) -> nn.Module:
+def _net(run: Run) -> nn.Module | None:
+    """Build the net; None for other depths than its own of a net that the caller has named."""
     depth = run.options.get("depth", DEPTH)
     if run.model is None:
         return run.net(depth=depth)
-    if depth != DEPTH:
-        raise RefusedError(f"{run.model} has a depth of its own", argument="depth", got=str(depth))
-    return run.net()
+    return run.net() if depth == DEPTH else None
 
 
 def derive(by_arm: ByArm) -> ByArm:
@@ -80,7 +80,7 @@ def derive(by_arm: ByArm) -> ByArm:
     for ending, name_of in {"": _scaled, f", rate {RATE}": _at_the_same_rate}.items():
         for norm in NORMS:
             values = {scale: by_arm[name] for scale in SCALES if (name := name_of(norm, scale)) in by_arm}
-            found[f"{norm}, all scales{ending}"] = {"workable decades": _decades(values)}
+            found[f"{norm}, all scales{ending}"] = _width(values)
     for norm in NORMS:
         by_scheme = [by_arm[name]["accuracy"] for scheme in SCHEMES if (name := _drawn(norm, scheme)) in by_arm]
         spread = max(by_scheme) - min(by_scheme) if len(by_scheme) == len(SCHEMES) else math.nan
@@ -92,13 +92,17 @@ def _at_the_same_rate(norm: str, scale: float) -> str:
     return _deep(norm, scale, DEPTH)
 
 
-def _decades(by_scale: Mapping[float, Mapping[str, float]]) -> float:
+def _width(by_scale: Mapping[float, Mapping[str, float]]) -> dict[str, float]:
+    """Return the width in powers of ten; where the range ends with what was tried, it is a lower bound."""
     if not by_scale:
-        return math.nan
+        return {"workable decades": math.nan}
     accuracy = {scale: values["accuracy"] for scale, values in by_scale.items()}
     trained = 2 * next(iter(by_scale.values()))["guessing"]
     range_ = workable(accuracy, max(max(accuracy.values()) - LOST, trained))
-    return 0.0 if range_ is None else range_.decades
+    if range_ is None:
+        return {"workable decades": 0.0}
+    cut = range_.low == min(accuracy) or range_.high == max(accuracy)
+    return {"workable decades": range_.decades, "workable decades censored": float(cut)}
 
 
 def _wider(id_: str, question: str, ending: str, *, primary: bool) -> Comparison:
@@ -145,27 +149,27 @@ CLAIM = Claim(
         ),
     ),
     figure=Figure(
-        "heatmap",
+        "axis",
         "accuracy",
         x="scale",
-        y="depth",
         group="norm",
-        arms=tuple(arm.name for arm in SAME_RATE),
-        title=f"Accuracy over initial scale and depth, at a rate of {RATE}",
+        arms=tuple(_scaled(norm, scale) for norm in NORMS for scale in SCALES),
+        title="Accuracy over the scale of the initial weights, each at its own best rate",
         x_title="factor on the initial weights",
-        y_title="convolutions",
+        y_title="test accuracy (%)",
         log_x=True,
     ),
     figures=(
         Figure(
-            "axis",
+            "heatmap",
             "accuracy",
             x="scale",
+            y="depth",
             group="norm",
-            arms=tuple(_scaled(norm, scale) for norm in NORMS for scale in SCALES),
-            title="Accuracy over the initial scale, each at its own best rate",
+            arms=tuple(arm.name for arm in SAME_RATE),
+            title=f"Accuracy over the scale of the initial weights and depth, at a rate of {RATE}",
             x_title="factor on the initial weights",
-            y_title="test accuracy (%)",
+            y_title="convolutions",
             log_x=True,
         ),
         Figure(

@@ -1,10 +1,11 @@
 """Does batch norm allow higher learning rates?"""
 
 import math
+from collections.abc import Mapping
 
 from .._arm import Arm
 from .._claim import Advice, ByArm, Claim
-from .._comparison import Comparison
+from .._comparison import Comparison, Scale
 from .._figure import Figure
 from .._measured import Measured
 from .._run import Run
@@ -58,15 +59,33 @@ def derive(by_arm: ByArm) -> ByArm:
     found = {}
     for norm in NORMS:
         by_rate = {rate: by_arm[_at(norm, rate)]["accuracy"] for rate in RATES if _at(norm, rate) in by_arm}
-        best = max(by_rate.values(), default=math.nan)
-        near = workable(by_rate, best - NEAR)
-        values = (math.nan, math.nan) if near is None else (near.decades, near.high)
-        found[f"{norm}, all rates"] = {
-            "best accuracy": best,
-            "decades near the best": values[0],
-            "highest rate near the best": values[1],
-        }
+        found[f"{norm}, all rates"] = _near_the_best(by_rate)
     return found
+
+
+def _near_the_best(by_rate: Mapping[float, float]) -> dict[str, float]:
+    """Return the range's end and width; where it ends with what was tried, they are lower bounds."""
+    best = max(by_rate.values(), default=math.nan)
+    near = workable(by_rate, best - NEAR)
+    if near is None:
+        return dict.fromkeys(("best accuracy", "decades near the best", "highest rate near the best"), math.nan)
+    cut_high = near.high == max(by_rate)
+    return {
+        "best accuracy": best,
+        "decades near the best": near.decades,
+        "decades near the best censored": float(cut_high or near.low == min(by_rate)),
+        "highest rate near the best": near.high,
+        "highest rate near the best censored": float(cut_high),
+    }
+
+
+def _greater(
+    id_: str, question: str, value: str, margin: float, unit: str = "times", *, primary: bool = False
+) -> Comparison:
+    of = "largest rate" if value == "largest rate" else "all rates"
+    scale: Scale = "ratio" if unit == "times" else "difference"
+    arms = (f"batch norm, {of}", f"no norm, {of}")
+    return Comparison(id_, question, value, *arms, "greater", margin, unit, scale, primary=primary)
 
 
 CLAIM = Claim(
@@ -89,69 +108,30 @@ CLAIM = Claim(
         "the rates within 5 points of a net's best accuracy span at least a quarter of a power of ten more."
     ),
     arms=(
-        *(Arm(f"{name}, largest rate", {"norm": norm}) for name, norm in NORMS.items()),
         *(Arm(_at(name, rate), {"norm": norm, "lr": rate}) for name, norm in NORMS.items() for rate in RATES),
+        *(Arm(f"{name}, largest rate", {"norm": norm}) for name, norm in NORMS.items()),
     ),
     measure=measure,
     derive=derive,
     comparisons=(
-        Comparison(
-            "largest",
-            "Is the largest rate that trains at least twice as high?",
-            "largest rate",
-            "batch norm, largest rate",
-            "no norm, largest rate",
-            "greater",
-            2.0,
-            "times",
-            "ratio",
+        _greater(
+            "largest", "Is the largest rate that trains at least twice as high?", "largest rate", 2.0, primary=True
         ),
-        Comparison(
-            "as-in-paper",
-            "Is it at least 5 times as high?",
-            "largest rate",
-            "batch norm, largest rate",
-            "no norm, largest rate",
-            "greater",
-            5.0,
-            "times",
-            "ratio",
-            primary=False,
-        ),
-        Comparison(
+        _greater("as-in-paper", "Is the largest rate that trains at least 5 times as high?", "largest rate", 5.0),
+        _greater(
             "useful",
             "Is the highest rate within 5 points of the best accuracy at least twice as high?",
             "highest rate near the best",
-            "batch norm, all rates",
-            "no norm, all rates",
-            "greater",
             2.0,
-            "times",
-            "ratio",
-            primary=False,
         ),
-        Comparison(
+        _greater(
             "range",
             "Is the range of rates within 5 points of the best accuracy wider?",
             "decades near the best",
-            "batch norm, all rates",
-            "no norm, all rates",
-            "greater",
             0.25,
-            "decades",
-            primary=False,
+            "powers of ten",
         ),
-        Comparison(
-            "best",
-            "Is the best accuracy at any rate higher?",
-            "best accuracy",
-            "batch norm, all rates",
-            "no norm, all rates",
-            "greater",
-            1.0,
-            "points",
-            primary=False,
-        ),
+        _greater("best", "Is the best accuracy at any rate higher?", "best accuracy", 1.0, "points"),
     ),
     figure=Figure(
         "axis",

@@ -20,7 +20,7 @@ BATCHES = (2, 8, 32, 256)
 USUAL = 32
 POPULATION_BATCH = 250
 CLIP_NORM = 1.0
-"""Of gradients: between two measurements nothing else keeps weights from growing that whole-set statistics normalize."""
+"""Of gradients: between two measurements of the whole set's statistics nothing else keeps weights from growing."""
 
 
 def measure(run: Run) -> Measured:
@@ -121,14 +121,15 @@ CLAIM = Claim(
         "1, 4, 16 and 32 images: ghost batch norm); of the batch, corrected towards the running statistics by "
         "limits that widen over the first half of the steps (batch renormalization); and of the whole training set. "
         "These are measured on 1,000 training images before the first step, behind the last one, and every 20 steps "
-        "at batches of 32; the gradient is that of batch norm. Gradients are clipped to a norm of 1 in all arms alike. Each arm has its own best rate; at batches of 32 the "
-        "whole set is compared with batch norm at one rate, too. Rates are given at batches of 32 and go with the "
-        "square root of the batch, and the steps between two measurements with its inverse, so that weights move "
-        "about as far between two of them whatever the batch. The nets that batch norm has trained are evaluated by "
-        "the running statistics, by statistics measured in batches of the training's size (average) and exactly, "
-        "and by those of each batch of test images, of the training's size. Margin: half a point of accuracy, which "
-        "is about what two seeds differ by; whoever changes the kind of norm wants to lose no more than that. The "
-        "usual batches, 32 and 256, decide on the claim."
+        "at batches of 32; the gradient is that of batch norm. Gradients are clipped to a norm of 1 in all arms "
+        "alike. Each arm has its own best rate; at batches of 32 the whole set is compared with batch norm at one "
+        "rate, too. Rates are given at batches of 32 and go with the square root of the batch, and the steps "
+        "between two measurements with its inverse, so that weights move about as far between two of them whatever "
+        "the batch. The nets that batch norm has trained are evaluated by the running statistics, by statistics "
+        "measured in batches of the training's size (average) and exactly, and by those of each batch of test "
+        "images, of the training's size. Margin: half a point of accuracy, which is about what two seeds differ by; "
+        "whoever changes the kind of norm wants to lose no more than that. The usual batches, 32 and 256, decide on "
+        "the claim."
     ),
     arms=(
         *(_arm(whose, batch) for whose in ("batch norm", "whole set", "renorm", "ghost") for batch in BATCHES),

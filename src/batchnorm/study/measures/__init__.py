@@ -27,6 +27,7 @@ from ._gradient_shift import GradientShift as GradientShift
 from ._gradient_shift import gradient_shift as gradient_shift
 from ._gradient_shift import mean_shift as mean_shift
 from ._gradient_shift import weights_of as weights_of
+from ._initial_weights import SCHEMES as SCHEMES
 from ._initial_weights import initialize as initialize
 from ._input_moments import InputMoments as InputMoments
 from ._input_moments import input_drift as input_drift
@@ -40,12 +41,24 @@ from ._new_domain import train_only as train_only
 from ._noise import noise_behind_norms as noise_behind_norms
 from ._noise import norm_places as norm_places
 from ._population import Population as Population
+from ._practice import Inputs as Inputs
+from ._practice import drop_in_front_of_classifier as drop_in_front_of_classifier
+from ._practice import drop_in_front_of_norms as drop_in_front_of_norms
+from ._practice import give_biases as give_biases
+from ._practice import set_of_norms as set_of_norms
+from ._practice import with_inputs as with_inputs
+from ._practice import zero_last_gammas as zero_last_gammas
 from ._smoothness import MULTIPLES as MULTIPLES
 from ._smoothness import Smoothness as Smoothness
 from ._smoothness import relative_smoothness as relative_smoothness
 from ._smoothness import smoothness as smoothness
+from ._step_cost import StepCost as StepCost
+from ._step_cost import step_cost as step_cost
 from ._trained_at_all import exploded as exploded
 from ._trained_at_all import trained_at_all as trained_at_all
+from ._variance_shift import VarianceShift as VarianceShift
+from ._variance_shift import predicted_shift as predicted_shift
+from ._variance_shift import variance_shifts as variance_shifts
 from ._watched_inputs import QUANTILES as QUANTILES
 from ._watched_inputs import WatchedInputs as WatchedInputs
 from ._watched_inputs import input_quantiles as input_quantiles
@@ -54,28 +67,35 @@ from ._workable import Range as Range
 from ._workable import workable as workable
 
 __all__ = [
+    "EXPLOSION",
+    "KINDS",
+    "MULTIPLES",
+    "QUANTILES",
+    "SCHEMES",
     "Checks",
     "Course",
-    "EXPLOSION",
     "GradientShift",
     "InputMoments",
-    "KINDS",
+    "Inputs",
     "Largest",
-    "MULTIPLES",
     "Population",
-    "QUANTILES",
     "Range",
     "Smoothness",
+    "StepCost",
+    "VarianceShift",
     "WatchedInputs",
     "WatchedSmoothness",
     "accuracy_reached",
     "by_batch",
     "by_measured",
     "darker",
+    "drop_in_front_of_classifier",
+    "drop_in_front_of_norms",
     "dropout_before_last_layer",
     "effective_rate",
     "exploded",
     "gap_at",
+    "give_biases",
     "goal_of",
     "gradient_by_layer",
     "gradient_range",
@@ -96,16 +116,22 @@ __all__ = [
     "norm_places",
     "of_classes",
     "part_to_judge",
+    "predicted_shift",
     "relative_smoothness",
     "scale_invariant_weights",
     "set_lengths",
+    "set_of_norms",
     "smoothness",
+    "step_cost",
     "steps_to_levels",
     "to_the_goal",
     "train_only",
     "trained_at_all",
+    "variance_shifts",
     "weights_of",
+    "with_inputs",
     "workable",
+    "zero_last_gammas",
 ]
 
 

@@ -9,7 +9,7 @@ STRIDE = math.sqrt(10)
 
 
 class Largest(NamedTuple):
-    """The largest value that works, and whether the range ended before it was found."""
+    """The largest value that works, and whether larger ones that were not tried may work, too."""
 
     value: float
     censored: bool
@@ -29,7 +29,7 @@ def largest_that_works(works: Callable[[float], bool], low: float, high: float, 
         halvings: how often the stride is halved.
 
     Returns:
-        The value. It is censored where the border lies beyond: it is `high` where that works, `low` where nothing does.
+        The value; NaN where none works. It is `high`, and censored, where that works.
 
     Example:
         >>> largest_that_works(lambda value: value < 2, 0.01, 100, halvings=0)
@@ -46,7 +46,7 @@ def largest_that_works(works: Callable[[float], bool], low: float, high: float, 
         tried = max(low, high * 10 ** (-stride / 2))
         if works(tried):
             return Largest(_halved(works, tried, high * 10 ** ((1 - stride) / 2), halvings), censored=False)
-    return Largest(low, censored=True)
+    return Largest(math.nan, censored=False)
 
 
 def _halved(works: Callable[[float], bool], good: float, bad: float, halvings: int) -> float:

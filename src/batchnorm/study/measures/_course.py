@@ -50,6 +50,10 @@ class Course:
         """The test loss less the training loss where the training loss is first at `level`; see `gap_at`."""
         return gap_at(self.training_losses, self.test_losses, level)
 
+    def mean_gap(self, levels: Sequence[float]) -> float:
+        """The mean of `gap_at` over levels, of which each alone has the noise of one place; NaN if one has none."""
+        return sum(map(self.gap_at, levels)) / len(levels)
+
 
 def gap_at(training: Sequence[float], test: Sequence[float], level: float) -> float:
     """Return by how much the test loss exceeds the training loss where that has first come down to a level.

@@ -36,20 +36,22 @@ def goal_of(values: Mapping[str, float]) -> int | None:
 def to_the_goal(values: Mapping[str, float], goal: int | None) -> dict[str, float]:
     """Return the steps and seconds of a training up to a level; where it does not reach it, those that it had.
 
+    The latter are lower bounds, which the values named "censored" say.
+
     Args:
         values: "steps", "seconds per step", and what `steps_to_levels` gives.
         goal: the level; None, which nobody can reach, gives NaN.
 
     Example:
         >>> to_the_goal({"steps": 90, "seconds per step": 0.5, "steps to 20 %": 30}, goal=20)
-        {'steps': 30, 'seconds': 15.0, 'goal': 20, 'steps censored': 0.0}
+        {'steps': 30, 'seconds': 15.0, 'goal': 20, 'steps censored': 0.0, 'seconds censored': 0.0}
     """
     if goal is None:
-        return dict.fromkeys(("steps", "seconds", "goal", "steps censored"), math.nan)
+        return dict.fromkeys(("steps", "seconds", "goal"), math.nan)
     arrived = _name(goal) in values
     steps = values[_name(goal) if arrived else "steps"]
-    seconds = steps * values["seconds per step"]
-    return {"steps": steps, "seconds": seconds, "goal": goal, "steps censored": float(not arrived)}
+    reached = {"steps": steps, "seconds": steps * values["seconds per step"], "goal": goal}
+    return reached | dict.fromkeys(("steps censored", "seconds censored"), float(not arrived))
 
 
 def _name(level: int) -> str:

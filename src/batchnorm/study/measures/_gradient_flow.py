@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...transaction import transaction
-from ._layers import KINDS
+from ._layers import layers_heard
 
 EXPLOSION = math.sqrt(math.pi / (math.pi - 1))
 """By how much the gradient grows from one layer to the one below it, where each is linear, batch norm, ReLU: 1.2112.
@@ -48,11 +47,7 @@ def gradient_by_layer(net: nn.Module, images: Tensor, labels: Tensor) -> list[fl
         [True]
     """
     inputs: list[Tensor] = []
-    with transaction(net) as change, torch.enable_grad():
-        change.train()
-        for module in change.module.modules():
-            if isinstance(module, KINDS):
-                change.on_input(module, lambda _, given: inputs.append(given[0]))
+    with layers_heard(net, lambda _, x: inputs.append(x)), torch.enable_grad():
         loss = F.cross_entropy(net(images), labels)
         gradients = torch.autograd.grad(loss, inputs[1:-1], allow_unused=True, materialize_grads=True)
     return [float(gradient.double().norm()) for gradient in gradients]

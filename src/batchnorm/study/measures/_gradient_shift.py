@@ -103,5 +103,5 @@ def mean_shift(shifts: Sequence[GradientShift]) -> GradientShift:
         >>> found.cosine, round(found.distance, 6)
         (0.75, 1.0)
     """
-    table = torch.tensor(shifts, dtype=torch.float64)
+    table = torch.tensor(shifts, dtype=torch.float64).reshape(-1, 2)
     return GradientShift(float(table[:, 0].nanmean()), float(table[:, 1].log().nanmean().exp()))

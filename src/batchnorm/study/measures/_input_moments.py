@@ -5,8 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ...transaction import transaction
-from ._layers import KINDS
+from ._layers import channel_axis, layers_heard
 
 
 class InputMoments(NamedTuple):
@@ -32,17 +31,13 @@ def input_moments(net: nn.Module, images: Tensor) -> list[InputMoments]:
         [0.0, 0.0, 0.0, 1.0, 1.0, 1.0]
     """
     found: list[InputMoments] = []
-    with transaction(net) as change, torch.no_grad():
-        change.train()
-        for module in change.module.modules():
-            if isinstance(module, KINDS):
-                change.on_input(module, lambda _, given: found.append(_moments(given[0])))
+    with layers_heard(net, lambda layer, x: found.append(_moments(x, channel_axis(layer)))), torch.no_grad():
         net(images)
     return found[1:]
 
 
-def _moments(x: Tensor) -> InputMoments:
-    by_channel = x.detach().double().movedim(1, 0).flatten(1)
+def _moments(x: Tensor, axis: int) -> InputMoments:
+    by_channel = x.detach().double().movedim(axis, 0).flatten(1)
     return InputMoments(by_channel.mean(1), by_channel.std(1, correction=0))
 
 

@@ -1,6 +1,8 @@
 """In which order does a net call its layers, and which parameters belong to each of them?"""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,18 +36,56 @@ def layers_of(net: nn.Module, images: Tensor) -> list[Layer]:
         >>> [(layer.name, len(layer.parameters)) for layer in layers_of(net, torch.randn(4, 2))]
         [('0', 4), ('3', 2)]
     """
-    called: dict[nn.Module, str] = {}
+    called: dict[nn.Module, None] = {}
     with transaction(net) as change, torch.no_grad():
         change.train()
-        for name, module in change.module.named_modules():
+        names = {module: name for name, module in change.module.named_modules()}
+        for module in names:
             if isinstance(module, KINDS) or any(True for _ in module.parameters(recurse=False)):
-                change.on_input(module, lambda module, _, name=name: called.setdefault(module, name) and None)
+                change.on_input(module, lambda module, _: called.update({module: None}))
         net(images)
     found: list[Layer] = []
-    for module, name in called.items():
+    for module in called:
         own = tuple(module.parameters(recurse=False))
         if isinstance(module, KINDS):
-            found.append(Layer(name, module, own))
+            found.append(Layer(names[module], module, own))
         elif found:
             found[-1] = found[-1]._replace(parameters=found[-1].parameters + own)
     return found
+
+
+@contextmanager
+def layers_heard(net: nn.Module, hear: Callable[[nn.Module, Tensor], None]) -> Iterator[None]:
+    """Tell `hear` of each call of a layer, and of its input, while the net runs in training mode inside the block.
+
+    The net is afterwards as it was, whatever was done to it.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).eval()
+        >>> with layers_heard(net, lambda layer, x: print(layer.in_features, x.shape[1])):
+        ...     _ = net(torch.ones(4, 2))
+        2 2
+        3 3
+        >>> net.training
+        False
+    """
+
+    def told(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        hear(module, args[0] if args else kwargs["input"])
+
+    with transaction(net) as change:
+        change.train()
+        for module in change.module.modules():
+            if isinstance(module, KINDS):
+                change.on_input(module, told, with_kwargs=True)
+        yield
+
+
+def channel_axis(module: nn.Module) -> int:
+    """Return along which axis the channels of a layer's or a norm's tensors lie: of a linear layer they are the last.
+
+    Example:
+        >>> channel_axis(nn.Linear(2, 3)), channel_axis(nn.Conv2d(1, 1, 3))
+        (-1, 1)
+    """
+    return -1 if isinstance(module, nn.Linear) else 1

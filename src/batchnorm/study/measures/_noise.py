@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...norms import is_norm
 from ...transaction import attributes
-from ._layers import KINDS
+from ._layers import KINDS, channel_axis
 
 SHIFT = 0.5
 STRETCH = 1.25
@@ -47,11 +47,13 @@ class Noise:
         """Return the output with noise in it; in evaluation mode as it is."""
         if not module.training:
             return output
-        channels = output.shape[1]
+        axis = channel_axis(module)
+        channels = output.shape[axis]
         stretch = 1 + (self.stretch - 1) * self._uniform(channels)
         shift = self.shift * (2 * self._uniform(channels) - 1)
         own = torch.randn(2, len(output), channels, generator=self.generator) / 10
-        shape = (len(output), channels, *[1] * (output.dim() - 2))
+        shape = [len(output), *[1] * (output.dim() - 1)]
+        shape[axis] = channels
         stretched, shifted = (part.to(output).view(shape) for part in (stretch + own[0], shift + own[1]))
         return torch.addcmul(shifted, output, stretched)
 

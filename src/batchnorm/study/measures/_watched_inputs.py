@@ -21,7 +21,8 @@ Batch = tuple[Tensor, Tensor]
 def input_quantiles(net: nn.Module, images: Tensor, quantiles: Sequence[float] = QUANTILES) -> list[float]:
     """Return quantiles of what the last norm gives to its activation, over all values of a batch, in training mode.
 
-    In a net without norms it is what the last hidden layer gives. The net is afterwards as it was.
+    In a net without norms it is what the last hidden layer gives. NaN where not all are
+    finite. The net is afterwards as it was.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU())
@@ -34,7 +35,10 @@ def input_quantiles(net: nn.Module, images: Tensor, quantiles: Sequence[float] =
         change.train()
         change.on_output(norm_places(change.module)[-1], lambda _, __, output: found.append(output))
         net(images)
-    return [float(number) for number in np.quantile(found[-1].double().cpu().numpy(), quantiles)]
+    values = found[-1].double().cpu()
+    if not values.isfinite().all():
+        return [math.nan] * len(quantiles)
+    return [float(number) for number in np.quantile(values.numpy(), quantiles)]
 
 
 @dataclass
@@ -85,11 +89,11 @@ class WatchedInputs:
             self._moments = input_moments(self.net, self.images)
 
     def values(self) -> dict[str, float]:
-        """Return the means over times and layers: geometric ones of distances, of which many are small."""
+        """Return the means over times and layers, of the gradients' distances the geometric one; NaN is left out."""
         shift = mean_shift([shift for shifts in self.shifts for shift in shifts])
         return {
-            "drift": _geometric_mean(self.drifts),
-            "drift of a step": _geometric_mean(self.drifts_of_a_step),
+            "drift": _mean(self.drifts),
+            "drift of a step": _mean(self.drifts_of_a_step),
             "gradient cosine": shift.cosine,
             "gradient shift": shift.distance,
         }
@@ -100,7 +104,7 @@ class WatchedInputs:
         shifts = [mean_shift(shifts) for shifts in self.shifts]
         return {
             "step": [float(time) for time in self.times],
-            "drift over time": [_geometric_mean([drifts]) for drifts in self.drifts] + [math.nan] * missing,
+            "drift over time": [_mean([drifts]) for drifts in self.drifts] + [math.nan] * missing,
             "cosine over time": [shift.cosine for shift in shifts] + [math.nan] * missing,
             "quantiles": self.quantiles + [[math.nan] * len(QUANTILES)] * missing,
         }
@@ -110,6 +114,5 @@ def _drifts(before: Sequence[InputMoments], after: Sequence[InputMoments]) -> li
     return [input_drift(*pair) for pair in zip(before, after, strict=True)]
 
 
-def _geometric_mean(table: Sequence[Sequence[float]]) -> float:
-    numbers = torch.tensor(table, dtype=torch.float64)
-    return float(numbers.log().nanmean().exp()) if numbers.numel() else math.nan
+def _mean(table: Sequence[Sequence[float]]) -> float:
+    return float(torch.tensor(table, dtype=torch.float64).nanmean())
