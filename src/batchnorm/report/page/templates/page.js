@@ -248,7 +248,7 @@
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
-    for (const one of closed) if (!one.dataset.screen) one.open = true;
+    for (const one of closed) if (!("screen" in one.dataset)) one.open = true;
   });
   addEventListener("afterprint", () => {
     for (const one of closed) one.open = false;
