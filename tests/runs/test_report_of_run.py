@@ -72,18 +72,22 @@ def test_it_is_read_back_as_it_was_written(report) -> None:
     assert from_json(to_json(report), RunReport) == report
 
 
-def test_a_model_alone_has_no_epochs(run, tmp_path) -> None:
-    alone = tmp_path / "model.safetensors"
-    alone.write_bytes((run / "model.safetensors").read_bytes())
-    assert report_of_run(alone, samples=1, max_samples=50).history is None
-
-
-def test_a_net_without_norms_is_shown_without_statistics(run, tmp_path) -> None:
+@pytest.fixture(scope="module")
+def of_bare_net(run, tmp_path_factory):
+    """What is gathered of a model file beside no config, of a net without norms."""
     arguments = {"width": 4, "norm": "none"}
-    save_model(tmp_path / "bare.safetensors", ConvBNNet(**arguments), replace(load_run(run)[1], arguments=arguments))
-    report = report_of_run(tmp_path / "bare.safetensors", samples=1)
-    assert report.statistics is None
-    assert "The running statistics were not compared with exact ones: " in report.notes[0]
+    path = tmp_path_factory.mktemp("alone") / "bare.safetensors"
+    save_model(path, ConvBNNet(**arguments), replace(load_run(run)[1], arguments=arguments))
+    return report_of_run(path, samples=1)
+
+
+def test_a_model_alone_has_no_epochs(of_bare_net) -> None:
+    assert of_bare_net.history is None
+
+
+def test_a_net_without_norms_is_shown_without_statistics(of_bare_net) -> None:
+    assert of_bare_net.statistics is None
+    assert "The running statistics were not compared with exact ones: " in of_bare_net.notes[0]
 
 
 @pytest.mark.parametrize("options", [{"samples": 0}, {"max_samples": -1}, {"samples": 2.5}])

@@ -1,6 +1,7 @@
 """Does each figure of a claim show the numbers of its runs: every seed, what diverged, what was never measured?"""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,12 @@ def test_a_figure_of_nothing_is_left_out(claim, run) -> None:
     assert study_charts(claim({"a": {"lr": 1, "depth": 5}}, *figures), [run("a", 0, {"accuracy": 1.0})]) == ()
 
 
+def test_the_name_of_a_chart_leads_nowhere(claim, run) -> None:
+    elsewhere = replace(claim({"a": {}}, DOTS), id="../../elsewhere/claim")
+    (chart,) = study_charts(elsewhere, [run("a", 0, {"accuracy": 1.0})])
+    assert chart.name == "-elsewhere-claim-1"
+
+
 def test_an_unknown_kind_is_refused_with_those_that_are_known(claim) -> None:
     with pytest.raises(InputError, match=r"figures: expected kinds among 'dots', .*, got 'pie'"):
         study_charts(claim({"a": {}}, StudyFigure("pie", "accuracy")), [])
@@ -138,6 +145,16 @@ def test_a_map_orders_numbers_by_their_size(claim, run) -> None:
     made = [run(name, 0, {"accuracy": 1.0}, options=options) for name, options in arms.items()]
     (chart,) = study_charts(claim(arms, StudyFigure("heatmap", "accuracy", x="init", y="depth")), made)
     assert chart.spec["layer"][0]["encoding"]["x"]["sort"] == ["0.1", "1", "10"]
+
+
+@pytest.mark.parametrize(
+    "figure", [StudyFigure("axis", "accuracy", x="lr"), StudyFigure("heatmap", "accuracy", x="lr", y="depth")]
+)
+def test_arms_that_share_a_place_are_told_of(claim, run, figure) -> None:
+    arms = {f"{norm}": {"norm": norm, "lr": 1.0, "depth": 5} for norm in ("batch", "none")}
+    made = [run(name, 0, {"accuracy": 1.0}, options=options) for name, options in arms.items()]
+    (chart,) = study_charts(claim(arms, figure), made)
+    assert "Some means are over several arms, which differ in other options." in chart.notes
 
 
 def test_panels_call_lines_by_what_differs_in_them(claim, run) -> None:

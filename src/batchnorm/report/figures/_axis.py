@@ -8,9 +8,11 @@ import altair as alt
 from ...records import StudyClaim, StudyFigure, StudyRun
 from ._drawing import Drawing, Row, View, along, broken, coloured, inside, upright, value_title, without_hidden
 from ._numbers import rounded, spread, text
-from ._points import Point, by_ending, losses, mark_notes, on_axis, points
+from ._points import Point, by_ending, losses, mark_notes, mixed, on_axis, points
 
 _HEIGHT = 300
+_ALL = "all"
+"""The group of an axis without groups."""
 _MOST_TICKS = 14
 
 
@@ -28,6 +30,7 @@ def axis(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> Dr
     view = _view(seeds, means, figure, groups, named=named)
     notes = [
         _note(figure),
+        *mixed(((_group(point, figure), text(point.options[option])), point.arm) for point in found),
         *mark_notes([*drawn, *_lost(found, drawn)]),
         *losses([_grouped(point, figure) for point in found]),
         *off,
@@ -48,14 +51,14 @@ def _lost(found: Sequence[Point], drawn: Sequence[Point]) -> list[Point]:
 
 def _group(point: Point, figure: StudyFigure) -> str:
     if figure.group is None:
-        return "all"
+        return _ALL
     return text(point.options.get(figure.group))
 
 
 def _grouped(point: Point, figure: StudyFigure) -> Point:
     """The point under the name of its group and place, as `losses` tells it."""
     place = f"{figure.x_title or figure.x} {text(point.options.get(figure.x or ''))}"
-    return replace(point, arm=place if figure.group is None else f"{_group(point, figure)}, {place}")
+    return replace(point, arm=place if figure.group is None else f"{_group(point, figure)} at {place}")
 
 
 def _row(point: Point, figure: StudyFigure, *, named: bool) -> Row:
@@ -145,5 +148,7 @@ def _best(means: Sequence[Row]) -> str:
     for row in means:
         if row["arm"] not in best or row["mean"] > best[row["arm"]]["mean"]:
             best[row["arm"]] = row
-    said = "; ".join(f"{row['arm']}: {row['mean']:g} at {text(row['x'])}" for row in best.values())
-    return f"Largest mean of each: {said}."
+    said = {arm: f"{row['mean']:g} at {text(row['x'])}" for arm, row in best.items()}
+    if [*said] == [_ALL]:
+        return f"Largest mean: {said[_ALL]}."
+    return f"Largest means: {'; '.join(f'{arm} {one}' for arm, one in said.items())}."

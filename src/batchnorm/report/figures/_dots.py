@@ -26,14 +26,14 @@ def dots(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) -> Dr
     arms = [*dict.fromkeys(point.arm for point in found)]
     means = [_mean(arm, drawn, log=log) for arm in arms]
     x = _values(figure, [point.value for point in drawn], log=log)
-    y = alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms), title=None, axis=_axis(arms))
+    y = alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms, padding=0), title=None, axis=_axis(arms))
     height = max(_ROW, _LINE * max(len(in_lines(arm)) for arm in arms) + 8)
     view = alt.layer(
         _seeds(drawn, x, y, height), *_means([mean for mean in means if mean], x, y), *_nothing(found, arms, y)
     )
     notes = [_SEED_NOTE.format(mean="geometric mean" if log else "mean"), *mark_notes(drawn), *losses(found), *off]
     return Drawing(
-        view.properties(width="container", height=alt.Step(height)),
+        view.properties(width="container", height=height * len(arms)),
         _rows(found),
         _words(figure, means),
         notes=(*notes,),

@@ -10,7 +10,7 @@ from ...tables import NONE
 from ._drawing import Drawing, Row, View, inside
 from ._numbers import rounded, spread, text
 from ._panels import BESIDE, panels
-from ._points import Point, losses, points
+from ._points import Point, losses, mixed, points
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 _CELL = (46, 34)
@@ -32,7 +32,12 @@ def heatmap(claim: StudyClaim, runs: Sequence[StudyRun], figure: StudyFigure) ->
     view = _view(figure, x, y)
     by = f"{figure.x_title or figure.x} and {figure.y_title or figure.y}"
     words = f"{figure.value} by {by}, as a map of colours. {_extremes(rows)}"
-    notes = ("A cell is the mean over seeds.", *_crosses(rows), *losses([p for p in found if p.ending != "diverged"]))
+    notes = (
+        "A cell is the mean over seeds.",
+        *mixed((_place(point, figure), point.arm) for point in found),
+        *_crosses(rows),
+        *losses(found, ("crashed", "not finite")),
+    )
     height = _CELL[1] * len(y)
     if len({row["panel"] for row in rows}) == 1:
         whole = view.properties(width="container", height=height, data=inside(rows))

@@ -1,6 +1,6 @@
 """What did every seed come to? One point each, for figures in which each is seen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ _MARK_NOTES: dict[Ending, str] = {
     "diverged": "A cross is a run that diverged.",
 }
 
+
+_LOST: dict[Ending, str] = {"diverged": "Diverged", "crashed": "Crashed", "not finite": "Came to no number"}
 
 MOST_NAMES = 6
 """Of arms in a sentence."""
@@ -99,7 +101,23 @@ def mark_notes(drawn: Sequence[Point]) -> list[str]:
     return [note for ending, note in _MARK_NOTES.items() if any(point.ending == ending for point in drawn)]
 
 
-def losses(points: Sequence[Point]) -> list[str]:
+def mixed(places: Iterable[tuple[Hashable, str]]) -> list[str]:
+    """Return a sentence if one place, such as a cell, has several arms.
+
+    Example:
+        >>> mixed([((0.1, 5), "a"), ((0.1, 5), "b")])
+        ['Some means are over several arms, which differ in other options.']
+        >>> mixed([((0.1, 5), "a"), ((0.1, 5), "a"), ((1.0, 5), "b")])
+        []
+    """
+    arms: dict[Hashable, set[str]] = {}
+    for place, arm in places:
+        arms.setdefault(place, set()).add(arm)
+    several = any(len(found) > 1 for found in arms.values())
+    return ["Some means are over several arms, which differ in other options."] if several else []
+
+
+def losses(points: Sequence[Point], endings: Sequence[Ending] = ("diverged", "crashed", "not finite")) -> list[str]:
     """Return a sentence for each way in which runs were lost, and whose they are.
 
     Example:
@@ -107,11 +125,11 @@ def losses(points: Sequence[Point]) -> list[str]:
         ['Diverged: plain (1 of 2 seeds).']
     """
     found = []
-    for ending, said in (("diverged", "Diverged"), ("crashed", "Crashed"), ("not finite", "Came to no number")):
+    for ending in endings:
         arms = [*dict.fromkeys(point.arm for point in points if point.ending == ending)]
         named = [f"{arm} ({_share(points, arm, ending)} seeds)" for arm in arms[:MOST_NAMES]]
         more = [f"and {len(arms) - MOST_NAMES} more"] if len(arms) > MOST_NAMES else []
-        found += [f"{said}: {', '.join(named + more)}."] if arms else []
+        found += [f"{_LOST[ending]}: {'; '.join(named + more)}."] if arms else []
     return found
 
 

@@ -28,7 +28,7 @@ def stale_norms(record: Recalibration) -> Drawing | None:
     if off:
         notes.append(f"Not a number: {', '.join(dict.fromkeys(row['norm'] for row in off))}.")
     drawn = [_limited(row) for row in rows if row["average"] is not None]
-    view = _view(drawn, names).properties(width="container", height=alt.Step(_ROW, **{"for": "position"}))
+    view = _view(drawn, names).properties(width="container", height=_ROW * len(names))
     words = f"How far running statistics are from exact ones: {stale} of {len(record.norms)} norms are stale."
     return Drawing(view, rows, words, (_MEAN, _VARIANCE), (*notes,), names={"arm": "statistic"})
 
@@ -58,7 +58,7 @@ def _view(rows: list[Row], names: list[str]) -> View:
     title = "distance from the exact statistics"
     x = alt.X("from:Q", title=title, scale=scale, axis=logarithmic(values=[10.0**power for power in range(-3, 7)]))
     axis = alt.Axis(domain=False, ticks=False, labelLimit=200, labelOverlap=False, **broken(names, 30))
-    y = alt.Y("norm:N", sort=names, scale=alt.Scale(domain=names), title=None, axis=axis)
+    y = alt.Y("norm:N", sort=names, scale=alt.Scale(domain=names, padding=0), title=None, axis=axis)
     offset = alt.YOffset("arm:N", scale=alt.Scale(domain=[_MEAN, _VARIANCE], range=[9, _ROW - 9]))
     tooltip = [
         alt.Tooltip("norm:N"),

@@ -1,5 +1,6 @@
 """Which figures has a claim?"""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -34,8 +35,18 @@ def study_charts(claim: StudyClaim, runs: Sequence[StudyRun]) -> tuple[Chart, ..
             raise InputError(argument="figures", expected=f"kinds among {known}", got=repr(figure.kind))
         drawing = kinds[figure.kind](_shown(claim, figure), runs, figure)
         if drawing is not None:
-            charts.append(_chart(f"{claim.id}-{number}", figure.title or claim.title, drawing))
+            charts.append(_chart(f"{_plain(claim.id)}-{number}", figure.title or claim.title, drawing))
     return tuple(charts)
+
+
+def _plain(name: str) -> str:
+    """A claim's id as a part of a file's name, whatever a record from elsewhere calls it.
+
+    Example:
+        >>> _plain("l1-l2"), _plain("../../etc/claim")
+        ('l1-l2', '-etc-claim')
+    """
+    return re.sub(r"[^A-Za-z0-9-]+", "-", name)
 
 
 def _shown(claim: StudyClaim, figure: StudyFigure) -> StudyClaim:
