@@ -10,6 +10,7 @@ from ._numbers import short
 
 WIDTH, HEIGHT = 160, 36
 _SVG = "http://www.w3.org/2000/svg"
+_EFFECT = "var(--effect, #1f5fa8)"
 _EDGE = 0.06
 """How much of the width is left free at either end."""
 
@@ -26,9 +27,8 @@ def effect_svg(claim: StudyClaim, comparison: StudyComparison | None = None) -> 
         comparison: another one of its comparisons.
 
     Raises:
-        ImportError: altair or vl-convert is not installed.
+        ImportError: vl-convert is not installed.
     """
-    needed("altair", "altair")
     one = claim.headline if comparison is None else comparison
     svg = needed("vl_convert", "vl-convert").vegalite_to_svg(_spec(one), config={"background": None})
     return _titled(str(svg), effect_words(one))
@@ -64,41 +64,33 @@ def _region(one: StudyComparison) -> tuple[float, float]:
 
 
 def _spec(one: StudyComparison) -> dict[str, Any]:
-    import altair as alt
-
+    """The picture for Vega-Lite, written down as it is: a page has up to a hundred, and altair checks each for long."""
     ratio = one.scale == "ratio"
     effects = [short(effect) for effect in one.effects if effect is not None and (effect > 0 or not ratio)]
     low, high = _ends(one, effects)
     region = [min(max(end, low), high) for end in _region(one)]
-    scale = alt.Scale(type="log" if ratio else "linear", domain=[low, high], nice=False, zero=alt.Undefined)
-    x: dict[str, Any] = {"scale": scale, "axis": None}
+    scale = {"type": "log" if ratio else "linear", "domain": [low, high], "nice": False}
+    x = {"field": "a", "type": "quantitative", "scale": scale, "axis": None}
+    to, upper, lower = {"x2": {"field": "b"}}, {"y": {"value": 9}}, {"y": {"value": 23}}
+    seed = {"type": "point", "filled": True, "size": 16, "opacity": 0.6, "color": "currentColor"}
+    diamond = {"type": "point", "filled": True, "shape": "diamond", "size": 90, "color": _EFFECT}
     layers = [
-        _mark([{"a": region[0], "b": region[1]}])
-        .mark_rect(color="var(--margin, #dbe7d8)")
-        .encode(alt.X("a:Q", **x), x2="b"),
-        _mark([{"a": 1 if ratio else 0}]).mark_rule(color="var(--faint, #80868b)").encode(alt.X("a:Q", **x)),
-        _mark([{"a": effect} for effect in effects])
-        .mark_point(filled=True, size=16, opacity=0.6, color="currentColor")
-        .encode(alt.X("a:Q", **x), y=alt.value(9)),
+        _layer([{"a": region[0], "b": region[1]}], {"type": "rect", "color": "var(--margin, #dbe7d8)"}, x, to),
+        _layer([{"a": 1 if ratio else 0}], {"type": "rule", "color": "var(--faint, #80868b)"}, x),
+        _layer([{"a": effect} for effect in effects], seed, x, upper),
     ]
     if one.interval is not None:
         ends = {"a": max(one.interval[0], low), "b": min(one.interval[1], high)}
-        bar = _mark([ends]).mark_rule(strokeWidth=3, color="var(--effect, #1f5fa8)")
-        layers.append(bar.encode(alt.X("a:Q", **x), x2="b", y=alt.value(23)))
+        layers.append(_layer([ends], {"type": "rule", "strokeWidth": 3, "color": _EFFECT}, x, {**to, **lower}))
     if one.effect is not None and (one.effect > 0 or not ratio):
-        dot = _mark([{"a": one.effect}]).mark_point(
-            filled=True, shape="diamond", size=90, color="var(--effect, #1f5fa8)"
-        )
-        layers.append(dot.encode(alt.X("a:Q", **x), y=alt.value(23)))
-    view = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, padding=0, view=alt.ViewConfig(stroke=None))
-    spec: dict[str, Any] = view.to_dict()
-    return spec
+        layers.append(_layer([{"a": one.effect}], diamond, x, lower))
+    return {"layer": layers, "width": WIDTH, "height": HEIGHT, "padding": 0, "view": {"stroke": None}}
 
 
-def _mark(rows: list[dict[str, float]]) -> Any:
-    import altair as alt
-
-    return alt.Chart(alt.InlineData(values=rows))
+def _layer(
+    rows: list[dict[str, float]], mark: dict[str, Any], x: dict[str, Any], places: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    return {"data": {"values": rows}, "mark": mark, "encoding": {"x": x, **(places or {})}}
 
 
 def _ends(one: StudyComparison, effects: list[float]) -> tuple[float, float]:

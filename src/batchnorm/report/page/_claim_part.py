@@ -30,6 +30,11 @@ class ClaimPart:
         return next(one for one in self.questions if one.asked == self.claim.headline)
 
     @property
+    def primaries(self) -> int:
+        """How many questions make the verdict."""
+        return sum(one.asked.primary for one in self.questions)
+
+    @property
     def advice(self) -> str:
         """What the reader should do, now that the verdict is known."""
         return str(getattr(self.claim.advice, self.claim.verdict.replace(" ", "_")))

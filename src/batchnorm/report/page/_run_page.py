@@ -33,14 +33,16 @@ def run_page(report: RunReport, path: Path | str) -> None:
         ImportError: what `batchnorm[report]` brings is not installed.
         OSError: the file cannot be written.
     """
+    charts = run_charts(report)
     write_page(
         path,
         "run.html",
+        charts,
         _records(report),
         report=report,
         name=Path(report.run).name or report.run,
         scores=report.evaluation.running,
-        charts=run_charts(report),
+        shown=charts,
         tables=_tables(report),
     )
 

@@ -44,7 +44,9 @@ def study_page(study: Study, runs: Mapping[str, StudyRuns], path: Path | str) ->
             got="none",
             cure="Let it go on: the same `batchnorm study run` takes up where it was.",
         )
-    write_page(path, "study.html", study_records(study, runs), **_values(study, runs))
+    values = _values(study, runs)
+    charts = [chart for part in values["parts"] for chart in part.charts]
+    write_page(path, "study.html", charts, study_records(study, runs), **values)
 
 
 def _values(study: Study, runs: Mapping[str, StudyRuns]) -> dict[str, Any]:

@@ -63,9 +63,22 @@
     return { ...spec, columns, spec: { ...spec.spec, width: Math.floor(inner + more) } };
   }
 
+  /* What draws and what is drawn are packed in the page, a third of their size and less. */
+  async function unpacked(id) {
+    const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (one) => one.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  }
+
+  let specs = {};
+  async function unpack() {
+    specs = JSON.parse(await unpacked("figures"));
+    (0, eval)(await unpacked("drawing"));
+  }
+
   async function draw(figure, canvas, colours) {
     const before = drawn.get(canvas);
-    const spec = fitted(reading(figure.querySelector("script")), canvas.clientWidth);
+    const spec = fitted(specs[figure.dataset.name], canvas.clientWidth);
     const options = {
       mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, tooltip: showTip,
       config: { ...themes[colours], aria: false }, logLevel: ERRORS_ONLY,
@@ -92,9 +105,11 @@
 
   /* One after the other, so that the page can be read and scrolled meanwhile. */
   let asked = 0;
+  let ready;
   async function drawAll() {
     const mine = ++asked;
     delete root.dataset.drawn;
+    await (ready ??= unpack());
     for (const figure of figures) {
       await new Promise((resolve) => setTimeout(resolve));
       if (mine !== asked) return;
@@ -146,7 +161,7 @@
       const figure = button.closest("figure");
       const kind = button.dataset.save;
       const name = `${figure.dataset.name}.${kind}`;
-      if (kind === "csv") saveText(name, csv(reading(figure.querySelector("script"))), "text/csv");
+      if (kind === "csv") saveText(name, csv(specs[figure.dataset.name]), "text/csv");
       else {
         const held = drawn.get(figure.querySelector(".canvas"));
         if (held) save(name, await held.view.toImageURL(kind, 2));
@@ -233,7 +248,7 @@
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
-    for (const one of closed) if (!one.dataset.screen) one.open = true;
+    for (const one of closed) if (!("screen" in one.dataset)) one.open = true;
   });
   addEventListener("afterprint", () => {
     for (const one of closed) one.open = false;
