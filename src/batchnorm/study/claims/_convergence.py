@@ -105,8 +105,8 @@ CLAIM = Claim(
         y_title="accuracy (%)",
     ),
     advice=Advice(
-        supported="Use batch norm where the time to a given accuracy matters, and search its rate anew: much of what "
-        "it gains comes with a higher one.",
+        supported="Use batch norm where the time to a given accuracy matters, and search its rate anew: the answer at "
+        "the same rate says how much of the gain needs no new one.",
         not_supported="On your data batch norm does not save steps: do not take it for speed alone.",
         undecided="The seeds do not agree: take more of them before you count on fewer steps.",
     ),
