@@ -198,5 +198,5 @@ CLAIM = Claim(
         "thorough": Scope(10, 60_000, 1),
     },
     search=Search(grid=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0), value="accuracy"),
-    hours=0.5,
+    hours=0.4,
 )

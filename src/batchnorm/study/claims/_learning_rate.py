@@ -174,5 +174,5 @@ CLAIM = Claim(
         "standard": Scope(6, 10_000, 2, options={"halvings": 4, "epochs of a try": 1}),
         "thorough": Scope(10, 60_000, 3, options={"halvings": 5, "epochs of a try": 1}),
     },
-    hours=0.25,
+    hours=0.2,
 )

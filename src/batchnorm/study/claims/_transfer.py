@@ -110,14 +110,21 @@ CLAIM = Claim(
     measure=measure,
     comparisons=(
         _better("fine-tuned", "Is a fine-tuned net better with frozen norms than with training ones?", primary=True),
-        _better("small-batches", "Is it, if fine-tuned in batches of 4?", batch=4),
-        _better("darker", "Is it, if the new images are darker?", light="darker"),
-        _better("recalibrated", "Is it better with frozen norms than with recalibrated ones?", "recalibrated"),
+        _better("small-batches", "Is a net that is fine-tuned in batches of 4 better with frozen norms?", batch=4),
+        _better("darker", "Is a net that is fine-tuned on darker images better with frozen norms?", light="darker"),
+        _better(
+            "recalibrated", "Is a fine-tuned net better with frozen norms than with recalibrated ones?", "recalibrated"
+        ),
         _better("head", "Is a new head better on frozen norms than on training ones?", trained="head"),
-        _better("head-recalibrated", "Is it better than on recalibrated ones?", "recalibrated", trained="head"),
+        _better(
+            "head-recalibrated",
+            "Is a new head better on frozen norms than on recalibrated ones?",
+            "recalibrated",
+            trained="head",
+        ),
         _better(
             "head-recalibrated-darker",
-            "Is it better than on recalibrated ones, if the new images are darker?",
+            "Is a new head for darker images better on frozen norms than on recalibrated ones?",
             "recalibrated",
             trained="head",
             light="darker",
@@ -132,9 +139,9 @@ CLAIM = Claim(
     advice=Advice(
         supported="Freeze the norms of a net before you fine-tune it; where the new images look different, recalibrate "
         "them first.",
-        not_supported="Do not freeze norms by habit: let them train where batches allow it, or recalibrate them on the "
-        "new data first, which matters most where only a new head is trained.",
-        undecided="Try both on validation images; recalibrating on the new data first costs seconds.",
+        not_supported="Do not freeze norms by habit: let them train, or recalibrate them on the new images before you "
+        "freeze them, whichever is better on validation images.",
+        undecided="Try both on validation images; to recalibrate norms on the new images takes seconds.",
     ),
     scopes={
         "quick": Scope(3, 2_000, 3, test_images=1_000, options={"target images": 300, "target epochs": 4}),

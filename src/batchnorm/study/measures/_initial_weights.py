@@ -32,7 +32,7 @@ def initialize(net: nn.Module, scheme: str, scale: float, generator: torch.Gener
         net: is changed in place.
         scheme: a name of `SCHEMES`.
         scale: the factor.
-        generator: of the draws, on the device of the weights.
+        generator: of the draws, which are made on the CPU and so are the same for every device.
 
     Raises:
         InputError: an unknown scheme, or a net of fewer than two such layers.
@@ -49,8 +49,8 @@ def initialize(net: nn.Module, scheme: str, scale: float, generator: torch.Gener
     if scheme not in SCHEMES:
         raise InputError(argument="scheme", expected=f"one of {', '.join(SCHEMES)}", got=repr(scheme))
     for layer in hidden_layers(net):
-        SCHEMES[scheme](layer.weight, generator=generator)
-        layer.weight *= scale
+        drawn = SCHEMES[scheme](torch.empty_like(layer.weight, device="cpu"), generator=generator)
+        layer.weight.copy_(scale * drawn)
 
 
 def hidden_layers(net: nn.Module) -> list[Any]:

@@ -1,7 +1,7 @@
 """What is new for a net that moves: other classes, other light, a new head?"""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ...data import Split, stratified_draw
 from ...errors import InputError, RefusedError
@@ -53,12 +53,13 @@ def darker(split: Split, brightness: float = BRIGHTNESS) -> Split:
     return Split(pixels.mul(brightness).round().to(torch.uint8), split.labels)
 
 
+@torch.no_grad()
 def new_head(net: nn.Module, generator: torch.Generator) -> nn.Linear:
     """Draw the last linear layer of a net anew: weights and bias uniform in ±1 / sqrt(in_features), as torch does.
 
     Args:
         net: is changed in place.
-        generator: of the draw, on the device of the weights.
+        generator: of the draw, which is made on the CPU and so is the same for every device.
 
     Returns:
         That layer.
@@ -77,13 +78,9 @@ def new_head(net: nn.Module, generator: torch.Generator) -> nn.Linear:
     head = linear[-1]
     bound = head.in_features**-0.5
     for tensor in head.parameters():
-        _draw(tensor, bound, generator)
+        drawn = torch.empty_like(tensor, device="cpu", requires_grad=False).uniform_(-bound, bound, generator=generator)
+        tensor.copy_(drawn)
     return head
-
-
-@torch.no_grad()
-def _draw(tensor: Tensor, bound: float, generator: torch.Generator) -> None:
-    tensor.uniform_(-bound, bound, generator=generator)
 
 
 def train_only(net: nn.Module, head: nn.Module) -> None:
