@@ -225,5 +225,5 @@ CLAIM = Claim(
         "thorough": Scope(seeds=10, train_images=60_000, epochs=3),
     },
     search=Search(grid=(0.003, 0.01, 0.03, 0.1)),
-    hours=0.5,
+    hours=0.4,
 )
