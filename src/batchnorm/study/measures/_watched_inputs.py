@@ -89,11 +89,15 @@ class WatchedInputs:
             self._moments = input_moments(self.net, self.images)
 
     def values(self) -> dict[str, float]:
-        """Return the means over times and layers, of the gradients' distances the geometric one; NaN is left out."""
-        shift = mean_shift([shift for shifts in self.shifts for shift in shifts])
+        """Return the means over layers and times in the second half, when a net learns that learns at all.
+
+        Of the gradients' distances it is the geometric mean. NaN is left out.
+        """
+        late = in_second_half(self.times)
+        shift = mean_shift([shift for shifts in self.shifts[late] for shift in shifts])
         return {
-            "drift": _mean(self.drifts),
-            "drift of a step": _mean(self.drifts_of_a_step),
+            "drift": _mean(self.drifts[late]),
+            "drift of a step": _mean(self.drifts_of_a_step[late]),
             "gradient cosine": shift.cosine,
             "gradient shift": shift.distance,
         }
@@ -108,6 +112,16 @@ class WatchedInputs:
             "cosine over time": [shift.cosine for shift in shifts] + [math.nan] * missing,
             "quantiles": self.quantiles + [[math.nan] * len(QUANTILES)] * missing,
         }
+
+
+def in_second_half(times: Sequence[int]) -> slice:
+    """Return the places of those times that are later than half of the last one.
+
+    Example:
+        >>> [1, 5, 6, 10][in_second_half([1, 5, 6, 10])]
+        [6, 10]
+    """
+    return slice(sum(2 * time <= times[-1] for time in times), None)
 
 
 def _drifts(before: Sequence[InputMoments], after: Sequence[InputMoments]) -> list[float]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ._smoothness import MULTIPLES, Smoothness, relative_smoothness, smoothness
+from ._watched_inputs import in_second_half
 
 
 @dataclass
@@ -45,8 +46,12 @@ class WatchedSmoothness:
         self.relative.append(relative_smoothness(self.net, *batch))
 
     def values(self) -> dict[str, float]:
-        """Return the geometric means over the times; those at which a loss was not finite are left out."""
-        found = {"": self.absolute, "relative ": self.relative}
+        """Return the geometric means over the times in the second half, when a net learns that learns at all.
+
+        Times at which a loss was not finite are left out.
+        """
+        late = in_second_half(self.times)
+        found = {"": self.absolute[late], "relative ": self.relative[late]}
         return {
             f"{kind}{name.replace('_', ' ')}": _geometric_mean([getattr(at, name) for at in times])
             for kind, times in found.items()
