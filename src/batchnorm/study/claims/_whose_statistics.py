@@ -14,7 +14,7 @@ from .._run import EVALUATED_AT_ONCE, Run
 from .._scope import Scope
 from .._search import Search
 from .._training import judge
-from ..measures import Population, by_batch, by_measured
+from ..measures import Population, by_batch, by_measured, without_single
 
 BATCHES = (2, 8, 32, 256)
 USUAL = 32
@@ -53,8 +53,9 @@ def _by_others(run: Run, net: nn.Module, batch: int, running: float, *, diverged
     if diverged:
         return dict.fromkeys(OTHERS, running)
     split = drawn(run.split("train"), int(str(run.scope.options["population"])))
-    own, large = (run.batches("train", size, split=split) for size in (batch, EVALUATED_AT_ONCE))
-    tested = run.batches("test", batch)
+    large = run.batches("train", EVALUATED_AT_ONCE, split=split)
+    own = run.batches("train", batch, split=without_single(split, batch))
+    tested = run.batches("test", batch, split=without_single(run.split("test"), batch))
     return {
         "by average": by_measured(net, own, "average", run.accuracy),
         "by exact": by_measured(net, large, "exact", run.accuracy),

@@ -10,6 +10,7 @@ from ._effective_rate import scale_invariant_weights as scale_invariant_weights
 from ._effective_rate import set_lengths as set_lengths
 from ._evaluated_by import by_batch as by_batch
 from ._evaluated_by import by_measured as by_measured
+from ._evaluated_by import without_single as without_single
 from ._gradient_flow import EXPLOSION as EXPLOSION
 from ._gradient_flow import gradient_by_layer as gradient_by_layer
 from ._gradient_flow import gradient_range as gradient_range
@@ -60,6 +61,7 @@ __all__ = [
     "set_lengths",
     "smoothness",
     "weights_of",
+    "without_single",
 ]
 
 
