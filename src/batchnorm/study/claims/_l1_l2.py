@@ -234,5 +234,5 @@ CLAIM = Claim(
         "thorough": Scope(16, 10_000, 40, None, {"images": 2_000}),
     },
     search=Search(grid=(0.01, 0.03, 0.1, 0.3)),
-    hours=0.35,
+    hours=0.4,
 )

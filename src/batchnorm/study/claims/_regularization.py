@@ -239,5 +239,5 @@ CLAIM = Claim(
         "thorough": Scope(12, 10_000, 8, None, {"points": 40, "levels": [0.8, 0.7, 0.6, 0.5, 0.4, 0.3], "refresh": 1}),
     },
     search=Search(grid=(0.01, 0.03, 0.1, 0.3, 1.0)),
-    hours=0.45,
+    hours=0.5,
 )

@@ -235,5 +235,5 @@ CLAIM = Claim(
         "thorough": Scope(12, 10_000, 6, None, {"population": 1_000, "refresh": 1}),
     },
     search=Search(grid=(0.01, 0.03, 0.1, 0.3)),
-    hours=0.95,
+    hours=1.1,
 )
