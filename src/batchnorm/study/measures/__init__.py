@@ -19,6 +19,7 @@ from ._evaluated_by import by_measured as by_measured
 from ._goal import goal_of as goal_of
 from ._goal import steps_to_levels as steps_to_levels
 from ._goal import to_the_goal as to_the_goal
+from ._evaluated_by import without_single as without_single
 from ._gradient_flow import EXPLOSION as EXPLOSION
 from ._gradient_flow import gradient_by_layer as gradient_by_layer
 from ._gradient_flow import gradient_range as gradient_range
@@ -132,6 +133,7 @@ __all__ = [
     "with_inputs",
     "workable",
     "zero_last_gammas",
+    "without_single",
 ]
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
+from ...data import Split
 from ...statistics import recalibrate, use_batch_statistics
 from ...transaction import copied
 
@@ -47,3 +49,15 @@ def by_batch(net: nn.Module, accuracy: Accuracy) -> float:
     """
     with use_batch_statistics(net):
         return accuracy(net)
+
+
+def without_single(split: Split, batch_size: int) -> Split:
+    """Leave the last image out where it would be a batch by itself, of which no norm can take a variance.
+
+    Example:
+        >>> import torch
+        >>> split = Split(torch.zeros(5, 1, 2, 2, dtype=torch.uint8), torch.arange(5))
+        >>> len(without_single(split, 2)), len(without_single(split, 3)), len(without_single(split, 1))
+        (4, 5, 5)
+    """
+    return split.subset(torch.arange(len(split) - 1)) if batch_size > 1 and len(split) % batch_size == 1 else split
