@@ -162,7 +162,7 @@ def _comparisons() -> Iterator[Comparison]:
         arm=EVERY,
         than=0.0,
         rule="greater",
-        margin=0.0,
+        margin=1.0,
         unit="points",
         primary=False,
     )
