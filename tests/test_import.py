@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -25,11 +26,17 @@ COMPILERS = {"torch._dynamo", "torch._inductor", "torch.onnx._internal"}
 """Parts of torch that `import torch` leaves for later, and that take seconds."""
 
 
-def modules_after(statement):
-    """The top-level modules that a fresh interpreter has loaded after a statement."""
-    code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
+@cache
+def loaded_after(statement):
+    """The names of all modules that a fresh interpreter has loaded after a statement."""
+    code = f"{statement}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return frozenset(done.stdout.split())
+
+
+def modules_after(statement):
+    """Those at the top level."""
+    return {name.split(".")[0] for name in loaded_after(statement)}
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +59,12 @@ def test_importing_loads_nothing_heavy_that_torch_does_not(statement, torchs):
 
 
 def test_a_star_leaves_the_compilers_of_torch_for_later():
-    code = "from batchnorm import *\nimport sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert {*done.stdout.split()} & COMPILERS == set()
+    assert loaded_after("from batchnorm import *") & COMPILERS == set()
 
 
 def test_training_opens_the_rooms_of_folding_only_when_a_net_is_folded():
     """They are a large part of it; with them the collector goes over all of torch in between, which takes longer."""
-    code = "import batchnorm.training, sys; print(*(name for name in sys.modules if name.startswith('batchnorm.')))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "batchnorm.surgery" not in done.stdout.split()
+    assert "batchnorm.surgery" not in loaded_after("import batchnorm.models, batchnorm.training")
 
 
 def test_the_layers_bring_nothing_but_themselves_and_the_standard_library(torchs):

@@ -57,10 +57,15 @@ def taken(make, options, route):
     return route != "fused" or make is bn.BatchNorm2d or "activation" not in options
 
 
-@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(
-    ("make", "options", "route"),
-    [(*case, route) for route in ROUTES for case in CASES if taken(*case, route)],
+    ("make", "options", "route", "training"),
+    [
+        pytest.param(*case, route, training, marks=() if training or route in ("auto", "fused") else pytest.mark.slow)
+        for route in ROUTES
+        for case in CASES
+        if taken(*case, route)
+        for training in (True, False)
+    ],
     ids=str,
 )
 def test_a_full_graph_computes_and_moves_what_eager_does(make, options, training, route):

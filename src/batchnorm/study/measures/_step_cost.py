@@ -43,8 +43,9 @@ def step_cost(net: nn.Module, other: nn.Module, images: Tensor, labels: Tensor, 
 
     Example:
         >>> nets = [nn.Sequential(nn.Flatten(), nn.Linear(4, 2)) for _ in range(2)]
-        >>> step_cost(*nets, torch.randn(8, 1, 2, 2), torch.arange(8) % 2, rounds=3).kept
-        136
+        >>> cost = step_cost(*nets, torch.randn(8, 1, 2, 2), torch.arange(8) % 2, rounds=3)
+        >>> cost.kept  # the logarithms of 16 chances, and a number
+        68
     """
     steps = {name: _Step(one, images, labels) for name, one in (("net", net), ("other", other))}
     arms = {name: Arm(_run(step)) for name, step in steps.items()}
