@@ -16,10 +16,10 @@ from ._effective_rate import scale_invariant_weights as scale_invariant_weights
 from ._effective_rate import set_lengths as set_lengths
 from ._evaluated_by import by_batch as by_batch
 from ._evaluated_by import by_measured as by_measured
+from ._evaluated_by import without_single as without_single
 from ._goal import goal_of as goal_of
 from ._goal import steps_to_levels as steps_to_levels
 from ._goal import to_the_goal as to_the_goal
-from ._evaluated_by import without_single as without_single
 from ._gradient_flow import EXPLOSION as EXPLOSION
 from ._gradient_flow import gradient_by_layer as gradient_by_layer
 from ._gradient_flow import gradient_range as gradient_range
@@ -68,19 +68,19 @@ from ._workable import Range as Range
 from ._workable import workable as workable
 
 __all__ = [
-    "EXPLOSION",
-    "KINDS",
-    "MULTIPLES",
-    "QUANTILES",
-    "SCHEMES",
     "Checks",
     "Course",
+    "EXPLOSION",
     "GradientShift",
     "InputMoments",
     "Inputs",
+    "KINDS",
     "Largest",
+    "MULTIPLES",
     "Population",
+    "QUANTILES",
     "Range",
+    "SCHEMES",
     "Smoothness",
     "StepCost",
     "VarianceShift",
@@ -131,9 +131,9 @@ __all__ = [
     "variance_shifts",
     "weights_of",
     "with_inputs",
+    "without_single",
     "workable",
     "zero_last_gammas",
-    "without_single",
 ]
 
 
