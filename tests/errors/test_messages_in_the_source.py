@@ -9,7 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "src" / "batchnorm"
 FILES = sorted(PACKAGE.rglob("*.py"))
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+OPTION = re.compile(r"(?<![\w-])(?<!var\()--(?!arm-)[a-z][a-z-]*")
+"""The variables of a page's style are written likewise: `var(--effect)`, `--arm-1`."""
 PREFIX = re.compile(
     r"(recalibrate|fold|unfold|trace|transaction|fold_state|restore_fold|pair_of|tensor_of|average_models): "
 )
@@ -122,6 +123,7 @@ OF_PYTHON = {
         "train",
     ),
     *("gradient", "mask", "models", "net", "num_features", "options", "other", "text", "weights"),
+    *("arms", "comparisons", "margin", "part", "scheme", "search", "sources", "study"),
     *("affine", "enabled", "filter_fn", "micro_batch", "process_group", "rank", "size", "statistics"),
 }
 """Arguments of functions that no command lets anybody give."""
@@ -146,9 +148,13 @@ def options_of(kind):
 
 
 def test_every_argument_that_is_named_is_an_option_or_is_known_to_be_none():
-    from batchnorm.cli._main import COMMANDS, DATA_COMMANDS
+    from batchnorm.cli._main import COMMANDS, DATA_COMMANDS, STUDY_COMMANDS
     from batchnorm.cli._wording import NAMES
 
-    known = {name for kind in (*COMMANDS.values(), *DATA_COMMANDS.values()) for name in options_of(kind)}
+    known = {
+        name
+        for kind in (*COMMANDS.values(), *DATA_COMMANDS.values(), *STUDY_COMMANDS.values())
+        for name in options_of(kind)
+    }
     named = {name for path in FILES for name in named_in(ast.parse(path.read_text(encoding="utf-8"))) if name}
     assert named - known - NAMES.keys() - OF_PYTHON == set()

@@ -1,7 +1,6 @@
 """What do runs of a study come to, in cells?"""
 
 from collections.abc import Sequence
-from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from ..tables import NONE, Cell, Column, Mark, Table
@@ -62,6 +61,8 @@ def _arm_row(arm: str, runs: "Sequence[StudyRun]", names: tuple[str, ...]) -> tu
 
 def _mean(values: "Sequence[float | None]") -> str:
     """A mean over the seeds that have the value; how many runs crashed stands beside it."""
+    from statistics import fmean, stdev  # not before they are needed: they bring fractions and decimals along
+
     known = [value for value in values if value is not None]
     if not known:
         return NONE

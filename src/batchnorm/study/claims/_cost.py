@@ -49,7 +49,7 @@ CLAIM = Claim(
     ),
     protocol=(
         "Whole training steps (forward, cross entropy, backward, SGD with momentum) of a net of six convolutions, or "
-        "of the one of --model, on one batch of 128 training images, by as many threads as the study gives a run. "
+        "of the one that the study is given, on one batch of 128 training images, by as many threads as a run has. "
         "Steps of the net and of the same net without norms run in turn, with caches emptied before each, so that the "
         "quotient of the two medians does not depend on what the machine did meanwhile; a seed is a repetition. "
         "Nothing else of the study runs at the same time. Memory is what the forward keeps for the backward. The "

@@ -214,7 +214,7 @@ CLAIM = Claim(
     advice=Advice(
         supported=(
             "Where batches are too small for their moments, train by the whole set's statistics "
-            "(batchnorm train --moments population); elsewhere it costs measurements and gains nothing."
+            "(a training with moments='population'); elsewhere it costs measurements and gains nothing."
         ),
         not_supported=(
             "Normalize by the batch in training; if batches are small, look at renormalization or group norm first, "
