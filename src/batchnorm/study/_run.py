@@ -10,9 +10,8 @@ from torch import nn
 
 from ..data import Batches, DatasetInfo, Split
 from ..errors import RefusedError
-from ._arm import Value
 from ._build import built
-from ._data import Part, StudyImages, study_images
+from ._data import StudyImages, study_images
 from ._scope import Scope
 from ._training import Recipe, Trained, judge, train
 
@@ -43,7 +42,7 @@ class Run:
 
     claim: str
     arm: str
-    options: Mapping[str, Value]
+    options: Mapping[str, Any]  # plain values; whoever wrote the arm knows which
     seed: int
     scope: Scope
     data: str
@@ -61,7 +60,7 @@ class Run:
         """What is known of the data: classes, channels, sizes."""
         return self.images.info
 
-    def split(self, part: Part) -> Split:
+    def split(self, part: str) -> Split:
         """Return the images of one part, as they are in the files.
 
         Raises:
@@ -74,7 +73,7 @@ class Run:
             raise RefusedError(f"there are no {part} images {where}", argument="part", expected=has, got=repr(part))
         return parts[part]
 
-    def batches(self, part: Part, batch_size: int, *, split: Split | None = None, shuffle: bool = False) -> Batches:
+    def batches(self, part: str, batch_size: int, *, split: Split | None = None, shuffle: bool = False) -> Batches:
         """Return the batches of one part, normalized by the constants of the training images."""
         chosen = self.split(part) if split is None else split
         return Batches(chosen, batch_size, self.images.normalization, shuffle=shuffle)
@@ -129,10 +128,10 @@ class Run:
         made = Recipe(lr=lr, epochs=self.scope.epochs if epochs is None else epochs, **recipe)
         return train(net, self.batches("train", batch_size, split=split, shuffle=True), self.seed, made)
 
-    def accuracy(self, net: nn.Module, part: Part = "test", *, split: Split | None = None) -> float:
+    def accuracy(self, net: nn.Module, part: str = "test", *, split: Split | None = None) -> float:
         """Return the percentage of a part's images that a net classifies correctly in evaluation mode."""
         return judge(net, self.batches(part, EVALUATED_AT_ONCE, split=split))[0]
 
-    def loss(self, net: nn.Module, part: Part = "test", *, split: Split | None = None) -> float:
+    def loss(self, net: nn.Module, part: str = "test", *, split: Split | None = None) -> float:
         """Return the mean cross entropy of a part's images in evaluation mode."""
         return judge(net, self.batches(part, EVALUATED_AT_ONCE, split=split))[1]

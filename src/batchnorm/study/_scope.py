@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
-from ._arm import Value
+from typing import Any, Literal
 
 Budget = Literal["quick", "standard", "thorough"]
 """The sizes in which a study can be had."""
@@ -31,5 +29,5 @@ class Scope:
     train_images: int
     epochs: int
     test_images: int | None = None
-    options: Mapping[str, Value] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     arms: tuple[str, ...] | None = None

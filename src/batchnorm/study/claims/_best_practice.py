@@ -116,7 +116,7 @@ def _net(run: Run) -> nn.Module:
     set_of_norms(net, **{name: float(str(options[name])) for name in ("momentum", "eps") if name in options})
     if "dropout" in options:
         _drop(net, float(str(options["dropout"])), str(options["where"]))
-    inputs: Inputs = options.get("inputs", "z-score")  # type: ignore[assignment]  # the arms below name no others
+    inputs: Inputs = options.get("inputs", "z-score")  # the arms below name no others
     return with_inputs(net, run.images.normalization, inputs).to(run.device)
 
 
@@ -199,15 +199,15 @@ CLAIM = Claim(
         "Mishkin, Sergievskiy and Matas, 2016 (who found the norm behind the activation better), arXiv:1606.02228.",
     ),
     protocol=(
-        "A net of six convolutions (or the one that the study is given), and ResNet-20 of width 8 for the gammas: "
-        "SGD with momentum 0.9, learning rate 0.1 falling by a cosine, weight decay 0.0005, batch 128, the same for all, "
-        "so that what is said of layer norm, group norm, instance norm and no norm holds for this rate. Each arm changes "
-        "one practice of the recipe. The margin of 1 point is what a mean of six seeds of so short a training can "
-        "tell, and less than the choice of a net or of its rate is worth. The claim holds if the recipe is not worse "
-        "by more than that than each of the alternatives that it is about; the others (activation, loss, inputs, kind "
-        "of norm, place of dropout) qualify it. The variance shift is measured in the trained net on 500 images: the "
-        "variance of each norm's input behind dropout over that in front of it, against 1 + p / (1 - p) * (1 + mean^2 "
-        "/ variance)."
+        "A net of six convolutions (or the one that the study is given), and ResNet-20 of width 8 for the gammas: SGD"
+        " with momentum 0.9, learning rate 0.1 falling by a cosine, weight decay 0.0005, batch 128, the same for all,"
+        " so that what is said of layer norm, group norm, instance norm and no norm holds for this rate. Each arm "
+        "changes one practice of the recipe. The margin of 1 point is what a mean of six seeds of so short a training"
+        " can tell, and less than the choice of a net or of its rate is worth. The claim holds if the recipe is not "
+        "worse by more than that than each of the alternatives that it is about; the others (activation, loss, "
+        "inputs, kind of norm, place of dropout) qualify it. The variance shift is measured in the trained net on 500"
+        " images: the variance of each norm's input behind dropout over that in front of it, against 1 + p / (1 - p) "
+        "* (1 + mean^2 / variance)."
     ),
     arms=(
         Arm(RECIPE),
