@@ -219,6 +219,13 @@ def test_the_answer_begins_with_the_first_primary_comparison() -> None:
     assert answer.effect == pytest.approx(8.0 + 0.2 / 3)
 
 
+def test_the_answer_shows_the_effect_that_decides_and_not_one_that_was_found() -> None:
+    claim = claim_of(asked(), asked("less", id="refuted"), asked("less", id="refuted, too"))
+    answer = judged(claim, runs_of(a=[9.0, 9.1, 9.2], b=[1.0, 1.0, 1.1]), SEEDS)
+    assert [one.verdict for one in answer.comparisons] == ["supported", "not supported", "not supported"]
+    assert (answer.verdict, answer.headline.id, answer.rule) == ("not supported", "refuted", "less")
+
+
 def test_runs_are_counted_once_where_arms_are_equal() -> None:
     shared = [run_of(arm, seed, 1.0, key=f"same-{seed}") for arm in "ab" for seed in SEEDS]
     answer = judged(claim_of(asked()), [*shared, run_of("a", 3, status="diverged")], SEEDS)

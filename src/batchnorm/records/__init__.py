@@ -64,6 +64,7 @@ from ._study_claim import StudyComparison as StudyComparison
 from ._study_claim import StudyFigure as StudyFigure
 from ._study_claim import StudyFound as StudyFound
 from ._study_claim import Verdict as Verdict
+from ._study_claim import decisive as decisive
 from ._study_plan import PlannedClaim as PlannedClaim
 from ._study_plan import PlannedComparison as PlannedComparison
 from ._study_plan import StudyPlan as StudyPlan

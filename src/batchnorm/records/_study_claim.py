@@ -1,5 +1,6 @@
 """What is the answer to one claim of a study: which verdict, by which rule, from which numbers?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -139,7 +140,7 @@ class StudyClaim(Shown):
         verdict: supported where all primary comparisons are, not supported where one is not, else undecided.
         holm_verdict: the same by Holm's verdicts.
         qualified: whether a comparison that is not primary was decided the other way.
-        effect: of the headline, the first primary comparison; so are unit, interval, margin and rule.
+        effect: of the headline, the first primary comparison that decides; so are unit, interval, margin and rule.
         seeds: of the runs, paired over arms.
         comparisons: the primary ones and the others, as the claim has them.
         arms: what was run.
@@ -183,15 +184,12 @@ class StudyClaim(Shown):
 
     @property
     def headline(self) -> StudyComparison:
-        """The comparison whose effect stands for the claim: the first primary one.
+        """The comparison whose effect stands for the claim: the first primary one that has the claim's verdict.
 
         Raises:
             InputError: it has none, as no study leaves it.
         """
-        primary = next((one for one in self.comparisons if one.primary), None)
-        if primary is None:
-            raise InputError(f"claim {self.id!r}", argument="comparisons", expected="one that is primary", got="none")
-        return primary
+        return decisive(self.comparisons, self.verdict, self.id)
 
     def summary(self) -> str:
         """Return one line: the verdict, the effect with its interval, and of how many seeds."""
@@ -200,3 +198,18 @@ class StudyClaim(Shown):
     def tables(self) -> dict[str, Table]:
         """Return `"comparisons"`, what was compared and what it says, and `"arms"`, what was run."""
         return {"comparisons": comparisons_table(self), "arms": arms_table(self)}
+
+
+def decisive(comparisons: Sequence[StudyComparison], verdict: Verdict, claim: str) -> StudyComparison:
+    """Return the first primary comparison that has the verdict of the claim, or else the first primary one.
+
+    Where one question of several refutes a claim, its effect is what a reader has to see, not that of a question whose
+    answer was yes.
+
+    Raises:
+        InputError: there is no primary one.
+    """
+    primaries = [one for one in comparisons if one.primary]
+    if not primaries:
+        raise InputError(f"claim {claim!r}", argument="comparisons", expected="one that is primary", got="none")
+    return next((one for one in primaries if one.verdict == verdict), primaries[0])

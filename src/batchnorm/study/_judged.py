@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
-from ..records import StudyAdvice, StudyArm, StudyClaim, StudyComparison, StudyFigure, StudyFound, StudyRun
+from ..records import StudyAdvice, StudyArm, StudyClaim, StudyComparison, StudyFigure, StudyFound, StudyRun, decisive
 from ..tables import counted
 from ._arm import OWN
 from ._claim import Claim
@@ -37,7 +37,7 @@ def judged(
     values = values_of(claim, runs, seeds)
     comparisons = tuple(compared(one, values, seeds) for one in claim.comparisons)
     verdict = combined([one.verdict for one in comparisons if one.primary])
-    head = next(one for one in comparisons if one.primary)
+    head = decisive(comparisons, verdict, claim.id)
     told = tuple({run.key: run for run in runs if not run.searching}.values())
     ends = Counter(run.status for run in told)
     found = tuple(_found(claim, runs))

@@ -100,9 +100,21 @@ CLAIM = Claim(
         "curves",
         "accuracy by step",
         x="step",
+        arms=("batch norm", "no norm"),
         title="How accuracy on unseen images grows",
         x_title="step",
         y_title="accuracy (%)",
+    ),
+    figures=(
+        Figure(
+            "curves",
+            "accuracy by step",
+            x="step",
+            arms=("batch norm at rate 0.03", "no norm at rate 0.03"),
+            title="How it grows at a rate of 0.03",
+            x_title="step",
+            y_title="accuracy (%)",
+        ),
     ),
     advice=Advice(
         supported="Use batch norm where the time to a given accuracy matters, and search its rate anew: the answer at "
