@@ -13,7 +13,6 @@ from batchnorm.study._judged import judged
 from batchnorm.study._rates import Rates
 
 TOOL = Path(__file__).parents[1] / "tools" / "write_rates.py"
-pytestmark = pytest.mark.skipif(not CLAIMS, reason="there are no claims yet")
 
 
 @pytest.fixture

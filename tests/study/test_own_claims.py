@@ -56,13 +56,11 @@ def test_an_id_that_no_folder_can_have_is_refused(tmp_path, name):
         find_claim(str(path))
 
 
-@pytest.mark.skipif(not CLAIMS, reason="there are no claims yet")
 def test_an_id_of_the_library_is_refused(tmp_path):
     with pytest.raises(InputError, match="is that of a claim of the library"):
         find_claim(write_claim(tmp_path, name=CLAIMS[0].id))
 
 
-@pytest.mark.skipif(not CLAIMS, reason="there are no claims yet")
 def test_a_misspelt_name_is_told_the_near_one():
     with pytest.raises(InputError, match=f"Did you mean {CLAIMS[0].id!r}"):
         find_claim(CLAIMS[0].id + "x")

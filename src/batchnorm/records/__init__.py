@@ -57,6 +57,8 @@ from ._spread import quartiles_text as quartiles_text
 from ._spread import why_rough as why_rough
 from ._study import Study as Study
 from ._study_claim import BySeed as BySeed
+from ._study_claim import Rule as Rule
+from ._study_claim import Scale as Scale
 from ._study_claim import StudyAdvice as StudyAdvice
 from ._study_claim import StudyArm as StudyArm
 from ._study_claim import StudyClaim as StudyClaim
@@ -70,6 +72,7 @@ from ._study_plan import PlannedComparison as PlannedComparison
 from ._study_plan import StudyPlan as StudyPlan
 from ._study_run import StudyRun as StudyRun
 from ._study_run import StudyRuns as StudyRuns
+from ._study_run_cells import mean_text as mean_text
 from ._study_words import advice_text as advice_text
 from ._study_words import answer_text as answer_text
 from ._study_words import asked_of as asked_of

@@ -56,11 +56,16 @@ def values_table(runs: "Sequence[StudyRun]", title: str = "") -> Table:
 def _arm_row(arm: str, runs: "Sequence[StudyRun]", names: tuple[str, ...]) -> tuple[Cell | str, ...]:
     ends = [run.status for run in runs]
     marked = (Cell(str(ends.count(end)), mark if end in ends else "") for end, mark in _MARKS.items() if mark)
-    return (arm, *(_mean([run.values.get(name) for run in runs]) for name in names), str(len(runs)), *marked)
+    return (arm, *(mean_text([run.values.get(name) for run in runs]) for name in names), str(len(runs)), *marked)
 
 
-def _mean(values: "Sequence[float | None]") -> str:
-    """A mean over the seeds that have the value; how many runs crashed stands beside it."""
+def mean_text(values: "Sequence[float | None]") -> str:
+    """Return the mean over the seeds that have a value, and their standard deviation.
+
+    Example:
+        >>> mean_text([1.0, None, 3.0]), mean_text([2.5]), mean_text([None])
+        ('2.0 ± 1.4', '2.500', '–')
+    """
     from statistics import fmean, stdev  # not before they are needed: they bring fractions and decimals along
 
     known = [value for value in values if value is not None]

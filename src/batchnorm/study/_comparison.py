@@ -2,15 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from ..errors import InputError
-
-Rule = Literal["greater", "less", "equivalent", "not worse"]
-"""Where the effect, `arm` less `than`, has to lie for the answer yes; `Comparison` has the table."""
-
-Scale = Literal["difference", "ratio"]
-"""Whether the effect is a difference, or a quotient, whose logarithm is averaged."""
+from ..records import Rule, Scale
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...records import StudyClaim, StudyComparison
+from ...records import StudyClaim, StudyComparison, asked_of
 from ..figures import effect_svg
 from ._effect_words import Effect, effect_words
-from ._rule_words import rule_text
 
+_MINUS = re.compile(r"-(?=\d)")
 _LONG = re.compile(r"\d+\.\d{3,}")
 """A number in a picture of 160 pixels that has more digits than these can show."""
 
@@ -28,7 +28,7 @@ class Question:
     @property
     def rule(self) -> str:
         """Where its effect was to lie."""
-        return rule_text(self.asked)
+        return _MINUS.sub("\N{MINUS SIGN}", asked_of(self.asked))
 
     @cached_property
     def picture(self) -> str:

@@ -1,10 +1,8 @@
 """What was measured for a claim, arm by arm, as a table?"""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import mean, stdev
 
-from ...records import StudyClaim, StudyRun
+from ...records import StudyClaim, StudyRun, mean_text
 from ...tables import NONE, Cell, Column, Table
 
 _ROOM = 7
@@ -23,7 +21,8 @@ def values_table(claim: StudyClaim, runs: Sequence[StudyRun]) -> Table:
     names = _names(claim, rows)
     columns = (Column("arm", "left"), *(Column(name) for name in names), Column("runs"), Column("ended", "left"))
     body = tuple(
-        (arm, *(_spread(values.get(name, ())) for name in names), *_ended(arm, judged)) for arm, values in rows.items()
+        (arm, *(mean_text(values.get(name, ())) for name in names), *_ended(arm, judged))
+        for arm, values in rows.items()
     )
     return Table(columns, body, "What was measured", ("Mean ± standard deviation over seeds.",))
 
@@ -42,18 +41,6 @@ def _names(claim: StudyClaim, rows: Mapping[str, Mapping[str, Numbers]]) -> tupl
     drawn = (figure.value for figure in claim.figures)
     there = dict.fromkeys(name for values in rows.values() for name in values)
     return tuple(name for name in dict.fromkeys((*compared, *drawn, *there)) if name in there)[:_ROOM]
-
-
-def _spread(values: Numbers) -> str:
-    found = [value for value in values if value is not None]
-    if not found:
-        return NONE
-    if len(found) < 2 or not (spread := stdev(found)):
-        return f"{found[0]:.4g}"
-    places = min(
-        6, max(0, 1 - math.floor(math.log10(spread)))
-    )  # two digits of the spread: more of the mean says nothing
-    return f"{mean(found):.{places}f} ± {spread:.{places}f}"
 
 
 def _ended(arm: str, runs: Sequence[StudyRun]) -> tuple[Cell | str, ...]:

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping
 
+from ...records import Scale
 from .._arm import Arm
 from .._claim import Advice, ByArm, Claim
-from .._comparison import Comparison, Scale
+from .._comparison import Comparison
 from .._figure import Figure
 from .._measured import Measured
 from .._run import Run

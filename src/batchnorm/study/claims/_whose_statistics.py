@@ -4,9 +4,10 @@ import math
 
 from torch import nn
 
+from ...records import Rule
 from .._arm import OWN, Arm
 from .._claim import Advice, ByArm, Claim
-from .._comparison import Comparison, Rule
+from .._comparison import Comparison
 from .._data import drawn
 from .._figure import Figure
 from .._measured import Measured
