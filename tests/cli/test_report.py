@@ -60,7 +60,7 @@ MISTAKES = {
     "another format": (["study", "-o", "r.pdf"], "--out: expected a name ending in .html, got r.pdf. Use r.html."),
     "no folder": (["study", "-o", "no/r.html"], "--out: no/r.html cannot be made: no is not a folder that"),
     "nothing": (["nope", "-o", "r.html"], "nope: expected the folder of a run or a study, found none. Check the path."),
-    "another folder": (["study/runs", "-o", "r.html"], "study/runs: expected the folder of a run"),
+    "another folder": (["study/runs", "-o", "r.html"], "study/runs: expected the folder of a run or a study, but it"),
     "an option of runs": (
         ["study", "-o", "r.html", "--data", "cifar10"],
         "--data: is for runs; a study was run with its own. Leave it out.",

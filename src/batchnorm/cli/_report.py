@@ -68,6 +68,9 @@ class Report:
             raise InputError(
                 f"{self.run_}: expected the folder of a run or a study, found none", cure="Check the path."
             )
+        if self.run_.is_dir() and not is_study(self.run_) and not (self.run_ / "config.toml").exists():
+            has = "it has neither a config.toml nor a plan.json"
+            raise InputError(f"{self.run_}: expected the folder of a run or a study, but {has}", cure="Check the path.")
 
     def _of_study(self) -> Made:
         for option in fields(self)[3:]:
